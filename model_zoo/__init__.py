@@ -1,0 +1,1 @@
+"""Five published generative audio models, reimplemented to be read, and their presets."""

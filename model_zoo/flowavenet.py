@@ -1,0 +1,539 @@
+"""FloWaveNet: a generative flow for raw audio (Kim, Lee, Song, Kim & Yoon, ICML 2019).
+
+Paper: arXiv 1811.02155. Followed where the paper is silent: the authors' code,
+github.com/ksw0306/FloWaveNet, commit 44061ca.
+
+A mel spectrogram of F frames conditions an invertible map between audio of T = 256 F samples and
+Gaussian noise of the same length:
+
+    audio --Block 0--> ... --Block 7--> noise          density  (`log_likelihood`)
+    audio <--Block 0-- ... <--Block 7-- noise          generation (`generate`)
+
+    Block = squeeze (halve time, double channels), then six flows, then maybe a split
+    Flow  = ActNorm -> coupling through a small WaveNet -> swap of channel halves
+
+Letters in the shapes: B batch, T samples, F mel frames, M mel channels, C channels of the signal
+inside a block, K conditioning channels, W channels of the WaveNets.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import NamedTuple, Self
+
+import torch
+from torch import Tensor, nn
+
+from model_zoo.published import load_published
+from model_zoo.weight_norm import (
+    WeightNormConv1d,
+    WeightNormConvTranspose2d,
+    folded_state_dict,
+)
+
+SAMPLE_RATE = 22_050
+HOP = 256  # samples per mel frame: the upsampler stretches time by 16 twice
+
+
+@dataclass(frozen=True)
+class FloWaveNetConfig:
+    """Sizes of a FloWaveNet; the defaults are those of the published training script.
+
+    Attributes:
+        mel_channels: M.
+        blocks: squeezing blocks; T must be a multiple of 2^blocks.
+        flows: flows per block. Even, so that the swaps of the conditioning cancel within a block.
+        layers: dilated layers in each coupling's WaveNet.
+        blocks_per_split: after every that many blocks (the last excepted) half of the channels
+            leave the flow, modelled by a prior of their own.
+        channels: W, the width of every WaveNet.
+        affine: affine couplings (scale and shift), else additive ones (shift only).
+        unused_residuals: the last layer of each WaveNet computes, as published, a residual output
+            that nothing reads; False leaves those convolutions out.
+        weight_norm: parameters are stored weight-normed, as published; False stores plain kernels.
+    """
+
+    mel_channels: int = 80
+    blocks: int = 8
+    flows: int = 6
+    layers: int = 2
+    blocks_per_split: int = 4
+    channels: int = 256
+    affine: bool = True
+    unused_residuals: bool = True
+    weight_norm: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse sizes for which generation would not invert the density direction."""
+        if self.flows % 2:
+            raise ValueError(
+                f"flows must be even, or the flow cannot be inverted; got {self.flows}"
+            )
+        sizes = (self.mel_channels, self.blocks, self.layers, self.blocks_per_split, self.channels)
+        if min(sizes) < 1 or self.flows < 2 or 2**self.blocks > HOP:
+            raise ValueError(
+                f"sizes must be positive, and blocks at most 8 (hop {HOP}); got {self}"
+            )
+
+    @property
+    def conv(self) -> type[nn.Conv1d]:
+        """The class of the weight-normed convolutions."""
+        return WeightNormConv1d if self.weight_norm else nn.Conv1d
+
+    def splits_after(self, block: int) -> bool:
+        """Whether channels leave the flow after this block, counted from 0."""
+        return (block + 1) % self.blocks_per_split == 0 and block + 1 < self.blocks
+
+
+class Likelihood(NamedTuple):
+    """Both parts of the density, in nats per sample; their sum is the log likelihood."""
+
+    log_p: Tensor  # () log density of the noise that the audio maps to
+    logdet: Tensor  # () log determinant of the Jacobian of audio -> noise
+
+
+def squeeze(x: Tensor) -> Tensor:
+    """Halve time and double channels: out[2c + p, t] = x[c, 2t + p].
+
+    Shape:
+        x: (B, C, T); result: (B, 2C, T/2).
+    """
+    batch, channels, time = x.shape
+    folded = x.reshape(batch, channels, time // 2, 2).transpose(2, 3)
+    return folded.reshape(batch, 2 * channels, time // 2)
+
+
+def unsqueeze(x: Tensor) -> Tensor:
+    """Undo `squeeze`: (B, 2C, T/2) -> (B, C, T)."""
+    batch, channels, time = x.shape
+    phases = x.reshape(batch, channels // 2, 2, time).transpose(2, 3)
+    return phases.reshape(batch, channels // 2, 2 * time)
+
+
+def swap_halves(x: Tensor) -> Tensor:
+    """Exchange the two halves of the channels of (B, C, T)."""
+    first, second = x.chunk(2, dim=1)
+    return torch.cat((second, first), dim=1)
+
+
+class ActNorm(nn.Module):
+    """Per-channel affine map y = scale (x + loc); the scale is stored raw and may be negative."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.loc = nn.Parameter(torch.zeros(1, channels, 1))
+        self.scale = nn.Parameter(torch.ones(1, channels, 1))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, C, T) -> the same shape, and the log determinant, summed over all of them."""
+        logdet = self.scale.abs().log().sum() * (x.shape[0] * x.shape[2])
+        return self.scale * (x + self.loc), logdet
+
+    def inverse(self, y: Tensor) -> Tensor:
+        """(B, C, T) -> (B, C, T)."""
+        return y / self.scale - self.loc
+
+
+class ZeroConv1d(nn.Module):
+    """1x1 convolution that starts as zero, with a learned log gain: conv(x) exp(3 scale)."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(in_channels, out_channels, 1)
+        self.scale = nn.Parameter(torch.zeros(1, out_channels, 1))
+        nn.init.zeros_(self.conv.weight)
+        nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]  # a Conv1d with bias has one
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, in, T) -> (B, out, T)."""
+        return self.conv(x) * torch.exp(3 * self.scale)
+
+
+class ResidualLayer(nn.Module):
+    """A gated, dilated, conditioned convolution with a residual and a skip output (section 3.3).
+
+    Shape:
+        h: (B, W, T); condition: (B, K, T); result: (B, W, T) residual, (B, W, T) skip.
+    """
+
+    def __init__(
+        self, config: FloWaveNetConfig, condition_channels: int, dilation: int, residual: bool
+    ) -> None:
+        super().__init__()
+        conv, width = config.conv, config.channels
+        self.filter = conv(width, width, 3, padding=dilation, dilation=dilation)
+        self.gate = conv(width, width, 3, padding=dilation, dilation=dilation)
+        self.filter_condition = conv(condition_channels, width, 1)
+        self.gate_condition = conv(condition_channels, width, 1)
+        self.residual = conv(width, width, 1) if residual else None
+        self.skip = conv(width, width, 1)
+
+    def forward(self, h: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        filtered = self.filter(h) + self.filter_condition(condition)
+        gate = self.gate(h) + self.gate_condition(condition)
+        out = torch.tanh(filtered) * torch.sigmoid(gate)
+        if self.residual is not None:
+            h = (h + self.residual(out)) * math.sqrt(0.5)
+        return h, self.skip(out)
+
+
+class WaveNet(nn.Module):
+    """The non-causal WaveNet that computes a coupling's scale and shift, or a prior's moments.
+
+    Shape:
+        x: (B, in_channels, T); condition: (B, K, T); result: (B, out_channels, T).
+    """
+
+    def __init__(
+        self,
+        config: FloWaveNetConfig,
+        in_channels: int,
+        out_channels: int,
+        condition_channels: int,
+        layers: int,
+    ) -> None:
+        super().__init__()
+        self.front = config.conv(in_channels, config.channels, 3, padding=1)
+        self.layers = nn.ModuleList(
+            ResidualLayer(
+                config,
+                condition_channels,
+                dilation=2**n,
+                residual=config.unused_residuals or n + 1 < layers,
+            )
+            for n in range(layers)
+        )
+        self.hidden = config.conv(config.channels, config.channels, 1)
+        self.out = ZeroConv1d(config.channels, out_channels)
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        h = torch.relu(self.front(x))
+        skips = []
+        for layer in self.layers:
+            h, skip = layer(h, condition)
+            skips.append(skip)
+        hidden = self.hidden(torch.relu(reduce(torch.add, skips)))
+        return self.out(torch.relu(hidden))
+
+
+class Coupling(nn.Module):
+    """Half of the channels, with half of the conditioning, scale and shift the other half.
+
+    Shape:
+        x: (B, C, T); condition: (B, 2K, T), of which the first K channels are used;
+        result: (B, C, T).
+    """
+
+    def __init__(self, config: FloWaveNetConfig, channels: int, condition_channels: int) -> None:
+        super().__init__()
+        half = channels // 2
+        self.affine = config.affine
+        self.net = WaveNet(
+            config, half, channels if config.affine else half, condition_channels, config.layers
+        )
+
+    def scale_and_shift(self, a: Tensor, condition: Tensor) -> tuple[Tensor | None, Tensor]:
+        """Log scale (None in an additive coupling) and shift, each (B, C/2, T)."""
+        out = self.net(a, condition.chunk(2, dim=1)[0])
+        return out.chunk(2, dim=1) if self.affine else (None, out)
+
+    def forward(self, x: Tensor, condition: Tensor) -> tuple[Tensor, Tensor | float]:
+        """Density direction; also the log determinant, summed."""
+        a, b = x.chunk(2, dim=1)
+        log_scale, shift = self.scale_and_shift(a, condition)
+        if log_scale is None:
+            return torch.cat((a, b + shift), dim=1), 0.0
+        b = (b - shift) * torch.exp(-log_scale)
+        return torch.cat((a, b), dim=1), -log_scale.sum()
+
+    def inverse(self, y: Tensor, condition: Tensor) -> Tensor:
+        """Generation direction."""
+        a, b = y.chunk(2, dim=1)
+        log_scale, shift = self.scale_and_shift(a, condition)
+        b = b - shift if log_scale is None else b * torch.exp(log_scale) + shift
+        return torch.cat((a, b), dim=1)
+
+
+class Flow(nn.Module):
+    """ActNorm, coupling, swap of the halves. Shapes as in `Coupling`."""
+
+    def __init__(self, config: FloWaveNetConfig, channels: int, condition_channels: int) -> None:
+        super().__init__()
+        self.actnorm = ActNorm(channels)
+        self.coupling = Coupling(config, channels, condition_channels)
+
+    def forward(self, x: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """Density direction; also the log determinant, summed."""
+        x, actnorm_logdet = self.actnorm(x)
+        x, coupling_logdet = self.coupling(x, condition)
+        return swap_halves(x), actnorm_logdet + coupling_logdet
+
+    def inverse(self, y: Tensor, condition: Tensor) -> Tensor:
+        """Generation direction."""
+        return self.actnorm.inverse(self.coupling.inverse(swap_halves(y), condition))
+
+
+class Prior(nn.Module):
+    """Gaussian of the channels that leave at a split, given those that stay (section 3.4).
+
+    Shape:
+        kept, leaving, noise: (B, C, T); condition: (B, K, T), all of it.
+    """
+
+    def __init__(self, config: FloWaveNetConfig, channels: int, condition_channels: int) -> None:
+        super().__init__()
+        # Two layers whatever config.layers says: so it is published.
+        self.net = WaveNet(config, channels, 2 * channels, condition_channels, layers=2)
+
+    def moments(self, kept: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log standard deviation, each (B, C, T)."""
+        mean, log_deviation = self.net(kept, condition).chunk(2, dim=1)
+        return mean, log_deviation
+
+    def forward(self, kept: Tensor, leaving: Tensor, condition: Tensor) -> Tensor:
+        """Log density of the leaving channels, summed: ()."""
+        mean, log_deviation = self.moments(kept, condition)
+        return gaussian_log_density((leaving - mean) * torch.exp(-log_deviation), log_deviation)
+
+    def inverse(self, kept: Tensor, noise: Tensor, condition: Tensor) -> Tensor:
+        """The channels that left, drawn with the given noise."""
+        mean, log_deviation = self.moments(kept, condition)
+        return mean + torch.exp(log_deviation) * noise
+
+
+def gaussian_log_density(standardised: Tensor, log_deviation: Tensor | None = None) -> Tensor:
+    """Summed log density of a Gaussian at (x - mean) / deviation: ()."""
+    log_p = -0.5 * (math.log(2 * math.pi) + standardised.square())
+    return (log_p if log_deviation is None else log_p - log_deviation).sum()
+
+
+class Block(nn.Module):
+    """Flows at one time scale on squeezed signals, then a split where the configuration has one.
+
+    Shape:
+        x: (B, C, T); condition: (B, K, T).
+    """
+
+    def __init__(
+        self, config: FloWaveNetConfig, channels: int, condition_channels: int, split: bool
+    ) -> None:
+        super().__init__()
+        self.flows = nn.ModuleList(
+            Flow(config, channels, condition_channels // 2) for _ in range(config.flows)
+        )
+        self.prior = Prior(config, channels // 2, condition_channels) if split else None
+
+    def conditions(self, condition: Tensor) -> list[Tensor]:
+        """What each flow sees: the halves swap after every flow, so two forms take turns."""
+        turns = (condition, swap_halves(condition))
+        return [turns[j % 2] for j in range(len(self.flows))]
+
+    def forward(self, x: Tensor, condition: Tensor) -> tuple[Tensor, Tensor, Tensor | float]:
+        """Density direction.
+
+        Returns:
+            What stays in the flow (B, C or C/2, T), its log determinant (), log density of
+            what left ().
+        """
+        logdet = x.new_zeros(())
+        for flow, seen in zip(self.flows, self.conditions(condition), strict=True):
+            x, flow_logdet = flow(x, seen)
+            logdet = logdet + flow_logdet
+        if self.prior is None:
+            return x, logdet, 0.0
+        kept, leaving = x.chunk(2, dim=1)
+        return kept, logdet, self.prior(kept, leaving, condition)
+
+    def inverse(self, x: Tensor, noise: Tensor | None, condition: Tensor) -> Tensor:
+        """Generation direction; ``noise`` (B, C/2, T) is for the channels that left at a split."""
+        if self.prior is not None and noise is not None:
+            x = torch.cat((x, self.prior.inverse(x, noise, condition)), dim=1)
+        for flow, seen in reversed(list(zip(self.flows, self.conditions(condition), strict=True))):
+            x = flow.inverse(x, seen)
+        return x
+
+
+class Upsampler(nn.Sequential):
+    """Two transposed convolutions that stretch the mel spectrogram's time by 16 each.
+
+    Shape:
+        mel: (B, M, F); result: (B, M, 256 F).
+    """
+
+    def __init__(self, weight_norm: bool) -> None:
+        conv = WeightNormConvTranspose2d if weight_norm else nn.ConvTranspose2d
+        super().__init__(
+            conv(1, 1, kernel_size=(3, 32), stride=(1, 16), padding=(1, 8)),
+            nn.LeakyReLU(0.4),
+            conv(1, 1, kernel_size=(3, 32), stride=(1, 16), padding=(1, 8)),
+            nn.LeakyReLU(0.4),
+        )
+
+    def forward(self, mel: Tensor) -> Tensor:
+        image: Tensor = super().forward(mel.unsqueeze(1))  # type: ignore[no-untyped-call]
+        return image.squeeze(1)
+
+
+class FloWaveNet(nn.Module):
+    """The whole model. Calling it generates, as `generate` does.
+
+    Shape:
+        mel: (B, M, F); audio: (B, 1, 256 F).
+    """
+
+    def __init__(self, config: FloWaveNetConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or FloWaveNetConfig()
+        self.upsampler = Upsampler(config.weight_norm)
+        self.blocks = nn.ModuleList()
+        channels, condition_channels = 1, config.mel_channels
+        for i in range(config.blocks):
+            channels, condition_channels = 2 * channels, 2 * condition_channels
+            split = config.splits_after(i)
+            self.blocks.append(Block(config, channels, condition_channels, split))
+            channels = channels // 2 if split else channels
+
+    @classmethod
+    def from_published(
+        cls, state_dict: Mapping[str, Tensor], config: FloWaveNetConfig | None = None
+    ) -> Self:
+        """A model with the weights of the authors' checkpoint, under the authors' tensor names.
+
+        Raises:
+            PublishedWeightsError: a tensor is missing, surplus or misshapen.
+        """
+        config = config or FloWaveNetConfig()
+        model = cls(replace(config, weight_norm=True, unused_residuals=True))
+        load_published(model, state_dict, published_name)
+        if not config.unused_residuals:
+            model = model.without_unused_residuals()
+        return model if config.weight_norm else model.folded()
+
+    def folded(self) -> Self:
+        """The same model with plain kernels: weight norm computed now, not at every call."""
+        if not self.config.weight_norm:
+            return self
+        return self._rebuilt(
+            replace(self.config, weight_norm=False), folded_state_dict(self.state_dict())
+        )
+
+    def without_unused_residuals(self) -> Self:
+        """The same model without the residual convolutions whose output nothing reads."""
+        return self._rebuilt(replace(self.config, unused_residuals=False), self.state_dict())
+
+    def _rebuilt(self, config: FloWaveNetConfig, state: Mapping[str, Tensor]) -> Self:
+        with torch.device("meta"):  # the values come from `state`, so none are made here
+            model = type(self)(config)
+        wanted = {name: state[name].detach() for name in model.state_dict()}
+        model.load_state_dict(wanted, assign=True)
+        return model.train(self.training)
+
+    def forward(
+        self,
+        mel: Tensor,
+        noise: Tensor | None = None,
+        temperature: float = 0.8,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Generate audio for a mel spectrogram; see `generate`."""
+        condition = self.condition(mel, None if noise is None else noise.shape[-1])
+        if noise is None:
+            shape = (condition.shape[0], 1, condition.shape[2])
+            noise = torch.randn(shape, generator=generator, device=mel.device, dtype=mel.dtype)
+        return self.decode(noise * temperature, condition)
+
+    @torch.no_grad()
+    def generate(
+        self,
+        mel: Tensor,
+        noise: Tensor | None = None,
+        temperature: float = 0.8,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Generate audio for a mel spectrogram.
+
+        Args:
+            mel: (B, M, F), in [0, 1] as the published preprocessing makes it; or already
+                upsampled, (B, M, T), where ``noise`` has that length.
+            noise: (B, 1, 256 F), standard Gaussian; drawn here when None.
+            temperature: factor on the noise; 0.8 in the published synthesis script.
+            generator: source of the noise, for reproducible draws.
+
+        Returns:
+            (B, 1, 256 F) audio in about [-1, 1]; not clipped.
+        """
+        audio: Tensor = self(mel, noise, temperature, generator)
+        return audio
+
+    def condition(self, mel: Tensor, samples: int | None = None) -> Tensor:
+        """Conditioning at the sample rate, (B, M, T); a mel of that length already passes through.
+
+        Raises:
+            ValueError: ``samples`` is neither the length of ``mel`` nor 256 times it.
+        """
+        if samples is not None and mel.shape[-1] == samples:
+            return mel
+        if samples is not None and mel.shape[-1] * HOP != samples:
+            raise ValueError(
+                f"{samples} samples do not go with {mel.shape[-1]} mel frames of {HOP} samples each"
+            )
+        upsampled: Tensor = self.upsampler(mel)
+        return upsampled
+
+    def block_conditions(self, condition: Tensor) -> list[Tensor]:
+        """The conditioning squeezed once more for each block: (B, M 2^(i+1), T / 2^(i+1))."""
+        conditions = []
+        for _ in self.blocks:
+            condition = squeeze(condition)
+            conditions.append(condition)
+        return conditions
+
+    def decode(self, noise: Tensor, condition: Tensor) -> Tensor:
+        """Generation direction: (B, 1, T) noise, (B, M, T) conditioning -> (B, 1, T) audio."""
+        x, leaving = noise, []
+        for block in self.blocks:  # the noise follows the splits that the signal would take
+            x = squeeze(x)
+            kept, left = x.chunk(2, dim=1) if block.prior is not None else (x, None)
+            leaving.append(left)
+            x = kept
+        conditions = self.block_conditions(condition)
+        for block, left, seen in reversed(list(zip(self.blocks, leaving, conditions, strict=True))):
+            x = unsqueeze(block.inverse(x, left, seen))
+        return x
+
+    def log_likelihood(self, audio: Tensor, mel: Tensor) -> Likelihood:
+        """Density direction: how likely the model finds this audio, in nats per sample.
+
+        Shape:
+            audio: (B, 1, T); mel: (B, M, F) or already upsampled, (B, M, T).
+        """
+        condition = self.condition(mel, audio.shape[-1])
+        x, logdet, log_p = audio, audio.new_zeros(()), audio.new_zeros(())
+        for block, seen in zip(self.blocks, self.block_conditions(condition), strict=True):
+            x, block_logdet, split_log_p = block(squeeze(x), seen)
+            logdet, log_p = logdet + block_logdet, log_p + split_log_p
+        log_p = log_p + gaussian_log_density(x)
+        return Likelihood(log_p / audio.numel(), logdet / audio.numel())
+
+
+#: From a layer's name here to its name in the authors' checkpoints, longest context first.
+PUBLISHED_LAYERS: tuple[tuple[str, str], ...] = (
+    ("upsampler.", "upsample_conv."),
+    ("prior.net.", "prior."),
+    (".front.", ".front_conv.0.conv."),
+    (".layers.", ".res_blocks."),
+    (".filter.", ".filter_conv.conv."),
+    (".gate.", ".gate_conv.conv."),
+    (".filter_condition.", ".filter_conv_c."),
+    (".gate_condition.", ".gate_conv_c."),
+    (".residual.", ".res_conv."),
+    (".skip.", ".skip_conv."),
+    (".hidden.", ".final_conv.1.conv."),
+    (".out.", ".final_conv.3."),
+)
+
+
+def published_name(name: str) -> str:
+    """The authors' name of one of our tensors."""
+    return reduce(lambda text, pair: text.replace(*pair), PUBLISHED_LAYERS, name)
