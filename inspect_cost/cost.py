@@ -1,0 +1,326 @@
+"""What a count yields: frozen values that add up.
+
+`OpCost` is the arithmetic of one operator, `Tally` the calls of one operator in one module,
+`CostReport` a whole run. Nothing here needs torch.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, reduce
+from operator import add
+from types import MappingProxyType
+
+#: Classes of the arithmetic outside contractions, in the order of the reports.
+ARITHMETIC_CLASSES = ("add", "mul", "div", "sqrt", "special", "compare")
+
+
+@dataclass(frozen=True, slots=True)
+class FlopWeights:
+    """How many FLOPs one operation of each class is taken for; by convention 1, and 2 a MAC."""
+
+    mac: int = 2
+    add: int = 1
+    mul: int = 1
+    div: int = 1
+    sqrt: int = 1
+    special: int = 1
+    compare: int = 1
+
+
+CONVENTIONAL = FlopWeights()
+
+
+@dataclass(frozen=True, slots=True)
+class OpCost:
+    """Scalar operations, exactly.
+
+    Attributes:
+        macs: multiply-accumulates inside contractions.
+        add: additions and subtractions outside of them, like all that follow.
+        mul: multiplications.
+        div: divisions.
+        sqrt: square roots and their reciprocals.
+        special: exp, log, tanh, sigmoid, sin, erf, pow and the like; one evaluation is 1.
+        compare: comparisons and choices: relu, max, clamp, where.
+    """
+
+    macs: int = 0
+    add: int = 0
+    mul: int = 0
+    div: int = 0
+    sqrt: int = 0
+    special: int = 0
+    compare: int = 0
+
+    def __add__(self, other: "OpCost") -> "OpCost":
+        return OpCost(
+            self.macs + other.macs,
+            self.add + other.add,
+            self.mul + other.mul,
+            self.div + other.div,
+            self.sqrt + other.sqrt,
+            self.special + other.special,
+            self.compare + other.compare,
+        )
+
+    def __mul__(self, times: int) -> "OpCost":
+        return OpCost(
+            self.macs * times,
+            self.add * times,
+            self.mul * times,
+            self.div * times,
+            self.sqrt * times,
+            self.special * times,
+            self.compare * times,
+        )
+
+    __rmul__ = __mul__
+
+    @property
+    def flops_by_class(self) -> dict[str, int]:
+        """Operations outside contractions, by class; with 2 per MAC they are the FLOPs."""
+        return {name: getattr(self, name) for name in ARITHMETIC_CLASSES}
+
+    @property
+    def flops(self) -> int:
+        """2 x MACs + all other arithmetic."""
+        return self.weighted_flops(CONVENTIONAL)
+
+    def weighted_flops(self, weights: FlopWeights) -> int:
+        """FLOPs with other weights than the convention's."""
+        other = sum(getattr(self, name) * getattr(weights, name) for name in ARITHMETIC_CLASSES)
+        return weights.mac * self.macs + other
+
+
+FREE = OpCost()
+
+
+def total(costs: Iterable[OpCost]) -> OpCost:
+    """The sum of many costs."""
+    return reduce(add, costs, FREE)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """All calls of one operator made directly by one module.
+
+    Attributes:
+        operator: its name, such as "aten.conv1d".
+        module: path of the module, "" for the model itself.
+        calls: how often it ran.
+        cost: its arithmetic, all calls together.
+        bytes_moved: operands read once and results written once, per call, all calls together.
+        counted: False where nothing tells the operator's cost; `cost` is then no statement.
+    """
+
+    operator: str
+    module: str
+    calls: int
+    cost: OpCost
+    bytes_moved: int
+    counted: bool = True
+
+    def __add__(self, other: "Tally") -> "Tally":
+        """Calls of the same operator, in the module that both are in or else in the model."""
+        if self.operator != other.operator:
+            raise ValueError(f"{self.operator} and {other.operator} do not add up")
+        return Tally(
+            operator=self.operator,
+            module=self.module if self.module == other.module else "",
+            calls=self.calls + other.calls,
+            cost=self.cost + other.cost,
+            bytes_moved=self.bytes_moved + other.bytes_moved,
+            counted=self.counted and other.counted,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """What a module stores, each tensor once however often it is shared.
+
+    Attributes:
+        params: elements of the parameters.
+        param_bytes: their size.
+        trainable: elements of those that require a gradient.
+        buffers: elements of the buffers.
+        buffer_bytes: their size.
+        dtypes: elements of the parameters by data type.
+    """
+
+    params: int = 0
+    param_bytes: int = 0
+    trainable: int = 0
+    buffers: int = 0
+    buffer_bytes: int = 0
+    dtypes: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def frozen(self) -> int:
+        """Elements of the parameters that require no gradient."""
+        return self.params - self.trainable
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleCost:
+    """One module of the tree with all that is below it.
+
+    Attributes:
+        path: its name in the model, "" for the model itself.
+        type: the name of its class.
+        storage: its parameters and buffers.
+        cost: arithmetic of everything inside.
+        own_cost: arithmetic of the operators that it calls itself.
+        bytes_moved: of everything inside.
+        calls: operator calls inside.
+    """
+
+    path: str
+    type: str
+    storage: Storage
+    cost: OpCost = FREE
+    own_cost: OpCost = FREE
+    bytes_moved: int = 0
+    calls: int = 0
+
+    @property
+    def depth(self) -> int:
+        """Levels below the model, which has 0."""
+        return self.path.count(".") + 1 if self.path else 0
+
+    @property
+    def params(self) -> int:
+        """Elements of its parameters."""
+        return self.storage.params
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of everything inside."""
+        return self.cost.macs
+
+    @property
+    def flops(self) -> int:
+        """2 x MACs + all other arithmetic of everything inside."""
+        return self.cost.flops
+
+
+@dataclass(frozen=True)
+class CostReport:
+    """What one call of a model costs; everything else follows from the tallies.
+
+    Attributes:
+        model: name of the model's class.
+        modules: (path, class name, storage) of each module, parents first.
+        tallies: per module and operator.
+        notes: sentences on how the count was made, where that is not as usual.
+        policy: "dense": every tap of every computed output counts, on padding or masked or not.
+    """
+
+    model: str
+    modules: tuple[tuple[str, str, Storage], ...]
+    tallies: tuple[Tally, ...]
+    notes: tuple[str, ...] = ()
+    policy: str = "dense"
+
+    @property
+    def storage(self) -> Storage:
+        """What the whole model stores."""
+        return self.modules[0][2]
+
+    @property
+    def params(self) -> int:
+        """Elements of the model's parameters, tied ones once, as stored."""
+        return self.storage.params
+
+    @property
+    def param_bytes(self) -> int:
+        """Size of the model's parameters in bytes, as stored."""
+        return self.storage.param_bytes
+
+    @cached_property
+    def cost(self) -> OpCost:
+        """All arithmetic of the call."""
+        return total(tally.cost for tally in self.tallies)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates."""
+        return self.cost.macs
+
+    @property
+    def flops(self) -> int:
+        """2 x MACs + all other arithmetic."""
+        return self.cost.flops
+
+    @property
+    def flops_by_class(self) -> dict[str, int]:
+        """The arithmetic outside contractions by class: flops = 2 macs + the sum of these."""
+        return self.cost.flops_by_class
+
+    @cached_property
+    def bytes_moved(self) -> int:
+        """Bytes of every operator's operands and results."""
+        return sum(tally.bytes_moved for tally in self.tallies)
+
+    @property
+    def arithmetic_intensity(self) -> float | None:
+        """FLOPs per byte moved; None where nothing was moved."""
+        return self.flops / self.bytes_moved if self.bytes_moved else None
+
+    @cached_property
+    def by_operator(self) -> Mapping[str, Tally]:
+        """Operator name -> its calls in the whole model, the costliest first."""
+        merged: dict[str, Tally] = {}
+        for tally in self.tallies:
+            known = merged.get(tally.operator)
+            merged[tally.operator] = tally if known is None else known + tally
+        ranked = sorted(merged.items(), key=lambda item: -item[1].cost.flops)
+        return MappingProxyType(dict(ranked))
+
+    @cached_property
+    def by_module(self) -> Mapping[str, ModuleCost]:
+        """Module path -> its cost with all that is below it, parents first."""
+        own: dict[str, list[Tally]] = defaultdict(list)
+        inside: dict[str, list[Tally]] = defaultdict(list)
+        for tally in self.tallies:
+            own[tally.module].append(tally)
+            for path in ancestry(tally.module):
+                inside[path].append(tally)
+        return MappingProxyType(
+            {
+                path: ModuleCost(
+                    path=path,
+                    type=type_name,
+                    storage=storage,
+                    cost=total(tally.cost for tally in inside[path]),
+                    own_cost=total(tally.cost for tally in own[path]),
+                    bytes_moved=sum(tally.bytes_moved for tally in inside[path]),
+                    calls=sum(tally.calls for tally in inside[path]),
+                )
+                for path, type_name, storage in self.modules
+            }
+        )
+
+    @cached_property
+    def uncounted(self) -> Mapping[str, int]:
+        """Operators that nothing gives a cost -> their calls. Empty means that all are counted."""
+        names = {tally.operator for tally in self.tallies if not tally.counted}
+        return MappingProxyType({name: self.by_operator[name].calls for name in sorted(names)})
+
+    @property
+    def complete(self) -> bool:
+        """Whether every operator that ran has a cost in the totals."""
+        return not self.uncounted
+
+
+def ancestry(path: str) -> list[str]:
+    """A module's path and those of the modules around it, the model's ("") last.
+
+    >>> ancestry("blocks.0.net")
+    ['blocks.0.net', 'blocks.0', 'blocks', '']
+    """
+    paths = [path]
+    while path:
+        path = path.rpartition(".")[0]
+        paths.append(path)
+    return paths

@@ -1,0 +1,127 @@
+"""Rules of matrix products and convolutions."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+
+from inspect_cost.cost import FREE, OpCost
+from inspect_cost.formulas import contraction as formula
+from inspect_cost.formulas.pointwise import ADD, MUL
+
+
+def matmul(out: Tensor, a: Tensor, b: Tensor) -> OpCost:
+    """(..., m, k) @ (..., k, n), either of which may be a vector: k MACs a result."""
+    del b
+    return OpCost(macs=out.numel() * a.shape[-1])
+
+
+def addmm(
+    out: Tensor, added: Tensor, a: Tensor, b: Tensor, *, beta: float = 1, alpha: float = 1
+) -> OpCost:
+    """Beta added + alpha a b; a factor of 1 is not multiplied by, and one of 0 leaves nothing."""
+    scaling = MUL * ((out.numel() if alpha != 1 else 0) + (added.numel() if beta not in (0, 1) else 0))
+    return matmul(out, a, b) + scaling + (ADD * out.numel() if beta else FREE)
+
+
+def reduced_bmm(
+    out: Tensor, added: Tensor, a: Tensor, b: Tensor, *, beta: float = 1, alpha: float = 1
+) -> OpCost:
+    """Added + the sum over the batch of a b: the sum is part of the contraction."""
+    whole = addmm(out, added, a, b, beta=beta, alpha=alpha)
+    return whole + OpCost(macs=out.numel() * a.shape[-1] * (a.shape[0] - 1))
+
+
+def outer(out: Tensor, a: Tensor, b: Tensor) -> OpCost:
+    """One product a result, and nothing accumulated."""
+    del a, b
+    return MUL * out.numel()
+
+
+def addr(out: Tensor, added: Tensor, a: Tensor, b: Tensor, **_scales: float) -> OpCost:
+    """Added + an outer product."""
+    del added
+    return outer(out, a, b) + ADD * out.numel()
+
+
+def linear(out: Tensor, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> OpCost:
+    """(..., inputs) with a weight of (outputs, inputs), or (inputs) for one output."""
+    del x
+    products = OpCost(macs=out.numel() * weight.shape[-1])
+    return products if bias is None else products + formula.bias(out.numel())
+
+
+def bilinear(
+    out: Tensor, a: Tensor, b: Tensor, weight: Tensor, bias: Tensor | None = None
+) -> OpCost:
+    """a W b for each output: W b, then the product with a."""
+    del b
+    products = OpCost(macs=out.numel() * (weight[0].numel() + a.shape[-1]))
+    return products if bias is None else products + formula.bias(out.numel())
+
+
+def conv(
+    out: Tensor, x: Tensor, weight: Tensor, bias: Tensor | None = None, *_sizes: Any
+) -> OpCost:
+    """Convolution in 1, 2 or 3 dimensions, whatever its stride, padding, dilation and groups."""
+    del x
+    return formula.convolution(weight.shape, out.shape, biased=bias is not None)
+
+
+def conv_transpose(
+    out: Tensor, x: Tensor, weight: Tensor, bias: Tensor | None = None, *_sizes: Any
+) -> OpCost:
+    """Transposed convolution in 1, 2 or 3 dimensions."""
+    return formula.transposed_convolution(
+        x.shape, weight.shape, out.shape, biased=bias is not None
+    )
+
+
+def convolution(
+    out: Tensor,
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    transposed: bool,
+    *_rest: Any,
+) -> OpCost:
+    """The operator that both kinds of convolution become below autograd."""
+    del stride, padding, dilation
+    return (conv_transpose if transposed else conv)(out, x, weight, bias)
+
+
+def cosine_similarity(out: Tensor, a: Tensor, b: Tensor, dim: int = 1, **_eps: float) -> OpCost:
+    """x y / (||x|| ||y||): three dot products, two roots, a product and a division."""
+    del b
+    dots = OpCost(macs=3 * out.numel() * a.shape[dim])
+    return dots + OpCost(sqrt=2, mul=1, div=1) * out.numel()
+
+
+CONTRACTIONS = {
+    "aten.mm": matmul,
+    "aten.bmm": matmul,
+    "aten.mv": matmul,
+    "aten.dot": matmul,
+    "aten.vdot": matmul,
+    "aten.matmul": matmul,
+    "aten.addmm": addmm,
+    "aten.addmv": addmm,
+    "aten.baddbmm": addmm,
+    "aten.addbmm": reduced_bmm,
+    "aten.addr": addr,
+    "aten.outer": outer,
+    "aten.linear": linear,
+    "aten.bilinear": bilinear,
+    "aten.conv1d": conv,
+    "aten.conv2d": conv,
+    "aten.conv3d": conv,
+    "aten.conv_transpose1d": conv_transpose,
+    "aten.conv_transpose2d": conv_transpose,
+    "aten.conv_transpose3d": conv_transpose,
+    "aten.convolution": convolution,
+    "aten._convolution": convolution,
+    "aten.cosine_similarity": cosine_similarity,
+}

@@ -1,0 +1,202 @@
+"""Rules of arithmetic on each element by itself.
+
+Integer and boolean arithmetic (positions, masks, lengths) is no floating-point operation and is
+free. Complex arithmetic is counted in real operations.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from inspect_cost.cost import FREE, OpCost
+from inspect_cost.counting.aten.rule import Rule
+from inspect_cost.formulas import pointwise as formula
+from inspect_cost.formulas.pointwise import ADD, COMPARE, DIV, MUL, SPECIAL, SQRT
+
+
+def each(
+    real: OpCost, *, complex_: OpCost | None = None, real_times_complex: OpCost | None = None
+) -> Rule:
+    """Rule of an operator that costs the same for each element of its result.
+
+    Args:
+        real: cost of one real element.
+        complex_: cost of one complex element, or None where that is not known.
+        real_times_complex: the same where one operand is real; as ``complex_`` by default.
+    """
+
+    def rule(out: Tensor, *args: Any, **kwargs: Any) -> OpCost | None:
+        operands = [out, *tensors((*args, *kwargs.values()))]
+        if any(t.is_complex() for t in operands):
+            mixed = real_times_complex and any(not _is_complex(x) for x in args[:2])
+            cost = real_times_complex if mixed else complex_
+            return None if cost is None else cost * out.numel()
+        return real * out.numel() if any(t.is_floating_point() for t in operands) else FREE
+
+    return rule
+
+
+def tensors(values: tuple[Any, ...]) -> Iterator[Tensor]:
+    """The tensors among some arguments."""
+    return (value for value in values if isinstance(value, Tensor))
+
+
+def _is_complex(operand: Any) -> bool:
+    return operand.is_complex() if isinstance(operand, Tensor) else isinstance(operand, complex)
+
+
+def add(out: Tensor, a: Any, b: Any, alpha: float = 1, **_out: Any) -> OpCost | None:
+    """A + alpha b; an alpha of 1 is not multiplied by."""
+    scaled = 1 if abs(alpha) != 1 else 0
+    real = ADD + MUL * scaled
+    return each(real, complex_=2 * real)(out, a, b)
+
+
+def addcmul(
+    out: Tensor, x: Tensor, a: Tensor, b: Tensor, *, value: float = 1, **_out: Any
+) -> OpCost | None:
+    """X + value a b."""
+    return each(formula.ADDCMUL + MUL * (abs(value) != 1))(out, x, a, b)
+
+
+def addcdiv(
+    out: Tensor, x: Tensor, a: Tensor, b: Tensor, *, value: float = 1, **_out: Any
+) -> OpCost | None:
+    """X + value a / b."""
+    return each(formula.ADDCDIV + MUL * (abs(value) != 1))(out, x, a, b)
+
+
+def power(out: Tensor, base: Any, exponent: Any) -> OpCost | None:
+    """Base ^ exponent."""
+    constant = None if isinstance(exponent, Tensor) else exponent
+    return each(formula.power(constant))(out, base)
+
+
+def clamp(out: Tensor, x: Tensor, low: Any = None, high: Any = None) -> OpCost | None:
+    """One comparison for each bound that there is."""
+    bounds = (low is not None) + (high is not None)
+    return each(COMPARE * bounds)(out, x)
+
+
+def gelu(out: Tensor, x: Tensor, *, approximate: str = "none") -> OpCost | None:
+    """By erf, or by tanh where the approximation is asked for."""
+    return each(formula.GELU_TANH if approximate == "tanh" else formula.GELU_ERF)(out, x)
+
+
+def dropout(out: Tensor, x: Tensor, p: float, train: bool) -> OpCost | None:
+    """Nothing at inference; in training a choice and a scaling."""
+    return each((COMPARE + MUL) if train and p else FREE)(out, x)
+
+
+def dropout_pair(out: tuple[Tensor, Tensor], x: Tensor, p: float, train: bool) -> OpCost | None:
+    """As `dropout`; the mask comes with the result."""
+    return dropout(out[0], x, p, train)
+
+
+def prelu(out: Tensor, x: Tensor, weight: Tensor) -> OpCost | None:
+    """X or a learned multiple of it, by the sign of x."""
+    return each(formula.LEAKY_RELU)(out, x, weight)
+
+
+def where(out: Tensor, condition: Tensor, *choices: Any) -> OpCost | None:
+    """A choice for each element; without choices it lists positions, which is free."""
+    return each(COMPARE, complex_=COMPARE)(out, condition, *choices) if choices else FREE
+
+
+def masked_fill(out: Tensor, x: Tensor, mask: Tensor, value: Any) -> OpCost | None:
+    """A choice for each element."""
+    return where(out, mask, x, value)
+
+
+_MUL = each(MUL, complex_=formula.COMPLEX_MUL, real_times_complex=formula.COMPLEX_SCALE)
+_DIV = each(DIV, complex_=formula.COMPLEX_DIV, real_times_complex=2 * DIV)
+_ADD = each(ADD, complex_=formula.COMPLEX_ADD)
+_SPECIAL = each(SPECIAL)
+_COMPARE = each(COMPARE)
+_CHOICE = each(COMPARE, complex_=2 * COMPARE)
+
+_ARITHMETIC: dict[str, Rule] = {
+    "aten.add": add,
+    "aten.sub": add,
+    "aten.rsub": add,
+    "aten.neg": _ADD,
+    "aten.mul": _MUL,
+    "aten.square": each(MUL, complex_=formula.COMPLEX_MUL),
+    "aten.div": _DIV,
+    "aten.reciprocal": _DIV,
+    "aten.floor_divide": each(DIV + SPECIAL),
+    "aten.remainder": each(DIV + SPECIAL + MUL + ADD),
+    "aten.fmod": each(DIV + SPECIAL + MUL + ADD),
+    "aten.sqrt": each(SQRT),
+    "aten.rsqrt": each(SQRT),
+    "aten.pow": power,
+    "aten.float_power": power,
+    "aten.addcmul": addcmul,
+    "aten.addcdiv": addcdiv,
+    "aten.lerp": each(formula.LERP),
+    "aten.hypot": each(formula.HYPOT),
+    "aten.deg2rad": each(MUL),
+    "aten.rad2deg": each(MUL),
+    "aten.polar": lambda out, *_: formula.POLAR * out.numel(),
+}
+
+_SPECIAL_FUNCTIONS: dict[str, Rule] = {
+    f"aten.{name}": _SPECIAL
+    for name in (
+        "log log2 log10 log1p exp2 expm1 sin cos tan asin acos atan atan2 sinh cosh tanh asinh "
+        "acosh atanh sigmoid erf erfc erfinv lgamma digamma sinc logit logaddexp logaddexp2 xlogy "
+        "special_entr special_i0 special_i0e special_i1 special_i1e special_ndtr special_expit "
+        "special_xlog1py arctan2 i0 mvlgamma polygamma floor ceil round trunc frac"
+    ).split()
+} | {"aten.exp": each(SPECIAL, complex_=formula.COMPLEX_EXP)}
+
+_COMPARISONS: dict[str, Rule] = {
+    f"aten.{name}": _COMPARE
+    for name in (
+        "eq ne lt le gt ge equal maximum minimum fmax fmin max.other min.other sign sgn signbit "
+        "isnan isinf isfinite isposinf isneginf nan_to_num heaviside threshold copysign isclose"
+    ).split()
+} | {
+    "aten.abs": each(COMPARE, complex_=formula.COMPLEX_ABS),
+    "aten.angle": each(COMPARE, complex_=formula.COMPLEX_ANGLE),
+    "aten.where": where,
+    "aten.masked_fill": masked_fill,
+    "aten.clamp": clamp,
+    "aten.clip": clamp,
+    "aten.clamp_min": _COMPARE,
+    "aten.clamp_max": _COMPARE,
+    "aten.tril": lambda *_args, **_kwargs: FREE,
+    "aten.triu": lambda *_args, **_kwargs: FREE,
+}
+
+_ACTIVATIONS: dict[str, Rule] = {
+    "aten.relu": each(formula.RELU),
+    "aten.relu6": each(formula.CLAMP),
+    "aten.leaky_relu": each(formula.LEAKY_RELU),
+    "aten.rrelu": each(formula.LEAKY_RELU),
+    "aten.prelu": prelu,
+    "aten._prelu_kernel": prelu,
+    "aten.gelu": gelu,
+    "aten.silu": each(formula.SILU),
+    "aten.mish": each(formula.MISH),
+    "aten.elu": each(formula.ELU),
+    "aten.celu": each(formula.ELU + DIV),
+    "aten.selu": each(formula.SELU),
+    "aten.softplus": each(formula.SOFTPLUS),
+    "aten.log_sigmoid": each(formula.LOG_SIGMOID),
+    "aten.hardtanh": each(formula.HARD_TANH),
+    "aten.hardsigmoid": each(formula.HARD_SIGMOID),
+    "aten.hardswish": each(formula.HARD_SWISH),
+    "aten.hardshrink": each(formula.HARD_SHRINK),
+    "aten.softshrink": each(formula.SOFT_SHRINK),
+    "aten.glu": each(formula.GLU),
+    "aten.dropout": dropout,
+    "aten.feature_dropout": dropout,
+    "aten.alpha_dropout": dropout,
+    "aten.feature_alpha_dropout": dropout,
+    "aten.native_dropout": dropout_pair,
+}
+
+POINTWISE = _ARITHMETIC | _SPECIAL_FUNCTIONS | _COMPARISONS | _ACTIVATIONS

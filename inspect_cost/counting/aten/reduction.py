@@ -1,0 +1,135 @@
+"""Rules of reductions, softmaxes, running sums and sorting."""
+
+from typing import Any
+
+from torch import Tensor
+
+from inspect_cost.cost import FREE, OpCost
+from inspect_cost.counting.aten.rule import Dims, Rule, group_size, grouped, reduction
+from inspect_cost.formulas import reduction as formula
+from inspect_cost.formulas.pointwise import ADD, COMPARE, MUL
+
+
+def variance(
+    out: Any, x: Tensor, dim: Dims | bool = None, *_rest: Any, **_kwargs: Any
+) -> OpCost | None:
+    """Of all elements, or over dims; the second argument of the oldest form is a flag."""
+    del out
+    n = x.numel() if isinstance(dim, bool) else group_size(x, dim)
+    return grouped(formula.variance, x, n)
+
+
+def standard_deviation(
+    out: Any, x: Tensor, dim: Dims | bool = None, *_rest: Any, **_kwargs: Any
+) -> OpCost | None:
+    """The root of `variance`."""
+    del out
+    n = x.numel() if isinstance(dim, bool) else group_size(x, dim)
+    return grouped(formula.standard_deviation, x, n)
+
+
+def norm(
+    out: Any, x: Tensor, order: Any = 2, dim: Dims = None, *_rest: Any, **_kwargs: Any
+) -> OpCost | None:
+    """Vector norms of order 2 (the default), 1 and infinity; others are unknown."""
+    del out
+    by_order = {None: formula.norm2, 2: formula.norm2, 1: formula.norm1, float("inf"): _max_norm}
+    known = by_order.get(order)
+    return grouped(known, x, group_size(x, dim)) if known else None
+
+
+def _max_norm(rows: int, n: int) -> OpCost:
+    return COMPARE * (rows * n) + formula.extremum(rows, n)
+
+
+def softmax(out: Tensor, x: Tensor, dim: int, *_rest: Any) -> OpCost | None:
+    """Over one dimension."""
+    return grouped(formula.softmax, out, group_size(x, dim))
+
+
+def log_softmax(out: Tensor, x: Tensor, dim: int, *_rest: Any) -> OpCost | None:
+    """Over one dimension."""
+    return grouped(formula.log_softmax, out, group_size(x, dim))
+
+
+def cumulative(step: OpCost) -> Rule:
+    """Rule of a running total: n - 1 steps a row."""
+
+    def rule(out: Any, x: Tensor, dim: int, **_kwargs: Any) -> OpCost | None:
+        del out
+        return grouped(lambda rows, n: step * (rows * (n - 1)), x, group_size(x, dim))
+
+    return rule
+
+
+def top_k(out: Any, x: Tensor, k: int, dim: int = -1, *_rest: Any) -> OpCost | None:
+    """By convention k n comparisons a row."""
+    del out
+    return grouped(lambda rows, n: formula.top_k(rows, n, k), x, group_size(x, dim))
+
+
+def sort(out: Any, x: Tensor, dim: int = -1, *_rest: Any, **_kwargs: Any) -> OpCost | None:
+    """By convention n ceil(log2 n) comparisons a row."""
+    del out
+    return grouped(formula.sort, x, group_size(x, dim))
+
+
+def stable_sort(
+    out: Any, x: Tensor, *, stable: bool | None, dim: int = -1, descending: bool = False
+) -> OpCost | None:
+    """As `sort`."""
+    del stable, descending
+    return sort(out, x, dim)
+
+
+def mse_loss(out: Tensor, x: Tensor, target: Tensor, reduction: int = 1) -> OpCost:
+    """Squared differences, and their mean (1) or sum (2)."""
+    del out, target
+    reduced = {0: FREE, 1: formula.mean(1, x.numel()), 2: formula.summation(1, x.numel())}
+    return (ADD + MUL) * x.numel() + reduced[reduction]
+
+
+_SUM = reduction(formula.summation)
+_EXTREMUM = reduction(formula.extremum)
+
+REDUCTIONS: dict[str, Rule] = {
+    "aten.sum": _SUM,
+    "aten.nansum": _SUM,
+    "aten.trace": lambda out, x: formula.summation(1, min(x.shape)),
+    "aten.mean": reduction(formula.mean),
+    "aten.prod": reduction(formula.product),
+    "aten.max": _EXTREMUM,
+    "aten.min": _EXTREMUM,
+    "aten.amax": _EXTREMUM,
+    "aten.amin": _EXTREMUM,
+    "aten.aminmax": lambda out, x, *, dim=None, **_k: grouped(
+        formula.extremum, x, group_size(x, dim)
+    ),
+    "aten.argmax": _EXTREMUM,
+    "aten.argmin": _EXTREMUM,
+    "aten.any": reduction(formula.extremum),
+    "aten.all": reduction(formula.extremum),
+    "aten.count_nonzero": _EXTREMUM,
+    "aten.logsumexp": reduction(formula.log_sum_exp),
+    "aten.var": variance,
+    "aten.std": standard_deviation,
+    "aten.var_mean": variance,
+    "aten.std_mean": standard_deviation,
+    "aten.norm": norm,
+    "aten.linalg_vector_norm": norm,
+    "aten.softmax": softmax,
+    "aten._softmax": softmax,
+    "aten._safe_softmax": softmax,
+    "aten.log_softmax": log_softmax,
+    "aten._log_softmax": log_softmax,
+    "aten.cumsum": cumulative(ADD),
+    "aten.cumprod": cumulative(MUL),
+    "aten.cummax": cumulative(COMPARE),
+    "aten.cummin": cumulative(COMPARE),
+    "aten.topk": top_k,
+    "aten.sort": sort,
+    "aten.sort.stable": stable_sort,
+    "aten.argsort": sort,
+    "aten.argsort.stable": stable_sort,
+    "aten.mse_loss": mse_loss,
+}

@@ -1,0 +1,74 @@
+"""The watcher: a dispatch mode that sees every operator, runs it, and enters what it cost."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch._ops import OpOverload
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from inspect_cost.counting.aten.rule import Rule
+from inspect_cost.counting.aten.table import find_rule, operator_name
+from inspect_cost.counting.ledger import Ledger
+from inspect_cost.counting.placement import Placement
+from inspect_cost.counting.traffic import bytes_moved
+
+PLAIN_TENSORS = (torch.Tensor, torch.nn.Parameter, torch.nn.Buffer)
+
+
+class CountingMode(TorchDispatchMode):
+    """Counts while active, on the thread that entered it.
+
+    Used under `torch.inference_mode`, in which composite operators (`linear`, `lstm`,
+    `scaled_dot_product_attention`) arrive whole. One that has a rule is counted as a whole; one
+    that has none is taken apart and its parts arrive in turn.
+
+    Args:
+        ledger: where costs are entered.
+        rules: from operator names to rules.
+        home: the device of the values that are known.
+    """
+
+    def __init__(self, ledger: Ledger, rules: Mapping[str, Rule], home: torch.device) -> None:
+        super().__init__()
+        self._ledger = ledger
+        self._rules = rules
+        self._placement = Placement(home)
+        self._found: dict[OpOverload, tuple[str, Rule | None]] = {}
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Spare torch from importing its compiler, which takes seconds, to disable it here."""
+        return False
+
+    def __torch_dispatch__(
+        self,
+        func: OpOverload,
+        types: tuple[type, ...],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] = MappingProxyType({}),
+    ) -> Any:
+        """Run and count one operator."""
+        if not all(kind in PLAIN_TENSORS for kind in types):
+            return NotImplemented  # a tensor subclass unpacks itself; its inner operators follow
+        arguments = dict(kwargs or {})
+        name, rule = self._look_up(func)
+        if rule is None:
+            with self:
+                parts = func.decompose(*args, **arguments)
+            if parts is not NotImplemented:
+                return parts
+        out = self._placement.run(name, func, args, arguments)
+        arguments.pop("out", None)
+        self._ledger.enter(
+            name,
+            rule(out, *args, **arguments) if rule else None,
+            bytes_moved(name, func, args, arguments, out),
+        )
+        return out
+
+    def _look_up(self, func: OpOverload) -> tuple[str, Rule | None]:
+        if func not in self._found:
+            self._found[func] = (operator_name(func), find_rule(func, self._rules))
+        return self._found[func]

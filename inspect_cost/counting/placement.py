@@ -1,0 +1,149 @@
+"""Where each operator runs: on real values while they are known, on the meta device after.
+
+Parameters are on the meta device: they have shapes and no values. Everything else keeps its values
+until it meets something that has none. So code that reads the values of masks, lengths and
+positions runs as always, and the arithmetic of the network costs neither time nor memory.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch._ops import OpOverload
+from torch.utils._pytree import tree_map
+
+from inspect_cost.counting.shapes import SHAPES
+
+META = torch.device("meta")
+
+#: Results with more elements than this are never made real: shapes alone cost nothing.
+LARGEST_REAL_RESULT = 2**24
+
+#: Operators that take only the shape of a tensor and fill it with known values.
+FROM_SHAPE = frozenset(
+    f"aten.{name}"
+    for name in "new_zeros new_ones new_full zeros_like ones_like full_like".split()
+)
+
+
+class Placement:
+    """Decides, call by call, on which device an operator's operands and result are.
+
+    Args:
+        home: the device on which the caller's model and inputs live.
+    """
+
+    def __init__(self, home: torch.device) -> None:
+        self._home = home
+        # Real memory into which something without values was written. The tensors are kept, so
+        # that no other memory can take their identity.
+        self._overwritten: dict[int, Tensor] = {}
+
+    def run(self, name: str, func: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call ``func``, its operands moved to where they can meet."""
+        unknown, known = self._sort(args, kwargs)
+        if not unknown:
+            return self._run_at_home(func, args, kwargs, makes=not known)
+        if name in FROM_SHAPE and "device" not in kwargs:
+            return self._run_from_shape(func, args, kwargs)
+        if not known:
+            return run_without_values(name, func, args, kwargs)
+        on_meta = tree_map(self._onto_meta, (args, kwargs))
+        return self._after_mutation(
+            func, args, kwargs, run_without_values(name, func, *on_meta)
+        )
+
+    def _sort(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[int, int]:
+        """How many tensors have no values, and how many have."""
+        unknown = known = 0
+        stack = [*args, *kwargs.values()]
+        while stack:
+            value = stack.pop()
+            if isinstance(value, Tensor):
+                if self._is_unknown(value):
+                    unknown += 1
+                else:
+                    known += 1
+            elif isinstance(value, (list, tuple)):
+                stack.extend(value)
+        return unknown, known
+
+    def _is_unknown(self, tensor: Tensor) -> bool:
+        if tensor.is_meta or not self._overwritten:
+            return tensor.is_meta
+        return _memory(tensor) in self._overwritten
+
+    def _run_at_home(
+        self, func: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], *, makes: bool
+    ) -> Any:
+        """All operands have values: so does the result, unless it would be huge."""
+        if makes and _asks_for_device(func):
+            shape_only = func(*args, **{**kwargs, "device": META})
+            if isinstance(shape_only, Tensor) and shape_only.numel() > LARGEST_REAL_RESULT:
+                return shape_only
+        args, kwargs = tree_map(self._device_to_home, (args, kwargs))
+        return func(*args, **kwargs)
+
+    def _run_from_shape(
+        self, func: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Known values in the shape of an unknown tensor are known."""
+        shape_only = func(*args, **kwargs)
+        if shape_only.numel() > LARGEST_REAL_RESULT:
+            return shape_only
+        return func(*args, **kwargs, device=self._home)
+
+    def _device_to_home(self, value: Any) -> Any:
+        return self._home if value == META and isinstance(value, torch.device) else value
+
+    def _onto_meta(self, value: Any) -> Any:
+        if isinstance(value, Tensor) and not value.is_meta:
+            return shape_of(value)
+        return value
+
+    def _after_mutation(
+        self, func: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any
+    ) -> Any:
+        """Real memory that was written to without values is unknown from now on."""
+        for i, argument in enumerate(func._schema.arguments):  # noqa: SLF001
+            if not (argument.alias_info and argument.alias_info.is_write):
+                continue
+            target = args[i] if i < len(args) else kwargs.get(argument.name)
+            if isinstance(target, Tensor):
+                if not target.is_meta:
+                    self._overwritten[_memory(target)] = target
+                result = target
+        return result
+
+
+def shape_of(tensor: Tensor) -> Tensor:
+    """A tensor of the same layout and type without values."""
+    if tensor.layout is not torch.strided:
+        return tensor.to(META)
+    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=META)
+
+
+def run_without_values(
+    name: str, func: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """The result's shape, worked out here for frequent operators, else by torch's meta kernel."""
+    overload = f"{name}.{func._overloadname}"  # noqa: SLF001 - torch has no public name for it
+    shape = SHAPES.get(overload) or SHAPES.get(name)
+    result = shape(*args, **kwargs) if shape else None
+    if result is not None:
+        return result
+    if any(isinstance(value, torch.device) for value in (*args, *kwargs.values())):
+        args, kwargs = tree_map(_device_to_meta, (args, kwargs))
+    return func(*args, **kwargs)
+
+
+def _device_to_meta(value: Any) -> Any:
+    return META if isinstance(value, torch.device) else value
+
+
+def _memory(tensor: Tensor) -> int:
+    return tensor.untyped_storage()._cdata  # noqa: SLF001 - identity of memory without an address
+
+
+def _asks_for_device(func: OpOverload) -> bool:
+    return any(argument.name == "device" for argument in func._schema.arguments)  # noqa: SLF001

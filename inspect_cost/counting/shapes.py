@@ -1,0 +1,182 @@
+"""What common operators return, worked out here instead of by torch's own meta kernels.
+
+Those kernels are written in Python: one addition takes a tenth of a millisecond, and the first
+imports torch's compiler, which takes seconds. So the plain cases of frequent operators, contiguous
+and of one floating type, are answered here. Each function returns None for a case that is not
+plain, and torch's kernel decides, as it does on every error.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from inspect_cost.counting.aten.recurrent import RECURRENT_RESULTS
+
+Result = Tensor | tuple[Tensor, ...] | None
+
+
+def elementwise(*operands: Any, out: Any = None, **_options: Any) -> Tensor | None:
+    """The operands' shapes broadcast."""
+    tensors = [x for x in operands if isinstance(x, Tensor)]
+    if out is not None or not _plain(tensors):
+        return None
+    shape = tensors[0].shape
+    for x in tensors[1:]:
+        if x.shape != shape:
+            broadcast = _broadcast(shape, x.shape)
+            if broadcast is None:
+                return None
+            shape = broadcast
+    return _empty(shape, tensors[0])
+
+
+def in_place(x: Tensor, *operands: Any, **_options: Any) -> Tensor | None:
+    """The first operand itself, where the result fits into it."""
+    shaped = elementwise(x, *operands)
+    return x if shaped is not None and shaped.shape == x.shape else None
+
+
+def like_first(x: Tensor, *_parameters: Any, out: Any = None, **_options: Any) -> Tensor | None:
+    """The first operand's shape, whatever the parameters."""
+    return _empty(x.shape, x) if out is None and _plain([x]) else None
+
+
+def concatenation(tensors: Sequence[Tensor], dim: int = 0) -> Tensor | None:
+    """Lengths along one dimension add up; the others agree."""
+    first = tensors[0].shape
+    if not _plain(tensors) or not first or any(len(x.shape) != len(first) for x in tensors):
+        return None
+    axis = dim % len(first)
+    around = {(x.shape[:axis], x.shape[axis + 1 :]) for x in tensors}
+    if len(around) != 1:
+        return None
+    length = sum(x.shape[axis] for x in tensors)
+    return _empty((*first[:axis], length, *first[axis + 1 :]), tensors[0])
+
+
+def vector_norm(
+    x: Tensor,
+    order: float = 2,
+    dim: Sequence[int] | None = None,
+    keepdim: bool = False,
+    *,
+    dtype: torch.dtype | None = None,
+) -> Tensor | None:
+    """One number for each entry of the dimensions that stay."""
+    del order
+    if dim is None or dtype is not None or not _plain([x]):
+        return None
+    gone = {d % x.dim() for d in dim}
+    sizes = enumerate(x.shape)
+    shape = [1 if d in gone else n for d, n in sizes if keepdim or d not in gone]
+    return _empty(shape, x)
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor | None:
+    """(..., inputs) by (outputs, inputs)."""
+    operands = [x, weight] if bias is None else [x, weight, bias]
+    fits = weight.dim() == 2 and x.dim() > 0 and x.shape[-1] == weight.shape[1]  # noqa: PLR2004
+    fits = fits and (bias is None or bias.shape == weight.shape[:1])
+    return _empty((*x.shape[:-1], weight.shape[0]), x) if fits and _plain(operands) else None
+
+
+def convolution(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sequence[int] = (1,),
+    padding: Sequence[int] | str = (0,),
+    dilation: Sequence[int] = (1,),
+    groups: int = 1,
+) -> Tensor | None:
+    """(B, C, T...) by (O, C / groups, K...): as many steps as the dilated kernel fits in."""
+    operands = [x, weight] if bias is None else [x, weight, bias]
+    fits = x.dim() == weight.dim() and x.shape[1] == weight.shape[1] * groups
+    if isinstance(padding, str) or not fits or not _plain(operands):
+        return None
+    kernel = weight.shape[2:]
+    sizes = [
+        (n + 2 * p - d * (k - 1) - 1) // s + 1
+        for n, k, s, p, d in zip(
+            x.shape[2:], kernel, *_for_each(kernel, stride, padding, dilation), strict=True
+        )
+    ]
+    return _empty((x.shape[0], weight.shape[0], *sizes), x) if min(sizes) > 0 else None
+
+
+def transposed_convolution(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sequence[int] = (1,),
+    padding: Sequence[int] = (0,),
+    output_padding: Sequence[int] = (0,),
+    groups: int = 1,
+    dilation: Sequence[int] = (1,),
+) -> Tensor | None:
+    """(B, C, T...) by (C, O / groups, K...): each input starts a kernel, a stride apart."""
+    operands = [x, weight] if bias is None else [x, weight, bias]
+    if x.dim() != weight.dim() or x.shape[1] != weight.shape[0] or not _plain(operands):
+        return None
+    kernel = weight.shape[2:]
+    options = _for_each(kernel, stride, padding, output_padding, dilation)
+    sizes = [
+        (n - 1) * s - 2 * p + d * (k - 1) + extra + 1
+        for n, k, s, p, extra, d in zip(x.shape[2:], kernel, *options, strict=True)
+    ]
+    shape = (x.shape[0], weight.shape[1] * groups, *sizes)
+    return _empty(shape, x) if min(sizes) > 0 else None
+
+
+def _for_each(kernel: Sequence[int], *options: Sequence[int]) -> list[Sequence[int]]:
+    """Options with one number for each dimension; a single number stands for all."""
+    return [list(o) * len(kernel) if len(o) == 1 else o for o in options]
+
+
+def _empty(shape: Sequence[int], like: Tensor) -> Tensor:
+    """A contiguous tensor without values."""
+    return torch.empty(shape, dtype=like.dtype, device="meta")
+
+
+def _broadcast(a: Sequence[int], b: Sequence[int]) -> torch.Size | None:
+    """The common shape of two, right-aligned, or None where there is none."""
+    longer, shorter = (a, b) if len(a) >= len(b) else (b, a)
+    padded = (1,) * (len(longer) - len(shorter)) + tuple(shorter)
+    pairs = list(zip(longer, padded, strict=True))
+    fits = all(m == n or 1 in {m, n} for m, n in pairs)
+    return torch.Size(n if m == 1 else m for m, n in pairs) if fits else None
+
+
+def _plain(tensors: Sequence[Tensor]) -> bool:
+    """Whether all are contiguous, on meta, and of one floating type."""
+    if not tensors:
+        return False
+    dtype = tensors[0].dtype
+    return dtype.is_floating_point and all(
+        x.dtype == dtype and x.is_meta and x.is_contiguous() for x in tensors
+    )
+
+
+_ELEMENTWISE = """
+    add sub mul div neg exp log sqrt rsqrt sin cos tanh sigmoid erf relu leaky_relu silu gelu
+    elu softplus maximum minimum
+"""
+_LIKE_FIRST = "layer_norm rms_norm group_norm softmax log_softmax batch_norm"
+
+SHAPES: dict[str, Callable[..., Result]] = (
+    {f"aten.{name}": elementwise for name in _ELEMENTWISE.split()}
+    | {f"aten.{name}_": in_place for name in _ELEMENTWISE.split()}
+    | {f"aten.{name}": like_first for name in _LIKE_FIRST.split()}
+    | {f"aten.conv{d}d": convolution for d in (1, 2, 3)}
+    | {
+        "aten.cat": concatenation,
+        "aten.linalg_vector_norm": vector_norm,
+        "aten.linear": linear,
+        "aten.conv_transpose1d": transposed_convolution,
+        "aten.conv_transpose2d": transposed_convolution,
+        "aten.conv_transpose3d": transposed_convolution,
+    }
+    | RECURRENT_RESULTS
+)

@@ -1,0 +1,112 @@
+"""A stand-in for the caller's model: the same modules, its parameters without values.
+
+The caller's model is read and never run: what a forward changes (buffers, caches, modes), it
+changes in the stand-in.
+"""
+
+import copy
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from types import FunctionType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import UninitializedTensorMixin
+
+from inspect_cost.counting.placement import shape_of
+from inspect_cost.errors import CountError
+
+
+IMMUTABLE = (bool, int, float, complex, str, bytes, FunctionType, torch.dtype, torch.device)
+
+
+def uncompiled(model: nn.Module) -> nn.Module:
+    """The original of a module that `torch.compile` wrapped; other modules as they are."""
+    return model._orig_mod if type(model).__name__ == "OptimizedModule" else model  # type: ignore[return-value] # noqa: SLF001
+
+
+def without_values(model: nn.Module) -> nn.Module:
+    """A stand-in whose parameters are on the meta device; buffers are copied with their values.
+
+    Raises:
+        CountError: a lazy module has no shapes yet.
+    """
+    return _stand_in(model, _parameter_without_values)
+
+
+def with_values(model: nn.Module) -> nn.Module:
+    """A stand-in that shares the parameters with the caller's model; buffers are copied."""
+    return _stand_in(model, lambda parameter: parameter)
+
+
+def _stand_in(model: nn.Module, replaced: Callable[[nn.Parameter], nn.Parameter]) -> nn.Module:
+    # As deepcopy does, the copying asks this memo for each object first, so what is in here is what the
+    # copy gets, and what is shared in the model (tied weights) is shared in the copy.
+    memo: dict[int, Any] = {}
+    for parameter in model.parameters():
+        if isinstance(parameter, UninitializedTensorMixin):
+            raise CountError(
+                "the model has lazy modules whose shapes are not known yet",
+                "Run it once on an example input, then count it.",
+            )
+        memo[id(parameter)] = replaced(parameter)
+    for attribute in _derived_attributes(model):
+        memo.setdefault(id(attribute), shape_of(attribute))
+    for module in model.modules():
+        original = uncompiled(module)
+        if original is not module:
+            memo[id(module)] = _twin(original, memo)
+    copied: nn.Module = _copied(model, memo)
+    for module in copied.modules():
+        module._compiled_call_impl = None  # noqa: SLF001 - what module.compile() leaves behind
+    return copied.eval()
+
+
+def _parameter_without_values(parameter: nn.Parameter) -> nn.Parameter:
+    return nn.Parameter(shape_of(parameter), requires_grad=parameter.requires_grad)
+
+
+def _derived_attributes(model: nn.Module) -> Iterator[Tensor]:
+    """Tensors computed from parameters and kept as plain attributes, which deepcopy refuses.
+
+    `torch.nn.utils.weight_norm` and `spectral_norm` keep the layer's weight so.
+    """
+    for module in model.modules():
+        for value in vars(module).values():
+            if isinstance(value, Tensor) and not value.is_leaf:
+                yield value
+
+
+def _twin(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
+    """A copy of a module and all below it; what the memo holds is taken from there."""
+    twin = memo[id(module)] = module.__new__(type(module))
+    for name, value in vars(module).items():
+        vars(twin)[name] = _copied(value, memo)
+    return twin
+
+
+def _copied(value: Any, memo: dict[int, Any]) -> Any:
+    """A deep copy where there can be one, else (a lock, a handle) the thing itself."""
+    if value is None or isinstance(value, IMMUTABLE):
+        return value
+    if id(value) in memo:
+        return memo[id(value)]
+    if isinstance(value, nn.Module):
+        return _twin(value, memo)
+    if type(value) in {dict, OrderedDict}:
+        twin = memo[id(value)] = type(value)()
+        twin.update((key, _copied(item, memo)) for key, item in value.items())
+        return twin
+    try:
+        return copy.deepcopy(value, memo)
+    except Exception:  # noqa: BLE001 - whatever an attribute's own copying raises
+        return value
+
+
+def home_of(model: nn.Module) -> torch.device:
+    """Where the model's values are: the device of its first real tensor, else the CPU."""
+    for tensor in (*model.parameters(), *model.buffers()):
+        if not tensor.is_meta:
+            return tensor.device
+    return torch.device("cpu")

@@ -1,0 +1,52 @@
+"""Matrix products and convolutions: where the multiply-accumulates are."""
+
+from collections.abc import Sequence
+from math import prod
+
+from inspect_cost.cost import OpCost
+
+Shape = Sequence[int]
+
+
+def matmul(m: int, k: int, n: int, batch: int = 1) -> OpCost:
+    """(m x k) times (k x n), ``batch`` times: k MACs for each of the m n results."""
+    return OpCost(macs=batch * m * k * n)
+
+
+def bias(outputs: int) -> OpCost:
+    """One addition to each output."""
+    return OpCost(add=outputs)
+
+
+def linear(rows: int, inputs: int, outputs: int, *, biased: bool) -> OpCost:
+    """``rows`` vectors of ``inputs`` features to ``outputs`` features each."""
+    products = matmul(rows, inputs, outputs)
+    return products + bias(rows * outputs) if biased else products
+
+
+def convolution(weight: Shape, out: Shape, *, biased: bool) -> OpCost:
+    """Convolution over any number of dimensions, dense: taps on padding count.
+
+    Args:
+        weight: (O, C / groups, K...), so each output takes C / groups x K... taps.
+        out: (B, O, T...), or without the batch.
+        biased: whether a bias is added.
+    """
+    outputs = prod(out)
+    products = OpCost(macs=outputs * prod(weight[1:]))
+    return products + bias(outputs) if biased else products
+
+
+def transposed_convolution(x: Shape, weight: Shape, out: Shape, *, biased: bool) -> OpCost:
+    """Transposed convolution: every input is spread over O / groups x K... taps.
+
+    The stride sets where the taps land, not how many there are.
+
+    Args:
+        x: (B, C, T...), or without the batch.
+        weight: (C, O / groups, K...).
+        out: (B, O, T_out...); only the bias needs it.
+        biased: whether a bias is added.
+    """
+    products = OpCost(macs=prod(x) * prod(weight[1:]))
+    return products + bias(prod(out)) if biased else products

@@ -1,0 +1,56 @@
+"""Normalisations: statistics of each group of n numbers, then an affine map of each number."""
+
+from inspect_cost.cost import FREE, OpCost
+from inspect_cost.formulas.pointwise import ADD, DIV, MUL, SQRT
+from inspect_cost.formulas.reduction import mean, norm2, variance
+
+
+def affine_map(elements: int, *, scaled: bool = True, shifted: bool = True) -> OpCost:
+    """gamma x + beta."""
+    return (MUL if scaled else FREE) * elements + (ADD if shifted else FREE) * elements
+
+
+def standardised(groups: int, n: int) -> OpCost:
+    """(x - mean) rsqrt(variance + epsilon): 5 n + 2 a group; deviations are taken once."""
+    return variance(groups, n) + (ADD + SQRT) * groups + MUL * (groups * n)
+
+
+def layer_norm(groups: int, n: int, *, scaled: bool, shifted: bool) -> OpCost:
+    """Ba, Kiros & Hinton 2016; also group norm (Wu & He 2018) and instance norm: 7 n + 2 a group.
+
+    Args:
+        groups: how many sets of numbers have statistics of their own.
+        n: numbers in each.
+        scaled: whether there is a gain.
+        shifted: whether there is an offset.
+    """
+    return standardised(groups, n) + affine_map(groups * n, scaled=scaled, shifted=shifted)
+
+
+def rms_norm(groups: int, n: int, *, scaled: bool) -> OpCost:
+    """x rsqrt(mean(x^2) + epsilon) gamma (Zhang & Sennrich 2019): 4 n + 2 a group."""
+    mean_square = MUL * (groups * n) + mean(groups, n)
+    scaling = affine_map(groups * n, scaled=scaled, shifted=False)
+    return mean_square + (ADD + SQRT) * groups + MUL * (groups * n) + scaling
+
+
+def batch_norm_inference(elements: int, channels: int, *, scaled: bool, shifted: bool) -> OpCost:
+    """Ioffe & Szegedy 2015 with stored statistics: 4 an element, and 2 a channel.
+
+    Per channel rsqrt(variance + epsilon); per element subtract, multiply, and the affine map.
+    """
+    normalised = (ADD + SQRT) * channels + (ADD + MUL) * elements
+    return normalised + affine_map(elements, scaled=scaled, shifted=shifted)
+
+
+def batch_norm_training(elements: int, channels: int, *, scaled: bool, shifted: bool) -> OpCost:
+    """The same with the batch's own statistics, each channel being one group."""
+    return layer_norm(channels, elements // channels, scaled=scaled, shifted=shifted)
+
+
+def weight_norm(weights: int, groups: int) -> OpCost:
+    """v (g / ||v||), Salimans & Kingma 2016: 3 w + r for w weights in r groups.
+
+    Squares w, sums w - r, roots r, divisions r, and one product for each weight.
+    """
+    return norm2(groups, weights // groups) + DIV * groups + MUL * weights

@@ -1,0 +1,61 @@
+"""Arithmetic on each element by itself: the cost of one, by the textbook definition, unfused.
+
+An operator on n elements costs n times its entry. Each entry is the definition read aloud.
+"""
+
+from inspect_cost.cost import FREE, OpCost
+
+ADD = OpCost(add=1)
+MUL = OpCost(mul=1)
+DIV = OpCost(div=1)
+SQRT = OpCost(sqrt=1)
+SPECIAL = OpCost(special=1)
+COMPARE = OpCost(compare=1)
+
+# --- activations; alpha, beta, c: constants ---
+RELU = COMPARE  # max(x, 0)
+LEAKY_RELU = COMPARE  # x or alpha x, by the sign of x: one by convention
+CLAMP_ONE_SIDE = COMPARE
+CLAMP = 2 * COMPARE  # min(max(x, low), high)
+SILU = SPECIAL + MUL  # x sigmoid(x)
+GELU_ERF = 3 * MUL + SPECIAL + ADD  # (0.5 x) (1 + erf(c x))
+GELU_TANH = 4 * MUL + 2 * SPECIAL + 2 * ADD  # (0.5 x) (1 + tanh(c (x + d x^3))), x^3 by pow
+ELU = COMPARE + SPECIAL + ADD + MUL  # x or alpha (exp(x) - 1)
+SELU = ELU + MUL  # scale elu(x)
+SOFTPLUS = 2 * SPECIAL + ADD  # log(1 + exp(x))
+MISH = SOFTPLUS + SPECIAL + MUL  # x tanh(softplus(x))
+LOG_SIGMOID = 2 * SPECIAL + 3 * ADD  # -log(1 + exp(-x)): a change of sign is a subtraction
+HARD_TANH = CLAMP
+HARD_SIGMOID = ADD + CLAMP + DIV  # clamp(x + 3, 0, 6) / 6
+HARD_SWISH = HARD_SIGMOID + MUL  # x hardsigmoid(x)
+SOFT_SIGN = COMPARE + ADD + DIV  # x / (1 + |x|)
+TANH_SHRINK = SPECIAL + ADD  # x - tanh(x)
+HARD_SHRINK = COMPARE
+SOFT_SHRINK = COMPARE + ADD
+GLU = SPECIAL + MUL  # a sigmoid(b), per output
+
+# --- compound arithmetic ---
+ADDCMUL = MUL + ADD  # x + a b
+ADDCDIV = DIV + ADD  # x + a / b
+LERP = ADD + MUL + ADD  # x + w (y - x)
+HYPOT = 2 * MUL + ADD + SQRT  # sqrt(x^2 + y^2)
+
+# --- complex numbers, in real operations ---
+COMPLEX_ADD = 2 * ADD
+COMPLEX_MUL = 4 * MUL + 2 * ADD  # (a + ib)(c + id)
+COMPLEX_DIV = 6 * MUL + 3 * ADD + 2 * DIV  # times the conjugate, over the squared modulus
+COMPLEX_SCALE = 2 * MUL  # real times complex
+COMPLEX_ABS = HYPOT
+COMPLEX_ANGLE = SPECIAL
+COMPLEX_EXP = 3 * SPECIAL + 2 * MUL  # exp(a) (cos b + i sin b)
+POLAR = 2 * SPECIAL + 2 * MUL  # r (cos phi + i sin phi)
+
+
+def power(exponent: float | None) -> OpCost:
+    """x^exponent: squares and roots are what they are, other powers one evaluation.
+
+    Args:
+        exponent: the constant, or None where it is a tensor.
+    """
+    known: dict[float | None, OpCost] = {0: FREE, 1: FREE, 2: MUL, 0.5: SQRT, -0.5: SQRT, -1: DIV}
+    return known.get(exponent, SPECIAL)

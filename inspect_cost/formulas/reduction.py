@@ -1,0 +1,72 @@
+"""Reductions of n numbers to one, repeated ``rows`` times; and what is made of them."""
+
+from inspect_cost.cost import OpCost
+from inspect_cost.formulas.pointwise import ADD, COMPARE, DIV, MUL, SPECIAL, SQRT
+
+
+def summation(rows: int, n: int) -> OpCost:
+    """x_1 + ... + x_n."""
+    return ADD * (rows * (n - 1))
+
+
+def mean(rows: int, n: int) -> OpCost:
+    """A sum and a division."""
+    return summation(rows, n) + DIV * rows
+
+
+def product(rows: int, n: int) -> OpCost:
+    """x_1 x ... x x_n."""
+    return MUL * (rows * (n - 1))
+
+
+def extremum(rows: int, n: int) -> OpCost:
+    """Max, min and where they are: n - 1 comparisons."""
+    return COMPARE * (rows * (n - 1))
+
+
+def variance(rows: int, n: int) -> OpCost:
+    """Mean, deviations, their squares, and the mean of those: 4 n."""
+    return mean(rows, n) + (ADD + MUL) * (rows * n) + mean(rows, n)
+
+
+def standard_deviation(rows: int, n: int) -> OpCost:
+    """The root of the variance."""
+    return variance(rows, n) + SQRT * rows
+
+
+def norm2(rows: int, n: int) -> OpCost:
+    """sqrt(x_1^2 + ... + x_n^2)."""
+    return MUL * (rows * n) + summation(rows, n) + SQRT * rows
+
+
+def norm1(rows: int, n: int) -> OpCost:
+    """|x_1| + ... + |x_n|, an absolute value being 1."""
+    return COMPARE * (rows * n) + summation(rows, n)
+
+
+def log_sum_exp(rows: int, n: int) -> OpCost:
+    """m + log(sum exp(x - m)), m the maximum."""
+    shifted = extremum(rows, n) + (ADD + SPECIAL) * (rows * n)
+    return shifted + summation(rows, n) + (SPECIAL + ADD) * rows
+
+
+def softmax(rows: int, n: int) -> OpCost:
+    """exp(x - max) / sum: 5 n - 2 a row."""
+    shifted = extremum(rows, n) + (ADD + SPECIAL) * (rows * n)
+    return shifted + summation(rows, n) + DIV * (rows * n)
+
+
+def log_softmax(rows: int, n: int) -> OpCost:
+    """(x - max) - log(sum exp(x - max)): 5 n - 1 a row."""
+    shifted = extremum(rows, n) + (ADD + SPECIAL) * (rows * n)
+    return shifted + summation(rows, n) + SPECIAL * rows + ADD * (rows * n)
+
+
+def top_k(rows: int, n: int, k: int) -> OpCost:
+    """k passes over n numbers, by convention k n comparisons."""
+    return COMPARE * (rows * k * n)
+
+
+def sort(rows: int, n: int) -> OpCost:
+    """By comparison, by convention n ceil(log2 n)."""
+    return COMPARE * (rows * n * (n - 1).bit_length())
