@@ -29,7 +29,7 @@ _HOMES = {
     "count": "inspect_cost.counting.count",
 }
 
-__all__ = ["CostReport", "CountError", "FlopWeights", "OpCost", "count"]  # noqa: PLE0604 - lazy
+__all__ = ["CostReport", "CountError", "FlopWeights", "OpCost", "count"]
 
 
 def __getattr__(name: str) -> object:

@@ -89,8 +89,11 @@ class OpCost:
 
     def weighted_flops(self, weights: FlopWeights) -> int:
         """FLOPs with other weights than the convention's."""
-        other = sum(getattr(self, name) * getattr(weights, name) for name in ARITHMETIC_CLASSES)
-        return weights.mac * self.macs + other
+        flops = weights.mac * self.macs
+        for name, operations in self.flops_by_class.items():
+            weight: int = getattr(weights, name)
+            flops += weight * operations
+        return flops
 
 
 FREE = OpCost()
@@ -146,6 +149,7 @@ class Storage:
         buffers: elements of the buffers.
         buffer_bytes: their size.
         dtypes: elements of the parameters by data type.
+        weight_norm_lengths: elements that only weight norm needs; folding drops them.
     """
 
     params: int = 0
@@ -154,6 +158,12 @@ class Storage:
     buffers: int = 0
     buffer_bytes: int = 0
     dtypes: Mapping[str, int] = field(default_factory=dict)
+    weight_norm_lengths: int = 0
+
+    @property
+    def folded_params(self) -> int:
+        """Elements of the parameters once weight norm is folded into plain kernels."""
+        return self.params - self.weight_norm_lengths
 
     @property
     def frozen(self) -> int:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from inspect_cost.counting.aten.table import operator_name
+from inspect_cost.counting.aten import Operator, Rule, described
 from inspect_cost.counting.placement import META, run_without_values
 
 T = TypeVar("T")
@@ -27,6 +27,10 @@ def built_without_values(make: Callable[[], T]) -> T:
 class _NoInitialisation(TorchDispatchMode):
     """Leaves out what works in place on tensors without values."""
 
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch has no types here
+        self._described: dict[OpOverload, Operator] = {}
+
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
         """As in `CountingMode`."""
@@ -42,14 +46,18 @@ class _NoInitialisation(TorchDispatchMode):
         """Run one operator, or leave it out."""
         del types
         options = dict(kwargs or {})
-        name = operator_name(func)
         first = args[0] if args else None
-        if name in INITIALISERS and isinstance(first, Tensor) and first.is_meta:
-            return first
-        if not any(isinstance(x, Tensor) and x.is_meta for x in args):
+        if not isinstance(first, Tensor) or not first.is_meta:
             return func(*args, **options)
-        return run_without_values(name, func, args, options)
+        operator = self._described.get(func)
+        if operator is None:
+            operator = self._described[func] = described(func, NO_RULES)
+        if operator.name in INITIALISERS:
+            return first
+        return run_without_values(operator, args, options)
 
+
+NO_RULES: Mapping[str, Rule] = MappingProxyType({})
 
 #: In-place operators that change values alone.
 INITIALISERS = frozenset(

@@ -8,8 +8,7 @@ import torch
 from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from inspect_cost.counting.aten.rule import Rule
-from inspect_cost.counting.aten.table import find_rule, operator_name
+from inspect_cost.counting.aten import Operator, Rule, described
 from inspect_cost.counting.ledger import Ledger
 from inspect_cost.counting.placement import Placement
 from inspect_cost.counting.traffic import bytes_moved
@@ -31,11 +30,11 @@ class CountingMode(TorchDispatchMode):
     """
 
     def __init__(self, ledger: Ledger, rules: Mapping[str, Rule], home: torch.device) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch has no types here
         self._ledger = ledger
         self._rules = rules
         self._placement = Placement(home)
-        self._found: dict[OpOverload, tuple[str, Rule | None]] = {}
+        self._described: dict[OpOverload, Operator] = {}
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -53,22 +52,19 @@ class CountingMode(TorchDispatchMode):
         if not all(kind in PLAIN_TENSORS for kind in types):
             return NotImplemented  # a tensor subclass unpacks itself; its inner operators follow
         arguments = dict(kwargs or {})
-        name, rule = self._look_up(func)
-        if rule is None:
+        operator = self._described.get(func)
+        if operator is None:
+            operator = self._described[func] = described(func, self._rules)
+        if operator.rule is None:
             with self:
                 parts = func.decompose(*args, **arguments)
             if parts is not NotImplemented:
                 return parts
-        out = self._placement.run(name, func, args, arguments)
+        out = self._placement.run(operator, args, arguments)
         arguments.pop("out", None)
         self._ledger.enter(
-            name,
-            rule(out, *args, **arguments) if rule else None,
-            bytes_moved(name, func, args, arguments, out),
+            operator.name,
+            operator.rule(out, *args, **arguments) if operator.rule else None,
+            bytes_moved(operator, args, arguments, out),
         )
         return out
-
-    def _look_up(self, func: OpOverload) -> tuple[str, Rule | None]:
-        if func not in self._found:
-            self._found[func] = (operator_name(func), find_rule(func, self._rules))
-        return self._found[func]

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch._ops import OpOverload
 from torch.utils._pytree import tree_map
 
+from inspect_cost.counting.aten import Operator
 from inspect_cost.counting.shapes import SHAPES
 
 META = torch.device("meta")
@@ -21,8 +22,7 @@ LARGEST_REAL_RESULT = 2**24
 
 #: Operators that take only the shape of a tensor and fill it with known values.
 FROM_SHAPE = frozenset(
-    f"aten.{name}"
-    for name in "new_zeros new_ones new_full zeros_like ones_like full_like".split()
+    f"aten.{name}" for name in "new_zeros new_ones new_full zeros_like ones_like full_like".split()
 )
 
 
@@ -39,19 +39,18 @@ class Placement:
         # that no other memory can take their identity.
         self._overwritten: dict[int, Tensor] = {}
 
-    def run(self, name: str, func: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Call ``func``, its operands moved to where they can meet."""
+    def run(self, operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call an operator, its operands moved to where they can meet."""
         unknown, known = self._sort(args, kwargs)
         if not unknown:
-            return self._run_at_home(func, args, kwargs, makes=not known)
-        if name in FROM_SHAPE and "device" not in kwargs:
-            return self._run_from_shape(func, args, kwargs)
+            return self._run_at_home(operator, args, kwargs, makes=not known)
+        if operator.name in FROM_SHAPE and "device" not in kwargs:
+            return self._run_from_shape(operator.func, args, kwargs)
         if not known:
-            return run_without_values(name, func, args, kwargs)
+            return run_without_values(operator, args, kwargs)
         on_meta = tree_map(self._onto_meta, (args, kwargs))
-        return self._after_mutation(
-            func, args, kwargs, run_without_values(name, func, *on_meta)
-        )
+        result = run_without_values(operator, *on_meta)
+        return self._after_mutation(operator, args, kwargs, result) if operator.mutates else result
 
     def _sort(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[int, int]:
         """How many tensors have no values, and how many have."""
@@ -71,18 +70,19 @@ class Placement:
     def _is_unknown(self, tensor: Tensor) -> bool:
         if tensor.is_meta or not self._overwritten:
             return tensor.is_meta
-        return _memory(tensor) in self._overwritten
+        return memory_of(tensor) in self._overwritten
 
     def _run_at_home(
-        self, func: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], *, makes: bool
+        self, operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any], *, makes: bool
     ) -> Any:
         """All operands have values: so does the result, unless it would be huge."""
-        if makes and _asks_for_device(func):
-            shape_only = func(*args, **{**kwargs, "device": META})
+        if makes and operator.takes_device:
+            shape_only = operator.func(*args, **{**kwargs, "device": META})
             if isinstance(shape_only, Tensor) and shape_only.numel() > LARGEST_REAL_RESULT:
                 return shape_only
-        args, kwargs = tree_map(self._device_to_home, (args, kwargs))
-        return func(*args, **kwargs)
+        if operator.takes_device:
+            args, kwargs = tree_map(self._device_to_home, (args, kwargs))
+        return operator.func(*args, **kwargs)
 
     def _run_from_shape(
         self, func: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -102,16 +102,16 @@ class Placement:
         return value
 
     def _after_mutation(
-        self, func: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any
+        self, operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any
     ) -> Any:
         """Real memory that was written to without values is unknown from now on."""
-        for i, argument in enumerate(func._schema.arguments):  # noqa: SLF001
+        for i, argument in enumerate(operator.func._schema.arguments):
             if not (argument.alias_info and argument.alias_info.is_write):
                 continue
             target = args[i] if i < len(args) else kwargs.get(argument.name)
             if isinstance(target, Tensor):
                 if not target.is_meta:
-                    self._overwritten[_memory(target)] = target
+                    self._overwritten[memory_of(target)] = target
                 result = target
         return result
 
@@ -123,27 +123,22 @@ def shape_of(tensor: Tensor) -> Tensor:
     return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=META)
 
 
-def run_without_values(
-    name: str, func: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
+def run_without_values(operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The result's shape, worked out here for frequent operators, else by torch's meta kernel."""
-    overload = f"{name}.{func._overloadname}"  # noqa: SLF001 - torch has no public name for it
-    shape = SHAPES.get(overload) or SHAPES.get(name)
+    shape = SHAPES.get(operator.full_name) or SHAPES.get(operator.name)
     result = shape(*args, **kwargs) if shape else None
     if result is not None:
         return result
-    if any(isinstance(value, torch.device) for value in (*args, *kwargs.values())):
+    if operator.takes_device:
         args, kwargs = tree_map(_device_to_meta, (args, kwargs))
-    return func(*args, **kwargs)
+    return operator.func(*args, **kwargs)
 
 
 def _device_to_meta(value: Any) -> Any:
     return META if isinstance(value, torch.device) else value
 
 
-def _memory(tensor: Tensor) -> int:
-    return tensor.untyped_storage()._cdata  # noqa: SLF001 - identity of memory without an address
-
-
-def _asks_for_device(func: OpOverload) -> bool:
-    return any(argument.name == "device" for argument in func._schema.arguments)  # noqa: SLF001
+def memory_of(tensor: Tensor) -> int:
+    """The identity of a tensor's memory, which needs no address: on meta there is none."""
+    identity: int = tensor.untyped_storage()._cdata
+    return identity

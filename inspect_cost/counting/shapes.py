@@ -6,7 +6,7 @@ and of one floating type, are answered here. Each function returns None for a ca
 plain, and torch's kernel decides, as it does on every error.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -163,9 +163,11 @@ _ELEMENTWISE = """
     add sub mul div neg exp log sqrt rsqrt sin cos tanh sigmoid erf relu leaky_relu silu gelu
     elu softplus maximum minimum
 """
-_LIKE_FIRST = "layer_norm rms_norm group_norm softmax log_softmax batch_norm"
+_LIKE_FIRST = "_weight_norm layer_norm rms_norm group_norm softmax log_softmax batch_norm"
 
-SHAPES: dict[str, Callable[..., Result]] = (
+Shape = Callable[..., Result]
+
+_PLAIN_CASES: dict[str, Shape] = (
     {f"aten.{name}": elementwise for name in _ELEMENTWISE.split()}
     | {f"aten.{name}_": in_place for name in _ELEMENTWISE.split()}
     | {f"aten.{name}": like_first for name in _LIKE_FIRST.split()}
@@ -178,5 +180,7 @@ SHAPES: dict[str, Callable[..., Result]] = (
         "aten.conv_transpose2d": transposed_convolution,
         "aten.conv_transpose3d": transposed_convolution,
     }
-    | RECURRENT_RESULTS
 )
+
+#: Operator, or one overload of it -> what it returns, without values.
+SHAPES: Mapping[str, Shape] = {**_PLAIN_CASES, **RECURRENT_RESULTS}

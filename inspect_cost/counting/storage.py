@@ -1,10 +1,11 @@
 """What a model stores, module by module, each tensor once."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import ParametrizationList
 
 from inspect_cost.cost import Storage, ancestry
 
@@ -18,6 +19,7 @@ class Stored(NamedTuple):
     dtype: str
     trainable: bool
     parameter: bool
+    weight_norm_length: bool
 
 
 def stored(model: nn.Module) -> tuple[tuple[str, str, Storage], ...]:
@@ -26,26 +28,43 @@ def stored(model: nn.Module) -> tuple[tuple[str, str, Storage], ...]:
     types: dict[str, str] = {}
     for path, module in model.named_modules():
         types[path] = type(module).__name__
-        own = {*_described(module._parameters, True), *_described(module._buffers, False)}  # noqa: SLF001
+        own = {
+            *_described(module, module._parameters, parameter=True),
+            *_described(module, module._buffers, parameter=False),
+        }
         for place in ancestry(path) if own else ():
             inside[place] |= own
     return tuple((path, kind, _storage(inside.get(path, ()))) for path, kind in types.items())
 
 
-def _described(tensors: dict[str, Tensor | None], parameter: bool) -> Iterable[Stored]:
+def _described(
+    module: nn.Module, tensors: Mapping[str, Tensor | None], *, parameter: bool
+) -> Iterator[Stored]:
     """A module's own tensors; those of the same identity are the same tensor."""
-    for tensor in tensors.values():
+    for name, tensor in tensors.items():
         if tensor is not None:
             size = tensor.numel()
-            dtype = str(tensor.dtype).removeprefix("torch.")
             yield Stored(
                 id(tensor),
                 size,
                 size * tensor.element_size(),
-                dtype,
+                str(tensor.dtype).removeprefix("torch."),
                 tensor.requires_grad,
                 parameter,
+                is_weight_norm_length(module, name),
             )
+
+
+def is_weight_norm_length(module: nn.Module, name: str) -> bool:
+    """Whether a parameter is the length that weight norm keeps beside a direction.
+
+    It is the ``weight_g`` beside a ``weight_v``, or the first original of torch's parametrization.
+    """
+    if name.endswith("_g"):
+        return name.removesuffix("_g") + "_v" in module._parameters
+    if name != "original0" or not isinstance(module, ParametrizationList):
+        return False
+    return type(module[0]).__name__ == "_WeightNorm"
 
 
 def _storage(tensors: Iterable[Stored]) -> Storage:
@@ -61,4 +80,5 @@ def _storage(tensors: Iterable[Stored]) -> Storage:
         buffers=sum(b.elements for b in buffers),
         buffer_bytes=sum(b.bytes for b in buffers),
         dtypes=dict(dtypes),
+        weight_norm_lengths=sum(p.elements for p in parameters if p.weight_norm_length),
     )

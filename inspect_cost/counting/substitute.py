@@ -12,18 +12,20 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import is_lazy
 
 from inspect_cost.counting.placement import shape_of
 from inspect_cost.errors import CountError
-
 
 IMMUTABLE = (bool, int, float, complex, str, bytes, FunctionType, torch.dtype, torch.device)
 
 
 def uncompiled(model: nn.Module) -> nn.Module:
     """The original of a module that `torch.compile` wrapped; other modules as they are."""
-    return model._orig_mod if type(model).__name__ == "OptimizedModule" else model  # type: ignore[return-value] # noqa: SLF001
+    if type(model).__name__ != "OptimizedModule":  # importing its class would import the compiler
+        return model
+    original: nn.Module = model._orig_mod  # type: ignore[assignment]  # a Module's attribute
+    return original
 
 
 def without_values(model: nn.Module) -> nn.Module:
@@ -41,11 +43,11 @@ def with_values(model: nn.Module) -> nn.Module:
 
 
 def _stand_in(model: nn.Module, replaced: Callable[[nn.Parameter], nn.Parameter]) -> nn.Module:
-    # As deepcopy does, the copying asks this memo for each object first, so what is in here is what the
-    # copy gets, and what is shared in the model (tied weights) is shared in the copy.
+    # As deepcopy does, the copying asks this memo for each object first: what is in here is what
+    # the copy gets, and what is shared in the model (tied weights) is shared in the copy.
     memo: dict[int, Any] = {}
     for parameter in model.parameters():
-        if isinstance(parameter, UninitializedTensorMixin):
+        if is_lazy(parameter):
             raise CountError(
                 "the model has lazy modules whose shapes are not known yet",
                 "Run it once on an example input, then count it.",
@@ -59,7 +61,7 @@ def _stand_in(model: nn.Module, replaced: Callable[[nn.Parameter], nn.Parameter]
             memo[id(module)] = _twin(original, memo)
     copied: nn.Module = _copied(model, memo)
     for module in copied.modules():
-        module._compiled_call_impl = None  # noqa: SLF001 - what module.compile() leaves behind
+        module._compiled_call_impl = None
     return copied.eval()
 
 

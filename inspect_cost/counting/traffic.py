@@ -4,7 +4,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from torch import Tensor
-from torch._ops import OpOverload
+
+from inspect_cost.counting.aten import Operator
+from inspect_cost.counting.placement import memory_of
 
 #: Operators that read as much of their first operand as they return, not all of it.
 LOOKUPS = frozenset(
@@ -17,9 +19,7 @@ LOOKUPS = frozenset(
 #: Operators that overwrite their first operand without reading it.
 OVERWRITES = frozenset({"aten.copy_", "aten.fill_", "aten.zero_"})
 #: Operators that only reserve memory.
-RESERVATIONS = frozenset(
-    {"aten.empty", "aten.empty_like", "aten.empty_strided", "aten.new_empty"}
-)
+RESERVATIONS = frozenset({"aten.empty", "aten.empty_like", "aten.empty_strided", "aten.new_empty"})
 
 
 def tensors_in(values: Iterable[Any]) -> Iterator[Tensor]:
@@ -31,21 +31,19 @@ def tensors_in(values: Iterable[Any]) -> Iterator[Tensor]:
             yield from tensors_in(value)
 
 
-def bytes_moved(
-    name: str, func: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any
-) -> int:
-    """Bytes read and written by one call; 0 for a view."""
-    if name in RESERVATIONS:
+def bytes_moved(operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> int:
+    """Bytes read and written by one call; 0 where the result is an operand, or a view of one."""
+    unchanged = bool(args) and out is args[0] and not operator.mutates
+    if unchanged or operator.name in RESERVATIONS:
         return 0
     operands = list(tensors_in((*args, *kwargs.values())))
-    results = list(tensors_in([out]))
-    mutates = func._schema.is_mutable  # noqa: SLF001 - torch has no public form
-    if not mutates and shares_storage(operands, results):
+    results = list(tensors_in((out,)))
+    if operator.may_alias and not operator.mutates and shares_storage(operands, results):
         return 0
     written = sum(map(_size, results))
-    if name in LOOKUPS:
+    if operator.name in LOOKUPS:
         return written + written + sum(map(_size, operands[1:]))
-    read = operands[1:] if name in OVERWRITES else operands
+    read = operands[1:] if operator.name in OVERWRITES else operands
     return written + sum(map(_size, read))
 
 
@@ -53,12 +51,8 @@ def shares_storage(operands: list[Tensor], results: list[Tensor]) -> bool:
     """Whether the results are views: all lie in the memory of some operand."""
     if not results or not operands:
         return False
-    known = {_storage(t) for t in operands}
-    return all(_storage(t) in known for t in results)
-
-
-def _storage(tensor: Tensor) -> int:
-    return tensor.untyped_storage()._cdata  # noqa: SLF001 - identity of memory without an address
+    known = {memory_of(t) for t in operands}
+    return all(memory_of(t) in known for t in results)
 
 
 def _size(tensor: Tensor) -> int:

@@ -10,6 +10,7 @@ which then goes first. In-place forms (a trailing underscore) and ``out=`` forms
 of the plain one.
 """
 
-from inspect_cost.counting.aten.table import ATEN_RULES, Rule, find_rule
+from inspect_cost.counting.aten.rule import Rule
+from inspect_cost.counting.aten.table import ATEN_RULES, Operator, described
 
-__all__ = ["ATEN_RULES", "Rule", "find_rule"]
+__all__ = ["ATEN_RULES", "Operator", "Rule", "described"]

@@ -9,9 +9,7 @@ from inspect_cost.counting.aten.rule import Rule
 from inspect_cost.formulas.attention import scaled_dot_product_attention as formula
 
 
-def attention(
-    query: Tensor, key: Tensor, value: Tensor, *, masked: bool
-) -> OpCost:
+def attention(query: Tensor, key: Tensor, value: Tensor, *, masked: bool) -> OpCost:
     """(..., heads, L, E) queries, (..., heads, S, E) keys, (..., heads, S, Ev) values.
 
     With grouped queries, keys and values have fewer heads, each used by several queries.
@@ -34,7 +32,6 @@ def composite(
     **_scale: Any,
 ) -> OpCost:
     """The operator that `scaled_dot_product_attention` is before a kernel is chosen."""
-    del out, dropout_p
     return attention(query, key, value, masked=is_causal or attn_mask is not None)
 
 
@@ -50,7 +47,6 @@ def flash(
     **_kwargs: Any,
 ) -> OpCost:
     """Flash attention on a CPU or a GPU."""
-    del out, dropout_p
     return attention(query, key, value, masked=is_causal or attn_mask is not None)
 
 
@@ -67,7 +63,6 @@ def with_bias(
     **_kwargs: Any,
 ) -> OpCost:
     """Memory-efficient and cuDNN attention on a GPU."""
-    del out, compute_log_sumexp, dropout_p
     return attention(query, key, value, masked=is_causal or attn_bias is not None)
 
 

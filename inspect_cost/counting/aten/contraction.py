@@ -6,13 +6,13 @@ from typing import Any
 from torch import Tensor
 
 from inspect_cost.cost import FREE, OpCost
+from inspect_cost.counting.aten.rule import Rule
 from inspect_cost.formulas import contraction as formula
 from inspect_cost.formulas.pointwise import ADD, MUL
 
 
 def matmul(out: Tensor, a: Tensor, b: Tensor) -> OpCost:
     """(..., m, k) @ (..., k, n), either of which may be a vector: k MACs a result."""
-    del b
     return OpCost(macs=out.numel() * a.shape[-1])
 
 
@@ -20,7 +20,9 @@ def addmm(
     out: Tensor, added: Tensor, a: Tensor, b: Tensor, *, beta: float = 1, alpha: float = 1
 ) -> OpCost:
     """Beta added + alpha a b; a factor of 1 is not multiplied by, and one of 0 leaves nothing."""
-    scaling = MUL * ((out.numel() if alpha != 1 else 0) + (added.numel() if beta not in (0, 1) else 0))
+    scaling = MUL * (
+        (out.numel() if alpha != 1 else 0) + (added.numel() if beta not in (0, 1) else 0)
+    )
     return matmul(out, a, b) + scaling + (ADD * out.numel() if beta else FREE)
 
 
@@ -34,19 +36,16 @@ def reduced_bmm(
 
 def outer(out: Tensor, a: Tensor, b: Tensor) -> OpCost:
     """One product a result, and nothing accumulated."""
-    del a, b
     return MUL * out.numel()
 
 
 def addr(out: Tensor, added: Tensor, a: Tensor, b: Tensor, **_scales: float) -> OpCost:
     """Added + an outer product."""
-    del added
     return outer(out, a, b) + ADD * out.numel()
 
 
 def linear(out: Tensor, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> OpCost:
     """(..., inputs) with a weight of (outputs, inputs), or (inputs) for one output."""
-    del x
     products = OpCost(macs=out.numel() * weight.shape[-1])
     return products if bias is None else products + formula.bias(out.numel())
 
@@ -55,7 +54,6 @@ def bilinear(
     out: Tensor, a: Tensor, b: Tensor, weight: Tensor, bias: Tensor | None = None
 ) -> OpCost:
     """a W b for each output: W b, then the product with a."""
-    del b
     products = OpCost(macs=out.numel() * (weight[0].numel() + a.shape[-1]))
     return products if bias is None else products + formula.bias(out.numel())
 
@@ -64,7 +62,6 @@ def conv(
     out: Tensor, x: Tensor, weight: Tensor, bias: Tensor | None = None, *_sizes: Any
 ) -> OpCost:
     """Convolution in 1, 2 or 3 dimensions, whatever its stride, padding, dilation and groups."""
-    del x
     return formula.convolution(weight.shape, out.shape, biased=bias is not None)
 
 
@@ -72,9 +69,7 @@ def conv_transpose(
     out: Tensor, x: Tensor, weight: Tensor, bias: Tensor | None = None, *_sizes: Any
 ) -> OpCost:
     """Transposed convolution in 1, 2 or 3 dimensions."""
-    return formula.transposed_convolution(
-        x.shape, weight.shape, out.shape, biased=bias is not None
-    )
+    return formula.transposed_convolution(x.shape, weight.shape, out.shape, biased=bias is not None)
 
 
 def convolution(
@@ -89,18 +84,16 @@ def convolution(
     *_rest: Any,
 ) -> OpCost:
     """The operator that both kinds of convolution become below autograd."""
-    del stride, padding, dilation
     return (conv_transpose if transposed else conv)(out, x, weight, bias)
 
 
 def cosine_similarity(out: Tensor, a: Tensor, b: Tensor, dim: int = 1, **_eps: float) -> OpCost:
     """x y / (||x|| ||y||): three dot products, two roots, a product and a division."""
-    del b
     dots = OpCost(macs=3 * out.numel() * a.shape[dim])
     return dots + OpCost(sqrt=2, mul=1, div=1) * out.numel()
 
 
-CONTRACTIONS = {
+CONTRACTIONS: dict[str, Rule] = {
     "aten.mm": matmul,
     "aten.bmm": matmul,
     "aten.mv": matmul,

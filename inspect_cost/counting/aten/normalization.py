@@ -20,7 +20,6 @@ def layer_norm(
     *_rest: Any,
 ) -> OpCost:
     """Statistics over the trailing dimensions."""
-    del out
     n = prod(normalized_shape)
     groups = x.numel() // n
     return formula.layer_norm(groups, n, scaled=weight is not None, shifted=bias is not None)
@@ -34,7 +33,6 @@ def rms_norm(
     *_rest: Any,
 ) -> OpCost:
     """Root mean square over the trailing dimensions."""
-    del out
     n = prod(normalized_shape)
     return formula.rms_norm(x.numel() // n, n, scaled=weight is not None)
 
@@ -48,7 +46,6 @@ def group_norm(
     *_rest: Any,
 ) -> OpCost:
     """Statistics over each group of channels of each batch entry."""
-    del out
     groups = x.shape[0] * num_groups
     n = x.numel() // groups
     return formula.layer_norm(groups, n, scaled=weight is not None, shifted=bias is not None)
@@ -66,7 +63,6 @@ def native_group_norm(
     eps: float,
 ) -> OpCost:
     """The operator that group norm becomes below autograd."""
-    del batch, channels, positions, eps
     return group_norm(out, x, num_groups, weight, bias)
 
 
@@ -97,7 +93,6 @@ def batch_norm(
     *_rest: Any,
 ) -> OpCost:
     """With the batch's statistics in training, with the stored ones at inference."""
-    del out, running_mean, running_var
     kind = formula.batch_norm_training if training else formula.batch_norm_inference
     channels = x.shape[1]
     return kind(x.numel(), channels, scaled=weight is not None, shifted=bias is not None)
@@ -118,7 +113,6 @@ def batch_norm_without_training(
 
 def weight_norm(out: Any, v: Tensor, g: Tensor, dim: int = 0) -> OpCost:
     """One group for each entry of g."""
-    del out, dim
     return formula.weight_norm(v.numel(), g.numel())
 
 

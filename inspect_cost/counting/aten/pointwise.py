@@ -7,7 +7,6 @@ free. Complex arithmetic is counted in real operations.
 from collections.abc import Iterator
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from inspect_cost.cost import FREE, OpCost

@@ -22,7 +22,7 @@ class Sizes(NamedTuple):
     """One direction of one layer."""
 
     H: int
-    I: int  # noqa: E741
+    I: int
     P: int | None
     biased: bool
 
@@ -56,10 +56,9 @@ def directions(params: Sequence[Tensor], gates: int, cells: int) -> Iterator[Siz
     per_cell = len(params) // cells
     for first in range(0, len(params), per_cell):
         W, U = params[first], params[first + 1]
-        projected = per_cell in {3, 5}
-        yield Sizes(
-            W.shape[0] // gates, W.shape[1], U.shape[1] if projected else None, per_cell >= 4
-        )
+        projected, biased = per_cell in {3, 5}, per_cell in {4, 5}
+        P = U.shape[1] if projected else None
+        yield Sizes(W.shape[0] // gates, W.shape[1], P, biased)
 
 
 def layer_rule(kind: str) -> Rule:
@@ -77,7 +76,6 @@ def layer_rule(kind: str) -> Rule:
         bidirectional: bool,
         batch_first: bool,
     ) -> OpCost:
-        del out, hx, has_biases, dropout, train, batch_first
         return _steps(kind, params, num_layers * (1 + bidirectional)) * (x.numel() // x.shape[-1])
 
     return rule
@@ -98,7 +96,6 @@ def packed_rule(kind: str) -> Rule:
         train: bool,
         bidirectional: bool,
     ) -> OpCost:
-        del out, batch_sizes, hx, has_biases, dropout, train
         return _steps(kind, params, num_layers * (1 + bidirectional)) * data.shape[0]
 
     return rule
@@ -121,7 +118,6 @@ def cell_rule(kind: str) -> Rule:
         b: Tensor | None = None,
         c: Tensor | None = None,
     ) -> OpCost:
-        del out, hx, c
         sizes = Sizes(W.shape[0] // GATES[kind], W.shape[1], None, b is not None)
         return STEPS[kind](sizes) * (x.numel() // x.shape[-1])
 
@@ -140,7 +136,6 @@ def layer_result(
     batch_first: bool,
 ) -> tuple[Tensor, ...]:
     """What a layer returns: the sequence of states, then the last states, without values."""
-    del params, has_biases, num_layers, dropout, train, batch_first
     states = [hx] if isinstance(hx, Tensor) else list(hx)
     features = states[0].shape[-1] * (1 + bidirectional)
     sequence = x.new_empty((*x.shape[:-1], features))
@@ -151,11 +146,17 @@ def packed_result(
     data: Tensor,
     batch_sizes: Tensor,
     hx: Tensor | Sequence[Tensor],
-    *rest: Any,
+    params: Sequence[Tensor],
+    has_biases: bool,
+    num_layers: int,
+    dropout: float,
+    train: bool,
+    bidirectional: bool,
 ) -> tuple[Tensor, ...]:
     """As `layer_result`, for packed sequences."""
-    del batch_sizes
-    return layer_result(data, hx, *rest, batch_first=False)
+    return layer_result(
+        data, hx, params, has_biases, num_layers, dropout, train, bidirectional, batch_first=False
+    )
 
 
 LAYERS = ("lstm", "gru", "rnn_tanh", "rnn_relu")

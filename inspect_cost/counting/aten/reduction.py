@@ -14,7 +14,6 @@ def variance(
     out: Any, x: Tensor, dim: Dims | bool = None, *_rest: Any, **_kwargs: Any
 ) -> OpCost | None:
     """Of all elements, or over dims; the second argument of the oldest form is a flag."""
-    del out
     n = x.numel() if isinstance(dim, bool) else group_size(x, dim)
     return grouped(formula.variance, x, n)
 
@@ -23,7 +22,6 @@ def standard_deviation(
     out: Any, x: Tensor, dim: Dims | bool = None, *_rest: Any, **_kwargs: Any
 ) -> OpCost | None:
     """The root of `variance`."""
-    del out
     n = x.numel() if isinstance(dim, bool) else group_size(x, dim)
     return grouped(formula.standard_deviation, x, n)
 
@@ -32,7 +30,6 @@ def norm(
     out: Any, x: Tensor, order: Any = 2, dim: Dims = None, *_rest: Any, **_kwargs: Any
 ) -> OpCost | None:
     """Vector norms of order 2 (the default), 1 and infinity; others are unknown."""
-    del out
     by_order = {None: formula.norm2, 2: formula.norm2, 1: formula.norm1, float("inf"): _max_norm}
     known = by_order.get(order)
     return grouped(known, x, group_size(x, dim)) if known else None
@@ -56,7 +53,6 @@ def cumulative(step: OpCost) -> Rule:
     """Rule of a running total: n - 1 steps a row."""
 
     def rule(out: Any, x: Tensor, dim: int, **_kwargs: Any) -> OpCost | None:
-        del out
         return grouped(lambda rows, n: step * (rows * (n - 1)), x, group_size(x, dim))
 
     return rule
@@ -64,13 +60,11 @@ def cumulative(step: OpCost) -> Rule:
 
 def top_k(out: Any, x: Tensor, k: int, dim: int = -1, *_rest: Any) -> OpCost | None:
     """By convention k n comparisons a row."""
-    del out
     return grouped(lambda rows, n: formula.top_k(rows, n, k), x, group_size(x, dim))
 
 
 def sort(out: Any, x: Tensor, dim: int = -1, *_rest: Any, **_kwargs: Any) -> OpCost | None:
     """By convention n ceil(log2 n) comparisons a row."""
-    del out
     return grouped(formula.sort, x, group_size(x, dim))
 
 
@@ -78,13 +72,11 @@ def stable_sort(
     out: Any, x: Tensor, *, stable: bool | None, dim: int = -1, descending: bool = False
 ) -> OpCost | None:
     """As `sort`."""
-    del stable, descending
     return sort(out, x, dim)
 
 
 def mse_loss(out: Tensor, x: Tensor, target: Tensor, reduction: int = 1) -> OpCost:
     """Squared differences, and their mean (1) or sum (2)."""
-    del out, target
     reduced = {0: FREE, 1: formula.mean(1, x.numel()), 2: formula.summation(1, x.numel())}
     return (ADD + MUL) * x.numel() + reduced[reduction]
 

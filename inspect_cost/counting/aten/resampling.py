@@ -28,7 +28,6 @@ def max_pool(dimensions: int) -> Rule:
     """Rule of max pooling over the last ``dimensions``."""
 
     def rule(out: Any, x: Tensor, kernel_size: Window, *_rest: Any) -> OpCost:
-        del x
         return formula.max_pool(_first(out).numel(), _window(kernel_size, dimensions))
 
     return rule
@@ -38,7 +37,6 @@ def average_pool(dimensions: int) -> Rule:
     """Rule of average pooling over the last ``dimensions``."""
 
     def rule(out: Tensor, x: Tensor, kernel_size: Window, *_rest: Any) -> OpCost:
-        del x
         return formula.average_pool(out.numel(), _window(kernel_size, dimensions))
 
     return rule

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from torch._ops import OpOverload
@@ -40,16 +41,50 @@ def merged(families: tuple[Mapping[str, Rule], ...]) -> Mapping[str, Rule]:
 ATEN_RULES = merged(FAMILIES)
 
 
-def operator_name(func: OpOverload) -> str:
-    """The name that reports and tables use: "aten.conv1d", without the overload."""
-    return f"{func.namespace}.{func._opname}"  # noqa: SLF001 - torch has no public name for it
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """What counting needs to know of one overload, found once.
+
+    Attributes:
+        func: the overload.
+        name: for reports and tables: "aten.conv1d", without the overload.
+        full_name: with it: "aten.conv1d.padding".
+        rule: its cost, or None where no table has it.
+        mutates: whether it writes to an operand.
+        may_alias: whether its result may lie in an operand's memory.
+        takes_device: whether it can be asked to make its result on a device.
+    """
+
+    func: OpOverload
+    name: str
+    full_name: str
+    rule: Rule | None
+    mutates: bool
+    may_alias: bool
+    takes_device: bool
 
 
-def find_rule(func: OpOverload, rules: Mapping[str, Rule]) -> Rule | None:
+def described(func: OpOverload, rules: Mapping[str, Rule]) -> Operator:
+    """Read an overload's schema, and look up its rule."""
+    schema = func._schema
+    name = schema.name.replace("::", ".")
+    full_name = f"{name}.{schema.overload_name or 'default'}"
+    return Operator(
+        func,
+        name,
+        full_name,
+        find_rule(name, full_name, rules),
+        mutates=schema.is_mutable,
+        may_alias=any(r.alias_info is not None for r in schema.returns),
+        takes_device=any(a.name == "device" for a in schema.arguments),
+    )
+
+
+def find_rule(name: str, full_name: str, rules: Mapping[str, Rule]) -> Rule | None:
     """The rule of one overload, of its operator, or of the form that does not work in place."""
-    name, overload = operator_name(func), func._overloadname  # noqa: SLF001
+    overload = full_name.removeprefix(name)
     plain = name.removesuffix("_")
-    for key in (f"{name}.{overload}", f"{plain}.{overload}", name, plain):
+    for key in (full_name, plain + overload, name, plain):
         if key in rules:
             return rules[key]
     return None

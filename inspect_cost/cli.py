@@ -1,0 +1,278 @@
+"""The command line: parse, call, render, exit code."""
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import App, CycloptsError, Parameter
+
+from inspect_cost import __version__
+from inspect_cost.errors import InspectCostError, UsageError
+
+OK, UNCOUNTED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+HELP = """What one inference of a PyTorch model costs: parameters, MACs and FLOPs, counted exactly.
+
+MODEL is a preset of the zoo (inspect-cost zoo lists them), package.module:ClassOrFactory, or
+path/to/file.py:ClassOrFactory. The last two run your code.
+"""
+
+EPILOGUE = """Examples:
+  inspect-cost flowavenet --input-len 16000
+  inspect-cost flowavenet --set layers=3 --depth 3 --exact
+  inspect-cost torch.nn:Identity --input 1,3,224,224
+  inspect-cost net.py:make_model --input ids=1,L:int64 --input mask=1,L --input-len 512
+  inspect-cost flowavenet --format json -o flowavenet.json
+
+Exit codes: 0 done, 1 uncounted operators under --strict, 2 wrong input, 130 interrupted.
+"""
+
+app = App(
+    name="inspect-cost",
+    help=HELP,
+    help_epilogue=EPILOGUE,
+    help_format="plaintext",
+    version=__version__,
+    result_action="return_value",
+)
+
+Flag = Parameter(negative="", show_default=False)
+
+
+@app.default
+def inspect(
+    model: str,
+    /,
+    *,
+    input_len: Annotated[str | None, Parameter(name="--input-len")] = None,
+    inputs: Annotated[list[str] | None, Parameter(name="--input", negative="")] = None,
+    settings: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None,
+    depth: int = 2,
+    exact: Annotated[bool, Flag] = False,
+    format: Literal["table", "json"] = "table",  # noqa: A002 - the option's name
+    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    no_measure: Annotated[bool, Flag] = False,
+    strict: Annotated[bool, Flag] = False,
+) -> int:
+    """Count what one inference of a model costs.
+
+    Parameters
+    ----------
+    model
+        A preset's name, package.module:ClassOrFactory, or path/to/file.py:ClassOrFactory.
+    input_len
+        Samples to generate (a preset: one second unless given), or the L in a shape.
+    inputs
+        [name=]SHAPE[:dtype] of an input of your own model; repeat it for several.
+    settings
+        NAME=VALUE: a preset's setting to differ from the published one; repeat it for several.
+    depth
+        Levels of the module tree to show.
+    exact
+        Whole numbers in the module tree, instead of SI prefixes.
+    format
+        What to write: a table to read, or JSON with everything in it.
+    output
+        File to write to, instead of standard output.
+    no_measure
+        Only count; never run the model to measure it.
+    strict
+        Exit with 1 if any operator has no known cost.
+    """
+    del no_measure  # a promise that already holds: this version only counts
+    check_writable(output)
+    report = inspected(model, input_len, inputs or [], settings or [])
+
+    from inspect_cost.reports import RENDERERS, View
+
+    to_screen = output is None and sys.stdout.isatty()
+    color = to_screen and "NO_COLOR" not in os.environ
+    width = shutil.get_terminal_size((100, 24)).columns if to_screen else 100
+    view = View(depth=depth, exact=exact, width=width, color=color)
+    write(RENDERERS[format](report, view), output)
+    if report.count.uncounted and strict:
+        complain(f"uncounted under --strict: {', '.join(report.count.uncounted)}.")
+        return UNCOUNTED
+    return OK
+
+
+def inspected(
+    model: str, input_len: str | None, inputs: Sequence[str], settings: Sequence[str]
+) -> Any:
+    """The report on a preset or on a user's own model."""
+    import model_zoo
+    from inspect_cost.units import parsed_length
+
+    try:
+        length = None if input_len is None else parsed_length(input_len)
+    except ValueError as error:
+        raise UsageError(f"--input-len: {error}", "Give a whole number of samples.") from None
+    own = ":" in model
+    if not own and model not in model_zoo.names():
+        raise unknown_model(model)
+    if own and settings:
+        raise UsageError("--set is for presets of the zoo", "Set it in your factory instead.")
+    if not own and inputs:
+        raise UsageError(
+            f"{model} makes its own inputs", "Give --input-len for its length, and no --input."
+        )
+    overrides = dict(map(parsed_setting, settings))
+    freeze_imports()
+
+    from inspect_cost import inputs as specs
+    from inspect_cost import inspection
+
+    if own:
+        return inspection.inspected_model(model, [specs.parsed_input(i) for i in inputs], length)
+    return inspection.inspected_preset(model_zoo.preset(model), length, overrides)
+
+
+def unknown_model(model: str) -> UsageError:
+    """What to say of a MODEL that is no preset and names no code."""
+    import model_zoo
+
+    if model.endswith((".py", ".onnx")):
+        return UsageError(f"{model} alone names no model", "Give path/to/file.py:ClassOrFactory.")
+    try:
+        model_zoo.preset(model)
+    except model_zoo.UnknownModelError as error:
+        return UsageError(
+            str(error.args[0]), "For a model of your own, give module:Class or file.py:Class."
+        )
+    raise AssertionError(model)
+
+
+def parsed_setting(text: str) -> tuple[str, Any]:
+    """NAME=VALUE with the value as a Python literal, or as text."""
+    from ast import literal_eval
+
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise UsageError(f"--set {text!r} is not NAME=VALUE", "Write, for example, layers=3.")
+    try:
+        return name, literal_eval(value.capitalize() if value in {"true", "false"} else value)
+    except (ValueError, SyntaxError):
+        return name, value
+
+
+@app.command
+def zoo() -> int:
+    """List the presets of the model zoo."""
+    import model_zoo
+
+    for preset in model_zoo.PRESETS.values():
+        write(
+            f"{preset.name}\n"
+            f"    {preset.title}: {preset.paper}\n"
+            f"    generates {preset.generates}, at {preset.sample_rate:,} Hz\n"
+            f"    {preset.params:,} parameters; published: {preset.reported_params}\n"
+            f"    {preset.deviations}"
+        )
+    return OK
+
+
+@app.command
+def conventions() -> int:
+    """Print what each number means."""
+    import textwrap
+
+    from inspect_cost.conventions import CONVENTIONS
+
+    for topic, text in CONVENTIONS.items():
+        write(
+            f"{topic}\n" + textwrap.fill(text, 92, initial_indent="    ", subsequent_indent="    ")
+        )
+    return OK
+
+
+def check_writable(output: Path | None) -> None:
+    """Refuse a file that could not be written, before anything is computed."""
+    if output is None:
+        return
+    folder = output.resolve().parent
+    if not folder.is_dir():
+        raise UsageError(f"cannot write {output}: there is no folder {folder}", "Make it first.")
+    if output.is_dir():
+        raise UsageError(f"cannot write {output}: it is a folder", "Name a file.")
+    if not os.access(output if output.exists() else folder, os.W_OK):
+        raise UsageError(f"cannot write {output}: permission denied", "Choose another place.")
+
+
+def write(text: str, output: Path | None = None) -> None:
+    """To standard output, or all at once to a file."""
+    if output is None:
+        print(text)
+        return
+    # A device or a pipe is written to; a file is replaced once all of it is there.
+    special = output.exists() and not output.is_file()
+    partial = output if special else output.with_name(f".{output.name}.partial")
+    try:
+        partial.write_text(text + "\n", encoding="utf-8")
+        if not special:
+            partial.replace(output)
+    except OSError as error:
+        if not special:
+            partial.unlink(missing_ok=True)
+        raise UsageError(
+            f"cannot write {output}: {error.strerror}", "Choose another place."
+        ) from error
+
+
+def complain(message: str, advice: str = "") -> None:
+    """To standard error: what is wrong, and what to do."""
+    print(f"inspect-cost: {message}", file=sys.stderr)
+    if advice:
+        print(advice, file=sys.stderr)
+
+
+def freeze_imports() -> None:
+    """Import torch, then spare the garbage collector from walking what lasts as long as we do."""
+    import gc
+
+    import torch  # noqa: F401 - for its memory to be there
+
+    gc.freeze()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code is returned, and no traceback escapes.
+
+    ``--debug`` anywhere among the arguments lets tracebacks through.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    try:
+        return run([word for word in words if word != "--debug"])
+    except InspectCostError as error:
+        if debug:
+            raise
+        complain(ended(str(error)), error.advice)
+        return USAGE
+    except KeyboardInterrupt:
+        complain("interrupted.")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (head, a pager) has seen enough; nothing is left to say it to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+
+
+def run(tokens: list[str]) -> int:
+    """Parse and call; errors of parsing are the user's."""
+    if not tokens:
+        app.help_print()
+        return USAGE
+    try:
+        result = app(tokens, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        raise UsageError(str(error), "See inspect-cost --help.") from error
+    sys.stdout.flush()
+    return result if isinstance(result, int) else OK
+
+
+def ended(sentence: str) -> str:
+    """The sentence with a full stop."""
+    return sentence if sentence.endswith((".", "?", "!")) else sentence + "."

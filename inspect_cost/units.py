@@ -1,0 +1,67 @@
+"""Numbers and their units: reading them, writing them, converting them. Exact where exact is."""
+
+import re
+
+THOUSAND = 1000
+PREFIXES = ("", "k", "M", "G", "T", "P", "E", "Z", "Y")
+#: More than this in one dimension, tensors cannot index together with their other dimensions.
+LARGEST_LENGTH = 10**15
+
+
+def si(number: float, unit: str = "") -> str:
+    """Four significant digits with an SI prefix.
+
+    >>> si(141_932_560_896, "FLOP")
+    '141.9 GFLOP'
+    >>> si(196)
+    '196'
+    """
+    if number < THOUSAND and number == int(number):
+        return f"{int(number)} {unit}".strip()
+    value, power = float(number), 0
+    while round(value, _decimals(value)) >= THOUSAND and power < len(PREFIXES) - 1:
+        value, power = value / THOUSAND, power + 1
+    return f"{value:.{_decimals(value)}f} {PREFIXES[power]}{unit}".strip()
+
+
+def _decimals(value: float) -> int:
+    """So many that four digits are shown."""
+    return 3 - min(3, len(str(int(value))) - 1)
+
+
+def exact(number: int) -> str:
+    """All digits, in groups of three.
+
+    >>> exact(182644788)
+    '182,644,788'
+    """
+    return f"{number:,}"
+
+
+def percent(part: float, whole: float) -> str:
+    """A share with one decimal; "-" of nothing.
+
+    >>> percent(1, 8)
+    '12.5 %'
+    """
+    return f"{100 * part / whole:.1f} %" if whole else "-"
+
+
+def parsed_length(text: str) -> int:
+    """A length as people write it: 16000, 16_000, 16,000, 1e6 or 10^12.
+
+    Raises:
+        ValueError: it is no whole number from 1 to 10^15.
+    """
+    plain = re.sub(r"[_,\s]", "", text)
+    if re.fullmatch(r"[+-]?\d+", plain):
+        length = int(plain)
+    elif match := re.fullmatch(r"(\d+)[eE](\d{1,2})", plain):
+        length = int(match[1]) * 10 ** int(match[2])
+    elif match := re.fullmatch(r"(\d{1,4})(?:\^|\*\*)(\d{1,2})", plain):
+        length = int(match[1]) ** int(match[2])
+    else:
+        raise ValueError(f"{text!r} is not a whole number")
+    if not 1 <= length <= LARGEST_LENGTH:
+        raise ValueError(f"{text} is not between 1 and 10^15")
+    return length
