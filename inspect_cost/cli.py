@@ -37,6 +37,7 @@ app = App(
     help_format="plaintext",
     version=__version__,
     result_action="return_value",
+    suppress_keyboard_interrupt=False,  # main() says that it was interrupted
 )
 
 Flag = Parameter(negative="", show_default=False)

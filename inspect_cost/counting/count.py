@@ -1,7 +1,7 @@
 """`count`: the cost of one call of a model, from shapes alone wherever that is possible."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MethodType
 from typing import Any
 
@@ -31,13 +31,14 @@ class Run:
 
     def count(
         self, stand_in: Callable[[nn.Module], nn.Module], rules: Mapping[str, Rule]
-    ) -> Ledger:
+    ) -> CostReport:
         """Run a stand-in of the model under the counting mode.
 
         Raises:
             CountError: the call raised; the cause is the original error.
         """
         model, ledger = stand_in(self.model), Ledger()
+        modules = stored(model)
         attribute_methods(model, ledger)
         call = model if self.method == "forward" else getattr(model, self.method)
         args, kwargs = tree_map(_own_copy, (self.args, self.kwargs))
@@ -49,7 +50,7 @@ class Run:
             raise CountError(
                 f"{type(error).__name__}: {error}", module_path=ledger.failed_in or ""
             ) from error
-        return ledger
+        return CostReport(type(self.model).__name__, modules, ledger.tallies())
 
     @property
     def has_values(self) -> bool:
@@ -92,10 +93,11 @@ def count(
     run = Run(module, method, args, kwargs)
     rules = ATEN_RULES if op_costs is None else {**ATEN_RULES, **op_costs}
     with UNTOUCHED:
-        ledger, notes = _counted(run, rules)
-    if module.training:
-        notes += ("The model is in training mode; its inference (eval) was counted.",)
-    return CostReport(type(module).__name__, stored(module), ledger.tallies(), notes)
+        report = _counted(run, rules)
+    if not module.training:
+        return report
+    note = "The model is in training mode; its inference (eval) was counted."
+    return replace(report, notes=(*report.notes, note))
 
 
 def _target(model: nn.Module | Callable[..., Any]) -> tuple[nn.Module, str]:
@@ -110,19 +112,19 @@ def _target(model: nn.Module | Callable[..., Any]) -> tuple[nn.Module, str]:
     )
 
 
-def _counted(run: Run, rules: Mapping[str, Rule]) -> tuple[Ledger, tuple[str, ...]]:
+def _counted(run: Run, rules: Mapping[str, Rule]) -> CostReport:
     """Without values if that works, else with them if there are any."""
     try:
-        return run.count(without_values, rules), ()
+        return run.count(without_values, rules)
     except CountError as failure:
         if not run.has_values:
             raise
         reason = failure
     # Outside the except clause, so that an error of the real run stands for itself.
-    ledger = run.count(with_values, rules)
+    report = run.count(with_values, rules)
     where = f" in {reason.module_path}" if reason.module_path else ""
     note = f"Run on real values, because shapes alone were not enough{where}: {reason}"
-    return ledger, (note.partition("\n")[0],)
+    return replace(report, notes=(note.partition("\n")[0],))
 
 
 def _own_copy(value: Any) -> Any:

@@ -5,6 +5,7 @@ until it meets something that has none. So code that reads the values of masks, 
 positions runs as always, and the arithmetic of the network costs neither time nor memory.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -48,6 +49,8 @@ class Placement:
             return self._run_from_shape(operator.func, args, kwargs)
         if not known:
             return run_without_values(operator, args, kwargs)
+        if operator.name == "aten.index":
+            args = (args[0], _positions(args[1]))
         on_meta = tree_map(self._onto_meta, (args, kwargs))
         result = run_without_values(operator, *on_meta)
         return self._after_mutation(operator, args, kwargs, result) if operator.mutates else result
@@ -132,6 +135,17 @@ def run_without_values(operator: Operator, args: tuple[Any, ...], kwargs: dict[s
     if operator.takes_device:
         args, kwargs = tree_map(_device_to_meta, (args, kwargs))
     return operator.func(*args, **kwargs)
+
+
+def _positions(indices: Sequence[Tensor | None]) -> list[Tensor | None]:
+    """Known masks as the positions that they select, for how many those are is a shape."""
+    positions: list[Tensor | None] = []
+    for index in indices:
+        if index is None or index.is_meta or index.dtype is not torch.bool:
+            positions.append(index)
+        else:
+            positions.extend(index.nonzero(as_tuple=True))
+    return positions
 
 
 def _device_to_meta(value: Any) -> Any:

@@ -34,15 +34,15 @@ def without_values(model: nn.Module) -> nn.Module:
     Raises:
         CountError: a lazy module has no shapes yet.
     """
-    return _stand_in(model, _parameter_without_values)
+    return _stand_in(model, shape_of)
 
 
 def with_values(model: nn.Module) -> nn.Module:
-    """A stand-in that shares the parameters with the caller's model; buffers are copied."""
-    return _stand_in(model, lambda parameter: parameter)
+    """A stand-in whose parameters share the memory of the caller's; buffers are copied."""
+    return _stand_in(model, Tensor.detach)
 
 
-def _stand_in(model: nn.Module, replaced: Callable[[nn.Parameter], nn.Parameter]) -> nn.Module:
+def _stand_in(model: nn.Module, replaced: Callable[[Tensor], Tensor]) -> nn.Module:
     # As deepcopy does, the copying asks this memo for each object first: what is in here is what
     # the copy gets, and what is shared in the model (tied weights) is shared in the copy.
     memo: dict[int, Any] = {}
@@ -52,9 +52,9 @@ def _stand_in(model: nn.Module, replaced: Callable[[nn.Parameter], nn.Parameter]
                 "the model has lazy modules whose shapes are not known yet",
                 "Run it once on an example input, then count it.",
             )
-        memo[id(parameter)] = replaced(parameter)
+        memo[id(parameter)] = nn.Parameter(replaced(parameter), parameter.requires_grad)
     for attribute in _derived_attributes(model):
-        memo.setdefault(id(attribute), shape_of(attribute))
+        memo.setdefault(id(attribute), replaced(attribute))
     for module in model.modules():
         original = uncompiled(module)
         if original is not module:
@@ -63,10 +63,6 @@ def _stand_in(model: nn.Module, replaced: Callable[[nn.Parameter], nn.Parameter]
     for module in copied.modules():
         module._compiled_call_impl = None
     return copied.eval()
-
-
-def _parameter_without_values(parameter: nn.Parameter) -> nn.Parameter:
-    return nn.Parameter(shape_of(parameter), requires_grad=parameter.requires_grad)
 
 
 def _derived_attributes(model: nn.Module) -> Iterator[Tensor]:
