@@ -45,11 +45,14 @@ CONVENTIONS: Mapping[str, str] = MappingProxyType(
         ),
         "bias": "One addition an output.",
         "free": (
-            "Data movement (views, copies, padding, look-ups, casts), random numbers and integer "
-            "or boolean arithmetic take no floating-point operations; they are known to be free, "
-            "not forgotten."
+            "Data movement (views, copies, padding, look-ups, casts), random numbers, and integer "
+            "or boolean arithmetic outside contractions take no floating-point operations; they "
+            "are known to be free, not forgotten. MACs of integers are MACs."
         ),
-        "complex": "Counted in real operations: a complex product is 4 mul and 2 add.",
+        "complex": (
+            "Counted in real operations: a complex product is 4 mul and 2 add, a complex MAC 4 "
+            "MACs."
+        ),
         "parameters": (
             "Elements of the unique tensors of the module that runs, as stored; tied weights once, "
             "buffers apart. Weight-normed kernels are stored as direction and length; folded, the "

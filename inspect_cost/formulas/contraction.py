@@ -8,9 +8,14 @@ from inspect_cost.cost import OpCost
 Shape = Sequence[int]
 
 
+def dot_products(results: int, k: int) -> OpCost:
+    """``results`` sums of k products."""
+    return OpCost(macs=results * k)
+
+
 def matmul(m: int, k: int, n: int, batch: int = 1) -> OpCost:
     """(m x k) times (k x n), ``batch`` times: k MACs for each of the m n results."""
-    return OpCost(macs=batch * m * k * n)
+    return dot_products(batch * m * n, k)
 
 
 def bias(outputs: int) -> OpCost:

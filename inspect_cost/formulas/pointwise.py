@@ -30,8 +30,8 @@ HARD_SIGMOID = ADD + CLAMP + DIV  # clamp(x + 3, 0, 6) / 6
 HARD_SWISH = HARD_SIGMOID + MUL  # x hardsigmoid(x)
 SOFT_SIGN = COMPARE + ADD + DIV  # x / (1 + |x|)
 TANH_SHRINK = SPECIAL + ADD  # x - tanh(x)
-HARD_SHRINK = COMPARE
-SOFT_SHRINK = COMPARE + ADD
+HARD_SHRINK = 2 * COMPARE  # 0 between two thresholds
+SOFT_SHRINK = 2 * COMPARE + ADD
 GLU = SPECIAL + MUL  # a sigmoid(b), per output
 
 # --- compound arithmetic ---
@@ -40,11 +40,16 @@ ADDCDIV = DIV + ADD  # x + a / b
 LERP = ADD + MUL + ADD  # x + w (y - x)
 HYPOT = 2 * MUL + ADD + SQRT  # sqrt(x^2 + y^2)
 
+IS_CLOSE = 3 * COMPARE + 2 * ADD + MUL  # |x - y| <= a + r |y|
+
 # --- complex numbers, in real operations ---
 COMPLEX_ADD = 2 * ADD
 COMPLEX_MUL = 4 * MUL + 2 * ADD  # (a + ib)(c + id)
 COMPLEX_DIV = 6 * MUL + 3 * ADD + 2 * DIV  # times the conjugate, over the squared modulus
 COMPLEX_SCALE = 2 * MUL  # real times complex
+COMPLEX_SHARE = 2 * DIV  # complex over real
+COMPLEX_RECIPROCAL = 2 * MUL + 2 * ADD + 2 * DIV  # (c - id) / (c^2 + d^2)
+REAL_OVER_COMPLEX = COMPLEX_RECIPROCAL + COMPLEX_SCALE
 COMPLEX_ABS = HYPOT
 COMPLEX_ANGLE = SPECIAL
 COMPLEX_EXP = 3 * SPECIAL + 2 * MUL  # exp(a) (cos b + i sin b)

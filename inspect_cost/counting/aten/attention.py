@@ -1,5 +1,6 @@
 """Rules of attention, in its composite form and in the fused kernels of each device."""
 
+from math import prod
 from typing import Any
 
 from torch import Tensor
@@ -9,16 +10,15 @@ from inspect_cost.counting.aten.rule import Rule
 from inspect_cost.formulas.attention import scaled_dot_product_attention as formula
 
 
-def attention(query: Tensor, key: Tensor, value: Tensor, *, masked: bool) -> OpCost:
-    """(..., heads, L, E) queries, (..., heads, S, E) keys, (..., heads, S, Ev) values.
+def attention(out: Any, query: Tensor, key: Tensor, *, masked: bool) -> OpCost:
+    """(..., heads, L, E) queries and (..., heads, S, E) keys give (..., heads, L, Ev).
 
-    With grouped queries, keys and values have fewer heads, each used by several queries.
+    The heads are the result's: with grouped queries keys and values have fewer, each used by
+    several queries; and queries, keys and values may be broadcast over the batch.
     """
-    *heads, L, E = query.shape
-    count = 1
-    for h in heads:
-        count *= h
-    return formula(count, L, key.shape[-2], E, value.shape[-1], masked=masked)
+    result = out if isinstance(out, Tensor) else out[0]
+    *heads, L, Ev = result.shape
+    return formula(prod(heads), L, key.shape[-2], query.shape[-1], Ev, masked=masked)
 
 
 def composite(
@@ -29,10 +29,11 @@ def composite(
     attn_mask: Tensor | None = None,
     dropout_p: float = 0.0,
     is_causal: bool = False,
+    *_dropout_mask: Any,
     **_scale: Any,
 ) -> OpCost:
     """The operator that `scaled_dot_product_attention` is before a kernel is chosen."""
-    return attention(query, key, value, masked=is_causal or attn_mask is not None)
+    return attention(out, query, key, masked=is_causal or attn_mask is not None)
 
 
 def flash(
@@ -47,7 +48,7 @@ def flash(
     **_kwargs: Any,
 ) -> OpCost:
     """Flash attention on a CPU or a GPU."""
-    return attention(query, key, value, masked=is_causal or attn_mask is not None)
+    return attention(out, query, key, masked=is_causal or attn_mask is not None)
 
 
 def with_bias(
@@ -63,7 +64,22 @@ def with_bias(
     **_kwargs: Any,
 ) -> OpCost:
     """Memory-efficient and cuDNN attention on a GPU."""
-    return attention(query, key, value, masked=is_causal or attn_bias is not None)
+    return attention(out, query, key, masked=is_causal or attn_bias is not None)
+
+
+def overrideable(
+    out: Any,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_bias: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    *_rest: Any,
+    **_kwargs: Any,
+) -> OpCost:
+    """Attention of devices that torch does not ship."""
+    return attention(out, query, key, masked=is_causal or attn_bias is not None)
 
 
 ATTENTION: dict[str, Rule] = {
@@ -73,5 +89,5 @@ ATTENTION: dict[str, Rule] = {
     "aten._scaled_dot_product_flash_attention_for_cpu": flash,
     "aten._scaled_dot_product_efficient_attention": with_bias,
     "aten._scaled_dot_product_cudnn_attention": with_bias,
-    "aten._scaled_dot_product_fused_attention_overrideable": with_bias,
+    "aten._scaled_dot_product_fused_attention_overrideable": overrideable,
 }

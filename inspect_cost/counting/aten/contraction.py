@@ -1,6 +1,11 @@
-"""Rules of matrix products and convolutions."""
+"""Rules of matrix products and convolutions, whatever numbers they are of.
+
+A product of complex numbers takes four real MACs, and a bias two real additions. MACs of integers
+(quantised layers) are MACs.
+"""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
@@ -8,22 +13,27 @@ from torch import Tensor
 from inspect_cost.cost import FREE, OpCost
 from inspect_cost.counting.aten.rule import Rule
 from inspect_cost.formulas import contraction as formula
-from inspect_cost.formulas.pointwise import ADD, MUL
+from inspect_cost.formulas.pointwise import ADD, COMPLEX_MUL, MUL
 
 
 def matmul(out: Tensor, a: Tensor, b: Tensor) -> OpCost:
     """(..., m, k) @ (..., k, n), either of which may be a vector: k MACs a result."""
-    return OpCost(macs=out.numel() * a.shape[-1])
+    return formula.dot_products(out.numel(), a.shape[-1])
 
 
 def addmm(
     out: Tensor, added: Tensor, a: Tensor, b: Tensor, *, beta: float = 1, alpha: float = 1
 ) -> OpCost:
-    """Beta added + alpha a b; a factor of 1 is not multiplied by, and one of 0 leaves nothing."""
+    """Beta added + alpha a b."""
+    return _scaled_sum(out, added, matmul(out, a, b), beta, alpha)
+
+
+def _scaled_sum(out: Tensor, added: Tensor, products: OpCost, beta: float, alpha: float) -> OpCost:
+    """Beta added + alpha products; a factor of 1 is no product, and one of 0 leaves nothing."""
     scaling = MUL * (
-        (out.numel() if alpha != 1 else 0) + (added.numel() if beta not in (0, 1) else 0)
+        (out.numel() if abs(alpha) != 1 else 0) + (added.numel() if beta not in (0, 1) else 0)
     )
-    return matmul(out, a, b) + scaling + (ADD * out.numel() if beta else FREE)
+    return products + scaling + (ADD * out.numel() if beta else FREE)
 
 
 def reduced_bmm(
@@ -36,25 +46,29 @@ def reduced_bmm(
 
 def outer(out: Tensor, a: Tensor, b: Tensor) -> OpCost:
     """One product a result, and nothing accumulated."""
-    return MUL * out.numel()
+    return (COMPLEX_MUL if out.is_complex() else MUL) * out.numel()
 
 
-def addr(out: Tensor, added: Tensor, a: Tensor, b: Tensor, **_scales: float) -> OpCost:
-    """Added + an outer product."""
-    return outer(out, a, b) + ADD * out.numel()
+def addr(
+    out: Tensor, added: Tensor, a: Tensor, b: Tensor, *, beta: float = 1, alpha: float = 1
+) -> OpCost:
+    """Beta added + alpha times an outer product."""
+    return _scaled_sum(out, added, outer(out, a, b), beta, alpha)
 
 
 def linear(out: Tensor, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> OpCost:
     """(..., inputs) with a weight of (outputs, inputs), or (inputs) for one output."""
-    products = OpCost(macs=out.numel() * weight.shape[-1])
-    return products if bias is None else products + formula.bias(out.numel())
+    inputs = weight.shape[-1]
+    return formula.linear(
+        x.numel() // inputs, inputs, weight.numel() // inputs, biased=bias is not None
+    )
 
 
 def bilinear(
     out: Tensor, a: Tensor, b: Tensor, weight: Tensor, bias: Tensor | None = None
 ) -> OpCost:
     """a W b for each output: W b, then the product with a."""
-    products = OpCost(macs=out.numel() * (weight[0].numel() + a.shape[-1]))
+    products = formula.dot_products(out.numel(), weight[0].numel() + a.shape[-1])
     return products if bias is None else products + formula.bias(out.numel())
 
 
@@ -89,11 +103,23 @@ def convolution(
 
 def cosine_similarity(out: Tensor, a: Tensor, b: Tensor, dim: int = 1, **_eps: float) -> OpCost:
     """x y / (||x|| ||y||): three dot products, two roots, a product and a division."""
-    dots = OpCost(macs=3 * out.numel() * a.shape[dim])
+    dots = formula.dot_products(3 * out.numel(), a.shape[dim])
     return dots + OpCost(sqrt=2, mul=1, div=1) * out.numel()
 
 
-CONTRACTIONS: dict[str, Rule] = {
+def in_real_operations(rule: Rule) -> Rule:
+    """The rule for complex numbers too, whose products take four real MACs each."""
+
+    def wrapped(out: Tensor, *args: Any, **kwargs: Any) -> OpCost | None:
+        cost = rule(out, *args, **kwargs)
+        if cost is None or not out.is_complex():
+            return cost
+        return replace(cost, macs=4 * cost.macs, add=2 * cost.add, mul=2 * cost.mul)
+
+    return wrapped
+
+
+_REAL: dict[str, Rule] = {
     "aten.mm": matmul,
     "aten.bmm": matmul,
     "aten.mv": matmul,
@@ -104,8 +130,6 @@ CONTRACTIONS: dict[str, Rule] = {
     "aten.addmv": addmm,
     "aten.baddbmm": addmm,
     "aten.addbmm": reduced_bmm,
-    "aten.addr": addr,
-    "aten.outer": outer,
     "aten.linear": linear,
     "aten.bilinear": bilinear,
     "aten.conv1d": conv,
@@ -118,3 +142,6 @@ CONTRACTIONS: dict[str, Rule] = {
     "aten._convolution": convolution,
     "aten.cosine_similarity": cosine_similarity,
 }
+
+CONTRACTIONS: dict[str, Rule] = {name: in_real_operations(rule) for name, rule in _REAL.items()}
+CONTRACTIONS |= {"aten.outer": outer, "aten.addr": addr}

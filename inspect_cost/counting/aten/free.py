@@ -25,7 +25,7 @@ _COPIES = """
     cpu cuda pad constant_pad_nd reflection_pad1d reflection_pad2d reflection_pad3d
     replication_pad1d replication_pad2d replication_pad3d _pad_circular pixel_shuffle
     pixel_unshuffle channel_shuffle native_channel_shuffle im2col block_diag diag diag_embed
-    diagflat tril_indices triu_indices set_ complex fill zero copysign_ _pack_padded_sequence
+    diagflat tril_indices triu_indices set_ complex fill zero _pack_padded_sequence
     _pad_packed_sequence pad_sequence combinations meshgrid cartesian_prod _nested_tensor_from_mask
 """
 

@@ -111,6 +111,18 @@ def batch_norm_without_training(
     return batch_norm(out, x, weight, bias, mean, var, training=False)
 
 
+def batch_norm_without_statistics(
+    out: Any,
+    x: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    training: bool,
+    *_rest: Any,
+) -> OpCost:
+    """The overload that has no stored statistics, and so uses the batch's."""
+    return batch_norm(out, x, weight, bias, None, None, training)
+
+
 def weight_norm(out: Any, v: Tensor, g: Tensor, dim: int = 0) -> OpCost:
     """One group for each entry of g."""
     return formula.weight_norm(v.numel(), g.numel())
@@ -129,6 +141,7 @@ NORMALIZATIONS: dict[str, Rule] = {
     "aten.cudnn_batch_norm": batch_norm,
     "aten.miopen_batch_norm": batch_norm,
     "aten._native_batch_norm_legit": batch_norm,
+    "aten._native_batch_norm_legit.no_stats": batch_norm_without_statistics,
     "aten._native_batch_norm_legit_no_training": batch_norm_without_training,
     "aten._weight_norm": weight_norm,
     "aten._weight_norm_interface": weight_norm,

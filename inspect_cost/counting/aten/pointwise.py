@@ -16,21 +16,21 @@ from inspect_cost.formulas.pointwise import ADD, COMPARE, DIV, MUL, SPECIAL, SQR
 
 
 def each(
-    real: OpCost, *, complex_: OpCost | None = None, real_times_complex: OpCost | None = None
+    real: OpCost, *, complex_: OpCost | None = None, real_and_complex: OpCost | None = None
 ) -> Rule:
     """Rule of an operator that costs the same for each element of its result.
 
     Args:
         real: cost of one real element.
         complex_: cost of one complex element, or None where that is not known.
-        real_times_complex: the same where one operand is real; as ``complex_`` by default.
+        real_and_complex: the same where one operand is real; as ``complex_`` by default.
     """
 
     def rule(out: Tensor, *args: Any, **kwargs: Any) -> OpCost | None:
         operands = [out, *tensors((*args, *kwargs.values()))]
         if any(t.is_complex() for t in operands):
-            mixed = real_times_complex and any(not _is_complex(x) for x in args[:2])
-            cost = real_times_complex if mixed else complex_
+            mixed = real_and_complex and any(not _is_complex(x) for x in args[:2])
+            cost = real_and_complex if mixed else complex_
             return None if cost is None else cost * out.numel()
         return real * out.numel() if any(t.is_floating_point() for t in operands) else FREE
 
@@ -48,9 +48,8 @@ def _is_complex(operand: Any) -> bool:
 
 def add(out: Tensor, a: Any, b: Any, alpha: float = 1, **_out: Any) -> OpCost | None:
     """A + alpha b; an alpha of 1 is not multiplied by."""
-    scaled = 1 if abs(alpha) != 1 else 0
-    real = ADD + MUL * scaled
-    return each(real, complex_=2 * real)(out, a, b)
+    real = ADD + MUL * (abs(alpha) != 1)
+    return each(real, complex_=2 * real, real_and_complex=real)(out, a, b)
 
 
 def addcmul(
@@ -65,6 +64,25 @@ def addcdiv(
 ) -> OpCost | None:
     """X + value a / b."""
     return each(formula.ADDCDIV + MUL * (abs(value) != 1))(out, x, a, b)
+
+
+def divide(
+    out: Tensor, a: Any, b: Any, *, rounding_mode: str | None = None, **_out: Any
+) -> OpCost | None:
+    """A / b, rounded where that is asked for."""
+    mixed = formula.COMPLEX_SHARE if _is_complex(a) else formula.REAL_OVER_COMPLEX
+    real = DIV + (SPECIAL if rounding_mode else FREE)
+    return each(real, complex_=formula.COMPLEX_DIV, real_and_complex=mixed)(out, a, b)
+
+
+def softplus(out: Tensor, x: Tensor, beta: float = 1, threshold: float = 20) -> OpCost | None:
+    """log(1 + exp(beta x)) / beta; a beta of 1 is neither multiplied nor divided by."""
+    return each(formula.SOFTPLUS + (MUL + DIV) * (beta != 1))(out, x)
+
+
+def equal(out: bool, a: Tensor, b: Tensor) -> OpCost | None:
+    """Whether all elements are equal: a comparison each."""
+    return _COMPARE(a, b)
 
 
 def power(out: Tensor, base: Any, exponent: Any) -> OpCost | None:
@@ -109,8 +127,7 @@ def masked_fill(out: Tensor, x: Tensor, mask: Tensor, value: Any) -> OpCost | No
     return where(out, mask, x, value)
 
 
-_MUL = each(MUL, complex_=formula.COMPLEX_MUL, real_times_complex=formula.COMPLEX_SCALE)
-_DIV = each(DIV, complex_=formula.COMPLEX_DIV, real_times_complex=2 * DIV)
+_MUL = each(MUL, complex_=formula.COMPLEX_MUL, real_and_complex=formula.COMPLEX_SCALE)
 _ADD = each(ADD, complex_=formula.COMPLEX_ADD)
 _SPECIAL = each(SPECIAL)
 _COMPARE = each(COMPARE)
@@ -123,8 +140,8 @@ _ARITHMETIC: dict[str, Rule] = {
     "aten.neg": _ADD,
     "aten.mul": _MUL,
     "aten.square": each(MUL, complex_=formula.COMPLEX_MUL),
-    "aten.div": _DIV,
-    "aten.reciprocal": _DIV,
+    "aten.div": divide,
+    "aten.reciprocal": each(DIV, complex_=formula.COMPLEX_RECIPROCAL),
     "aten.floor_divide": each(DIV + SPECIAL),
     "aten.remainder": each(DIV + SPECIAL + MUL + ADD),
     "aten.fmod": each(DIV + SPECIAL + MUL + ADD),
@@ -154,10 +171,12 @@ _SPECIAL_FUNCTIONS: dict[str, Rule] = {
 _COMPARISONS: dict[str, Rule] = {
     f"aten.{name}": _COMPARE
     for name in (
-        "eq ne lt le gt ge equal maximum minimum fmax fmin max.other min.other sign sgn signbit "
-        "isnan isinf isfinite isposinf isneginf nan_to_num heaviside threshold copysign isclose"
+        "eq ne lt le gt ge maximum minimum fmax fmin max.other min.other sign sgn signbit "
+        "isnan isinf isfinite isposinf isneginf nan_to_num heaviside threshold copysign"
     ).split()
 } | {
+    "aten.equal": equal,
+    "aten.isclose": each(formula.IS_CLOSE),
     "aten.abs": each(COMPARE, complex_=formula.COMPLEX_ABS),
     "aten.angle": each(COMPARE, complex_=formula.COMPLEX_ANGLE),
     "aten.where": where,
@@ -183,7 +202,7 @@ _ACTIVATIONS: dict[str, Rule] = {
     "aten.elu": each(formula.ELU),
     "aten.celu": each(formula.ELU + DIV),
     "aten.selu": each(formula.SELU),
-    "aten.softplus": each(formula.SOFTPLUS),
+    "aten.softplus": softplus,
     "aten.log_sigmoid": each(formula.LOG_SIGMOID),
     "aten.hardtanh": each(formula.HARD_TANH),
     "aten.hardsigmoid": each(formula.HARD_SIGMOID),

@@ -75,6 +75,24 @@ def stable_sort(
     return sort(out, x, dim)
 
 
+def _compared_with_zero(rows: int, n: int) -> OpCost:
+    """Joining what the comparisons give is boolean, or integer, and free."""
+    return COMPARE * (rows * n)
+
+
+def both_extremes(
+    out: Any, x: Tensor, *, dim: int | None = None, keepdim: bool = False
+) -> OpCost | None:
+    """Two searches."""
+    return grouped(lambda rows, n: formula.extremum(2 * rows, n), x, group_size(x, dim))
+
+
+def trace(out: Tensor, x: Tensor) -> OpCost | None:
+    """The sum of the diagonal."""
+    n = min(x.shape)
+    return formula.summation(1, n) * (2 if x.is_complex() else x.is_floating_point())
+
+
 def mse_loss(out: Tensor, x: Tensor, target: Tensor, reduction: int = 1) -> OpCost:
     """Squared differences, and their mean (1) or sum (2)."""
     reduced = {0: FREE, 1: formula.mean(1, x.numel()), 2: formula.summation(1, x.numel())}
@@ -83,25 +101,24 @@ def mse_loss(out: Tensor, x: Tensor, target: Tensor, reduction: int = 1) -> OpCo
 
 _SUM = reduction(formula.summation)
 _EXTREMUM = reduction(formula.extremum)
+_TRUTH = reduction(_compared_with_zero)
 
 REDUCTIONS: dict[str, Rule] = {
     "aten.sum": _SUM,
     "aten.nansum": _SUM,
-    "aten.trace": lambda out, x: formula.summation(1, min(x.shape)),
+    "aten.trace": trace,
     "aten.mean": reduction(formula.mean),
     "aten.prod": reduction(formula.product),
     "aten.max": _EXTREMUM,
     "aten.min": _EXTREMUM,
     "aten.amax": _EXTREMUM,
     "aten.amin": _EXTREMUM,
-    "aten.aminmax": lambda out, x, *, dim=None, **_k: grouped(
-        formula.extremum, x, group_size(x, dim)
-    ),
+    "aten.aminmax": both_extremes,
     "aten.argmax": _EXTREMUM,
     "aten.argmin": _EXTREMUM,
-    "aten.any": reduction(formula.extremum),
-    "aten.all": reduction(formula.extremum),
-    "aten.count_nonzero": _EXTREMUM,
+    "aten.any": _TRUTH,
+    "aten.all": _TRUTH,
+    "aten.count_nonzero": _TRUTH,
     "aten.logsumexp": reduction(formula.log_sum_exp),
     "aten.var": variance,
     "aten.std": standard_deviation,

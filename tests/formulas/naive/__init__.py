@@ -1,0 +1,1 @@
+"""Operators by the textbook, with loops over counted scalars; one file for each family."""

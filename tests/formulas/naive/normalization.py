@@ -1,0 +1,115 @@
+"""Normalisations: rows of numbers by their own statistics, or by stored ones."""
+
+import numpy as np
+
+from tests.formulas.naive.reduction import Row, mean, norm2
+from tests.formulas.scalars import Real, rsqrt
+
+
+def affine(x: Real, gain: Real | None, offset: Real | None) -> Real:
+    """Gain x + offset."""
+    scaled = x if gain is None else gain * x
+    return scaled if offset is None else scaled + offset
+
+
+def standardised(xs: Row, eps: float) -> Row:
+    """(x - mean) / sqrt(variance + eps)."""
+    centre = mean(xs)
+    deviations = [x - centre for x in xs]
+    factor = rsqrt(mean([d * d for d in deviations]) + eps)
+    return [d * factor for d in deviations]
+
+
+def layer_norm(
+    x: np.ndarray, gain: np.ndarray | None, offset: np.ndarray | None, eps: float, trailing: int
+) -> np.ndarray:
+    """Over the trailing dimensions; each position in them has a gain and an offset."""
+    rows = x.reshape(*x.shape[: x.ndim - trailing], -1)
+    out = np.empty(rows.shape, dtype=object)
+    for place in np.ndindex(rows.shape[:-1]):
+        for i, y in enumerate(standardised(rows[place], eps)):
+            out[(*place, i)] = affine(
+                y,
+                None if gain is None else gain.flat[i],
+                None if offset is None else offset.flat[i],
+            )
+    return out
+
+
+def rms_norm(x: np.ndarray, gain: np.ndarray | None, eps: float) -> np.ndarray:
+    """x / sqrt(mean(x^2) + eps), over the last dimension."""
+    out = np.empty(x.shape, dtype=object)
+    for place in np.ndindex(x.shape[:-1]):
+        xs = x[place]
+        factor = rsqrt(mean([v * v for v in xs]) + eps)
+        for i, v in enumerate(xs):
+            out[(*place, i)] = affine(v * factor, None if gain is None else gain[i], None)
+    return out
+
+
+def group_norm(
+    x: np.ndarray, groups: int, gain: np.ndarray | None, offset: np.ndarray | None, eps: float
+) -> np.ndarray:
+    """Over each group of channels; each channel has a gain and an offset."""
+    batch, channels = x.shape[:2]
+    out = np.empty((batch, channels, x[0, 0].size), dtype=object)
+    size = channels // groups
+    for n, g in np.ndindex(batch, groups):
+        members = slice(g * size, (g + 1) * size)
+        out[n, members] = np.reshape(
+            standardised(list(x[n, members].flat), eps), (size, x[0, 0].size)
+        )
+    return by_channel(out, gain, offset)
+
+
+def by_channel(x: np.ndarray, gain: np.ndarray | None, offset: np.ndarray | None) -> np.ndarray:
+    """The affine map of (B, C, T...)."""
+    out = np.empty(x.shape, dtype=object)
+    for n, c, *place in np.ndindex(x.shape):
+        out[(n, c, *place)] = affine(
+            x[(n, c, *place)],
+            None if gain is None else gain[c],
+            None if offset is None else offset[c],
+        )
+    return out
+
+
+def batch_norm_with_stored_statistics(
+    x: np.ndarray,
+    centre: np.ndarray,
+    variance: np.ndarray,
+    gain: np.ndarray | None,
+    offset: np.ndarray | None,
+    eps: float,
+) -> np.ndarray:
+    """(x - mean) / sqrt(variance + eps) by channel; the root is taken once for each."""
+    factor = [rsqrt(v + eps) for v in variance]
+    out = np.empty(x.shape, dtype=object)
+    for n, c, *place in np.ndindex(x.shape):
+        out[(n, c, *place)] = (x[(n, c, *place)] - centre[c]) * factor[c]
+    return by_channel(out, gain, offset)
+
+
+def batch_norm_with_own_statistics(
+    x: np.ndarray, gain: np.ndarray | None, offset: np.ndarray | None, eps: float
+) -> np.ndarray:
+    """The same with the mean and the variance of each channel over the batch."""
+    out = np.empty(x.shape, dtype=object)
+    for c in range(x.shape[1]):
+        standard = standardised(list(x[:, c].flat), eps)
+        out[:, c] = np.reshape(standard, x[:, c].shape)
+    return by_channel(out, gain, offset)
+
+
+def weight_norm(v: np.ndarray, g: np.ndarray) -> np.ndarray:
+    """v (g / ||v||) for each entry of the first dimension."""
+    out = np.empty(v.shape, dtype=object)
+    for i, row in enumerate(v):
+        factor = g.flat[i] / norm2(list(row.flat))
+        out[i] = row * factor
+    return out
+
+
+def weight_norm_of_last(v: np.ndarray, g: np.ndarray) -> np.ndarray:
+    """The same for each entry of the last dimension."""
+    return np.moveaxis(weight_norm(np.moveaxis(v, -1, 0), g), 0, -1)

@@ -1,0 +1,163 @@
+"""Rows of numbers to one number, or to a row of as many."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from tests.formulas.scalars import Real, absolute, exp, holds, log, maximum, minimum, sqrt
+
+Row = Sequence[Real]
+
+
+def over(dims: int | Sequence[int], function: Callable[[Row], Real]) -> Callable[..., np.ndarray]:
+    """A function of a row as one of arrays, over one dimension or several."""
+
+    def over_array(x: np.ndarray) -> np.ndarray:
+        reduced = [d % x.ndim for d in ([dims] if isinstance(dims, int) else dims)]
+        kept = [d for d in range(x.ndim) if d not in reduced]
+        rows = x.transpose(kept + reduced).reshape(*(x.shape[d] for d in kept), -1)
+        out = np.empty(rows.shape[:-1], dtype=object)
+        for place in np.ndindex(out.shape):
+            out[place] = function(list(rows[place]))
+        return out
+
+    return over_array
+
+
+def along(dim: int, function: Callable[[Row], Row]) -> Callable[..., np.ndarray]:
+    """A function from row to row as one of arrays, along one dimension."""
+
+    def along_array(x: np.ndarray) -> np.ndarray:
+        out = np.empty(x.shape, dtype=object)
+        rows, results = np.moveaxis(x, dim, -1), np.moveaxis(out, dim, -1)
+        for place in np.ndindex(rows.shape[:-1]):
+            results[place] = function(list(rows[place]))
+        return out
+
+    return along_array
+
+
+# --- to one number ---
+
+
+def summation(xs: Row) -> Real:
+    total = xs[0]
+    for x in xs[1:]:
+        total = total + x
+    return total
+
+
+def mean(xs: Row) -> Real:
+    return summation(xs) / len(xs)
+
+
+def product(xs: Row) -> Real:
+    total = xs[0]
+    for x in xs[1:]:
+        total = total * x
+    return total
+
+
+def largest(xs: Row) -> Real:
+    best = xs[0]
+    for x in xs[1:]:
+        best = maximum(best, x)
+    return best
+
+
+def smallest(xs: Row) -> Real:
+    best = xs[0]
+    for x in xs[1:]:
+        best = minimum(best, x)
+    return best
+
+
+def position_of_largest(xs: Row) -> Real:
+    best = Real(0, xs[0].tape)
+    for i, x in enumerate(xs[1:], start=1):
+        if holds(lambda a, b: a > b, x, xs[int(best.value)]).value:
+            best = Real(i, x.tape)
+    return best
+
+
+def how_many_not_zero(xs: Row) -> Real:
+    """Comparisons; adding them up is integer arithmetic, which is free."""
+    return Real(sum(holds(lambda v: v != 0, x).value for x in xs), xs[0].tape)
+
+
+def any_not_zero(xs: Row) -> Real:
+    """Comparisons; joining them is boolean arithmetic, which is free."""
+    return Real(max(holds(lambda v: v != 0, x).value for x in xs), xs[0].tape)
+
+
+def all_not_zero(xs: Row) -> Real:
+    """The same."""
+    return Real(min(holds(lambda v: v != 0, x).value for x in xs), xs[0].tape)
+
+
+def squared_deviations(xs: Row) -> Row:
+    centre = mean(xs)
+    deviations = [x - centre for x in xs]
+    return [d * d for d in deviations]
+
+
+def variance(xs: Row) -> Real:
+    return mean(squared_deviations(xs))
+
+
+def unbiased_variance(xs: Row) -> Real:
+    return summation(squared_deviations(xs)) / (len(xs) - 1)
+
+
+def standard_deviation(xs: Row) -> Real:
+    return sqrt(variance(xs))
+
+
+def norm2(xs: Row) -> Real:
+    return sqrt(summation([x * x for x in xs]))
+
+
+def norm1(xs: Row) -> Real:
+    return summation([absolute(x) for x in xs])
+
+
+def norm_of_largest(xs: Row) -> Real:
+    return largest([absolute(x) for x in xs])
+
+
+def log_sum_exp(xs: Row) -> Real:
+    m = largest(xs)
+    return m + log(summation([exp(x - m) for x in xs]))
+
+
+def mean_squared_error(x: np.ndarray, y: np.ndarray) -> Real:
+    return mean([d * d for d in (x - y).flat])
+
+
+# --- to as many ---
+
+
+def softmax(xs: Row) -> Row:
+    m = largest(xs)
+    weights = [exp(x - m) for x in xs]
+    total = summation(weights)
+    return [w / total for w in weights]
+
+
+def log_softmax(xs: Row) -> Row:
+    m = largest(xs)
+    shifted = [x - m for x in xs]
+    log_total = log(summation([exp(s) for s in shifted]))
+    return [s - log_total for s in shifted]
+
+
+def running(step: Callable[[Real, Real], Real]) -> Callable[[Row], Row]:
+    """x_1, then each result made of the one before and the next number."""
+
+    def row(xs: Row) -> Row:
+        out = [xs[0]]
+        for x in xs[1:]:
+            out.append(step(out[-1], x))
+        return out
+
+    return row

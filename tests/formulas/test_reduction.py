@@ -1,0 +1,237 @@
+"""Reductions, softmaxes, running totals and sorting, against loops over rows."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from inspect_cost.cost import OpCost
+from inspect_cost.formulas import reduction as formula
+from tests.formulas.naive import reduction as naive
+from tests.formulas.proof import EXACT, SIZE, counted, normal, prove
+from tests.formulas.scalars import Real, maximum, minimum
+
+Cost = Callable[[int, int], OpCost]
+
+TO_ONE: dict[str, tuple[Callable[[Tensor, int], Tensor], Any, Cost]] = {
+    "sum": (torch.sum, naive.summation, formula.summation),
+    "nansum": (torch.nansum, naive.summation, formula.summation),
+    "mean": (torch.mean, naive.mean, formula.mean),
+    "prod": (torch.prod, naive.product, formula.product),
+    "max": (lambda x, d: torch.max(x, d).values, naive.largest, formula.extremum),
+    "min": (lambda x, d: torch.min(x, d).values, naive.smallest, formula.extremum),
+    "amax": (torch.amax, naive.largest, formula.extremum),
+    "amin": (torch.amin, naive.smallest, formula.extremum),
+    "argmax": (torch.argmax, naive.position_of_largest, formula.extremum),
+    "argmin": (
+        torch.argmin,
+        lambda xs: naive.position_of_largest([Real(-x.value, x.tape) for x in xs]),
+        formula.extremum,
+    ),
+    "std_mean": (
+        lambda x, d: torch.std_mean(x, d, correction=0)[0],
+        naive.standard_deviation,
+        formula.standard_deviation,
+    ),
+    "variance": (
+        lambda x, d: torch.var(x, d, correction=0),
+        naive.variance,
+        formula.variance,
+    ),
+    "var_mean": (
+        lambda x, d: torch.var_mean(x, d, correction=0)[0],
+        naive.variance,
+        formula.variance,
+    ),
+    "standard deviation": (
+        lambda x, d: torch.std(x, d, correction=0),
+        naive.standard_deviation,
+        formula.standard_deviation,
+    ),
+    "norm 2": (
+        lambda x, d: torch.linalg.vector_norm(x, 2, d),
+        naive.norm2,
+        formula.norm2,
+    ),
+    "norm 1": (lambda x, d: torch.linalg.vector_norm(x, 1, d), naive.norm1, formula.norm1),
+    "older norm": (lambda x, d: torch.ops.aten.norm(x, 2, [d]), naive.norm2, formula.norm2),
+    "logsumexp": (torch.logsumexp, naive.log_sum_exp, formula.log_sum_exp),
+}
+
+TO_AS_MANY: dict[str, tuple[Callable[[Tensor, int], Tensor], Any, Cost | None]] = {
+    "softmax": (torch.softmax, naive.softmax, formula.softmax),
+    "softmax below autograd": (
+        lambda x, d: torch.ops.aten._softmax(x, d, half_to_float=False),  # noqa: SLF001
+        naive.softmax,
+        formula.softmax,
+    ),
+    "safe softmax": (torch.ops.aten._safe_softmax, naive.softmax, formula.softmax),  # noqa: SLF001
+    "log_softmax": (F.log_softmax, naive.log_softmax, formula.log_softmax),
+    "log_softmax below autograd": (
+        lambda x, d: torch.ops.aten._log_softmax(x, d, half_to_float=False),  # noqa: SLF001
+        naive.log_softmax,
+        formula.log_softmax,
+    ),
+    "cummin": (lambda x, d: torch.cummin(x, d).values, naive.running(minimum), formula.extremum),
+    "cumsum": (torch.cumsum, naive.running(lambda a, b: a + b), formula.summation),
+    "cumprod": (torch.cumprod, naive.running(lambda a, b: a * b), formula.product),
+    "cummax": (lambda x, d: torch.cummax(x, d).values, naive.running(maximum), formula.extremum),
+}
+
+
+@pytest.mark.parametrize("name", TO_ONE)
+@EXACT
+@given(shape=st.tuples(SIZE, SIZE, SIZE), dim=st.integers(-3, 2))
+def test_a_row_to_one_number(name: str, shape: tuple[int, ...], dim: int) -> None:
+    call, reference, cost = TO_ONE[name]
+    (x,) = normal(shape)
+    n = shape[dim]
+    prove(
+        lambda x: call(x, dim),
+        naive.over(dim, reference),
+        x,
+        formula=cost(x.numel() // n, n),
+    )
+
+
+@pytest.mark.parametrize("name", TO_AS_MANY)
+@EXACT
+@given(shape=st.tuples(SIZE, SIZE, SIZE), dim=st.integers(-3, 2))
+def test_a_row_to_a_row(name: str, shape: tuple[int, ...], dim: int) -> None:
+    call, reference, cost = TO_AS_MANY[name]
+    (x,) = normal(shape)
+    n = shape[dim]
+    prove(
+        lambda x: call(x, dim),
+        naive.along(dim, reference),
+        x,
+        formula=cost(x.numel() // n, n),
+    )
+
+
+OVER_SEVERAL: dict[str, tuple[Any, Any, Cost]] = {
+    "sum": (torch.sum, naive.summation, formula.summation),
+    "mean": (torch.mean, naive.mean, formula.mean),
+    "amax": (torch.amax, naive.largest, formula.extremum),
+    "unbiased variance": (torch.var, naive.unbiased_variance, formula.variance),
+    "logsumexp": (torch.logsumexp, naive.log_sum_exp, formula.log_sum_exp),
+}
+
+
+@pytest.mark.parametrize("name", OVER_SEVERAL)
+@EXACT
+@given(m=SIZE, rows=SIZE, n=st.integers(2, 4))
+def test_several_dimensions_at_once(name: str, m: int, rows: int, n: int) -> None:
+    call, reference, cost = OVER_SEVERAL[name]
+    (x,) = normal((m, rows, n))
+    prove(lambda x: call(x, (0, 2)), naive.over((0, 2), reference), x, formula=cost(rows, m * n))
+
+
+WHOLE: dict[str, tuple[Any, Any, Cost]] = {
+    "sum": (torch.sum, naive.summation, formula.summation),
+    "mean": (torch.mean, naive.mean, formula.mean),
+    "prod": (torch.prod, naive.product, formula.product),
+    "max": (torch.max, naive.largest, formula.extremum),
+    "min": (torch.min, naive.smallest, formula.extremum),
+    "argmax": (torch.argmax, naive.position_of_largest, formula.extremum),
+    "unbiased variance": (torch.var, naive.unbiased_variance, formula.variance),
+    "flagged variance": (lambda x: torch.var(x, False), naive.variance, formula.variance),
+    "norm": (torch.linalg.vector_norm, naive.norm2, formula.norm2),
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+@EXACT
+@given(m=SIZE, n=st.integers(2, 4))
+def test_all_elements(name: str, m: int, n: int) -> None:
+    call, reference, cost = WHOLE[name]
+    (x,) = normal((m, n))
+    prove(call, naive.over((0, 1), reference), x, formula=cost(1, m * n))
+
+
+@EXACT
+@given(n=SIZE)
+def test_trace_adds_the_diagonal(n: int) -> None:
+    (x,) = normal((n, n))
+    prove(torch.trace, lambda x: naive.summation(list(x.diagonal())), x)
+
+
+@EXACT
+@given(rows=SIZE, n=SIZE)
+def test_largest_magnitude(rows: int, n: int) -> None:
+    (x,) = normal((rows, n))
+    prove(
+        lambda x: torch.linalg.vector_norm(x, float("inf"), 1),
+        naive.over(1, naive.norm_of_largest),
+        x,
+    )
+
+
+@EXACT
+@given(rows=SIZE, n=SIZE)
+def test_finding_both_extremes_is_two_searches(rows: int, n: int) -> None:
+    def both(x: np.ndarray) -> np.ndarray:
+        return np.stack([naive.over(1, f)(x) for f in (naive.smallest, naive.largest)])
+
+    (x,) = normal((rows, n))
+    prove(lambda x: torch.stack(torch.aminmax(x, dim=1)), both, x)
+
+
+@pytest.mark.parametrize(
+    ("call", "reference"),
+    [
+        (torch.count_nonzero, naive.how_many_not_zero),
+        (torch.any, naive.any_not_zero),
+        (torch.all, naive.all_not_zero),
+    ],
+    ids=["count_nonzero", "any", "all"],
+)
+@EXACT
+@given(rows=SIZE, n=SIZE)
+def test_every_number_is_compared_with_zero(
+    call: Callable[..., Tensor], reference: Any, rows: int, n: int
+) -> None:
+    (x,) = normal((rows, n))
+    prove(lambda x: call(x, 1), naive.over(1, reference), x)
+
+
+@EXACT
+@given(m=SIZE, n=SIZE)
+def test_mean_squared_error(m: int, n: int) -> None:
+    prove(F.mse_loss, naive.mean_squared_error, *normal((m, n), (m, n)))
+
+
+@EXACT
+@given(rows=SIZE, n=st.integers(1, 9), k=st.integers(1, 9))
+def test_top_k_follows_its_convention_of_k_passes(rows: int, n: int, k: int) -> None:
+    (x,) = normal((rows, n))
+    k = min(k, n)
+    call = lambda x: torch.topk(x, k).values  # noqa: E731
+    expected = formula.top_k(rows, n, k)
+    assert expected == counted(call, x)
+    assert expected == OpCost(compare=rows * k * n)
+
+
+@EXACT
+@given(rows=SIZE, n=st.integers(1, 9))
+def test_sorting_follows_its_convention(rows: int, n: int) -> None:
+    (x,) = normal((rows, n))
+    halvings = 0
+    while 2**halvings < n:
+        halvings += 1
+    expected = formula.sort(rows, n)
+    assert expected == OpCost(compare=rows * n * halvings)
+    assert expected == counted(lambda x: torch.sort(x).values, x)
+    assert expected == counted(lambda x: torch.sort(x, stable=True).values, x)
+    assert expected == counted(torch.argsort, x)
+
+
+@pytest.mark.parametrize("call", [torch.sum, torch.max, torch.argmax, torch.any])
+def test_reductions_of_integers_are_free(call: Callable[..., Tensor]) -> None:
+    assert counted(call, torch.arange(6)) == OpCost()

@@ -1,0 +1,160 @@
+"""Pooling and interpolation against loops over windows and neighbours."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inspect_cost.formulas import resampling as formula
+from tests.formulas.naive import resampling as naive
+from tests.formulas.naive.reduction import largest, mean
+from tests.formulas.proof import EXACT, SIZE, normal, prove
+
+MAX_POOL = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
+AVERAGE_POOL = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
+ADAPTIVE_MAX = {1: F.adaptive_max_pool1d, 2: F.adaptive_max_pool2d, 3: F.adaptive_max_pool3d}
+ADAPTIVE_AVERAGE = {1: F.adaptive_avg_pool1d, 2: F.adaptive_avg_pool2d, 3: F.adaptive_avg_pool3d}
+
+
+@st.composite
+def windows(draw: st.DrawFn, dimensions: int, *, padded: bool) -> tuple[Any, dict[str, Any]]:
+    """The shape of an input, and how it is pooled."""
+
+    def each(low: int, high: int) -> tuple[int, ...]:
+        return tuple(draw(st.integers(low, high)) for _ in range(dimensions))
+
+    kernel, stride, extra = each(1, 3 if dimensions < 3 else 2), each(1, 3), each(0, 2)
+    padding = tuple(draw(st.integers(0, k // 2 if padded else 0)) for k in kernel)
+    sizes = tuple(k + e for k, e in zip(kernel, extra, strict=True))
+    shape = (draw(st.integers(1, 2)), draw(st.integers(1, 2)), *sizes)
+    return shape, {"kernel": kernel, "stride": stride, "padding": padding}
+
+
+@pytest.mark.parametrize("dimensions", [1, 2, 3])
+@EXACT
+@given(data=st.data())
+def test_max_pooling_compares_every_number_of_a_window(
+    dimensions: int, data: st.DataObject
+) -> None:
+    shape, w = data.draw(windows(dimensions, padded=True))
+    (x,) = normal(shape)
+
+    def call(x: Any) -> Any:
+        return MAX_POOL[dimensions](x, w["kernel"], w["stride"], w["padding"])
+
+    prove(
+        call,
+        lambda x: naive.pool(x, largest, **w, fill=-math.inf),
+        x,
+        formula=formula.max_pool(call(x).numel(), w["kernel"]),
+    )
+
+
+@pytest.mark.parametrize("dimensions", [1, 2, 3])
+@EXACT
+@given(data=st.data())
+def test_average_pooling_is_a_mean_of_each_window(dimensions: int, data: st.DataObject) -> None:
+    shape, w = data.draw(windows(dimensions, padded=dimensions < 3))
+    (x,) = normal(shape)
+
+    def call(x: Any) -> Any:
+        return AVERAGE_POOL[dimensions](x, w["kernel"], w["stride"], w["padding"])
+
+    prove(
+        call,
+        lambda x: naive.pool(x, mean, **w),
+        x,
+        formula=formula.average_pool(call(x).numel(), w["kernel"]),
+    )
+
+
+@EXACT
+@given(size=st.integers(2, 6), kernel=st.integers(1, 2))
+def test_one_number_for_a_window_stands_for_all_dimensions(size: int, kernel: int) -> None:
+    (x,) = normal((1, 2, size, size))
+    w: dict[str, Any] = {"kernel": [kernel] * 2, "stride": [kernel] * 2, "padding": [0, 0]}
+    prove(lambda x: F.max_pool2d(x, kernel), lambda x: naive.pool(x, largest, **w), x)
+    with_positions = torch.ops.aten.max_pool2d_with_indices
+    prove(lambda x: with_positions(x, kernel)[0], lambda x: naive.pool(x, largest, **w), x)
+    prove(lambda x: F.avg_pool2d(x, kernel), lambda x: naive.pool(x, mean, **w), x)
+
+
+@pytest.mark.parametrize("dimensions", [1, 2, 3])
+@EXACT
+@given(data=st.data())
+def test_adaptive_pooling_has_windows_of_different_sizes(
+    dimensions: int, data: st.DataObject
+) -> None:
+    sizes, outs = (
+        data.draw(st.tuples(*[st.integers(1, 7 if dimensions < 3 else 4)] * dimensions))
+        for _ in range(2)
+    )
+    planes = data.draw(SIZE)
+    (x,) = normal((1, planes, *sizes))
+    prove(
+        lambda x: ADAPTIVE_AVERAGE[dimensions](x, outs),
+        lambda x: naive.adaptive_pool(x, mean, outs),
+        x,
+        formula=formula.adaptive_average_pool(planes, sizes, outs),
+    )
+    prove(
+        lambda x: ADAPTIVE_MAX[dimensions](x, outs),
+        lambda x: naive.adaptive_pool(x, largest, outs),
+        x,
+        formula=formula.adaptive_max_pool(planes, sizes, outs),
+    )
+
+
+@EXACT
+@given(size=st.integers(1, 30), out=st.integers(1, 30))
+def test_adaptive_windows_reach_from_floor_to_ceiling(size: int, out: int) -> None:
+    assert formula.adaptive_windows(size, out) == [
+        math.ceil((i + 1) * size / out) - math.floor(i * size / out) for i in range(out)
+    ]
+
+
+LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
+
+
+@pytest.mark.parametrize("corners", [False, True], ids=["half pixels", "aligned corners"])
+@pytest.mark.parametrize("dimensions", [1, 2, 3])
+@EXACT
+@given(data=st.data())
+def test_linear_interpolation_weighs_2_to_the_d_neighbours(
+    dimensions: int, corners: bool, data: st.DataObject
+) -> None:
+    sizes, outs = (
+        data.draw(st.tuples(*[st.integers(1, 6 if dimensions < 3 else 3)] * dimensions))
+        for _ in range(2)
+    )
+    (x,) = normal((1, 2, *sizes))
+    prove(
+        lambda x: F.interpolate(x, outs, mode=LINEAR[dimensions], align_corners=corners),
+        lambda x: naive.interpolate(
+            x, outs, naive.linear_with_corners if corners else naive.linear
+        ),
+        x,
+        formula=formula.linear_interpolation(2 * math.prod(outs), dimensions),
+    )
+
+
+def test_bilinear_interpolation_is_7_an_output() -> None:
+    assert formula.linear_interpolation(10, 2).flops == 70
+
+
+@EXACT
+@given(sizes=st.tuples(SIZE, SIZE), outs=st.tuples(SIZE, SIZE))
+def test_bicubic_interpolation_weighs_16_neighbours(
+    sizes: tuple[int, int], outs: tuple[int, int]
+) -> None:
+    (x,) = normal((1, 2, *sizes))
+    prove(
+        lambda x: F.interpolate(x, outs, mode="bicubic"),
+        lambda x: naive.interpolate(x, outs, naive.cubic),
+        x,
+        formula=formula.cubic_interpolation(2 * math.prod(outs), 2),
+    )

@@ -1,0 +1,81 @@
+"""The table of ATen rules, and that no formula goes unproved."""
+
+import ast
+import importlib
+import inspect
+import pkgutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from inspect_cost import formulas
+from inspect_cost.cost import OpCost
+from inspect_cost.counting.aten.free import free
+from inspect_cost.counting.aten.table import ATEN_RULES, FAMILIES, merged
+
+FAMILY_NAMES = [module.name for module in pkgutil.iter_modules(formulas.__path__)]
+
+
+@pytest.mark.parametrize("key", ATEN_RULES)
+def test_each_key_names_an_operator_of_torch(key: str) -> None:
+    namespace, name, *overload = key.split(".")
+    operator = getattr(getattr(torch.ops, namespace), name)
+    assert not overload or overload[0] in operator.overloads()
+
+
+def test_no_operator_has_two_rules() -> None:
+    assert len(ATEN_RULES) == sum(len(family) for family in FAMILIES)
+
+
+def test_a_second_rule_for_an_operator_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"two rules: aten\.mm$"):
+        merged(({"aten.mm": free, "aten.bmm": free}, {"aten.mm": free}))
+
+
+def test_forms_that_work_in_place_cost_what_the_plain_ones_do() -> None:
+    in_place = {key: key.removesuffix("_") for key in ATEN_RULES if key.endswith("_")}
+    differing = [
+        key
+        for key, plain in in_place.items()
+        if plain in ATEN_RULES and ATEN_RULES[key] is not ATEN_RULES[plain]
+    ]
+    assert not differing
+
+
+@pytest.mark.parametrize("family", FAMILY_NAMES)
+def test_each_public_formula_is_in_a_proof(family: str) -> None:
+    """By its name in the test of its family: ``formula.matmul``."""
+    module = importlib.import_module(f"{formulas.__name__}.{family}")
+    public = {
+        name
+        for name, thing in vars(module).items()
+        if not name.startswith("_") and _belongs_to(module.__name__, name, thing)
+    }
+    tree = ast.parse((Path(__file__).parent / f"test_{family}.py").read_text())
+    proved = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "formula"
+    }
+    assert public
+    assert not public - proved
+
+
+def _belongs_to(module: str, name: str, thing: object) -> bool:
+    """Functions defined there, and the constants of the pointwise file."""
+    if isinstance(thing, OpCost):
+        return module.endswith(".pointwise") and name != "FREE"
+    return inspect.isfunction(thing) and thing.__module__ == module
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parent / "naive").glob("*.py")), ids=str)
+def test_references_know_no_formula(path: Path) -> None:
+    imported = {
+        node.module
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom)
+    }
+    assert not [name for name in imported if name and name.startswith("inspect_cost")]
