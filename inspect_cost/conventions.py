@@ -37,7 +37,9 @@ CONVENTIONS: Mapping[str, str] = MappingProxyType(
             "4 an element and 2 a channel. GELU 5 (8 by tanh), SiLU 2, LeakyReLU 1. LSTM step of "
             "H units 21 H besides its MACs (13 H unbiased), GRU step 17 H (11 H). Attention: a "
             "product for each score, an addition more where masked, softmax by row. Bilinear "
-            "interpolation 7 an output. top-k of n: k n comparisons. sort: n ceil(log2 n)."
+            "interpolation 7 an output. top-k of n: k n comparisons. sort: n ceil(log2 n). "
+            "FFT of N numbers: 5 N log2 N complex, half of that real, in sums and products as 3 to "
+            "2; its scaling is free."
         ),
         "weight norm": (
             "w weights in r groups: 3w + r (w squares, w - r sums, r roots, r divisions, w "

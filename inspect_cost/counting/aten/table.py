@@ -9,6 +9,7 @@ from torch._ops import OpOverload
 
 from inspect_cost.counting.aten.attention import ATTENTION
 from inspect_cost.counting.aten.contraction import CONTRACTIONS
+from inspect_cost.counting.aten.fourier import FOURIER
 from inspect_cost.counting.aten.free import FREE_OPERATORS
 from inspect_cost.counting.aten.normalization import NORMALIZATIONS
 from inspect_cost.counting.aten.pointwise import POINTWISE
@@ -25,6 +26,7 @@ FAMILIES: tuple[Mapping[str, Rule], ...] = (
     RECURRENT,
     ATTENTION,
     RESAMPLING,
+    FOURIER,
     FREE_OPERATORS,
 )
 

@@ -1,0 +1,105 @@
+"""Fourier transforms are counted by a convention; the sums of overlapping frames by brute force."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from inspect_cost import OpCost, count
+from inspect_cost.formulas import fourier as formula
+
+
+def radix2(x: list[complex], tape: dict[str, int]) -> list[complex]:
+    """Cooley & Tukey 1965, counting each butterfly as a full complex product and two sums."""
+    N = len(x)
+    if N == 1:
+        return x
+    even, odd = radix2(x[::2], tape), radix2(x[1::2], tape)
+    out = [0j] * N
+    for k in range(N // 2):
+        turn = torch.polar(torch.ones(()), torch.tensor(-2 * torch.pi * k / N)).item() * odd[k]
+        out[k], out[k + N // 2] = even[k] + turn, even[k] - turn
+        tape["mul"] += 4
+        tape["add"] += 2 + 2 + 2
+    return out
+
+
+@pytest.mark.parametrize("N", [1, 2, 8, 64])
+def test_the_convention_is_what_radix_2_takes(N: int) -> None:
+    x = torch.randn(N, dtype=torch.complex64, generator=torch.Generator().manual_seed(N))
+    tape = {"mul": 0, "add": 0}
+    result = torch.tensor(radix2(x.tolist(), tape))
+    assert torch.allclose(result, torch.fft.fft(x), atol=1e-4)
+    assert formula.fft(1, N) == OpCost(**tape)
+    assert formula.fft(7, N) == formula.fft(1, N) * 7
+
+
+class Transformed(nn.Module):
+    """Calls one of torch's transforms."""
+
+    def __init__(self, name: str, **options: object) -> None:
+        super().__init__()
+        self.transform, self.options = getattr(torch.fft, name), options
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.transform(x, **self.options)
+
+
+@pytest.mark.parametrize(
+    ("name", "x", "expected"),
+    [
+        ("fft", torch.zeros(3, 8, dtype=torch.complex64), formula.fft(3, 8)),
+        ("ifft", torch.zeros(3, 8, dtype=torch.complex64), formula.fft(3, 8)),
+        ("rfft", torch.zeros(3, 8), formula.real_fft(3, 8)),
+        ("irfft", torch.zeros(3, 5, dtype=torch.complex64), formula.real_fft(3, 8)),
+        (
+            "fft2",
+            torch.zeros(3, 4, 8, dtype=torch.complex64),
+            formula.fft(12, 8) + formula.fft(24, 4),
+        ),
+        ("rfft2", torch.zeros(3, 4, 8), formula.real_fft(12, 8) + formula.fft(15, 4)),
+        (
+            "irfft2",
+            torch.zeros(3, 4, 5, dtype=torch.complex64),
+            formula.real_fft(12, 8) + formula.fft(15, 4),
+        ),
+    ],
+)
+def test_torchs_transforms_follow_the_convention(name: str, x: Tensor, expected: OpCost) -> None:
+    report = count(Transformed(name), x)
+    assert report.complete
+    assert report.cost == expected
+
+
+def test_other_lengths_are_rounded_for_each_transform() -> None:
+    assert formula.fft(2, 3) == OpCost(mul=2 * 10, add=2 * 14)
+    assert formula.real_fft(2, 3) == OpCost(mul=2 * 5, add=2 * 7)
+
+
+@pytest.mark.parametrize(("frames", "size", "hop"), [(4, 6, 2), (3, 4, 4), (5, 7, 3)])
+def test_overlapping_frames_are_summed(frames: int, size: int, hop: int) -> None:
+    length = (frames - 1) * hop + size
+    columns = torch.randn(1, size, frames, generator=torch.Generator().manual_seed(0))
+    signal: list[float | None] = [None] * length
+    sums = 0
+    for f in range(frames):
+        for i in range(size):
+            before, value = signal[f * hop + i], columns[0, i, f].item()
+            signal[f * hop + i] = value if before is None else before + value
+            sums += before is not None
+
+    fold = nn.Fold((1, length), (1, size), stride=(1, hop))
+    assert torch.allclose(fold(columns)[0, 0, 0], torch.tensor(signal), atol=1e-6)
+    report = count(fold, columns)
+    assert report.cost == OpCost(add=sums) == formula.overlap_add(columns.numel(), length)
+
+
+def test_a_short_time_transform_is_windows_and_transforms() -> None:
+    class STFT(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            window = torch.hann_window(16)
+            return torch.stft(x, 16, 4, window=window, center=False, return_complex=True)
+
+    frames = 13
+    report = count(STFT(), torch.zeros(64))
+    assert report.complete
+    assert report.cost == OpCost(mul=16 * frames) + formula.real_fft(frames, 16)
