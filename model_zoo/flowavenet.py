@@ -18,72 +18,18 @@ inside a block, K conditioning channels, W channels of the WaveNets.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import reduce
 from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
 
+from model_zoo.flowavenet_net import HOP, FloWaveNetConfig, WaveNet
 from model_zoo.published import load_published
-from model_zoo.weight_norm import (
-    WeightNormConv1d,
-    WeightNormConvTranspose2d,
-    folded_state_dict,
-)
+from model_zoo.weight_norm import WeightNormConvTranspose2d, folded_state_dict
 
 SAMPLE_RATE = 22_050
-HOP = 256  # samples per mel frame: the upsampler stretches time by 16 twice
-
-
-@dataclass(frozen=True)
-class FloWaveNetConfig:
-    """Sizes of a FloWaveNet; the defaults are those of the published training script.
-
-    Attributes:
-        mel_channels: M.
-        blocks: squeezing blocks; T must be a multiple of 2^blocks.
-        flows: flows per block. Even, so that the swaps of the conditioning cancel within a block.
-        layers: dilated layers in each coupling's WaveNet.
-        blocks_per_split: after every that many blocks (the last excepted) half of the channels
-            leave the flow, modelled by a prior of their own.
-        channels: W, the width of every WaveNet.
-        affine: affine couplings (scale and shift), else additive ones (shift only).
-        unused_residuals: the last layer of each WaveNet computes, as published, a residual output
-            that nothing reads; False leaves those convolutions out.
-        weight_norm: parameters are stored weight-normed, as published; False stores plain kernels.
-    """
-
-    mel_channels: int = 80
-    blocks: int = 8
-    flows: int = 6
-    layers: int = 2
-    blocks_per_split: int = 4
-    channels: int = 256
-    affine: bool = True
-    unused_residuals: bool = True
-    weight_norm: bool = True
-
-    def __post_init__(self) -> None:
-        """Refuse sizes for which generation would not invert the density direction."""
-        if self.flows % 2:
-            raise ValueError(
-                f"flows must be even, or the flow cannot be inverted; got {self.flows}"
-            )
-        sizes = (self.mel_channels, self.blocks, self.layers, self.blocks_per_split, self.channels)
-        if min(sizes) < 1 or self.flows < 2 or 2**self.blocks > HOP:
-            raise ValueError(
-                f"sizes must be positive, and blocks at most 8 (hop {HOP}); got {self}"
-            )
-
-    @property
-    def conv(self) -> type[nn.Conv1d]:
-        """The class of the weight-normed convolutions."""
-        return WeightNormConv1d if self.weight_norm else nn.Conv1d
-
-    def splits_after(self, block: int) -> bool:
-        """Whether channels leave the flow after this block, counted from 0."""
-        return (block + 1) % self.blocks_per_split == 0 and block + 1 < self.blocks
 
 
 class Likelihood(NamedTuple):
@@ -133,88 +79,6 @@ class ActNorm(nn.Module):
     def inverse(self, y: Tensor) -> Tensor:
         """(B, C, T) -> (B, C, T)."""
         return y / self.scale - self.loc
-
-
-class ZeroConv1d(nn.Module):
-    """1x1 convolution that starts as zero, with a learned log gain: conv(x) exp(3 scale)."""
-
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv1d(in_channels, out_channels, 1)
-        self.scale = nn.Parameter(torch.zeros(1, out_channels, 1))
-        nn.init.zeros_(self.conv.weight)
-        nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]  # a Conv1d with bias has one
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, in, T) -> (B, out, T)."""
-        return self.conv(x) * torch.exp(3 * self.scale)
-
-
-class ResidualLayer(nn.Module):
-    """A gated, dilated, conditioned convolution with a residual and a skip output (section 3.3).
-
-    Shape:
-        h: (B, W, T); condition: (B, K, T); result: (B, W, T) residual, (B, W, T) skip.
-    """
-
-    def __init__(
-        self, config: FloWaveNetConfig, condition_channels: int, dilation: int, residual: bool
-    ) -> None:
-        super().__init__()
-        conv, width = config.conv, config.channels
-        self.filter = conv(width, width, 3, padding=dilation, dilation=dilation)
-        self.gate = conv(width, width, 3, padding=dilation, dilation=dilation)
-        self.filter_condition = conv(condition_channels, width, 1)
-        self.gate_condition = conv(condition_channels, width, 1)
-        self.residual = conv(width, width, 1) if residual else None
-        self.skip = conv(width, width, 1)
-
-    def forward(self, h: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        filtered = self.filter(h) + self.filter_condition(condition)
-        gate = self.gate(h) + self.gate_condition(condition)
-        out = torch.tanh(filtered) * torch.sigmoid(gate)
-        if self.residual is not None:
-            h = (h + self.residual(out)) * math.sqrt(0.5)
-        return h, self.skip(out)
-
-
-class WaveNet(nn.Module):
-    """The non-causal WaveNet that computes a coupling's scale and shift, or a prior's moments.
-
-    Shape:
-        x: (B, in_channels, T); condition: (B, K, T); result: (B, out_channels, T).
-    """
-
-    def __init__(
-        self,
-        config: FloWaveNetConfig,
-        in_channels: int,
-        out_channels: int,
-        condition_channels: int,
-        layers: int,
-    ) -> None:
-        super().__init__()
-        self.front = config.conv(in_channels, config.channels, 3, padding=1)
-        self.layers = nn.ModuleList(
-            ResidualLayer(
-                config,
-                condition_channels,
-                dilation=2**n,
-                residual=config.unused_residuals or n + 1 < layers,
-            )
-            for n in range(layers)
-        )
-        self.hidden = config.conv(config.channels, config.channels, 1)
-        self.out = ZeroConv1d(config.channels, out_channels)
-
-    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
-        h = torch.relu(self.front(x))
-        skips = []
-        for layer in self.layers:
-            h, skip = layer(h, condition)
-            skips.append(skip)
-        hidden = self.hidden(torch.relu(reduce(torch.add, skips)))
-        return self.out(torch.relu(hidden))
 
 
 class Coupling(nn.Module):

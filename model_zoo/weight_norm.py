@@ -24,6 +24,13 @@ def normalised(direction: Tensor, length: Tensor) -> Tensor:
     return torch._weight_norm(direction, length, 0)  # noqa: SLF001
 
 
+def kernel_of(conv: nn.Conv1d) -> Tensor:
+    """The kernel that a convolution applies, weight-normed or plain."""
+    if isinstance(conv, WeightNormConv1d):
+        return normalised(conv.weight_v, conv.weight_g)
+    return conv.weight
+
+
 class WeightNormConv1d(nn.Conv1d):
     """`torch.nn.Conv1d` with a weight-normed kernel.
 
@@ -39,7 +46,7 @@ class WeightNormConv1d(nn.Conv1d):
         self.weight_g, self.weight_v = _split_off_weight(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self._conv_forward(x, normalised(self.weight_v, self.weight_g), self.bias)
+        return self._conv_forward(x, kernel_of(self), self.bias)
 
 
 class WeightNormConvTranspose2d(nn.ConvTranspose2d):

@@ -5,13 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from model_zoo.flowavenet import (
-    FloWaveNet,
-    FloWaveNetConfig,
-    published_name,
-    squeeze,
-    unsqueeze,
-)
+from model_zoo.flowavenet import FloWaveNet, published_name, squeeze, unsqueeze
+from model_zoo.flowavenet_net import FloWaveNetConfig, WaveNet, skips_by_products, summed_skips
 from model_zoo.published import PublishedWeightsError
 from tests.model_zoo.fidelity import load_fixture, randomised, relative_error
 
@@ -88,6 +83,21 @@ def test_leaner_forms_generate_the_same_audio(
     audio = lean.generate(published["mel"], noise=published["z"], temperature=1.0)
     assert relative_error(audio, published["audio"]) < 2e-5
     assert len(lean.state_dict()) < len(published["state_dict"])
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"weight_norm": False}, {"unused_residuals": False}], ids=str
+)
+@pytest.mark.parametrize("layers", [1, 3])
+def test_the_form_for_a_cpu_computes_the_same(changes: dict, layers: int) -> None:
+    net = randomised(WaveNet(replace(TINY, **changes), 2, 4, 5, layers)).double()
+    h, condition = torch.randn(3, 4, 32).double(), torch.randn(3, 5, 32).double()
+    plain = summed_skips(net.layers, h, condition)
+    kept = h.clone()
+    with torch.no_grad():
+        fast = skips_by_products(net.layers, h, condition)
+    assert relative_error(fast, plain) < 1e-12
+    assert torch.equal(h, kept)
 
 
 @pytest.mark.parametrize("affine", [True, False])

@@ -1,0 +1,224 @@
+"""The WaveNet inside FloWaveNet's couplings and priors (arXiv 1811.02155, section 3.3).
+
+It is a stack of gated, dilated convolutions over a signal h of W channels, conditioned at every
+layer. It takes all but a thousandth of the model's arithmetic, so generating on a CPU computes it
+in a faster form of the same products: `gated_by_products`, `residual_by_product`.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from model_zoo.weight_norm import WeightNormConv1d, kernel_of
+
+HOP = 256  # samples per mel frame: the upsampler stretches time by 16 twice
+HALF_ROOT = math.sqrt(0.5)
+
+
+@dataclass(frozen=True)
+class FloWaveNetConfig:
+    """Sizes of a FloWaveNet; the defaults are those of the published training script.
+
+    Attributes:
+        mel_channels: M.
+        blocks: squeezing blocks; T must be a multiple of 2^blocks.
+        flows: flows per block. Even, so that the swaps of the conditioning cancel within a block.
+        layers: dilated layers in each coupling's WaveNet.
+        blocks_per_split: after every that many blocks (the last excepted) half of the channels
+            leave the flow, modelled by a prior of their own.
+        channels: W, the width of every WaveNet.
+        affine: affine couplings (scale and shift), else additive ones (shift only).
+        unused_residuals: the last layer of each WaveNet computes, as published, a residual output
+            that nothing reads; False leaves those convolutions out.
+        weight_norm: parameters are stored weight-normed, as published; False stores plain kernels.
+    """
+
+    mel_channels: int = 80
+    blocks: int = 8
+    flows: int = 6
+    layers: int = 2
+    blocks_per_split: int = 4
+    channels: int = 256
+    affine: bool = True
+    unused_residuals: bool = True
+    weight_norm: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse sizes for which generation would not invert the density direction."""
+        if self.flows % 2:
+            raise ValueError(
+                f"flows must be even, or the flow cannot be inverted; got {self.flows}"
+            )
+        sizes = (self.mel_channels, self.blocks, self.layers, self.blocks_per_split, self.channels)
+        if min(sizes) < 1 or self.flows < 2 or 2**self.blocks > HOP:
+            raise ValueError(
+                f"sizes must be positive, and blocks at most 8 (hop {HOP}); got {self}"
+            )
+
+    @property
+    def conv(self) -> type[nn.Conv1d]:
+        """The class of the weight-normed convolutions."""
+        return WeightNormConv1d if self.weight_norm else nn.Conv1d
+
+    def splits_after(self, block: int) -> bool:
+        """Whether channels leave the flow after this block, counted from 0."""
+        return (block + 1) % self.blocks_per_split == 0 and block + 1 < self.blocks
+
+
+class ZeroConv1d(nn.Module):
+    """1x1 convolution that starts as zero, with a learned log gain: conv(x) exp(3 scale)."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(in_channels, out_channels, 1)
+        self.scale = nn.Parameter(torch.zeros(1, out_channels, 1))
+        nn.init.zeros_(self.conv.weight)
+        nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]  # a Conv1d with bias has one
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, in, T) -> (B, out, T)."""
+        return self.conv(x) * torch.exp(3 * self.scale)
+
+
+class ResidualLayer(nn.Module):
+    """A gated, dilated, conditioned convolution with a residual and a skip output (section 3.3).
+
+    Shape:
+        h: (B, W, T); condition: (B, K, T); result: (B, W, T) residual, (B, W, T) skip.
+    """
+
+    def __init__(
+        self, config: FloWaveNetConfig, condition_channels: int, dilation: int, residual: bool
+    ) -> None:
+        super().__init__()
+        conv, width = config.conv, config.channels
+        self.filter = conv(width, width, 3, padding=dilation, dilation=dilation)
+        self.gate = conv(width, width, 3, padding=dilation, dilation=dilation)
+        self.filter_condition = conv(condition_channels, width, 1)
+        self.gate_condition = conv(condition_channels, width, 1)
+        self.residual = conv(width, width, 1) if residual else None
+        self.skip = conv(width, width, 1)
+
+    def forward(self, h: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        out = self.gated(h, condition)
+        if self.residual is not None:
+            h = (h + self.residual(out)) * HALF_ROOT
+        return h, self.skip(out)
+
+    def gated(self, h: Tensor, condition: Tensor) -> Tensor:
+        """What the gate lets through of the filter: (B, W, T)."""
+        filtered = self.filter(h) + self.filter_condition(condition)
+        gate = self.gate(h) + self.gate_condition(condition)
+        return torch.tanh(filtered) * torch.sigmoid(gate)
+
+
+class WaveNet(nn.Module):
+    """The non-causal WaveNet that computes a coupling's scale and shift, or a prior's moments.
+
+    Shape:
+        x: (B, in_channels, T); condition: (B, K, T); result: (B, out_channels, T).
+    """
+
+    def __init__(
+        self,
+        config: FloWaveNetConfig,
+        in_channels: int,
+        out_channels: int,
+        condition_channels: int,
+        layers: int,
+    ) -> None:
+        super().__init__()
+        self.front = config.conv(in_channels, config.channels, 3, padding=1)
+        self.layers = nn.ModuleList(
+            ResidualLayer(
+                config,
+                condition_channels,
+                dilation=2**n,
+                residual=config.unused_residuals or n + 1 < layers,
+            )
+            for n in range(layers)
+        )
+        self.hidden = config.conv(config.channels, config.channels, 1)
+        self.out = ZeroConv1d(config.channels, out_channels)
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        h = torch.relu(self.front(x))
+        skips = skips_by_products if generates_on_cpu(h) else summed_skips
+        hidden = self.hidden(torch.relu(skips(self.layers, h, condition)))
+        return self.out(torch.relu(hidden))
+
+
+def summed_skips(layers: Iterable[Any], h: Tensor, condition: Tensor) -> Tensor:
+    """The sum of all layers' skip outputs, as published: (B, W, T)."""
+    skips = []
+    for layer in layers:
+        h, skip = layer(h, condition)
+        skips.append(skip)
+    return reduce(torch.add, skips)
+
+
+# --- the same in fewer passes over memory, for a CPU ---
+
+
+def generates_on_cpu(x: Tensor) -> bool:
+    """Whether results may be overwritten and speed matters: real numbers, no gradients."""
+    return x.device.type == "cpu" and not torch.is_grad_enabled()
+
+
+def skips_by_products(layers: Iterable[Any], h: Tensor, condition: Tensor) -> Tensor:
+    """`summed_skips` with each layer's skip output accumulated by the product that makes it."""
+    total = h.new_zeros(())
+    for layer in layers:
+        out = gated_by_products(layer, h, condition)
+        total = accumulated(total, layer.skip, out)
+        if layer.residual is not None:
+            h = residual_by_product(layer.residual, h, out)
+    return total
+
+
+def gated_by_products(layer: ResidualLayer, h: Tensor, condition: Tensor) -> Tensor:
+    """`ResidualLayer.gated`, filter and gate in one convolution.
+
+    oneDNN computes a convolution to 512 channels closer to the rate of a matrix product than two
+    to 256, and the conditioning's products add to its result where it lies.
+    """
+    pairs = ((layer.filter, layer.filter_condition), (layer.gate, layer.gate_condition))
+    kernel = torch.cat([kernel_of(conv) for conv, _ in pairs])
+    bias = torch.cat([conv.bias + conditioned.bias for conv, conditioned in pairs])
+    dilation = layer.filter.dilation[0]
+    both = F.conv1d(h, kernel, bias, padding=dilation, dilation=dilation)
+    filtered, gate = both.chunk(2, dim=1)
+    for half, (_, conditioned) in zip((filtered, gate), pairs, strict=True):
+        half.baddbmm_(matrix_of(conditioned, len(h)), condition)
+    return filtered.tanh_().mul_(gate.sigmoid_())
+
+
+def residual_by_product(conv: nn.Conv1d, h: Tensor, out: Tensor) -> Tensor:
+    """(h + conv(out)) sqrt(1/2), the sum and the scaling being part of the product."""
+    scaled = torch.baddbmm(h, matrix_of(conv, len(h)), out, beta=HALF_ROOT, alpha=HALF_ROOT)
+    return scaled.add_(bias_of(conv), alpha=HALF_ROOT)
+
+
+def accumulated(total: Tensor, conv: nn.Conv1d, out: Tensor) -> Tensor:
+    """The total with conv(out) added; a total of no dimensions has nothing in it yet."""
+    start = bias_of(conv).expand(out.shape) if total.dim() == 0 else total.add_(bias_of(conv))
+    return torch.baddbmm(start, matrix_of(conv, len(out)), out)
+
+
+def bias_of(conv: nn.Conv1d) -> Tensor:
+    """Of a convolution that has one, as all here do: (O, 1)."""
+    bias = conv.bias
+    if bias is None:
+        raise ValueError("a convolution without bias")
+    return bias.unsqueeze(1)
+
+
+def matrix_of(conv: nn.Conv1d, batch: int) -> Tensor:
+    """A 1x1 convolution's kernel as the matrix that it is: (B, O, I)."""
+    return kernel_of(conv).squeeze(2).expand(batch, -1, -1)
