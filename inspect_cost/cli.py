@@ -3,7 +3,8 @@
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,6 +14,7 @@ from inspect_cost import __version__
 from inspect_cost.errors import InspectCostError, UsageError
 
 OK, UNCOUNTED, USAGE, INTERRUPTED = 0, 1, 2, 130
+MOST_SAMPLES = 2**31 // 2  # of 16 bits, in the 32-bit sizes of a WAV file
 
 HELP = """What one inference of a PyTorch model costs: parameters, MACs and FLOPs, counted exactly.
 
@@ -26,6 +28,7 @@ EPILOGUE = """Examples:
   inspect-cost torch.nn:Identity --input 1,3,224,224
   inspect-cost net.py:make_model --input ids=1,L:int64 --input mask=1,L --input-len 512
   inspect-cost flowavenet --format json -o flowavenet.json
+  inspect-cost generate wavegan -o clip.wav --seconds 1 --seed 7
 
 Exit codes: 0 done, 1 uncounted operators under --strict, 2 wrong input, 130 interrupted.
 """
@@ -105,12 +108,8 @@ def inspected(
 ) -> Any:
     """The report on a preset or on a user's own model."""
     import model_zoo
-    from inspect_cost.units import parsed_length
 
-    try:
-        length = None if input_len is None else parsed_length(input_len)
-    except ValueError as error:
-        raise UsageError(f"--input-len: {error}", "Give a whole number of samples.") from None
+    length = parsed_option("--input-len", input_len)
     own = ":" in model
     if not own and model not in model_zoo.names():
         raise unknown_model(model)
@@ -129,6 +128,16 @@ def inspected(
     if own:
         return inspection.inspected_model(model, [specs.parsed_input(i) for i in inputs], length)
     return inspection.inspected_preset(model_zoo.preset(model), length, overrides)
+
+
+def parsed_option(option: str, text: str | None) -> int | None:
+    """A length that was given as an option, or None."""
+    from inspect_cost.units import parsed_length
+
+    try:
+        return None if text is None else parsed_length(text)
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}", "Give a whole number of samples.") from None
 
 
 def unknown_model(model: str) -> UsageError:
@@ -160,18 +169,103 @@ def parsed_setting(text: str) -> tuple[str, Any]:
 
 
 @app.command
+def generate(
+    model: str,
+    /,
+    *,
+    output: Annotated[Path, Parameter(name=["--output", "-o"])],
+    seconds: float | None = None,
+    input_len: Annotated[str | None, Parameter(name="--input-len")] = None,
+    seed: int = 0,
+    weights: Path | None = None,
+    settings: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None,
+) -> int:
+    """Generate audio with a model of the zoo, into a WAV file.
+
+    Parameters
+    ----------
+    model
+        A preset's name.
+    output
+        The WAV file to write, 16-bit PCM.
+    seconds
+        How much audio; one second unless given.
+    input_len
+        The same in samples.
+    seed
+        Of the noise, and of the weights where none are given.
+    weights
+        A .safetensors file, or one of torch.save that holds tensors only, under the names of the
+        published implementation; random weights, and so noise, unless given.
+    settings
+        NAME=VALUE: a setting to differ from the published one; repeat it for several.
+    """
+    import model_zoo
+
+    if model not in model_zoo.names():
+        raise unknown_model(model)
+    preset = model_zoo.preset(model)
+    samples = requested_samples(seconds, input_len, preset.sample_rate)
+    overrides = dict(map(parsed_setting, settings or []))
+    check_writable(output)
+
+    from inspect_cost.generation import generated, wav_bytes
+
+    with progress_bar(f"generating with {preset.title}") as progress:
+        audio = generated(
+            preset, samples, seed=seed, weights=weights, settings=overrides, progress=progress
+        )
+    write_bytes(wav_bytes(audio, preset.sample_rate), output)
+    noise = "" if weights else " The weights are random, and so it is noise: see --weights."
+    say(f"wrote {output}: {samples:,} samples at {preset.sample_rate:,} Hz.{noise}")
+    return OK
+
+
+def requested_samples(seconds: float | None, input_len: str | None, sample_rate: int) -> int:
+    """Samples to generate, from whichever of the two was given."""
+    if seconds is not None and input_len is not None:
+        raise UsageError("--seconds and --input-len say the same thing", "Give one of them.")
+    if seconds is None:
+        return parsed_option("--input-len", input_len) or sample_rate
+    if not 0 < seconds * sample_rate <= MOST_SAMPLES:
+        raise UsageError(
+            f"--seconds: {seconds:g} is not a duration that fits into a WAV file",
+            "Give more than 0 and less than a day.",
+        )
+    return max(1, round(seconds * sample_rate))
+
+
+@contextmanager
+def progress_bar(task: str) -> Iterator[Callable[[float], None]]:
+    """Show progress on standard error, where that is a terminal; yields what to tell it."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task(task, total=1)
+        yield lambda done: progress.update(bar, completed=done)
+
+
+@app.command
 def zoo() -> int:
     """List the presets of the model zoo."""
+    import textwrap
+
     import model_zoo
 
     for preset in model_zoo.PRESETS.values():
-        write(
-            f"{preset.name}\n"
-            f"    {preset.title}: {preset.paper}\n"
-            f"    generates {preset.generates}, at {preset.sample_rate:,} Hz\n"
-            f"    {preset.params:,} parameters; published: {preset.reported_params}\n"
-            f"    {preset.deviations}"
+        lines = (
+            f"{preset.title}: {preset.paper}",
+            f"generates {preset.generates}, at {preset.sample_rate:,} Hz",
+            f"{preset.params:,} parameters; published: {preset.reported_params}",
+            f"deviations: {preset.deviations}",
         )
+        indented = (
+            textwrap.fill(line, 96, initial_indent="    ", subsequent_indent="        ")
+            for line in lines
+        )
+        write("\n".join((preset.name, *indented)))
     return OK
 
 
@@ -206,12 +300,17 @@ def write(text: str, output: Path | None = None) -> None:
     """To standard output, or all at once to a file."""
     if output is None:
         print(text)
-        return
+    else:
+        write_bytes((text + "\n").encode(), output)
+
+
+def write_bytes(content: bytes, output: Path) -> None:
+    """All at once to a file."""
     # A device or a pipe is written to; a file is replaced once all of it is there.
     special = output.exists() and not output.is_file()
     partial = output if special else output.with_name(f".{output.name}.partial")
     try:
-        partial.write_text(text + "\n", encoding="utf-8")
+        partial.write_bytes(content)
         if not special:
             partial.replace(output)
     except OSError as error:
@@ -220,6 +319,11 @@ def write(text: str, output: Path | None = None) -> None:
         raise UsageError(
             f"cannot write {output}: {error.strerror}", "Choose another place."
         ) from error
+
+
+def say(message: str) -> None:
+    """To standard error: what was done."""
+    print(message, file=sys.stderr)
 
 
 def complain(message: str, advice: str = "") -> None:

@@ -11,10 +11,14 @@ import model_zoo
 from inspect_cost.cost import CostReport
 from inspect_cost.counting.building import built_without_values
 from inspect_cost.counting.count import count
+from inspect_cost.counting.laws import cost_law
 from inspect_cost.errors import CountError, UsageError
 from inspect_cost.inputs import InputSpec
 from inspect_cost.loading import model_factory, shortened
 from inspect_cost.report import Audio, Report, Subject, provenance
+
+#: A model that goes sample by sample has a known period, so its law is verified near by.
+STEPWISE_VERIFICATION = (1, 3)
 
 
 def inspected_preset(
@@ -31,8 +35,19 @@ def inspected_preset(
         model = built_without_values(lambda: preset.build(**overrides))
     except (ValueError, TypeError) as error:
         raise UsageError(f"{preset.name}: {error}", "Mend the --set options.") from error
-    call = preset.call(model, wanted, "meta")
-    report = count(model.generate, **call.kwargs)  # type: ignore[arg-type] # a Module's attribute
+    config = preset.configuration(**overrides)
+    call = preset.call(config, wanted, "meta", 0)
+    generate: Callable[..., Any] = model.generate  # type: ignore[assignment]  # of this module
+    if preset.period is None:
+        report = count(generate, **call.kwargs)
+    else:
+        law = cost_law(
+            generate,
+            lambda length: preset.call(config, length, "meta", 0).kwargs,
+            period=preset.period(config),
+            verified_after=STEPWISE_VERIFICATION,
+        )
+        report = law.report(call.samples)
     subject = Subject(
         name=preset.name,
         title=preset.title,

@@ -172,13 +172,13 @@ def generates_on_cpu(x: Tensor) -> bool:
 
 
 def skips_by_products(layers: Iterable[Any], h: Tensor, condition: Tensor) -> Tensor:
-    """`summed_skips` with each layer's skip output accumulated by the product that makes it."""
+    """`summed_skips`, each output added by the product that makes it; h is overwritten."""
     total = h.new_zeros(())
     for layer in layers:
         out = gated_by_products(layer, h, condition)
         total = accumulated(total, layer.skip, out)
         if layer.residual is not None:
-            h = residual_by_product(layer.residual, h, out)
+            residual_by_product(layer.residual, h, out)
     return total
 
 
@@ -199,10 +199,10 @@ def gated_by_products(layer: ResidualLayer, h: Tensor, condition: Tensor) -> Ten
     return filtered.tanh_().mul_(gate.sigmoid_())
 
 
-def residual_by_product(conv: nn.Conv1d, h: Tensor, out: Tensor) -> Tensor:
-    """(h + conv(out)) sqrt(1/2), the sum and the scaling being part of the product."""
-    scaled = torch.baddbmm(h, matrix_of(conv, len(h)), out, beta=HALF_ROOT, alpha=HALF_ROOT)
-    return scaled.add_(bias_of(conv), alpha=HALF_ROOT)
+def residual_by_product(conv: nn.Conv1d, h: Tensor, out: Tensor) -> None:
+    """H becomes (h + conv(out)) sqrt(1/2), the sum and the scaling being part of the product."""
+    h.baddbmm_(matrix_of(conv, len(h)), out, beta=HALF_ROOT, alpha=HALF_ROOT)
+    h.add_(bias_of(conv), alpha=HALF_ROOT)
 
 
 def accumulated(total: Tensor, conv: nn.Conv1d, out: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_leaves
 
 from inspect_cost.cost import CostReport
 from inspect_cost.counting.aten import ATEN_RULES, Rule
@@ -15,7 +15,13 @@ from inspect_cost.counting.attribution import attribute_methods
 from inspect_cost.counting.ledger import Ledger
 from inspect_cost.counting.mode import CountingMode
 from inspect_cost.counting.storage import stored
-from inspect_cost.counting.substitute import home_of, uncompiled, with_values, without_values
+from inspect_cost.counting.substitute import (
+    home_of,
+    own_copy,
+    uncompiled,
+    with_values,
+    without_values,
+)
 from inspect_cost.counting.surroundings import UNTOUCHED
 from inspect_cost.errors import CountError, UsageError
 
@@ -41,8 +47,9 @@ class Run:
         modules = stored(model)
         attribute_methods(model, ledger)
         call = model if self.method == "forward" else getattr(model, self.method)
-        args, kwargs = tree_map(_own_copy, (self.args, self.kwargs))
-        mode = CountingMode(ledger, rules, home_of(self.model))
+        inputs = (self.args, self.kwargs)
+        args, kwargs = own_copy(inputs)
+        mode = CountingMode(ledger, rules, home_of(self.model, inputs))
         try:
             with torch.inference_mode(), mode:
                 call(*args, **kwargs)
@@ -125,8 +132,3 @@ def _counted(run: Run, rules: Mapping[str, Rule]) -> CostReport:
     where = f" in {reason.module_path}" if reason.module_path else ""
     note = f"Run on real values, because shapes alone were not enough{where}: {reason}"
     return replace(report, notes=(note.partition("\n")[0],))
-
-
-def _own_copy(value: Any) -> Any:
-    """Inputs are copied, since a forward may work in place on them."""
-    return value.detach().clone() if isinstance(value, Tensor) else value

@@ -42,12 +42,12 @@ class Placement:
 
     def run(self, operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call an operator, its operands moved to where they can meet."""
-        unknown, known = self._sort(args, kwargs)
+        unknown, real = self._sort(args, kwargs)
         if not unknown:
-            return self._run_at_home(operator, args, kwargs, makes=not known)
+            return self._run_at_home(operator, args, kwargs, makes=not real)
         if operator.name in FROM_SHAPE and "device" not in kwargs:
             return self._run_from_shape(operator.func, args, kwargs)
-        if not known:
+        if not real:
             return run_without_values(operator, args, kwargs)
         if operator.name == "aten.index":
             args = (args[0], _positions(args[1]))
@@ -56,19 +56,17 @@ class Placement:
         return self._after_mutation(operator, args, kwargs, result) if operator.mutates else result
 
     def _sort(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[int, int]:
-        """How many tensors have no values, and how many have."""
-        unknown = known = 0
+        """How many tensors have no values, and how many have memory (whose values may be lost)."""
+        unknown = real = 0
         stack = [*args, *kwargs.values()]
         while stack:
             value = stack.pop()
             if isinstance(value, Tensor):
-                if self._is_unknown(value):
-                    unknown += 1
-                else:
-                    known += 1
+                unknown += self._is_unknown(value)
+                real += not value.is_meta
             elif isinstance(value, (list, tuple)):
                 stack.extend(value)
-        return unknown, known
+        return unknown, real
 
     def _is_unknown(self, tensor: Tensor) -> bool:
         if tensor.is_meta or not self._overwritten:

@@ -8,14 +8,17 @@ import copy
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from types import FunctionType
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
+from torch.utils._pytree import tree_leaves
 
 from inspect_cost.counting.placement import shape_of
 from inspect_cost.errors import CountError
+
+T = TypeVar("T")
 
 IMMUTABLE = (bool, int, float, complex, str, bytes, FunctionType, torch.dtype, torch.device)
 
@@ -102,9 +105,19 @@ def _copied(value: Any, memo: dict[int, Any]) -> Any:
         return value
 
 
-def home_of(model: nn.Module) -> torch.device:
-    """Where the model's values are: the device of its first real tensor, else the CPU."""
-    for tensor in (*model.parameters(), *model.buffers()):
-        if not tensor.is_meta:
+def own_copy(inputs: T) -> T:
+    """A call's inputs, copied: a forward may work in place on them, or keep in them what it makes.
+
+    What cannot be copied is shared.
+    """
+    tensors = [leaf for leaf in tree_leaves(inputs) if isinstance(leaf, Tensor)]
+    copied: T = _copied(inputs, {id(tensor): tensor.detach().clone() for tensor in tensors})
+    return copied
+
+
+def home_of(model: nn.Module, inputs: Any) -> torch.device:
+    """Where the values are: the device of the model's first real tensor, or the inputs', or CPU."""
+    for tensor in (*model.parameters(), *model.buffers(), *tree_leaves(inputs)):
+        if isinstance(tensor, Tensor) and not tensor.is_meta:
             return tensor.device
     return torch.device("cpu")

@@ -1,6 +1,7 @@
 """The main job: one command from a model's name to its exact cost."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -153,6 +154,13 @@ def test_uncounted_operators_are_loud_and_fail_under_strict(run: Run) -> None:
     strict = run("net.py:Unknown", "--input", "3,4", "--strict")
     assert strict.code == 1
     assert "aten._linalg_svd" in strict.err
+
+
+def test_the_readme_names_every_option(run: Run) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    for words in ((), ("generate",)):
+        options = set(re.findall(r"--[a-z][a-z-]+", run(*words, "--help").out))
+        assert options - {"--help", "--version"} <= set(re.findall(r"--[a-z][a-z-]+", readme))
 
 
 def test_zoo_and_conventions(run: Run) -> None:

@@ -233,6 +233,26 @@ def test_values_stay_known_until_they_meet_a_parameter() -> None:
     assert report.flops_by_class["mul"] == 5 * 4
 
 
+def test_memory_that_was_written_to_without_values_is_no_longer_known() -> None:
+    class Buffered(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(2, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            out = torch.zeros(3, 2)
+            out[0] = self.linear(x)
+            return x if (out * 2).sum().item() > 0 else self.linear(out)
+
+    model = Buffered().eval()
+    nn.init.ones_(model.linear.weight)
+    nn.init.zeros_(model.linear.bias)
+    report = count(model, torch.full((2,), -1.0))
+    assert report.macs == 4 + 3 * 4
+    assert report.notes[0].startswith("Run on real values")
+    assert count(model, torch.full((2,), 1.0)).macs == 4
+
+
 def test_a_course_that_depends_on_values_is_run_and_says_so() -> None:
     model = Routed().eval()
     nn.init.zeros_(model.gate.weight)

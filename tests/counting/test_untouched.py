@@ -77,6 +77,27 @@ def test_attributes_that_cannot_be_copied_are_no_obstacle() -> None:
     assert count(Locked(), torch.zeros(1, 3)).macs == 9
 
 
+def test_what_a_forward_keeps_in_its_inputs_is_kept_in_copies() -> None:
+    class Cache:
+        def __init__(self) -> None:
+            self.keys: list[Tensor] = []
+
+    class Remembering(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(3, 3)
+
+        def forward(self, x: Tensor, cache: Cache) -> Tensor:
+            cache.keys.append(self.linear(x))
+            return torch.cat(cache.keys)
+
+    cache, x = Cache(), torch.zeros(1, 3)
+    cache.keys.append(x * 2)
+    assert count(Remembering(), x, cache=cache).macs == 9
+    assert len(cache.keys) == 1
+    assert not cache.keys[0].is_meta
+
+
 def test_gradients_still_flow_afterwards() -> None:
     model, x = nn.Linear(3, 3), torch.zeros(1, 3)
     count(model, x)

@@ -93,11 +93,9 @@ def test_the_form_for_a_cpu_computes_the_same(changes: dict, layers: int) -> Non
     net = randomised(WaveNet(replace(TINY, **changes), 2, 4, 5, layers)).double()
     h, condition = torch.randn(3, 4, 32).double(), torch.randn(3, 5, 32).double()
     plain = summed_skips(net.layers, h, condition)
-    kept = h.clone()
     with torch.no_grad():
         fast = skips_by_products(net.layers, h, condition)
     assert relative_error(fast, plain) < 1e-12
-    assert torch.equal(h, kept)
 
 
 @pytest.mark.parametrize("affine", [True, False])

@@ -1,0 +1,98 @@
+"""The presets: their figures, their settings, and the inputs that they make."""
+
+import json
+
+import pytest
+import torch
+
+import model_zoo
+from inspect_cost.cli import main
+from inspect_cost.counting.building import built_without_values
+from inspect_cost.inspection import inspected_preset
+
+#: Preset -> parameters as stored, samples of one call, MACs of one call.
+PUBLISHED = {
+    "flowavenet": (182_644_788, 16_128, 141_932_560_896),
+    "sing": (63_747_921, 64_000, 16_538_853_376),
+    "wavegan": (19_065_345, 16_384, 847_052_800),
+    "wavegan-65536": (73_149_953, 65_536, 4_223_795_200),
+    "gansynth": (7_308_802, 64_000, 14_421_327_872),
+    "gansynth-lores": (7_308_802, 64_000, 14_287_110_144),
+    "samplernn": (51_848_704, 16_000, 121_667_584_000),
+    "samplernn-2tier": (39_243_264, 16_000, 137_412_608_000),
+    "samplernn-3tier": (18_744_832, 16_000, 127_991_808_000),
+}
+
+
+def test_all_presets_are_there() -> None:
+    assert model_zoo.names() == list(PUBLISHED)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_presets_have_the_published_figures(name: str) -> None:
+    params, samples, macs = PUBLISHED[name]
+    preset = model_zoo.preset(name)
+    report = inspected_preset(preset, 16_000)
+    assert report.count.params == preset.params == params
+    assert report.audio is not None
+    assert report.audio.samples_generated == samples
+    assert report.count.macs == macs
+    assert report.count.complete
+
+
+@pytest.mark.parametrize("name", ["sing", "wavegan", "gansynth"])
+def test_more_samples_take_more_clips(name: str) -> None:
+    _, samples, macs = PUBLISHED[name]
+    report = inspected_preset(model_zoo.preset(name), samples + 1)
+    assert report.audio is not None
+    assert report.audio.samples_generated == 2 * samples
+    assert report.count.macs == 2 * macs
+
+
+def test_a_billion_samples_of_samplernn_are_counted_by_law() -> None:
+    report = inspected_preset(model_zoo.preset("samplernn-3tier"), 10**9)
+    assert report.count.macs == 127_991_808_000 // 16_000 * 10**9
+    assert report.count.notes[-1].startswith("By the cost law, an exact polynomial of degree 1")
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_inputs_are_the_same_for_the_same_seed(name: str) -> None:
+    preset = model_zoo.preset(name)
+    config = preset.configuration()
+    first, again, other = (preset.call(config, 1000, "cpu", seed).kwargs for seed in (1, 1, 2))
+    tensors = [key for key, value in first.items() if isinstance(value, torch.Tensor)]
+    assert tensors
+    assert all(torch.equal(first[key], again[key]) for key in tensors)
+    noise = [key for key in tensors if first[key].is_floating_point()]
+    assert all(not torch.equal(first[key], other[key]) for key in noise)
+
+
+def test_settings_override_the_published_ones() -> None:
+    model = built_without_values(lambda: model_zoo.build("flowavenet", layers=3))
+    assert sum(p.numel() for p in model.parameters()) == 270_626_868
+    assert not model.training
+    with pytest.raises(ValueError, match="there is no setting 'layer'; there are mel_channels"):
+        model_zoo.build("flowavenet", layer=3)
+
+
+def test_unknown_names_get_near_matches() -> None:
+    with pytest.raises(model_zoo.UnknownModelError, match="did you mean samplernn"):
+        model_zoo.preset("sampleRN")
+
+
+def test_classes_are_at_hand() -> None:
+    for name in model_zoo.__all__:
+        assert getattr(model_zoo, name)
+    with pytest.raises(AttributeError, match="no attribute 'Wavenet'"):
+        _ = model_zoo.Wavenet
+
+
+def test_sing_reports_its_window(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sing", "--format", "json"]) == 0
+    count = json.loads(capsys.readouterr().out)["count"]
+    modules = {module["path"]: module for module in count["modules"]}
+    window = modules["decoder.synthesis"]["flops_by_class"]["mul"]
+    assert window == 4_194_304
+    assert main(["sing", "--format", "json", "--set", "window=None"]) == 0
+    folded = json.loads(capsys.readouterr().out)["count"]
+    assert count["flops"] - folded["flops"] == window
