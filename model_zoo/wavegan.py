@@ -187,7 +187,8 @@ def conv_transpose1d_by_products(x: Tensor, weight: Tensor, stride: int) -> Tens
     groups = taps.split(stride * out_channels)  # each (s O, C), the last one less
     signal = x.permute(2, 0, 1).flatten(0, 1)  # time first: a later step is a later row
     rows = x.new_zeros((steps + len(groups) - 1) * batch, stride * out_channels)
-    windows = [rows[i * batch : (i + steps) * batch, : len(g)] for i, g in enumerate(groups)]
+    # Made one by one: autograd refuses to write to a view older than the last write beside it.
+    windows = (rows[i * batch : (i + steps) * batch, : len(g)] for i, g in enumerate(groups))
     if few_steps(signal):
         products = few_step_product(signal, taps).split(stride * out_channels, dim=1)
         for window, product in zip(windows, products, strict=True):
