@@ -51,6 +51,8 @@ def generated(
         model = _with_weights(preset, weights, overrides, seed)
     except (ValueError, TypeError) as error:
         raise UsageError(f"{preset.name}: {error}", "Mend --set or --weights.") from error
+    if preset.period is not None:  # the long ones: they go sample by sample, and tell how far
+        model.progress = progress  # type: ignore[assignment]  # a Module takes any attribute
     call = preset.call(config, samples, "cpu", seed)
     pieces = []
     clips = list(_clip_by_clip(call.kwargs))

@@ -14,7 +14,7 @@ Letters in the shapes: B batch, T samples, F frames, N samples per frame of a ti
 a tier makes per frame (N over the N of the tier below), D width, Q levels.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -221,9 +221,14 @@ class TieredModel(nn.Module):
         tiers: lowest first.
         mlp: what is below them.
 
+    Attributes:
+        progress: told the share of the samples that is generated, now and then; or None.
+
     Shape:
         uniforms: (B, T), one number in [0, 1) per sample to draw; result: (B, T) audio.
     """
+
+    progress: Callable[[float], None] | None = None
 
     def __init__(self, config: TieredConfig, tiers: Iterable[Tier], mlp: SampleLevel) -> None:
         super().__init__()
@@ -300,6 +305,8 @@ class TieredModel(nn.Module):
             for t, uniform in enumerate(draws, start):
                 logits = self.mlp.later_layers(window.sum_at(t, levels))
                 levels[:, t : t + 1] = drawn(logits, uniform)
+                if self.progress is not None and t % self.lookback == 0:
+                    self.progress((t - start + 1) / length)
         return levels
 
     def logits(self, levels: Tensor) -> Tensor:

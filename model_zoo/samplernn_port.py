@@ -1,4 +1,4 @@
-"""SampleRNN, the PyTorch port that most later work used and measured.
+"""SampleRNN, the PyTorch port, whose best model has the 52 million parameters of arXiv 2107.02621.
 
 Paper: Mehri et al., ICLR 2017, arXiv 1612.07837. Followed wherever it differs from the authors'
 code (`model_zoo.samplernn`): github.com/deepsound-project/samplernn-pytorch, commit 4167442.

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 import model_zoo
+from inspect_cost.generation import generated
 from tests.cli.conftest import Ran
 from tests.model_zoo.fidelity import load_fixture, relative_error
 
@@ -74,6 +75,17 @@ def test_published_weights_are_used(run: Run, tmp_path: Path, kind: str) -> None
     expected = model.generate(**call.kwargs)[0, 0, :512]
     _, levels = frames_of(tmp_path / "out.wav")
     assert relative_error(levels / 32_767, expected.clamp(-1, 1)) < 1e-4
+
+
+def test_a_long_generation_tells_how_far_it_is() -> None:
+    told: list[float] = []
+    settings = {"dim": 8, "embedding_dim": 4}
+    preset = model_zoo.preset("samplernn-3tier")
+    audio = generated(preset, 100, settings=settings, progress=told.append)
+    assert audio.shape == (1, 100)
+    assert len(told) > 10
+    assert told == sorted(told)
+    assert told[-1] == 1
 
 
 def test_the_zoos_own_names_work_too(run: Run, tmp_path: Path) -> None:
