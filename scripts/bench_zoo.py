@@ -4,7 +4,8 @@
 
 For each preset: the time of one call (batch 1), the counted FLOPs of it per second as a share of
 the float32 matrix-product rate measured beside every round, and the peak memory of the process.
-SampleRNN is bound by streaming its weights, so it is held against its bare matrix-vector products.
+SampleRNN is bound by streaming its weights, so it is held against its bare matrix-vector products,
+with the same weights and in the same order.
 Times are the best and the median of the rounds; give the machine nothing else to do.
 """
 
@@ -12,19 +13,23 @@ import argparse
 import resource
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
 import torch
 from rich.console import Console
 from rich.table import Table
-from torch import Tensor, nn
+from torch import Tensor
+from torch._ops import OpOverload
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import model_zoo
-from inspect_cost.cost import CostReport
+from inspect_cost.counting.aten.contraction import CONTRACTIONS
 from inspect_cost.inspection import inspected_preset
 
 SIZE = 2048  # of the matrices whose product sets the rate
-STEPWISE_SAMPLES = 1_920  # of SampleRNN, whose time is a straight line through them
+STEPWISE_SAMPLES = 1_280  # of SampleRNN, whose time is a straight line through them
 
 
 def seconds(run: Callable[[], object]) -> float:
@@ -40,18 +45,32 @@ def product_rate() -> float:
     return 2 * SIZE**3 / min(seconds(lambda: a @ a) for _ in range(5))
 
 
-def bare_products(model: nn.Module, samples: int, report: CostReport) -> Callable[[], None]:
-    """Nothing but matrix-vector products of the model's weights, as often as it makes them."""
-    per_sample = report.macs / samples
-    matrices = [p.detach() for p in model.parameters() if p.dim() == 2]  # noqa: PLR2004
-    macs = sum(m.numel() for m in matrices)
-    vectors = [torch.randn(m.shape[1]) for m in matrices]
-    rounds = round(samples * per_sample / macs)
+class Products(TorchDispatchMode):
+    """Keeps the matrix products that are called, with their operands."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[Callable[[], object]] = []
+
+    def __torch_dispatch__(
+        self, func: OpOverload, types: object, args: tuple = (), kwargs: dict | None = None
+    ) -> object:
+        """Run one operator, and keep it if it is a product."""
+        del types
+        options = kwargs or {}
+        if f"aten.{func._opname}" in CONTRACTIONS:  # noqa: SLF001 - torch has no public name
+            self.calls.append(partial(func, *args, **options))
+        return func(*args, **options)
+
+
+def bare_products(generate: Callable[..., Tensor], kwargs: Mapping[str, Any]) -> Callable[[], None]:
+    """The products of one generation and nothing else, with its weights and in its order."""
+    with Products() as products:
+        generate(**kwargs)
 
     def run() -> None:
-        for _ in range(rounds):
-            for matrix, vector in zip(matrices, vectors, strict=True):
-                torch.mv(matrix, vector)
+        for call in products.calls:
+            call()
 
     return run
 
@@ -64,9 +83,9 @@ def measured(preset: model_zoo.Preset, rounds: int) -> tuple[str, ...]:
     model = preset.build()
     call = preset.call(preset.configuration(), samples, "cpu", 0)
     generate: Callable[..., Tensor] = model.generate  # type: ignore[assignment]
-    bare = bare_products(model, made, report.count) if preset.period else None
     times, shares = [], []
     with torch.inference_mode():
+        bare = bare_products(generate, call.kwargs) if preset.period else None
         generate(**call.kwargs)
         for _ in range(rounds):
             rate = product_rate()
