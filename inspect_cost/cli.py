@@ -120,7 +120,7 @@ def inspected(
             f"{model} makes its own inputs", "Give --input-len for its length, and no --input."
         )
     overrides = dict(map(parsed_setting, settings))
-    freeze_imports()
+    import_torch()
 
     from inspect_cost import inputs as specs
     from inspect_cost import inspection
@@ -333,13 +333,16 @@ def complain(message: str, advice: str = "") -> None:
         print(advice, file=sys.stderr)
 
 
-def freeze_imports() -> None:
-    """Import torch, then spare the garbage collector from walking what lasts as long as we do."""
+def import_torch() -> None:
+    """Import torch, and do without the search for cyclic garbage from then on.
+
+    The process is short and makes next to none, and each search walks all that torch has.
+    """
     import gc
 
     import torch  # noqa: F401 - for its memory to be there
 
-    gc.freeze()
+    gc.disable()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

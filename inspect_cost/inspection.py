@@ -10,7 +10,7 @@ from torch import nn
 import model_zoo
 from inspect_cost.cost import CostReport
 from inspect_cost.counting.building import built_without_values
-from inspect_cost.counting.count import count
+from inspect_cost.counting.count import count, count_disposable
 from inspect_cost.counting.laws import cost_law
 from inspect_cost.errors import CountError, UsageError
 from inspect_cost.inputs import InputSpec
@@ -39,7 +39,7 @@ def inspected_preset(
     call = preset.call(config, wanted, "meta", 0)
     generate: Callable[..., Any] = model.generate  # type: ignore[assignment]  # of this module
     if preset.period is None:
-        report = count(generate, **call.kwargs)
+        report = count_disposable(generate, call.kwargs)
     else:
         law = cost_law(
             generate,

@@ -107,6 +107,16 @@ def count(
     return replace(report, notes=(*report.notes, note))
 
 
+def count_disposable(method: Callable[..., Any], kwargs: Mapping[str, Any]) -> CostReport:
+    """As `count`, of a model without values that was made for this alone: no stand-in is needed.
+
+    The model must be in eval mode, and is of no use afterwards.
+    """
+    module, name = _target(method)
+    with UNTOUCHED:
+        return Run(module, name, (), dict(kwargs)).count(lambda model: model, ATEN_RULES)
+
+
 def _target(model: nn.Module | Callable[..., Any]) -> tuple[nn.Module, str]:
     """The module to count, and which of its methods."""
     if isinstance(model, nn.Module):

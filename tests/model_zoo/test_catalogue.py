@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import model_zoo
+from inspect_cost import count
 from inspect_cost.cli import main
 from inspect_cost.counting.building import built_without_values
 from inspect_cost.inspection import inspected_preset
@@ -65,6 +66,14 @@ def test_inputs_are_the_same_for_the_same_seed(name: str) -> None:
     assert all(torch.equal(first[key], again[key]) for key in tensors)
     noise = [key for key in tensors if first[key].is_floating_point()]
     assert all(not torch.equal(first[key], other[key]) for key in noise)
+
+
+def test_a_preset_is_counted_as_any_model_is() -> None:
+    settings = {"blocks": 4, "channels": 8}
+    preset = model_zoo.preset("flowavenet")
+    call = preset.call(preset.configuration(**settings), 512, "meta", 0)
+    plain = count(preset.build(**settings).generate, **call.kwargs)
+    assert inspected_preset(preset, 512, settings).count == plain
 
 
 def test_settings_override_the_published_ones() -> None:
