@@ -32,7 +32,7 @@ def inspected_preset(
     wanted = samples or preset.sample_rate
     overrides = dict(settings or {})
     try:
-        model = built_without_values(lambda: preset.build(**overrides))
+        model = built_without_values(lambda: preset.build(**overrides), wholly=True)
     except (ValueError, TypeError) as error:
         raise UsageError(f"{preset.name}: {error}", "Mend the --set options.") from error
     config = preset.configuration(**overrides)

@@ -1,6 +1,7 @@
 """Making a model without making its weights."""
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -10,25 +11,31 @@ from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from inspect_cost.counting.aten import Operator, Rule, described
-from inspect_cost.counting.placement import META, run_without_values
+from inspect_cost.counting.placement import META, run_without_values, shape_of
 
 T = TypeVar("T")
 
 
-def built_without_values(make: Callable[[], T]) -> T:
+def built_without_values(make: Callable[[], T], *, wholly: bool = False) -> T:
     """What ``make()`` returns, all tensors that it makes being on the meta device.
 
     Initialisation is skipped: it would change no shape, and takes most of the time.
+
+    Args:
+        make: the factory.
+        wholly: tensors are without values even where ``make`` asks for a device; this takes less
+            time, and suits code that reads no values.
     """
-    with torch.device(META), _NoInitialisation():
+    with nullcontext() if wholly else torch.device(META), _NoInitialisation(wholly):
         return make()
 
 
 class _NoInitialisation(TorchDispatchMode):
     """Leaves out what works in place on tensors without values."""
 
-    def __init__(self) -> None:
+    def __init__(self, wholly: bool) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch has no types here
+        self._wholly = wholly
         self._described: dict[OpOverload, Operator] = {}
 
     @classmethod
@@ -47,14 +54,24 @@ class _NoInitialisation(TorchDispatchMode):
         del types
         options = dict(kwargs or {})
         first = args[0] if args else None
-        if not isinstance(first, Tensor) or not first.is_meta:
-            return func(*args, **options)
-        operator = self._described.get(func)
-        if operator is None:
-            operator = self._described[func] = described(func, NO_RULES)
+        if not isinstance(first, Tensor):
+            return func(*args, **options | ({"device": META} if self._made_on_meta(func) else {}))
+        if not first.is_meta:
+            made = self._wholly and self._look_up(func).name == "aten.lift_fresh"  # torch.tensor
+            return shape_of(first) if made else func(*args, **options)
+        operator = self._look_up(func)
         if operator.name in INITIALISERS:
             return first
         return run_without_values(operator, args, options)
+
+    def _made_on_meta(self, func: OpOverload) -> bool:
+        return self._wholly and self._look_up(func).takes_device
+
+    def _look_up(self, func: OpOverload) -> Operator:
+        operator = self._described.get(func)
+        if operator is None:
+            operator = self._described[func] = described(func, NO_RULES)
+        return operator
 
 
 NO_RULES: Mapping[str, Rule] = MappingProxyType({})
