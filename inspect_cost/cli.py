@@ -6,12 +6,15 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
 from inspect_cost import __version__
 from inspect_cost.errors import InspectCostError, UsageError
+
+if TYPE_CHECKING:
+    from model_zoo import Preset
 
 OK, UNCOUNTED, USAGE, INTERRUPTED = 0, 1, 2, 130
 MOST_SAMPLES = 2**31 // 2  # of 16 bits, in the 32-bit sizes of a WAV file
@@ -107,12 +110,9 @@ def inspected(
     model: str, input_len: str | None, inputs: Sequence[str], settings: Sequence[str]
 ) -> Any:
     """The report on a preset or on a user's own model."""
-    import model_zoo
-
     length = parsed_option("--input-len", input_len)
     own = ":" in model
-    if not own and model not in model_zoo.names():
-        raise unknown_model(model)
+    preset = None if own else named_preset(model)
     if own and settings:
         raise UsageError("--set is for presets of the zoo", "Set it in your factory instead.")
     if not own and inputs:
@@ -120,14 +120,13 @@ def inspected(
             f"{model} makes its own inputs", "Give --input-len for its length, and no --input."
         )
     overrides = dict(map(parsed_setting, settings))
-    import_torch()
+    with without_garbage_collection():
+        from inspect_cost import inputs as specs
+        from inspect_cost import inspection
 
-    from inspect_cost import inputs as specs
-    from inspect_cost import inspection
-
-    if own:
+        if preset:
+            return inspection.inspected_preset(preset, length, overrides)
         return inspection.inspected_model(model, [specs.parsed_input(i) for i in inputs], length)
-    return inspection.inspected_preset(model_zoo.preset(model), length, overrides)
 
 
 def parsed_option(option: str, text: str | None) -> int | None:
@@ -140,19 +139,18 @@ def parsed_option(option: str, text: str | None) -> int | None:
         raise UsageError(f"{option}: {error}", "Give a whole number of samples.") from None
 
 
-def unknown_model(model: str) -> UsageError:
-    """What to say of a MODEL that is no preset and names no code."""
+def named_preset(model: str) -> "Preset":
+    """The preset of that name, or what to say of a MODEL that is none and names no code."""
     import model_zoo
 
     if model.endswith((".py", ".onnx")):
-        return UsageError(f"{model} alone names no model", "Give path/to/file.py:ClassOrFactory.")
+        raise UsageError(f"{model} alone names no model", "Give path/to/file.py:ClassOrFactory.")
     try:
-        model_zoo.preset(model)
+        return model_zoo.preset(model)
     except model_zoo.UnknownModelError as error:
-        return UsageError(
+        raise UsageError(
             str(error.args[0]), "For a model of your own, give module:Class or file.py:Class."
-        )
-    raise AssertionError(model)
+        ) from None
 
 
 def parsed_setting(text: str) -> tuple[str, Any]:
@@ -200,11 +198,7 @@ def generate(
     settings
         NAME=VALUE: a setting to differ from the published one; repeat it for several.
     """
-    import model_zoo
-
-    if model not in model_zoo.names():
-        raise unknown_model(model)
-    preset = model_zoo.preset(model)
+    preset = named_preset(model)
     samples = requested_samples(seconds, input_len, preset.sample_rate)
     overrides = dict(map(parsed_setting, settings or []))
     check_writable(output)
@@ -333,16 +327,18 @@ def complain(message: str, advice: str = "") -> None:
         print(advice, file=sys.stderr)
 
 
-def import_torch() -> None:
-    """Import torch, and do without the search for cyclic garbage from then on.
-
-    The process is short and makes next to none, and each search walks all that torch has.
-    """
+@contextmanager
+def without_garbage_collection() -> Iterator[None]:
+    """No search for cyclic garbage meanwhile: a count makes next to none, and each walks torch."""
     import gc
 
-    import torch  # noqa: F401 - for its memory to be there
-
+    enabled = gc.isenabled()
     gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from inspect_cost.counting.aten import Operator, Rule, described
+from inspect_cost.counting.aten import Operators
 from inspect_cost.counting.placement import META, run_without_values, shape_of
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ class _NoInitialisation(TorchDispatchMode):
     def __init__(self, wholly: bool) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch has no types here
         self._wholly = wholly
-        self._described: dict[OpOverload, Operator] = {}
+        self._operators = Operators(rules={})
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -57,24 +57,16 @@ class _NoInitialisation(TorchDispatchMode):
         if not isinstance(first, Tensor):
             return func(*args, **options | ({"device": META} if self._made_on_meta(func) else {}))
         if not first.is_meta:
-            made = self._wholly and self._look_up(func).name == "aten.lift_fresh"  # torch.tensor
+            made = self._wholly and self._operators[func].name == "aten.lift_fresh"  # torch.tensor
             return shape_of(first) if made else func(*args, **options)
-        operator = self._look_up(func)
+        operator = self._operators[func]
         if operator.name in INITIALISERS:
             return first
         return run_without_values(operator, args, options)
 
     def _made_on_meta(self, func: OpOverload) -> bool:
-        return self._wholly and self._look_up(func).takes_device
+        return self._wholly and self._operators[func].takes_device
 
-    def _look_up(self, func: OpOverload) -> Operator:
-        operator = self._described.get(func)
-        if operator is None:
-            operator = self._described[func] = described(func, NO_RULES)
-        return operator
-
-
-NO_RULES: Mapping[str, Rule] = MappingProxyType({})
 
 #: In-place operators that change values alone.
 INITIALISERS = frozenset(

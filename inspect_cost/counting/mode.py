@@ -8,7 +8,7 @@ import torch
 from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from inspect_cost.counting.aten import Operator, Rule, described
+from inspect_cost.counting.aten import Operators, Rule
 from inspect_cost.counting.ledger import Ledger
 from inspect_cost.counting.placement import Placement
 from inspect_cost.counting.traffic import bytes_moved
@@ -32,9 +32,8 @@ class CountingMode(TorchDispatchMode):
     def __init__(self, ledger: Ledger, rules: Mapping[str, Rule], home: torch.device) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch has no types here
         self._ledger = ledger
-        self._rules = rules
         self._placement = Placement(home)
-        self._described: dict[OpOverload, Operator] = {}
+        self._operators = Operators(rules)
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -52,9 +51,7 @@ class CountingMode(TorchDispatchMode):
         if not all(kind in PLAIN_TENSORS for kind in types):
             return NotImplemented  # a tensor subclass unpacks itself; its inner operators follow
         arguments = dict(kwargs or {})
-        operator = self._described.get(func)
-        if operator is None:
-            operator = self._described[func] = described(func, self._rules)
+        operator = self._operators[func]
         if operator.rule is None:
             with self:
                 parts = func.decompose(*args, **arguments)

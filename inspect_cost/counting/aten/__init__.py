@@ -11,6 +11,6 @@ of the plain one.
 """
 
 from inspect_cost.counting.aten.rule import Rule
-from inspect_cost.counting.aten.table import ATEN_RULES, Operator, described
+from inspect_cost.counting.aten.table import ATEN_RULES, Operator, Operators
 
-__all__ = ["ATEN_RULES", "Operator", "Rule", "described"]
+__all__ = ["ATEN_RULES", "Operator", "Operators", "Rule"]

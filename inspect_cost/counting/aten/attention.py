@@ -32,7 +32,7 @@ def composite(
     *_dropout_mask: Any,
     **_scale: Any,
 ) -> OpCost:
-    """The operator that `scaled_dot_product_attention` is before a kernel is chosen."""
+    """The operator before a kernel is chosen, and kernels whose arguments begin as its do."""
     return attention(out, query, key, masked=is_causal or attn_mask is not None)
 
 
@@ -67,21 +67,6 @@ def with_bias(
     return attention(out, query, key, masked=is_causal or attn_bias is not None)
 
 
-def overrideable(
-    out: Any,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attn_bias: Tensor | None = None,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    *_rest: Any,
-    **_kwargs: Any,
-) -> OpCost:
-    """Attention of devices that torch does not ship."""
-    return attention(out, query, key, masked=is_causal or attn_bias is not None)
-
-
 ATTENTION: dict[str, Rule] = {
     "aten.scaled_dot_product_attention": composite,
     "aten._scaled_dot_product_attention_math": composite,
@@ -89,5 +74,5 @@ ATTENTION: dict[str, Rule] = {
     "aten._scaled_dot_product_flash_attention_for_cpu": flash,
     "aten._scaled_dot_product_efficient_attention": with_bias,
     "aten._scaled_dot_product_cudnn_attention": with_bias,
-    "aten._scaled_dot_product_fused_attention_overrideable": overrideable,
+    "aten._scaled_dot_product_fused_attention_overrideable": composite,
 }

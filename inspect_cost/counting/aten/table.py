@@ -82,6 +82,18 @@ def described(func: OpOverload, rules: Mapping[str, Rule]) -> Operator:
     )
 
 
+class Operators(dict[OpOverload, Operator]):
+    """The operators met so far, each described when it is first asked for."""
+
+    def __init__(self, rules: Mapping[str, Rule]) -> None:
+        super().__init__()
+        self._rules = rules
+
+    def __missing__(self, func: OpOverload) -> Operator:
+        operator = self[func] = described(func, self._rules)
+        return operator
+
+
 def find_rule(name: str, full_name: str, rules: Mapping[str, Rule]) -> Rule | None:
     """The rule of one overload, of its operator, or of the form that does not work in place."""
     overload = full_name.removeprefix(name)
