@@ -220,13 +220,15 @@ def requested_samples(seconds: float | None, input_len: str | None, sample_rate:
     if seconds is not None and input_len is not None:
         raise UsageError("--seconds and --input-len say the same thing", "Give one of them.")
     if seconds is None:
-        return parsed_option("--input-len", input_len) or sample_rate
-    if not 0 < seconds * sample_rate <= MOST_SAMPLES:
+        samples: float = parsed_option("--input-len", input_len) or sample_rate
+    else:
+        samples = seconds * sample_rate
+    if not 0 < samples <= MOST_SAMPLES:
         raise UsageError(
-            f"--seconds: {seconds:g} is not a duration that fits into a WAV file",
-            "Give more than 0 and less than a day.",
+            f"{samples / sample_rate:g} s is not a duration that fits into a WAV file",
+            "Give more than 0 and less than half a day.",
         )
-    return max(1, round(seconds * sample_rate))
+    return max(1, round(samples))
 
 
 @contextmanager

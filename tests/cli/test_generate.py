@@ -101,6 +101,7 @@ MISTAKES = [
     ("flowavenet -o no/where.wav", "there is no folder"),
     ("flowavenet -o a.wav --seconds 0", "not a duration"),
     ("flowavenet -o a.wav --seconds 1e9", "not a duration"),
+    ("flowavenet -o a.wav --input-len 1e12", "not a duration"),
     ("flowavenet -o a.wav --seconds 1 --input-len 5", "say the same thing"),
     ("flowavenet -o a.wav --weights none.pt", "there is no file none.pt"),
     ("flowavenet -o a.wav --weights net.py", "net.py cannot be read as weights"),
