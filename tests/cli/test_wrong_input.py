@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from inspect_cost import cli
+from inspect_cost.errors import InspectCostError
 from tests.cli.conftest import Ran
 
 Run = Callable[..., Ran]
@@ -83,13 +83,13 @@ def test_an_interrupt_ends_cleanly(run: Run, monkeypatch: pytest.MonkeyPatch) ->
     def interrupted(*_words: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "inspected", interrupted)
+    monkeypatch.setattr("inspect_cost.cli.inspect.inspected", interrupted)
     result = run("flowavenet")
     assert (result.code, result.out, result.err) == (130, "", "inspect-cost: interrupted.\n")
 
 
 def test_debug_lets_the_traceback_through(run: Run) -> None:
-    with pytest.raises(cli.InspectCostError, match="did you mean"):
+    with pytest.raises(InspectCostError, match="did you mean"):
         run("flowavnet", "--debug")
 
 

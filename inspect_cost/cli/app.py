@@ -1,0 +1,85 @@
+"""The application: its commands, and what becomes of errors."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+from cyclopts import App, CycloptsError
+
+from inspect_cost import __version__
+from inspect_cost.cli.inspect import inspect
+from inspect_cost.cli.terminal import INTERRUPTED, OK, USAGE, complain, ended
+from inspect_cost.errors import InspectCostError, UsageError
+
+HELP = """What one inference of a PyTorch model costs: parameters, MACs and FLOPs, counted exactly.
+
+MODEL is a preset of the zoo (inspect-cost zoo lists them), package.module:ClassOrFactory, or
+path/to/file.py:ClassOrFactory. The last two run your code.
+"""
+
+EPILOGUE = """Examples:
+  inspect-cost flowavenet --input-len 16000
+  inspect-cost flowavenet --set layers=3 --depth 3 --exact
+  inspect-cost torch.nn:Identity --input 1,3,224,224
+  inspect-cost net.py:make_model --input ids=1,L:int64 --input mask=1,L --input-len 512
+  inspect-cost flowavenet --format json -o flowavenet.json
+  inspect-cost generate wavegan -o clip.wav --seconds 1 --seed 7
+
+Exit codes: 0 done, 1 uncounted operators under --strict, 2 wrong input, 130 interrupted.
+"""
+
+#: Verb -> the function that it calls, imported when it is.
+VERBS: Mapping[str, str] = {
+    "generate": "inspect_cost.cli.generate:generate",
+    "zoo": "inspect_cost.cli.zoo:zoo",
+    "conventions": "inspect_cost.cli.conventions:conventions",
+}
+
+app = App(
+    name="inspect-cost",
+    help=HELP,
+    help_epilogue=EPILOGUE,
+    help_format="plaintext",
+    version=__version__,
+    result_action="return_value",
+    suppress_keyboard_interrupt=False,  # main() says that it was interrupted
+)
+app.default(inspect)
+for verb, function in VERBS.items():
+    app.command(function, name=verb)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code is returned, and no traceback escapes.
+
+    ``--debug`` anywhere among the arguments lets tracebacks through.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    try:
+        return run([word for word in words if word != "--debug"])
+    except InspectCostError as error:
+        if debug:
+            raise
+        complain(ended(str(error)), error.advice)
+        return USAGE
+    except KeyboardInterrupt:
+        complain("interrupted.")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (head, a pager) has seen enough; nothing is left to say it to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+
+
+def run(tokens: list[str]) -> int:
+    """Parse and call; errors of parsing are the user's."""
+    if not tokens:
+        app.help_print()
+        return USAGE
+    try:
+        result = app(tokens, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        raise UsageError(str(error), "See inspect-cost --help.") from error
+    sys.stdout.flush()
+    return result if isinstance(result, int) else OK

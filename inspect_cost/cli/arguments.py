@@ -1,0 +1,50 @@
+"""What options mean: lengths, settings, names of models."""
+
+from typing import TYPE_CHECKING, Any
+
+from cyclopts import Parameter
+
+from inspect_cost.errors import UsageError
+
+if TYPE_CHECKING:
+    from model_zoo import Preset
+
+#: An option that is there or not.
+Flag = Parameter(negative="", show_default=False)
+
+
+def parsed_option(option: str, text: str | None) -> int | None:
+    """A length that was given as an option, or None."""
+    from inspect_cost.units import parsed_length
+
+    try:
+        return None if text is None else parsed_length(text)
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}", "Give a whole number of samples.") from None
+
+
+def named_preset(model: str) -> "Preset":
+    """The preset of that name, or what to say of a MODEL that is none and names no code."""
+    import model_zoo
+
+    if model.endswith((".py", ".onnx")):
+        raise UsageError(f"{model} alone names no model", "Give path/to/file.py:ClassOrFactory.")
+    try:
+        return model_zoo.preset(model)
+    except model_zoo.UnknownModelError as error:
+        raise UsageError(
+            str(error.args[0]), "For a model of your own, give module:Class or file.py:Class."
+        ) from None
+
+
+def parsed_setting(text: str) -> tuple[str, Any]:
+    """NAME=VALUE with the value as a Python literal, or as text."""
+    from ast import literal_eval
+
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise UsageError(f"--set {text!r} is not NAME=VALUE", "Write, for example, layers=3.")
+    try:
+        return name, literal_eval(value.capitalize() if value in {"true", "false"} else value)
+    except (ValueError, SyntaxError):
+        return name, value
