@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from inspect_cost.cli.app import VERBS
 from tests.cli.conftest import Ran
 
 Run = Callable[..., Ran]
@@ -156,11 +157,12 @@ def test_uncounted_operators_are_loud_and_fail_under_strict(run: Run) -> None:
     assert "aten._linalg_svd" in strict.err
 
 
-def test_the_readme_names_every_option(run: Run) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    for words in ((), ("generate",)):
-        options = set(re.findall(r"--[a-z][a-z-]+", run(*words, "--help").out))
-        assert options - {"--help", "--version"} <= set(re.findall(r"--[a-z][a-z-]+", readme))
+@pytest.mark.parametrize("verb", ["", *VERBS])
+def test_the_readme_or_the_docs_name_every_option(run: Run, verb: str) -> None:
+    root = Path(__file__).parents[2]
+    pages = "".join(page.read_text() for page in (root / "README.md", *root.glob("docs/*.md")))
+    options = set(re.findall(r"--[a-z][a-z-]+", run(*filter(None, [verb]), "--help").out))
+    assert options - {"--help", "--version"} <= set(re.findall(r"--[a-z][a-z-]+", pages))
 
 
 def test_zoo_and_conventions(run: Run) -> None:

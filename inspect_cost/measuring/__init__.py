@@ -1,0 +1,1 @@
+"""Measuring one inference: sensors, the protocol of windows, latency and memory."""

@@ -1,0 +1,1 @@
+"""Energy sensors: one file per source, all behind the protocol in `protocol`."""

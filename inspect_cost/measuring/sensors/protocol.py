@@ -1,0 +1,84 @@
+"""What an energy sensor is.
+
+A *sensor* is one energy counter of one *domain* (a CPU package, its DRAM, a GPU) which only grows,
+until it wraps. It is read at both ends of a *window*; the difference is what the domain consumed.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from inspect_cost.errors import InspectCostError
+
+
+class SensorError(InspectCostError):
+    """A sensor that was there cannot be read any more, or contradicts itself."""
+
+
+@runtime_checkable
+class EnergySensor(Protocol):
+    """One energy counter. A new source of energy figures is a class that has these.
+
+    Attributes:
+        domain: what it covers: "package-0", "dram-0", "gpu-0".
+        source: in words for a report, with its place: "powercap intel-rapl:0".
+        device: the kind of torch device whose work it sees: "cpu", "cuda:0".
+        period_s: how often its counter advances, as its maker says.
+        range_j: the counter starts again at 0 after this; None where it never does.
+        recommended_window_s: a window shorter than this measures the counter's period.
+    """
+
+    domain: str
+    source: str
+    device: str
+    period_s: float
+    range_j: float | None
+    recommended_window_s: float
+
+    def read_j(self) -> float:
+        """The counter, in joules since some moment in the past.
+
+        Raises:
+            SensorError: it cannot be read; the message names the file or the device.
+        """
+
+    def disturbance(self) -> str | None:
+        """What spoiled the time since the last call (throttling, a foreign process), or None."""
+
+
+@dataclass(frozen=True)
+class Unavailable:
+    """A source of energy figures that cannot be used here.
+
+    Attributes:
+        source: which: "powercap", "nvml".
+        reason: why, in one sentence.
+        fix: what a user can do, in one sentence; "" if nothing.
+    """
+
+    source: str
+    reason: str
+    fix: str = ""
+
+
+@dataclass(frozen=True)
+class Sensors:
+    """All that was found on this machine."""
+
+    usable: tuple[EnergySensor, ...] = ()
+    unavailable: tuple[Unavailable, ...] = ()
+
+    def __add__(self, other: "Sensors") -> "Sensors":
+        return Sensors(self.usable + other.usable, self.unavailable + other.unavailable)
+
+
+def consumed_j(sensor: EnergySensor, before_j: float, after_j: float) -> float:
+    """What was consumed between two readings, at most one wrap apart.
+
+    Raises:
+        SensorError: the counter went backwards, and does not wrap.
+    """
+    if after_j >= before_j:
+        return after_j - before_j
+    if sensor.range_j is None:
+        raise SensorError(f"{sensor.source}: its counter went backwards, by {before_j - after_j} J")
+    return (after_j - before_j) % sensor.range_j

@@ -1,0 +1,41 @@
+"""A number that says what it is: its unit, its kind, where it comes from, how sure it is."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+#: counted from shapes, measured by a sensor or a clock, estimated by a model, reported elsewhere.
+Kind = Literal["counted", "measured", "estimated", "reported"]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One value with its kind; a value that is not known is None in place of a Quantity.
+
+    Attributes:
+        value: in ``unit``.
+        unit: "J", "W", "s", "B", "kgCO2e" ...
+        kind: how it came about.
+        source: the sensor, the formula or the publication, in a few words.
+        ci95: (low, high) of its 95 % confidence interval, or of its range; None where unknown.
+    """
+
+    value: float
+    unit: str
+    kind: Kind
+    source: str
+    ci95: tuple[float, float] | None = None
+
+    def scaled(self, factor: float, unit: str = "") -> "Quantity":
+        """This quantity times an exact positive factor, in another unit if one is given."""
+        ends = self.ci95 and (self.ci95[0] * factor, self.ci95[1] * factor)
+        return Quantity(self.value * factor, unit or self.unit, self.kind, self.source, ends)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data, for JSON."""
+        return {
+            "value": self.value,
+            "unit": self.unit,
+            "kind": self.kind,
+            "source": self.source,
+            "ci95": list(self.ci95) if self.ci95 else None,
+        }
