@@ -1,9 +1,9 @@
 """Scaled dot-product attention (Vaswani et al. 2017, eq. 1), however a library fuses it."""
 
 from inspect_cost.cost import FREE, OpCost
-from inspect_cost.formulas.contraction import matmul
+from inspect_cost.formulas.contraction import dot_products, matmul
 from inspect_cost.formulas.pointwise import ADD, MUL
-from inspect_cost.formulas.reduction import softmax
+from inspect_cost.formulas.reduction import ragged_softmax, softmax
 
 
 def scaled_dot_product_attention(
@@ -22,3 +22,22 @@ def scaled_dot_product_attention(
     scores = heads * L * S
     logits = matmul(L, E, S, batch=heads) + MUL * scores + (ADD * scores if masked else FREE)
     return logits + softmax(heads * L, S) + matmul(L, S, Ev, batch=heads)
+
+
+def masked_attention(scores: int, rows: int, E: int, Ev: int) -> OpCost:
+    """The same, computing only the scores that a mask leaves; nothing is then added to them.
+
+    Args:
+        scores: that are left, of all heads and queries.
+        rows: queries of all heads to which at least one key is left.
+        E: size of a query.
+        Ev: size of a value.
+    """
+    logits = dot_products(scores, E) + MUL * scores
+    return logits + ragged_softmax(rows, scores) + dot_products(scores, Ev)
+
+
+def triangle(L: int, S: int) -> int:
+    """Scores of L queries over S keys, query i seeing keys 0 to i."""
+    n = min(L, S)
+    return n * (n + 1) // 2 + (L - n) * S

@@ -55,3 +55,43 @@ def transposed_convolution(x: Shape, weight: Shape, out: Shape, *, biased: bool)
     """
     products = OpCost(macs=prod(x) * prod(weight[1:]))
     return products + bias(prod(out)) if biased else products
+
+
+def taps_inside(
+    size: int, positions: int, kernel: int, *, stride: int, padding: int, dilation: int
+) -> int:
+    """Of one dimension: the (position, tap) pairs that fall on 0 ... size - 1, not on padding.
+
+    Tap k at position i falls on i stride + k dilation - padding. In a transposed convolution the
+    positions are the input's and ``size`` is the output's: what falls outside is cropped.
+    """
+    inside = 0
+    for k in range(kernel):
+        offset = k * dilation - padding
+        first = max(0, -(offset // stride))
+        last = min(positions - 1, (size - 1 - offset) // stride)
+        inside += max(0, last - first + 1)
+    return inside
+
+
+def valid_convolution(weight: Shape, out: Shape, inside: Sequence[int], *, biased: bool) -> OpCost:
+    """Convolution without the taps that fall on padding.
+
+    Args:
+        weight: (O, C / groups, K...).
+        out: (B, O, T...), or without the batch.
+        inside: `taps_inside` of each dimension.
+        biased: whether a bias is added.
+    """
+    kernels = prod(out[: -len(inside)]) * weight[1]
+    products = OpCost(macs=kernels * prod(inside))
+    return products + bias(prod(out)) if biased else products
+
+
+def valid_transposed_convolution(
+    x: Shape, weight: Shape, out: Shape, inside: Sequence[int], *, biased: bool
+) -> OpCost:
+    """Transposed convolution without the taps that are cropped; sizes as of the dense one."""
+    kernels = prod(x[: -len(inside)]) * weight[1]
+    products = OpCost(macs=kernels * prod(inside))
+    return products + bias(prod(out)) if biased else products

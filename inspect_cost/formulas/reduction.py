@@ -52,8 +52,13 @@ def log_sum_exp(rows: int, n: int) -> OpCost:
 
 def softmax(rows: int, n: int) -> OpCost:
     """exp(x - max) / sum: 5 n - 2 a row."""
-    shifted = extremum(rows, n) + (ADD + SPECIAL) * (rows * n)
-    return shifted + summation(rows, n) + DIV * (rows * n)
+    return ragged_softmax(rows, rows * n)
+
+
+def ragged_softmax(rows: int, elements: int) -> OpCost:
+    """Softmax over rows of any lengths, of so many elements in all."""
+    sums = (COMPARE + ADD) * (elements - rows)  # the maximum and the sum of each row
+    return sums + (ADD + SPECIAL + DIV) * elements
 
 
 def log_softmax(rows: int, n: int) -> OpCost:

@@ -45,23 +45,28 @@ def test_forms_that_work_in_place_cost_what_the_plain_ones_do() -> None:
 
 @pytest.mark.parametrize("family", FAMILY_NAMES)
 def test_each_public_formula_is_in_a_proof(family: str) -> None:
-    """By its name in the test of its family: ``formula.matmul``."""
+    """By its name in the test of its family, ``formula.matmul``, or of the policies."""
     module = importlib.import_module(f"{formulas.__name__}.{family}")
     public = {
         name
         for name, thing in vars(module).items()
         if not name.startswith("_") and _belongs_to(module.__name__, name, thing)
     }
-    tree = ast.parse((Path(__file__).parent / f"test_{family}.py").read_text())
-    proved = {
+    proved = named(f"test_{family}.py", "formula") | named("test_policies.py", family)
+    assert public
+    assert not public - proved
+
+
+def named(test: str, module: str) -> set[str]:
+    """What a test takes from a module that it calls so."""
+    tree = ast.parse((Path(__file__).parent / test).read_text())
+    return {
         node.attr
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute)
         and isinstance(node.value, ast.Name)
-        and node.value.id == "formula"
+        and node.value.id == module
     }
-    assert public
-    assert not public - proved
 
 
 def _belongs_to(module: str, name: str, thing: object) -> bool:
