@@ -17,19 +17,40 @@ if TYPE_CHECKING:
     from inspect_cost.cost import FlopWeights as FlopWeights
     from inspect_cost.cost import OpCost as OpCost
     from inspect_cost.counting.count import count as count
+    from inspect_cost.counting.laws import CostLaw as CostLaw
+    from inspect_cost.counting.laws import cost_law as cost_law
+    from inspect_cost.counting.module_costs import windowed_convolution as windowed_convolution
     from inspect_cost.errors import CountError as CountError
+    from inspect_cost.policy import Policy as Policy
+    from inspect_cost.quantity import Quantity as Quantity
 
 __version__ = version("inspect-cost")
 
 _HOMES = {
+    "CostLaw": "inspect_cost.counting.laws",
     "CostReport": "inspect_cost.cost",
     "CountError": "inspect_cost.errors",
     "FlopWeights": "inspect_cost.cost",
     "OpCost": "inspect_cost.cost",
+    "Policy": "inspect_cost.policy",
+    "Quantity": "inspect_cost.quantity",
     "count": "inspect_cost.counting.count",
+    "cost_law": "inspect_cost.counting.laws",
+    "windowed_convolution": "inspect_cost.counting.module_costs",
 }
 
-__all__ = ["CostReport", "CountError", "FlopWeights", "OpCost", "count"]
+__all__ = [
+    "CostLaw",
+    "CostReport",
+    "CountError",
+    "FlopWeights",
+    "OpCost",
+    "Policy",
+    "Quantity",
+    "cost_law",
+    "count",
+    "windowed_convolution",
+]
 
 
 def __getattr__(name: str) -> object:

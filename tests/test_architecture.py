@@ -16,8 +16,9 @@ ALLOWED: dict[str, set[str]] = {
     "conventions": set(),
     "cost": set(),
     "quantity": set(),
+    "policy": set(),
     "formulas": {"cost"},
-    "counting": {"cost", "errors", "formulas"},
+    "counting": {"cost", "errors", "formulas", "policy"},
     "inputs": {"errors", "units"},
     "loading": {"errors"},
     "report": {"conventions", "cost"},
@@ -42,7 +43,7 @@ ALLOWED: dict[str, set[str]] = {
         "model_zoo",
     },
     "__main__": {"cli"},
-    "__init__": {"cost", "counting", "errors"},
+    "__init__": {"cost", "counting", "errors", "policy", "quantity"},
 }
 
 

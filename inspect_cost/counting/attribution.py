@@ -12,8 +12,11 @@ from torch import nn
 
 from inspect_cost.counting.ledger import Ledger
 
+#: Is told what a method returned, and the path of its module.
+Returned = Callable[[Any, str], None]
 
-def attribute_methods(model: nn.Module, ledger: Ledger) -> None:
+
+def attribute_methods(model: nn.Module, ledger: Ledger, returned: Returned | None = None) -> None:
     """Make every method of every module of ``model`` say to the ledger when it runs.
 
     The modules are changed, so this is for a stand-in, never for the caller's model.
@@ -22,7 +25,7 @@ def attribute_methods(model: nn.Module, ledger: Ledger) -> None:
         for name in _own_methods(type(module)):
             method = getattr(module, name)
             # Into the instance, past nn.Module.__setattr__, where it shadows the class's method.
-            vars(module)[name] = _announced(method, path, ledger)
+            vars(module)[name] = _announced(method, path, ledger, returned)
 
 
 def _own_methods(kind: type[nn.Module]) -> Iterator[str]:
@@ -37,10 +40,15 @@ def _own_methods(kind: type[nn.Module]) -> Iterator[str]:
     yield from own - vars(nn.Module).keys() | ({"forward"} & own)
 
 
-def _announced(method: Callable[..., Any], path: str, ledger: Ledger) -> Callable[..., Any]:
+def _announced(
+    method: Callable[..., Any], path: str, ledger: Ledger, returned: Returned | None
+) -> Callable[..., Any]:
     @functools.wraps(method)
     def announced(*args: Any, **kwargs: Any) -> Any:
         with ledger.inside(path):
-            return method(*args, **kwargs)
+            out = method(*args, **kwargs)
+        if returned:
+            returned(out, path)
+        return out
 
     return announced

@@ -2,18 +2,22 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from types import MethodType
+from types import MappingProxyType, MethodType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from inspect_cost.cost import CostReport
-from inspect_cost.counting.aten import ATEN_RULES, Rule
+from inspect_cost.counting.aten import Rule
+from inspect_cost.counting.aten.policies import rules_under
 from inspect_cost.counting.attribution import attribute_methods
+from inspect_cost.counting.backward import Backward
 from inspect_cost.counting.ledger import Ledger
 from inspect_cost.counting.mode import CountingMode
+from inspect_cost.counting.module_costs import ModuleRule, cost_modules
+from inspect_cost.counting.placement import META, shape_of
 from inspect_cost.counting.storage import stored
 from inspect_cost.counting.substitute import (
     home_of,
@@ -23,7 +27,25 @@ from inspect_cost.counting.substitute import (
     without_values,
 )
 from inspect_cost.counting.surroundings import UNTOUCHED
-from inspect_cost.errors import CountError, UsageError
+from inspect_cost.errors import CountError, InspectCostError, UsageError
+from inspect_cost.policy import DENSE, Policy, named_policy
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a run is to be counted.
+
+    Attributes:
+        rules: what operators cost.
+        module_costs: what some modules cost as a whole, by class or by path.
+        policy: by which the rules were chosen.
+        backward: whether gradients are computed after the call, as in a training step.
+    """
+
+    rules: Mapping[str, Rule]
+    module_costs: Mapping[type[nn.Module] | str, ModuleRule]
+    policy: Policy = DENSE
+    backward: bool = False
 
 
 @dataclass(frozen=True)
@@ -35,29 +57,39 @@ class Run:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
 
-    def count(
-        self, stand_in: Callable[[nn.Module], nn.Module], rules: Mapping[str, Rule]
-    ) -> CostReport:
+    def count(self, stand_in: Callable[[nn.Module], nn.Module], way: Way) -> CostReport:
         """Run a stand-in of the model under the counting mode.
 
         Raises:
             CountError: the call raised; the cause is the original error.
         """
-        model, ledger = stand_in(self.model), Ledger()
+        model, ledger = stand_in(self.model).train(way.backward), Ledger()
         modules = stored(model)
-        attribute_methods(model, ledger)
+        cost_modules(model, ledger, way.module_costs)
+        backward = Backward(ledger) if way.backward else None
+        attribute_methods(model, ledger, backward.attribute if backward else None)
         call = model if self.method == "forward" else getattr(model, self.method)
         inputs = (self.args, self.kwargs)
         args, kwargs = own_copy(inputs)
-        mode = CountingMode(ledger, rules, home_of(self.model, inputs))
+        home = home_of(self.model, inputs)
+        if backward and any(parameter.is_meta for parameter in model.parameters()):
+            # Autograd wants a gradient on the device of its tensor: nothing keeps its values.
+            args, kwargs = tree_map_only(Tensor, _real_numbers_to_meta, (args, kwargs))
+            home = META
+        mode = CountingMode(ledger, way.rules, home)
         try:
-            with torch.inference_mode(), mode:
-                call(*args, **kwargs)
+            with torch.inference_mode(not way.backward), torch.set_grad_enabled(way.backward), mode:
+                out = call(*args, **kwargs)
+                if backward:
+                    backward.run(out)
+        except InspectCostError:
+            raise
         except Exception as error:
             raise CountError(
                 f"{type(error).__name__}: {error}", module_path=ledger.failed_in or ""
             ) from error
-        return CostReport(type(self.model).__name__, modules, ledger.tallies())
+        name = type(self.model).__name__
+        return CostReport(name, modules, ledger.tallies(), policy=str(way.policy))
 
     @property
     def has_values(self) -> bool:
@@ -71,6 +103,9 @@ def count(
     /,
     *args: Any,
     op_costs: Mapping[str, Rule] | None = None,
+    module_costs: Mapping[type[nn.Module] | str, ModuleRule] | None = None,
+    policy: Policy | str = DENSE,
+    backward: bool = False,
     **kwargs: Any,
 ) -> CostReport:
     """Count what one call of a model costs: parameters, MACs, FLOPs and bytes, exactly.
@@ -87,34 +122,63 @@ def count(
         op_costs: rules for operators that have none, or to be used instead; from names such as
             "mylib.scan" to functions of the operator's result and arguments that return an
             `OpCost`.
+        module_costs: what some modules cost as a whole, instead of the sum of their operators;
+            from a class, or from a module's path, to a function of the module, its inputs (a
+            tuple) and its output that returns an `OpCost`, or None if it does not know.
+        policy: "dense", "valid" (no taps on padding, no masked scores), or a `Policy`.
+        backward: count a training step: the call in training mode, and the gradients of its
+            outputs with respect to all parameters that require one.
         **kwargs: the call's keyword arguments.
 
     Returns:
         The report, with all operators that have no known cost in its ``uncounted``.
 
     Raises:
-        UsageError: ``model`` is neither a module nor a method of one.
+        UsageError: ``model`` is neither a module nor a method of one, there is no such policy, or
+            there is nothing to compute a gradient of.
         CountError: the call itself fails, or it needs values that a model on "meta" lacks.
     """
     module, method = _target(model)
     run = Run(module, method, args, kwargs)
-    rules = ATEN_RULES if op_costs is None else {**ATEN_RULES, **op_costs}
     with UNTOUCHED:
-        report = _counted(run, rules)
-    if not module.training:
+        report = _counted(run, _way(op_costs or {}, module_costs or {}, policy, backward))
+    if backward:
+        note = "A training step: the call in training mode, and the gradients of all parameters."
+    elif module.training:
+        note = "The model is in training mode; its inference (eval) was counted."
+    else:
         return report
-    note = "The model is in training mode; its inference (eval) was counted."
     return replace(report, notes=(*report.notes, note))
 
 
-def count_disposable(method: Callable[..., Any], kwargs: Mapping[str, Any]) -> CostReport:
+def count_disposable(
+    method: Callable[..., Any], kwargs: Mapping[str, Any], **way: Any
+) -> CostReport:
     """As `count`, of a model without values that was made for this alone: no stand-in is needed.
 
     The model must be in eval mode, and is of no use afterwards.
     """
     module, name = _target(method)
     with UNTOUCHED:
-        return Run(module, name, (), dict(kwargs)).count(lambda model: model, ATEN_RULES)
+        return Run(module, name, (), dict(kwargs)).count(lambda model: model, _way(**way))
+
+
+def _way(
+    op_costs: Mapping[str, Rule] = MappingProxyType({}),
+    module_costs: Mapping[type[nn.Module] | str, ModuleRule] = MappingProxyType({}),
+    policy: Policy | str = DENSE,
+    backward: bool = False,
+) -> Way:
+    """Options of a count as the way to do it."""
+    try:
+        chosen = named_policy(policy)
+    except ValueError as error:
+        raise UsageError(str(error), "Give one of these, or an inspect_cost.Policy.") from None
+    return Way({**rules_under(chosen), **op_costs}, module_costs, chosen, backward)
+
+
+def _real_numbers_to_meta(tensor: Tensor) -> Tensor:
+    return shape_of(tensor) if tensor.is_floating_point() or tensor.is_complex() else tensor
 
 
 def _target(model: nn.Module | Callable[..., Any]) -> tuple[nn.Module, str]:
@@ -129,16 +193,16 @@ def _target(model: nn.Module | Callable[..., Any]) -> tuple[nn.Module, str]:
     )
 
 
-def _counted(run: Run, rules: Mapping[str, Rule]) -> CostReport:
+def _counted(run: Run, way: Way) -> CostReport:
     """Without values if that works, else with them if there are any."""
     try:
-        return run.count(without_values, rules)
+        return run.count(without_values, way)
     except CountError as failure:
         if not run.has_values:
             raise
         reason = failure
     # Outside the except clause, so that an error of the real run stands for itself.
-    report = run.count(with_values, rules)
+    report = run.count(with_values, way)
     where = f" in {reason.module_path}" if reason.module_path else ""
     note = f"Run on real values, because shapes alone were not enough{where}: {reason}"
     return replace(report, notes=(note.partition("\n")[0],))

@@ -31,6 +31,20 @@ class Ledger:
         finally:
             self._at_work.pop()
 
+    def move_to(self, module: str) -> None:
+        """From now on, operators are entered for ``module`` instead of the one at work."""
+        self._at_work[-1] = module
+
+    @contextmanager
+    def apart(self) -> Iterator["Ledger"]:
+        """While this lasts, what is entered here goes into a book of its own, which is yielded."""
+        book = Ledger()
+        kept, self._entries = self._entries, book._entries
+        try:
+            yield book
+        finally:
+            self._entries = kept
+
     def enter(self, operator: str, cost: OpCost | None, bytes_moved: int) -> None:
         """One call of an operator; a cost of None says that nothing tells it."""
         key = (self._at_work[-1], operator)

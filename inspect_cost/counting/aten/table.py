@@ -8,6 +8,7 @@ from types import MappingProxyType
 from torch._ops import OpOverload
 
 from inspect_cost.counting.aten.attention import ATTENTION
+from inspect_cost.counting.aten.backward import BACKWARD
 from inspect_cost.counting.aten.contraction import CONTRACTIONS
 from inspect_cost.counting.aten.fourier import FOURIER
 from inspect_cost.counting.aten.free import FREE_OPERATORS
@@ -27,6 +28,7 @@ FAMILIES: tuple[Mapping[str, Rule], ...] = (
     ATTENTION,
     RESAMPLING,
     FOURIER,
+    BACKWARD,
     FREE_OPERATORS,
 )
 

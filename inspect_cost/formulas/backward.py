@@ -1,0 +1,117 @@
+"""Gradients: what the backward half of a training step costs.
+
+By the textbook derivative of each operator, given what its forward half has kept. The gradient that
+arrives is g, the operator's input x and its result y.
+"""
+
+from inspect_cost.cost import FREE, OpCost
+from inspect_cost.formulas.contraction import dot_products, matmul
+from inspect_cost.formulas.pointwise import ADD, COMPARE, DIV, MUL, SPECIAL
+
+# --- of activations, for each element ---
+THRESHOLD = COMPARE  # g or 0, by x
+LEAKY_RELU = COMPARE  # g or alpha g, by the sign of x: one by convention, as forwards
+HARD_TANH = 2 * COMPARE
+SIGMOID = ADD + 2 * MUL  # g (1 - y) y
+TANH = ADD + 2 * MUL  # g (1 - y^2)
+SILU = SPECIAL + 2 * ADD + 3 * MUL  # g s (1 + x (1 - s)), s = sigmoid(x)
+GELU_ERF = 2 * SPECIAL + 2 * ADD + 7 * MUL  # g (0.5 (1 + erf(c x)) + x d exp(-0.5 x^2))
+# h = tanh(a (x + b x^3)): g (0.5 (1 + h) + 0.5 x (1 - h^2) (a + c x^2)), x^2 once
+GELU_TANH = SPECIAL + 5 * ADD + 11 * MUL
+ELU = COMPARE + SPECIAL + 2 * MUL  # g or g (alpha exp(x))
+SOFTPLUS = SPECIAL + MUL  # g sigmoid(x)
+HARD_SIGMOID = 2 * COMPARE + MUL  # c g between two thresholds, else 0
+HARD_SWISH = 2 * COMPARE + DIV + ADD + MUL  # 0, g (x / 3 + 0.5), or g
+PRELU = 2 * (COMPARE + MUL)  # of x: g or w g; of w: 0 or g x
+LOG_SIGMOID = SPECIAL + MUL  # g sigmoid(-x), its sign being kept forwards
+GLU = SPECIAL + ADD + 3 * MUL  # per output: g s and (g s) x (1 - s), s = sigmoid of the gate
+DROPOUT = MUL  # g times the scaled mask
+MSE_LOSS = ADD + 2 * MUL  # c (x - t) g
+
+
+def softmax(rows: int, n: int) -> OpCost:
+    """y (g - sum(g y)), or y g - y sum(g y) as the same number of operations: 4 n - 1 a row."""
+    return (2 * MUL + ADD) * (rows * n) + ADD * (rows * (n - 1))
+
+
+def log_softmax(rows: int, n: int) -> OpCost:
+    """G - exp(y) sum(g): 4 n - 1 a row."""
+    return (SPECIAL + MUL + ADD) * (rows * n) + ADD * (rows * (n - 1))
+
+
+def negative_log_likelihood(rows: int) -> OpCost:
+    """-g / rows at each target."""
+    return (ADD + DIV) * rows
+
+
+def normalization(rows: int, n: int) -> OpCost:
+    """(g - mean(g) - z mean(g z)) / sigma with z = (x - mean) / sigma, for rows of n numbers.
+
+    The mean and 1 / sigma are kept from the forward half. 9 n a row: z 2 n, sums n - 1 and 2 n - 1,
+    two quotients, 4 n for the rest.
+    """
+    sums = (ADD * (2 * n - 2) + MUL * n + 2 * DIV) * rows
+    return sums + (2 * ADD + 2 * MUL + ADD + MUL) * (rows * n)
+
+
+def affine(rows: int, features: int, *, scaled: bool, shifted: bool) -> OpCost:
+    """Gradients of z w + b, with respect to w, to b and to z, summed over rows of features."""
+    sums = ADD * ((rows - 1) * features)
+    weight = 2 * MUL * (rows * features) + sums  # g z summed, and g w
+    return (weight if scaled else FREE) + (sums if shifted else FREE)
+
+
+def weight_norm(groups: int, n: int) -> OpCost:
+    """Of w v / ||v|| for groups of n weights, g arriving and ||v|| known.
+
+    By w it is d = g . v / ||v||, by v it is (w / ||v||) (g - v d / ||v||).
+    """
+    dots = (MUL * n + ADD * (n - 1)) * groups
+    return dots + 3 * DIV * groups + (2 * MUL + ADD) * (groups * n)
+
+
+def convolution(
+    macs: int, out: int, features: int, *, of_input: bool, of_weight: bool, of_bias: bool
+) -> OpCost:
+    """Each gradient of a convolution takes as many MACs as the convolution.
+
+    Args:
+        macs: of the convolution.
+        out: its outputs.
+        features: of which each has one bias, to which its outputs' gradients are summed.
+        of_input: whether this gradient is computed, like the next two.
+        of_weight: see above.
+        of_bias: see above.
+    """
+    products = OpCost(macs=macs * (of_input + of_weight))
+    return products + (ADD * (out - features) if of_bias else FREE)
+
+
+def attention(heads: int, L: int, S: int, E: int, Ev: int) -> OpCost:
+    """Of softmax(Q K^T c) V, given the softmax P: its gradients by V, P, scores, Q and K.
+
+    Kernels that compute P anew, to save memory, do a product more.
+    """
+    values = matmul(S, L, Ev, batch=heads) + matmul(L, Ev, S, batch=heads)  # P^T G, G V^T
+    scores = softmax(heads * L, S) + MUL * (heads * L * S)
+    return values + scores + dot_products(heads * L * E, S) + dot_products(heads * S * E, L)
+
+
+def scatter(elements: int) -> OpCost:
+    """Each arriving gradient is added to where its value came from."""
+    return ADD * elements
+
+
+def spread(elements: int, taps: int) -> OpCost:
+    """Each arriving gradient is added to ``taps`` inputs, weighted."""
+    return (MUL + ADD) * (elements * taps)
+
+
+def average_pool(outputs: int, taken: int) -> OpCost:
+    """Each gradient is divided by the size of its window, and added to the ``taken`` inputs there.
+
+    Args:
+        outputs: of the pooling.
+        taken: inputs that all windows take, together.
+    """
+    return DIV * outputs + ADD * taken

@@ -1,0 +1,114 @@
+"""Modules that cost what their user says."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import model_zoo
+from inspect_cost import OpCost, count, windowed_convolution
+
+
+class Strange(nn.Module):
+    """Something that no table knows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Linear(4, 4)
+
+    def forward(self, x: Tensor, times: int = 1) -> Tensor:
+        return torch.linalg.svdvals(self.inner(x)) * times
+
+
+class Special(Strange):
+    pass
+
+
+class Pair(nn.Sequential):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        return self[0](x), self[1](x)
+
+
+def model() -> nn.Module:
+    return nn.Sequential(nn.Linear(4, 4), Strange(), nn.Linear(4, 2))
+
+
+def test_a_class_costs_what_its_rule_says() -> None:
+    x = torch.ones(4, 4)
+    assert not count(model(), x).complete
+    report = count(model(), x, module_costs={Strange: lambda *_: OpCost(macs=7)})
+    assert report.complete
+    assert report.macs == 4 * 4 * 4 + 7 + 4 * 2
+    assert report.by_module["1"].macs == 7
+    assert report.by_module["1.inner"].macs == 0
+    assert report.by_operator["module.Strange"].calls == 1
+    assert report.params == 20 + 20 + 10
+
+
+def test_a_rule_sees_the_module_its_inputs_and_its_output() -> None:
+    seen = []
+
+    def rule(module: Strange, inputs: tuple[Tensor, int], out: Tensor) -> OpCost:
+        seen.append((type(module), inputs[0].shape, inputs[1], out.shape))
+        return OpCost(mul=module.inner.weight.numel())
+
+    count(Strange(), torch.ones(3, 4), times=2, module_costs={Strange: rule})
+    assert seen == [(Strange, (3, 4), 2, (3,))]
+
+
+def test_subclasses_inherit_and_paths_go_first() -> None:
+    x = torch.ones(4, 4)
+    rules = {nn.Module: lambda *_: OpCost(add=1), Strange: lambda *_: OpCost(add=10)}
+    assert count(Special(), x, module_costs=rules).cost == OpCost(add=10)
+    by_path = {Strange: lambda *_: OpCost(add=10), "1": lambda *_: OpCost(add=5)}
+    assert count(Pair(Special(), Special()), x, module_costs=by_path).cost == OpCost(add=15)
+
+
+def test_a_rule_that_does_not_know_leaves_the_module_uncounted() -> None:
+    report = count(model(), torch.ones(4, 4), module_costs={Strange: lambda *_: None})
+    assert dict(report.uncounted) == {"module.Strange": 1}
+
+
+def test_the_model_is_untouched() -> None:
+    strange = Strange()
+    before = dict(vars(strange))
+    count(strange, torch.ones(3, 4), module_costs={Strange: lambda *_: OpCost()})
+    assert vars(strange) == before
+
+
+def test_the_window_of_sing_at_each_call_and_folded() -> None:
+    """4,194,304 products a call; folding it into the kernel saves them."""
+    preset = model_zoo.preset("sing")
+    with torch.device("meta"):
+        sing = preset.build()
+    call = preset.call(preset.configuration(), 64_000, "meta", 0).kwargs
+    layer = type(sing.decoder.synthesis)
+    by_operator = count(sing.generate, **call)
+    per_call = count(sing.generate, **call, module_costs={layer: windowed_convolution()})
+    folded = count(sing.generate, **call, module_costs={layer: windowed_convolution("folded")})
+    assert per_call.cost == by_operator.cost
+    assert per_call.flops - folded.flops == 4_194_304
+    assert folded.macs == by_operator.macs == 16_538_853_376
+
+
+def test_windowed_convolutions_that_are_not_transposed() -> None:
+    class Windowed(nn.Conv1d):
+        def forward(self, x: Tensor) -> Tensor:
+            return nn.functional.conv1d(x, self.weight * torch.hann_window(5), self.bias)
+
+    layer, x = Windowed(2, 3, 5), torch.ones(1, 2, 9)
+    per_call = count(layer, x, module_costs={Windowed: windowed_convolution()})
+    assert per_call.flops == count(layer, x).flops - hann_flops()
+    folded = count(layer, x, module_costs={Windowed: windowed_convolution("folded")})
+    assert folded.cost == OpCost(macs=3 * 5 * 2 * 5, add=15)
+    with pytest.raises(ValueError, match="neither 'per call' nor 'folded'"):
+        windowed_convolution("never")  # type: ignore[arg-type]
+
+
+def hann_flops() -> int:
+    """Of making the window itself, which a hook takes for given."""
+
+    class Window(nn.Module):
+        def forward(self) -> Tensor:
+            return torch.hann_window(5)
+
+    return count(Window()).flops
