@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from inspect_cost.cost import FlopWeights as FlopWeights
     from inspect_cost.cost import OpCost as OpCost
     from inspect_cost.counting.count import count as count
-    from inspect_cost.counting.laws import CostLaw as CostLaw
     from inspect_cost.counting.laws import cost_law as cost_law
     from inspect_cost.counting.module_costs import windowed_convolution as windowed_convolution
     from inspect_cost.errors import CountError as CountError
+    from inspect_cost.law import CostLaw as CostLaw
     from inspect_cost.policy import Policy as Policy
     from inspect_cost.quantity import Quantity as Quantity
 
 __version__ = version("inspect-cost")
 
 _HOMES = {
-    "CostLaw": "inspect_cost.counting.laws",
+    "CostLaw": "inspect_cost.law",
     "CostReport": "inspect_cost.cost",
     "CountError": "inspect_cost.errors",
     "FlopWeights": "inspect_cost.cost",

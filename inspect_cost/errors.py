@@ -25,5 +25,9 @@ class CountError(InspectCostError):
         self.module_path = module_path
 
 
+class NoLawError(CountError):
+    """A model's cost follows no polynomial in the length that was sought."""
+
+
 class UsageError(InspectCostError):
     """What was asked for does not exist or does not fit."""

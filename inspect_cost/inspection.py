@@ -2,7 +2,8 @@
 
 import inspect as signatures
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self, TypeVar
 
 import torch
 from torch import nn
@@ -11,43 +12,49 @@ import model_zoo
 from inspect_cost.cost import CostReport
 from inspect_cost.counting.building import built_without_values
 from inspect_cost.counting.count import count, count_disposable
-from inspect_cost.counting.laws import cost_law
-from inspect_cost.errors import CountError, UsageError
+from inspect_cost.counting.laws import VERIFIED_AFTER, Arguments, cost_law
+from inspect_cost.errors import CountError, NoLawError, UsageError
 from inspect_cost.inputs import InputSpec
+from inspect_cost.law import CostLaw
 from inspect_cost.loading import model_factory, shortened
 from inspect_cost.report import Audio, Report, Subject, provenance
+
+T = TypeVar("T")
 
 #: A model that goes sample by sample has a known period, so its law is verified near by.
 STEPWISE_VERIFICATION = (1, 3)
 
 
 def inspected_preset(
-    preset: model_zoo.Preset, samples: int | None = None, settings: Mapping[str, Any] | None = None
+    preset: model_zoo.Preset,
+    samples: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+    **options: Any,
 ) -> Report:
     """Count one generating call of a preset, for a second of audio unless told otherwise.
+
+    Args:
+        preset: which.
+        samples: to generate.
+        settings: of its configuration, where not as published.
+        **options: of `count`, such as ``policy``.
 
     Raises:
         UsageError: a setting does not exist, or its value is impossible.
     """
     wanted = samples or preset.sample_rate
     overrides = dict(settings or {})
-    try:
-        model = built_without_values(lambda: preset.build(**overrides), wholly=True)
-    except (ValueError, TypeError) as error:
-        raise UsageError(f"{preset.name}: {error}", "Mend the --set options.") from error
-    config = preset.configuration(**overrides)
-    call = preset.call(config, wanted, "meta", 0)
-    generate: Callable[..., Any] = model.generate  # type: ignore[assignment]  # of this module
-    if preset.period is None:
-        report = count_disposable(generate, call.kwargs)
-    else:
-        law = cost_law(
-            generate,
-            lambda length: preset.call(config, length, "meta", 0).kwargs,
-            period=preset.period(config),
-            verified_after=STEPWISE_VERIFICATION,
+    generating = _Generating.of(preset, overrides)
+    call = generating.call(wanted)
+    if options.get("backward"):
+        raise UsageError(
+            f"{preset.name} generates, and no gradients flow through that",
+            "Count a training step of a module of your own, whose forward makes the loss.",
         )
-        report = law.report(call.samples)
+    if preset.period is None:
+        report = count_disposable(generating.method, call.kwargs, **options)
+    else:
+        report = generating.law(**options).report(call.samples)
     subject = Subject(
         name=preset.name,
         title=preset.title,
@@ -59,25 +66,136 @@ def inspected_preset(
     return Report(subject, report, audio, provenance())
 
 
+def preset_law(
+    preset: model_zoo.Preset, settings: Mapping[str, Any] | None = None, **options: Any
+) -> CostLaw:
+    """The cost of generation as a law of the samples generated.
+
+    Raises:
+        UsageError: as of `inspected_preset`.
+        CountError: no law holds.
+    """
+    return _Generating.of(preset, dict(settings or {})).law(**options)
+
+
+@dataclass(frozen=True)
+class _Generating:
+    """A preset's model without weights, about to generate."""
+
+    preset: model_zoo.Preset
+    config: Any
+    method: Callable[..., Any]
+
+    @classmethod
+    def of(cls, preset: model_zoo.Preset, settings: dict[str, Any]) -> Self:
+        try:
+            model = built_without_values(lambda: preset.build(**settings), wholly=True)
+        except (ValueError, TypeError) as error:
+            raise UsageError(f"{preset.name}: {error}", "Mend the --set options.") from error
+        return cls(preset, preset.configuration(**settings), model.generate)  # type: ignore[arg-type]  # a Module's attribute
+
+    def call(self, samples: int) -> model_zoo.GenerationCall:
+        """One that generates so many samples, or the next number that it can."""
+        return self.preset.call(self.config, samples, "meta", 0)
+
+    def law(self, **options: Any) -> CostLaw:
+        """Along lengths that it can generate."""
+        stepwise = self.preset.period
+        return cost_law(
+            self.method,
+            lambda length: self.call(length).kwargs,
+            period=stepwise(self.config) if stepwise else self.call(1).samples,
+            verified_after=STEPWISE_VERIFICATION if stepwise else VERIFIED_AFTER,
+            **options,
+        )
+
+
 def inspected_model(
-    spec: str, inputs: Sequence[InputSpec] = (), length: int | None = None
+    spec: str, inputs: Sequence[InputSpec] = (), length: int | None = None, **options: Any
 ) -> Report:
     """Count one forward of a user's own model, ``module:Net`` or ``file.py:make_model``.
+
+    Args:
+        spec: the model.
+        inputs: of the forward.
+        length: the L in their shapes.
+        **options: of `count`, such as ``policy``.
 
     Raises:
         UsageError: the model cannot be made, or the inputs do not fit its forward.
         CountError: the forward fails.
     """
-    make = model_factory(spec)
-    args = [entry.tensor(length) for entry in inputs if entry.name is None]
-    kwargs: dict[str, Any] = {e.name: e.tensor(length) for e in inputs if e.name is not None}
 
     def counted(model: nn.Module) -> CostReport:
+        args, kwargs = _tensors(inputs, length)
         _check_arguments(spec, model, args, kwargs)
-        return count(model.eval(), *args, **kwargs)
+        return count(model.eval(), *args, **kwargs, **options)
 
+    report = _of_own_model(spec, inputs, counted)
+    shapes = ", ".join(str(entry) for entry in inputs) or "no inputs"
+    at_length = f", L = {length:,}" if length and _have_length(inputs) else ""
+    subject = Subject(spec, report.model, f"forward of {shapes}{at_length}")
+    return Report(subject, report, None, provenance())
+
+
+def model_law(
+    spec: str,
+    inputs: Sequence[InputSpec],
+    length: int | None = None,
+    *,
+    period: int | None = None,
+    **options: Any,
+) -> CostLaw:
+    """The cost of a user's own model as a law of the L in the shapes of its inputs.
+
+    Args:
+        spec: the model.
+        inputs: of the forward, with L in a shape.
+        length: that the law must hold for.
+        period: along which it is sought; found if None.
+        **options: of `count`.
+
+    Raises:
+        UsageError: as of `inspected_model`, or no shape has an L.
+        CountError: the forward fails, or no law holds.
+    """
+    if not _have_length(inputs):
+        raise UsageError(
+            f"no input of {spec} has a length to find a law in",
+            "Write L for it in a shape: --input 1,80,L.",
+        )
+
+    def lawful(model: nn.Module) -> CostLaw:
+        _check_arguments(spec, model, *_tensors(inputs, length or 1))
+        return cost_law(
+            model.eval(),
+            lambda n: Arguments(*_tensors(inputs, n)),
+            period=period,
+            at=length,
+            **options,
+        )
+
+    return _of_own_model(spec, inputs, lawful)
+
+
+def _tensors(
+    inputs: Sequence[InputSpec], length: int | None
+) -> tuple[list[torch.Tensor], dict[str, Any]]:
+    """Positional and named arguments."""
+    args = [entry.tensor(length) for entry in inputs if entry.name is None]
+    return args, {e.name: e.tensor(length) for e in inputs if e.name is not None}
+
+
+def _have_length(inputs: Sequence[InputSpec]) -> bool:
+    return any(None in entry.shape for entry in inputs)
+
+
+def _of_own_model(spec: str, inputs: Sequence[InputSpec], found: Callable[[nn.Module], T]) -> T:
+    """What is found of a user's model; an error of its forward names the inputs."""
     try:
-        report = _without_values_first(make, counted)
+        return _without_values_first(model_factory(spec), found)
+    except NoLawError:
+        raise
     except CountError as error:
         where = f" in {error.module_path}" if error.module_path else ""
         given = ", ".join(map(str, inputs)) or "none"
@@ -85,15 +203,9 @@ def inspected_model(
             f"the forward of {spec} failed{where}: {error}",
             f"The inputs were: {given}. Give others with --input [name=]SHAPE[:dtype].",
         ) from error
-    shapes = ", ".join(str(entry) for entry in inputs) or "no inputs"
-    at_length = f", L = {length:,}" if length and any(None in e.shape for e in inputs) else ""
-    subject = Subject(spec, report.model, f"forward of {shapes}{at_length}")
-    return Report(subject, report, None, provenance())
 
 
-def _without_values_first(
-    make: Callable[[], nn.Module], counted: Callable[[nn.Module], CostReport]
-) -> CostReport:
+def _without_values_first(make: Callable[[], nn.Module], counted: Callable[[nn.Module], T]) -> T:
     """Make the model without its weights if that works, else as the user would."""
     try:
         return counted(built_without_values(make))
@@ -101,6 +213,8 @@ def _without_values_first(
         # The user's code is at fault, or cannot do without values: made for real, it tells which.
         if not isinstance(error.__cause__, Exception):
             raise
+    except NoLawError:
+        raise
     except CountError:
         pass
     return counted(make())

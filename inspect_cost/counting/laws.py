@@ -6,19 +6,17 @@ counted at a few small lengths, the polynomial through them is taken in whole nu
 forward differences), and it is verified at further lengths before it says anything about others.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple, dataclass, fields, replace
-from fractions import Fraction
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
-from itertools import pairwise
-from math import comb
 from typing import Any
 
 from torch import nn
 
-from inspect_cost.cost import CostReport, OpCost, Tally
+from inspect_cost.cost import CostReport
 from inspect_cost.counting.count import count
-from inspect_cost.errors import CountError, UsageError
+from inspect_cost.errors import CountError, NoLawError
+from inspect_cost.law import CostLaw, foretold, law_through
 
 #: Polynomials of a higher degree are not looked for.
 LARGEST_DEGREE = 3
@@ -27,178 +25,134 @@ LARGEST_TRANSIENT = 2
 #: The law must hold at lengths so many periods after those that it is taken from.
 VERIFIED_AFTER = (1, 5, 37)
 
-#: Calls, the fields of an `OpCost`, bytes: what a tally holds, as numbers.
-Amounts = tuple[int, ...]
-Entry = tuple[str, str, bool]
+#: Where the period is not known, also at this one, beyond most strides, and no multiple of any.
+FAR_AFTER = (*VERIFIED_AFTER, 1009)
 
-NOTHING: Amounts = (0,) * (len(fields(OpCost)) + 2)
+#: Periods that are tried where none is given: powers of 2, and usual hops and strides.
+PERIODS = tuple(
+    sorted(
+        {2**n for n in range(12)}
+        | {3, 5, 6, 7, 10, 12, 14, 20, 24, 28, 40, 48, 56, 80, 96, 100, 120, 147, 160, 200, 224}
+        | {240, 300, 320, 384, 400, 441, 480, 600, 640, 735, 800, 882, 960, 1280}
+    )
+)
+#: After so many periods, costs follow their law if there is one.
+WELL_BEYOND = 64
+#: A model may refuse short lengths; so often a longer one is tried.
+LARGEST_DOUBLINGS = 24
 
 
 @dataclass(frozen=True)
-class CostLaw:
-    """Costs at the lengths start, start + period, start + 2 period, ...
+class Arguments:
+    """Of a call, some by position and some by name."""
 
-    Attributes:
-        start: the shortest length that it holds for.
-        period: from one length to the next.
-        differences: for each operator of each module, the forward differences of its amounts:
-            those at ``start``, their first differences, their second ...
-        example: the report at ``start``, for what does not depend on the length.
-        counted_at: the lengths that were counted.
-    """
+    args: Sequence[Any] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
 
-    start: int
-    period: int
-    differences: Mapping[Entry, tuple[Amounts, ...]]
-    example: CostReport
-    counted_at: tuple[int, ...]
+    @classmethod
+    def of(cls, inputs: Any) -> "Arguments":
+        """What may stand for them: a mapping of names, a tuple, or a single argument."""
+        if isinstance(inputs, Arguments):
+            return inputs
+        if isinstance(inputs, Mapping):
+            return cls(kwargs=inputs)
+        return cls(inputs if isinstance(inputs, (tuple, list)) else (inputs,))
 
-    @property
-    def degree(self) -> int:
-        """Of the polynomial in the length."""
-        return max((len(rows) - 1 for rows in self.differences.values()), default=0)
 
-    def report(self, length: int) -> CostReport:
-        """The cost at a length.
-
-        Raises:
-            UsageError: the law does not hold for this length.
-        """
-        steps, rest = divmod(length - self.start, self.period)
-        if rest or steps < 0:
-            raise UsageError(
-                f"the law holds for lengths {self.start} + n {self.period}, not for {length}",
-                "Take such a length.",
-            )
-        tallies = tuple(
-            _tally(entry, _extrapolated(rows, steps)) for entry, rows in self.differences.items()
-        )
-        lengths = ", ".join(f"{n:,}" for n in self.counted_at)
-        note = (
-            f"By the cost law, an exact polynomial of degree {self.degree} in the length, counted "
-            f"and verified at lengths {lengths}."
-        )
-        return replace(self.example, tallies=tallies, notes=(*self.example.notes, note))
-
-    @property
-    def macs(self) -> tuple[Fraction, ...]:
-        """MACs(L) = c_0 + c_1 L + c_2 L^2 + ...: the coefficients, lowest first."""
-        return _coefficients(
-            [self.report(self.start + n * self.period).macs for n in range(self.degree + 1)],
-            self.start,
-            self.period,
-        )
+#: From a length to a call's arguments.
+MakeInputs = Callable[[int], Any]
 
 
 def cost_law(
     model: nn.Module | Callable[..., Any],
-    make_inputs: Callable[[int], Mapping[str, Any]],
+    make_inputs: MakeInputs,
     *,
-    period: int = 1,
+    period: int | None = None,
     start: int | None = None,
-    verified_after: Sequence[int] = VERIFIED_AFTER,
+    at: int | None = None,
+    verified_after: Sequence[int] | None = None,
+    **options: Any,
 ) -> CostLaw:
     """Find the law of a model's cost in the length of its inputs or of what it generates.
 
     Args:
         model: as for `count`: a module, or a bound method of one.
-        make_inputs: from a length to the call's keyword arguments.
-        period: the law is sought along lengths that differ by this.
-        start: the shortest length, by default the period.
+        make_inputs: from a length to the call's arguments: a tensor, a tuple, a mapping of
+            keyword arguments, or both as `Arguments`.
+        period: the law is sought along lengths that differ by this; where none is given, the
+            smallest of `PERIODS` along which there is a law.
+        start: the shortest length, by default the period, or the first that the model takes.
+        at: a length that the law must hold for.
         verified_after: the law must also hold at lengths so many periods after those that it is
             taken from. A far one uncovers a period that was overlooked.
+        **options: of `count`, such as ``policy``.
 
     Raises:
-        CountError: no polynomial of degree 3 or less fits, or the call fails.
+        NoLawError: no polynomial of degree 3 or less fits.
+        CountError: the call fails.
     """
-    first = start or period
 
     @cache
-    def counted(step: int) -> CostReport:
-        return count(model, **make_inputs(first + step * period))
+    def counted(length: int) -> CostReport:
+        inputs = Arguments.of(make_inputs(length))
+        return count(model, *inputs.args, **inputs.kwargs, **options)
 
-    for skipped in range(LARGEST_TRANSIENT + 1):
-        for degree in range(LARGEST_DEGREE + 1):
-            law = _law_through([counted(skipped + n) for n in range(degree + 1)])
-            further = [degree + n for n in verified_after]
-            if all(_holds(law, n, counted(skipped + n)) for n in further):
-                steps = [*range(degree + 1), *further]
-                lengths = tuple(first + (skipped + n) * period for n in steps)
-                return CostLaw(lengths[0], period, law, counted(skipped), lengths)
-    raise CountError(
-        f"the cost at lengths {first} + n {period} is no polynomial of degree {LARGEST_DEGREE}",
+    periods = PERIODS if period is None else (period,)
+    after = verified_after or (FAR_AFTER if period is None else VERIFIED_AFTER)
+    for step in periods:
+        first = start or ((at or 0) % step or step)
+        if period is None:
+            base = at or next(_beginnings(counted, first, step, at)) + WELL_BEYOND * step
+            if not _plausible(counted, base, step):
+                continue
+        for begin in (first,) if start else _beginnings(counted, first, step, at):
+            law = _law_from(counted, begin, step, after)
+            if law and (at is None or (law.covers(at) and law.foretells(counted(at), at))):
+                return law
+    along = f"along multiples of {period}" if period else f"along periods of {PERIODS[-1]} or less"
+    raise NoLawError(
+        f"the cost is no polynomial of degree {LARGEST_DEGREE} in the length {along}",
         "Give a period along which the model does the same again, or count the length itself.",
     )
 
 
-def _law_through(reports: list[CostReport]) -> dict[Entry, tuple[Amounts, ...]]:
-    """The polynomials through the tallies of some reports, a period apart."""
-    tables = [_table(report) for report in reports]
-    entries = dict.fromkeys(entry for table in tables for entry in table)
-    return {e: _forward([table.get(e, NOTHING) for table in tables]) for e in entries}
+def _plausible(counted: Callable[[int], CostReport], length: int, step: int) -> bool:
+    """Whether there may be a law along a period: there is one well beyond any transient."""
+    steps = range(LARGEST_DEGREE + 1)
+    law = law_through([counted(length + n * step) for n in steps])
+    return all(foretold(law, n, counted(length + n * step)) for n in (len(steps), FAR_AFTER[-1]))
 
 
-def _holds(law: Mapping[Entry, tuple[Amounts, ...]], steps: int, report: CostReport) -> bool:
-    """Whether a law foretells each tally of a report."""
-    table = _table(report)
-    return law.keys() >= table.keys() and all(
-        _extrapolated(rows, steps) == table.get(entry, NOTHING) for entry, rows in law.items()
-    )
+def _beginnings(
+    counted: Callable[[int], CostReport], first: int, step: int, at: int | None
+) -> Iterator[int]:
+    """Lengths to begin a law at: the first that the model takes, and a few longer ones."""
+    begin = first
+    for _ in range(LARGEST_DOUBLINGS):
+        try:
+            counted(begin)
+            break
+        except CountError as error:
+            if at is not None and begin + step > at:
+                raise
+            failure = error
+        begin = first + 2 * (begin - first + step)
+    else:
+        raise failure
+    yield from (begin, begin + 4 * step, begin + 16 * step)
 
 
-def _table(report: CostReport) -> dict[Entry, Amounts]:
-    return {_entry(tally): _amounts(tally) for tally in report.tallies}
-
-
-def _forward(values: list[Amounts]) -> tuple[Amounts, ...]:
-    """First entries of the difference table, up to the last row that is not all zero."""
-    rows: list[Amounts] = []
-    table = values
-    while table and any(any(amounts) for amounts in table):
-        rows.append(table[0])
-        table = [tuple(b - a for a, b in zip(*pair, strict=True)) for pair in pairwise(table)]
-    return tuple(rows)
-
-
-def _extrapolated(rows: tuple[Amounts, ...], steps: int) -> Amounts:
-    """Newton's formula: the sum of C(n, k) times the k-th differences."""
-    columns = zip(*rows, strict=True)
-    amounts = (sum(comb(steps, k) * d for k, d in enumerate(column)) for column in columns)
-    return tuple(amounts) or NOTHING
-
-
-def _coefficients(values: list[int], start: int, period: int) -> tuple[Fraction, ...]:
-    """Of the polynomial in L through values at start, start + period, ..."""
-    rows = [row[0] for row in _forward([(value,) for value in values])]
-    total = [Fraction(0)] * max(1, len(rows))
-    basis = [Fraction(1)]  # C((L - start) / period, k) as a polynomial in L
-    for k, difference in enumerate(rows):
-        total = [t + difference * b for t, b in zip(total, _padded(basis, len(total)), strict=True)]
-        factor = (Fraction(-start - k * period, period * (k + 1)), Fraction(1, period * (k + 1)))
-        basis = _multiplied(basis, factor)
-    return tuple(total)
-
-
-def _padded(polynomial: list[Fraction], length: int) -> list[Fraction]:
-    return polynomial[:length] + [Fraction(0)] * (length - len(polynomial))
-
-
-def _multiplied(polynomial: list[Fraction], factor: tuple[Fraction, Fraction]) -> list[Fraction]:
-    """Times factor[0] + factor[1] L."""
-    low = [factor[0] * c for c in polynomial] + [Fraction(0)]
-    high = [Fraction(0)] + [factor[1] * c for c in polynomial]
-    return [a + b for a, b in zip(low, high, strict=True)]
-
-
-def _entry(tally: Tally) -> Entry:
-    return tally.operator, tally.module, tally.counted
-
-
-def _amounts(tally: Tally) -> Amounts:
-    return (tally.calls, *astuple(tally.cost), tally.bytes_moved)
-
-
-def _tally(entry: Entry, amounts: Amounts) -> Tally:
-    operator, module, counted = entry
-    calls, *cost, moved = amounts
-    return Tally(operator, module, calls, OpCost(*cost), moved, counted)
+def _law_from(
+    counted: Callable[[int], CostReport], first: int, period: int, verified_after: Sequence[int]
+) -> CostLaw | None:
+    """The law that holds from a length on, or from a little later; None if none does."""
+    for skipped in range(LARGEST_TRANSIENT + 1):
+        start = first + skipped * period
+        for degree in range(LARGEST_DEGREE + 1):
+            law = law_through([counted(start + n * period) for n in range(degree + 1)])
+            further = [degree + n for n in verified_after]
+            if all(foretold(law, n, counted(start + n * period)) for n in further):
+                steps = [*range(degree + 1), *further]
+                lengths = tuple(start + n * period for n in steps)
+                return CostLaw(start, period, law, counted(start), lengths)
+    return None

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from inspect_cost import CountError, count
 from inspect_cost.counting.laws import cost_law
 from inspect_cost.errors import UsageError
+from inspect_cost.law import polynomial_text
 
 
 class Attending(nn.Module):
@@ -63,3 +64,83 @@ def test_without_the_right_period_there_is_no_law() -> None:
     x = torch.zeros(1, 3)
     with pytest.raises(CountError, match="no polynomial"):
         cost_law(Clockwork(), lambda n: {"x": x, "length": n}, period=1)
+
+
+class Strided(nn.Module):
+    """Frames of a waveform, a step for 10 samples; the first layer refuses fewer than 10."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv1d(1, 4, 10, stride=5)
+        self.second = nn.Conv1d(4, 4, 3, stride=2)
+        self.attention = nn.MultiheadAttention(4, 2, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        frames = self.second(self.first(x)).transpose(1, 2)
+        return self.attention(frames, frames, frames)[0]
+
+
+def waveform(length: int) -> Tensor:
+    return torch.empty(1, 1, length, device="meta")
+
+
+@pytest.mark.parametrize("length", [16_000, 16_003])
+def test_the_period_is_found_for_the_length_in_question(length: int) -> None:
+    model = Strided()
+    law = cost_law(model, waveform, at=length)
+    assert law.period == 10
+    assert (length - law.start) % 10 == 0
+    assert law.degree == 2
+    assert law.report(length).cost == count(model, waveform(length)).cost
+
+
+def test_arguments_may_be_a_tensor_a_tuple_or_named() -> None:
+    linear = nn.Linear(3, 5)
+    for make in (
+        lambda n: torch.empty(n, 3),
+        lambda n: (torch.empty(n, 3),),
+        lambda n: {"input": torch.empty(n, 3)},
+    ):
+        assert cost_law(linear, make).macs == (0, 15)
+
+
+def test_a_law_in_words() -> None:
+    law = cost_law(nn.Linear(3, 5), lambda n: torch.empty(n, 3))
+    assert str(law) == "MACs(L) = 15 L for L >= 1"
+    assert law.to_dict()["macs"] == ["0", "15"]
+    assert law.to_dict()["flops"] == ["0", "35"]
+    clock = cost_law(Clockwork(), lambda n: {"x": torch.zeros(1, 3), "length": n}, period=4)
+    assert str(clock) == "MACs(L) = 45/4 L + 9 for L = 4, 8, 12, ..."
+
+
+@pytest.mark.parametrize(
+    ("coefficients", "text"),
+    [
+        ((), "0"),
+        ((0, 1), "L"),
+        ((-7,), "-7"),
+        ((1_000, -1, Fraction(1, 2)), "1/2 L^2 - L + 1,000"),
+        ((0, 0, 0, -2_000), "-2,000 L^3"),
+    ],
+)
+def test_polynomials_as_people_write_them(coefficients: tuple[int, ...], text: str) -> None:
+    assert polynomial_text([Fraction(c) for c in coefficients]) == text
+
+
+def test_a_model_that_takes_no_length_says_its_own_error() -> None:
+    with pytest.raises(CountError, match="shapes cannot be multiplied"):
+        cost_law(nn.Linear(3, 5), lambda n: torch.empty(n, 4), at=100)
+
+
+def test_options_of_the_count_hold_for_its_law() -> None:
+    layer = nn.Conv1d(1, 1, 3, padding=1)
+    assert cost_law(layer, waveform, policy="valid").macs == (-2, 3)
+
+
+def test_a_long_stride_is_not_taken_for_a_constant() -> None:
+    """Along single samples, nothing changes for a while."""
+    layer = nn.Conv1d(1, 4, 400, stride=320)
+    law = cost_law(layer, waveform, at=16_000)
+    assert law.period == 320
+    assert law.report(16_000).cost == count(layer, waveform(16_000)).cost
+    assert law.macs == (-1600, 5)

@@ -1,0 +1,79 @@
+"""``inspect-cost law``: costs as polynomials in the length."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from inspect_cost.cli.arguments import (
+    named_preset,
+    parsed_option,
+    parsed_setting,
+)
+from inspect_cost.cli.terminal import OK, check_writable, screen_view, write
+from inspect_cost.errors import UsageError
+
+
+def law(
+    *models: str,
+    inputs: Annotated[list[str] | None, Parameter(name="--input", negative="")] = None,
+    input_len: Annotated[str | None, Parameter(name="--input-len")] = None,
+    period: Annotated[str | None, Parameter(name="--period")] = None,
+    settings: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None,
+    format: Literal["table", "json"] = "table",  # noqa: A002 - the option's name
+    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    plot: Path | None = None,
+) -> int:
+    """Find what models cost as exact polynomials in the length of what they process.
+
+    Parameters
+    ----------
+    models
+        Presets' names, or models of your own, package.module:Class or path/to/file.py:Class.
+    inputs
+        [name=]SHAPE[:dtype] of an input of your own models, with L in a shape; repeat it for
+        several.
+    input_len
+        A length that the law must hold for.
+    period
+        Lengths differ by multiples of this; found unless given. Presets know theirs.
+    settings
+        NAME=VALUE: a preset's setting to differ from the published one; repeat it for several.
+    format
+        What to write: a table to read, or JSON with exact coefficients.
+    output
+        File to write to, instead of standard output.
+    plot
+        Draw MACs against length for all models into this file: .svg, .png or .pdf.
+    """
+    if not models:
+        raise UsageError("no model is named", "Write, for example, inspect-cost law flowavenet.")
+    check_writable(output)
+    check_writable(plot)
+    length, step = parsed_option("--input-len", input_len), parsed_option("--period", period)
+    overrides = dict(map(parsed_setting, settings or []))
+    laws = {model: found(model, inputs or [], length, step, overrides) for model in models}
+
+    from inspect_cost.reports.law import LAW_RENDERERS
+
+    write(LAW_RENDERERS[format](laws, screen_view(output)), output)
+    if plot:
+        from inspect_cost.pareto.figures import law_figure, save
+
+        save(law_figure({name: law.report for name, law in laws.items()}), plot)
+    return OK
+
+
+def found(
+    model: str, inputs: list[str], length: int | None, period: int | None, settings: dict[str, Any]
+) -> Any:
+    """The law of a preset or of a user's own model."""
+    preset = None if ":" in model else named_preset(model)
+
+    from inspect_cost import inputs as specs
+    from inspect_cost import inspection
+
+    if preset:
+        return inspection.preset_law(preset, settings)
+    parsed = [specs.parsed_input(entry) for entry in inputs]
+    return inspection.model_law(model, parsed, length, period=period)
