@@ -12,7 +12,9 @@ from torch.utils._pytree import tree_leaves
 from inspect_cost.cost import CostReport
 from inspect_cost.counting.aten import ATEN_RULES, Rule
 from inspect_cost.counting.attribution import attribute_methods
+from inspect_cost.counting.dataflow import DataFlow
 from inspect_cost.counting.ledger import Ledger
+from inspect_cost.counting.memories import size_of
 from inspect_cost.counting.mode import CountingMode
 from inspect_cost.counting.storage import stored
 from inspect_cost.counting.substitute import (
@@ -49,15 +51,24 @@ class Run:
         call = model if self.method == "forward" else getattr(model, self.method)
         inputs = (self.args, self.kwargs)
         args, kwargs = own_copy(inputs)
-        mode = CountingMode(ledger, rules, home_of(self.model, inputs))
+        flow = DataFlow(model)
+        mode = CountingMode(ledger, rules, home_of(self.model, inputs), flow)
         try:
             with torch.inference_mode(), mode:
-                call(*args, **kwargs)
+                result = call(*args, **kwargs)
         except Exception as error:
             raise CountError(
                 f"{type(error).__name__}: {error}", module_path=ledger.failed_in or ""
             ) from error
-        return CostReport(type(self.model).__name__, modules, ledger.tallies())
+        found = flow.finish(result, (args, kwargs), model)
+        return CostReport(
+            type(self.model).__name__,
+            modules,
+            tuple(found.marked(ledger.tallies())),
+            unread=found.unread,
+            peak_activation_bytes=found.peak_bytes,
+            input_bytes=size_of(inputs),
+        )
 
     @property
     def has_values(self) -> bool:

@@ -27,11 +27,11 @@ LARGEST_TRANSIENT = 2
 #: The law must hold at lengths so many periods after those that it is taken from.
 VERIFIED_AFTER = (1, 5, 37)
 
-#: Calls, the fields of an `OpCost`, bytes: what a tally holds, as numbers.
+#: What a tally holds, as numbers: calls, the fields of an `OpCost`, bytes; the dead calls, theirs.
 Amounts = tuple[int, ...]
 Entry = tuple[str, str, bool]
 
-NOTHING: Amounts = (0,) * (len(fields(OpCost)) + 2)
+NOTHING: Amounts = (0,) * (2 * len(fields(OpCost)) + 3)
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,8 @@ class CostLaw:
             those at ``start``, their first differences, their second ...
         example: the report at ``start``, for what does not depend on the length.
         counted_at: the lengths that were counted.
+        memory: forward differences of the peak of the activations and the bytes of the inputs;
+            None where they follow no such law.
     """
 
     start: int
@@ -52,6 +54,7 @@ class CostLaw:
     differences: Mapping[Entry, tuple[Amounts, ...]]
     example: CostReport
     counted_at: tuple[int, ...]
+    memory: tuple[Amounts, ...] | None = None
 
     @property
     def degree(self) -> int:
@@ -78,7 +81,14 @@ class CostLaw:
             f"By the cost law, an exact polynomial of degree {self.degree} in the length, counted "
             f"and verified at lengths {lengths}."
         )
-        return replace(self.example, tallies=tallies, notes=(*self.example.notes, note))
+        peak, inputs = _memory_after(self.memory, steps)
+        return replace(
+            self.example,
+            tallies=tallies,
+            notes=(*self.example.notes, note),
+            peak_activation_bytes=peak,
+            input_bytes=inputs,
+        )
 
     @property
     def macs(self) -> tuple[Fraction, ...]:
@@ -124,11 +134,41 @@ def cost_law(
             if all(_holds(law, n, counted(skipped + n)) for n in further):
                 steps = [*range(degree + 1), *further]
                 lengths = tuple(first + (skipped + n) * period for n in steps)
-                return CostLaw(lengths[0], period, law, counted(skipped), lengths)
+                reports = {n: counted(skipped + n) for n in steps}
+                memory = _memory_law(reports, degree)
+                return CostLaw(lengths[0], period, law, _example(reports), lengths, memory)
     raise CountError(
         f"the cost at lengths {first} + n {period} is no polynomial of degree {LARGEST_DEGREE}",
         "Give a period along which the model does the same again, or count the length itself.",
     )
+
+
+def _example(reports: Mapping[int, CostReport]) -> CostReport:
+    """The first report, with the unread parameters if they are the same at all lengths."""
+    unread = {report.unread for report in reports.values()}
+    return reports[0] if len(unread) == 1 else replace(reports[0], unread=None)
+
+
+def _memory_law(reports: Mapping[int, CostReport], degree: int) -> tuple[Amounts, ...] | None:
+    """The polynomials of the peak and of the inputs' size, if they hold at all lengths.
+
+    A peak is a maximum of polynomials, so that there may be none although the cost has one.
+    """
+    sizes = {n: (r.peak_activation_bytes, r.input_bytes) for n, r in reports.items()}
+    known = {n: (a, b) for n, (a, b) in sizes.items() if a is not None and b is not None}
+    if known.keys() != sizes.keys():
+        return None
+    law = _forward([known[n] for n in range(degree + 1)])
+    holds = all(_memory_after(law, n) == found for n, found in known.items())
+    return law if holds else None
+
+
+def _memory_after(law: tuple[Amounts, ...] | None, steps: int) -> tuple[int | None, int | None]:
+    """The peak and the inputs' size; None where there is no law."""
+    if law is None:
+        return None, None
+    peak, inputs, *_ = _extrapolated(law, steps)
+    return peak, inputs
 
 
 def _law_through(reports: list[CostReport]) -> dict[Entry, tuple[Amounts, ...]]:
@@ -195,10 +235,14 @@ def _entry(tally: Tally) -> Entry:
 
 
 def _amounts(tally: Tally) -> Amounts:
-    return (tally.calls, *astuple(tally.cost), tally.bytes_moved)
+    dead = (tally.dead_calls, *astuple(tally.dead_cost))
+    return (tally.calls, *astuple(tally.cost), tally.bytes_moved, *dead)
 
 
 def _tally(entry: Entry, amounts: Amounts) -> Tally:
     operator, module, counted = entry
-    calls, *cost, moved = amounts
-    return Tally(operator, module, calls, OpCost(*cost), moved, counted)
+    kinds = len(fields(OpCost))
+    calls, *cost = amounts[: kinds + 1]
+    moved, dead_calls, *dead_cost = amounts[kinds + 1 :]
+    spent, in_vain = OpCost(*cost), OpCost(*dead_cost)
+    return Tally(operator, module, calls, spent, moved, counted, dead_calls, in_vain)
