@@ -21,7 +21,7 @@ ALLOWED: dict[str, set[str]] = {
     "counting": {"cost", "errors", "formulas", "waste"},
     "inputs": {"errors", "units"},
     "loading": {"errors"},
-    "report": {"conventions", "cost"},
+    "report": {"conventions", "cost", "waste"},
     "measuring": {"cost", "errors", "quantity", "units"},
     "carbon": {"cost", "errors", "quantity", "units"},
     "pareto": {"cost", "errors", "quantity", "units"},

@@ -51,7 +51,7 @@ class Run:
         call = model if self.method == "forward" else getattr(model, self.method)
         inputs = (self.args, self.kwargs)
         args, kwargs = own_copy(inputs)
-        flow = DataFlow(model)
+        flow = DataFlow()
         mode = CountingMode(ledger, rules, home_of(self.model, inputs), flow)
         try:
             with torch.inference_mode(), mode:

@@ -22,7 +22,7 @@ from torch._ops import OpOverload
 from inspect_cost.cost import FREE, OpCost, Tally, total
 from inspect_cost.counting.aten import Operator
 from inspect_cost.counting.graph import Graph, Key
-from inspect_cost.counting.memories import Memories, Memory, storage_of, tensors_within
+from inspect_cost.counting.memories import Memories, Memory, storage_of, storages_in, tensors_within
 from inspect_cost.counting.traffic import tensors_in
 from inspect_cost.waste import UnreadParameter
 
@@ -53,22 +53,19 @@ class Dataflow(NamedTuple):
     shape_from_values: bool
 
 
-class Described(dict[OpOverload, Dataflow]):
-    """The operators met so far."""
-
-    def __missing__(self, func: OpOverload) -> Dataflow:
-        written = [
-            (i, a)
-            for i, a in enumerate(func._schema.arguments)
-            if a.alias_info is not None and a.alias_info.is_write
-        ]
-        described = self[func] = Dataflow(
-            frozenset(i for i, a in written if not a.kwarg_only),
-            frozenset(a.name for _, a in written),
-            frozenset(a.name for _, a in written if a.is_out),
-            torch.Tag.dynamic_output_shape in func.tags,
-        )
-        return described
+def dataflow_of(func: OpOverload) -> Dataflow:
+    """Read an overload's schema."""
+    written = [
+        (i, a)
+        for i, a in enumerate(func._schema.arguments)
+        if a.alias_info is not None and a.alias_info.is_write
+    ]
+    return Dataflow(
+        frozenset(i for i, a in written if not a.kwarg_only),
+        frozenset(a.name for _, a in written),
+        frozenset(a.name for _, a in written if a.is_out),
+        torch.Tag.dynamic_output_shape in func.tags,
+    )
 
 
 @dataclass(frozen=True)
@@ -93,22 +90,13 @@ class Findings:
 
 
 class DataFlow:
-    """Follows one call of a model, operator by operator.
+    """Follows one call of a model, operator by operator."""
 
-    Args:
-        model: whose parameters are to be told apart.
-    """
-
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self) -> None:
         self._graph = Graph()
         self._memories = Memories()
-        self._described = Described()
+        self._described: dict[str, Dataflow] = {}  # by full names, which hash faster
         self._roots: set[int] = set()
-        self._parameters = [
-            (parameter, self._memory(storage))
-            for tensor, parameter in _parameters(model)
-            if (storage := storage_of(tensor)) is not None
-        ]
 
     def record(
         self,
@@ -120,10 +108,17 @@ class DataFlow:
         out: Any,
     ) -> None:
         """One call of an operator that has run; ``kwargs`` are all that it was given."""
-        sources, targets = self._operands(operator, args, kwargs)
-        results = [storage_of(tensor) for tensor in tensors_in((out,))]
+        described = self._described.get(operator.full_name)
+        if described is None:
+            described = self._described[operator.full_name] = dataflow_of(operator.func)
+        if operator.mutates:
+            sources, targets = self._operands(operator.name, described, args, kwargs)
+        else:
+            sources, targets = self._writers((*args, *kwargs.values())), []
+        results = storages_in((out,))
         followed = None not in results and bool(targets if operator.mutates else results)
-        made = {s._cdata: s for s in results if s is not None and self._memories.find(s) is None}
+        find = self._memories.find
+        made = {s._cdata: s for s in results if s is not None and find(s) is None}
         if operator.name == ABOUT_TO_READ and not args[0].is_meta:
             self._roots.update(sources)
         if followed and not made and not targets:
@@ -136,31 +131,29 @@ class DataFlow:
             self._memories.resize(memory, storage)
         if not followed:  # a number, or nothing: Python has it, or it acts on something else
             self._roots.add(node)
-        if self._described[operator.func].shape_from_values:
+        if described.shape_from_values:
             self._roots.update(self._shaping(node, operator, args))
 
     def _operands(
-        self, operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, name: str, described: Dataflow, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[list[int], list[tuple[Memory, UntypedStorage]]]:
-        """The nodes that a call depends on, and the memory that it writes to."""
-        if not operator.mutates:
-            return self._writers((*args, *kwargs.values())), []
-        positions, names, outs, _ = self._described[operator.func]
+        """The nodes that a writing call depends on, and the memory that it writes to."""
+        positions, names, outs, _ = described
         read = [a for i, a in enumerate(args) if i not in positions]
         read += [a for name, a in kwargs.items() if name not in names]
         changed = [args[i] for i in positions if i < len(args)]
         changed += [a for name, a in kwargs.items() if name in names - outs]
         filled = [a for name, a in kwargs.items() if name in outs]
-        if operator.name in OVERWRITES:
+        if name in OVERWRITES:
             changed, filled = [], changed + filled
-        sources = self._writers(read) + self._writers(changed) + self._writers(_parts(filled))
-        storages = map(storage_of, tensors_in((*changed, *filled)))
+        sources = self._writers((*read, *changed, *_parts(filled)))
+        storages = storages_in((*changed, *filled))
         return sources, [(self._memory(s), s) for s in storages if s is not None]
 
     def _writers(self, values: Iterable[Any]) -> list[int]:
         """The nodes that wrote last to the memory of the tensors among some values."""
-        storages = map(storage_of, tensors_in(values))
-        return [self._memory(storage).writer for storage in storages if storage is not None]
+        memory = self._memory
+        return [memory(s).writer for s in storages_in(values) if s is not None]
 
     def _memory(self, storage: UntypedStorage) -> Memory:
         """What is known of a storage; one that no operator made comes from outside."""
@@ -187,13 +180,22 @@ class DataFlow:
         given = {memory.writer for memory in self._within(result)}
         kept = {memory.writer for memory in self._outliving(result, inputs, model)}
         live, read = self._graph.reached(self._roots | given | kept)
-        unread = tuple(
-            replace(parameter, touched=bool(read[memory.origin]))
-            for parameter, memory in self._parameters
-            if not live[memory.origin]
-        )
+        unread = tuple(self._unread(model, live, read))
         self._memories.clear()
         return Findings(self._graph.spent(live), unread, self._memories.peak_bytes)
+
+    def _unread(
+        self, model: nn.Module, live: bytearray, read: bytearray
+    ) -> Iterator[UnreadParameter]:
+        """The parameters that no live node reads; those that no operator ever met included."""
+        for parameter, names in _named_parameters(model):
+            storage = storage_of(parameter)
+            memory = None if storage is None else self._memories.find(storage)
+            if storage is None or (memory is not None and live[memory.origin]):
+                continue
+            size = parameter.numel()
+            touched = memory is not None and bool(read[memory.origin])
+            yield UnreadParameter(names, size, size * parameter.element_size(), touched)
 
     def _outliving(self, result: Any, inputs: Any, model: nn.Module) -> list[Memory]:
         """Memory that something keeps after the call, and that the call made or wrote to.
@@ -227,12 +229,10 @@ def _is_whole(tensor: Tensor) -> bool:
     return storage is None or tensor.numel() * tensor.element_size() >= storage.nbytes()
 
 
-def _parameters(model: nn.Module) -> Iterator[tuple[Tensor, UnreadParameter]]:
+def _named_parameters(model: nn.Module) -> Iterator[tuple[Tensor, tuple[str, ...]]]:
     """Each parameter, with all of its names."""
-    names: dict[Tensor, list[str]] = {}
-    for name, tensor in model.named_parameters(remove_duplicate=False):
-        names.setdefault(tensor, []).append(name)
-    for parameter, known in names.items():
-        size = parameter.numel()
-        in_bytes = size * parameter.element_size()
-        yield parameter, UnreadParameter(tuple(known), size, in_bytes, touched=True)
+    names: dict[int, tuple[Tensor, list[str]]] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        names.setdefault(id(parameter), (parameter, []))[1].append(name)
+    for tensor, known in names.values():
+        yield tensor, tuple(known)

@@ -4,7 +4,7 @@ Only the memory's identity is kept and a weak reference to it, so that following
 nothing alive. An identity is dropped when its memory is freed, before another can take it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 from weakref import ref
 
@@ -91,6 +91,17 @@ def storage_of(tensor: Tensor) -> UntypedStorage | None:
     if tensor.layout is torch.sparse_coo:
         return tensor._values().untyped_storage()
     return None
+
+
+def storages_in(values: Iterable[Any]) -> list[UntypedStorage | None]:
+    """Where the tensors among arguments or results lie, those in lists included."""
+    storages: list[UntypedStorage | None] = []
+    for value in values:
+        if isinstance(value, Tensor):
+            storages.append(storage_of(value))
+        elif isinstance(value, (list, tuple)):
+            storages += storages_in(value)
+    return storages
 
 
 def tensors_within(value: Any) -> Iterator[Tensor]:

@@ -63,8 +63,9 @@ class CountingMode(TorchDispatchMode):
             if parts is not NotImplemented:
                 return parts
         out = self._placement.run(operator, args, arguments)
-        given = dict(arguments)
-        arguments.pop("out", None)
+        given = arguments
+        if "out" in arguments:
+            arguments = {name: value for name, value in given.items() if name != "out"}
         cost = operator.rule(out, *args, **arguments) if operator.rule else None
         moved = bytes_moved(operator, args, arguments, out)
         key = self._ledger.enter(operator.name, cost, moved)
