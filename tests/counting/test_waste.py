@@ -305,3 +305,18 @@ def test_dead_are_those_that_a_walk_by_hand_does_not_reach(
 def test_patterns_keep_what_is_common() -> None:
     assert pattern(["a.0.b.1", "a.2.b.1"]) == "a.*.b.1"
     assert pattern([""]) == ""
+
+
+@pytest.mark.parametrize("name", ["sing", "wavegan", "gansynth-lores", "samplernn-3tier"])
+def test_other_presets_waste_nothing(name: str) -> None:
+    report = inspected_preset(model_zoo.preset(name), 400).count
+    assert waste_of(report) == Waste(0, 0, 0, 0, 0.0, (), (), 0)
+
+
+def test_a_stepwise_presets_law_has_the_peak_of_the_length_itself() -> None:
+    preset = model_zoo.preset("samplernn-3tier")
+    config = preset.configuration()
+    by_law = inspected_preset(preset, 64).count
+    direct = count(preset.build().generate, **preset.call(config, 64, "meta", 0).kwargs)
+    assert by_law.peak_activation_bytes == direct.peak_activation_bytes
+    assert by_law.cost == direct.cost
