@@ -114,7 +114,7 @@ class DataFlow:
         if operator.mutates:
             sources, targets = self._operands(operator.name, described, args, kwargs)
         else:
-            sources, targets = self._writers((*args, *kwargs.values())), []
+            sources, targets = self._writers((*args, *kwargs.values()) if kwargs else args), []
         results = storages_in((out,))
         followed = None not in results and bool(targets if operator.mutates else results)
         find = self._memories.find

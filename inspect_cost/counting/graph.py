@@ -41,9 +41,10 @@ class Graph:
         for root in roots:
             live[root] = 1
         for node in reversed(range(len(self))):
+            reached = live[node]
             for source in self._sources[self._ends[node] : self._ends[node + 1]]:
                 read[source] = 1
-                live[source] |= live[node]
+                live[source] |= reached
         return live, read
 
     def spent(self, live: bytearray) -> dict[Key, list[OpCost]]:

@@ -42,6 +42,7 @@ class Memories:
 
     def __init__(self) -> None:
         self._alive: dict[int, Memory] = {}
+        self._freed = self._forget  # bound once, not for each memory
         self.live_bytes = 0
         self.peak_bytes = 0
 
@@ -55,7 +56,7 @@ class Memories:
 
     def add(self, storage: UntypedStorage, origin: int, *, result: bool) -> Memory:
         """A storage that is seen for the first time."""
-        memory = Memory(storage, self._forget)
+        memory = Memory(storage, self._freed)
         memory.identity, memory.origin, memory.writer = storage._cdata, origin, origin
         memory.result, memory.bytes = result, 0
         self._alive[memory.identity] = memory
