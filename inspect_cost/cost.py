@@ -11,6 +11,8 @@ from functools import cached_property, reduce
 from operator import add
 from types import MappingProxyType
 
+from inspect_cost.waste import ModuleUse, UnreadParameter, Waste
+
 #: Classes of the arithmetic outside contractions, in the order of the reports.
 ARITHMETIC_CLASSES = ("add", "mul", "div", "sqrt", "special", "compare")
 
@@ -115,6 +117,8 @@ class Tally:
         cost: its arithmetic, all calls together.
         bytes_moved: operands read once and results written once, per call, all calls together.
         counted: False where nothing tells the operator's cost; `cost` is then no statement.
+        dead_calls: those whose result never reaches the output.
+        dead_cost: their arithmetic.
     """
 
     operator: str
@@ -123,6 +127,8 @@ class Tally:
     cost: OpCost
     bytes_moved: int
     counted: bool = True
+    dead_calls: int = 0
+    dead_cost: OpCost = FREE
 
     def __add__(self, other: "Tally") -> "Tally":
         """Calls of the same operator, in the module that both are in or else in the model."""
@@ -135,7 +141,14 @@ class Tally:
             cost=self.cost + other.cost,
             bytes_moved=self.bytes_moved + other.bytes_moved,
             counted=self.counted and other.counted,
+            dead_calls=self.dead_calls + other.dead_calls,
+            dead_cost=self.dead_cost + other.dead_cost,
         )
+
+    @property
+    def arithmetic_intensity(self) -> float | None:
+        """FLOPs per byte moved; None where nothing was moved, or nothing tells the FLOPs."""
+        return per_byte(self.cost, self.bytes_moved) if self.counted else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +196,9 @@ class ModuleCost:
         own_cost: arithmetic of the operators that it calls itself.
         bytes_moved: of everything inside.
         calls: operator calls inside.
+        dead_cost: arithmetic of everything inside whose result never reaches the output.
+        own_dead_cost: that of the operators that it calls itself.
+        judged: False where an operator inside reaches the output and nothing tells its cost.
     """
 
     path: str
@@ -192,6 +208,9 @@ class ModuleCost:
     own_cost: OpCost = FREE
     bytes_moved: int = 0
     calls: int = 0
+    dead_cost: OpCost = FREE
+    own_dead_cost: OpCost = FREE
+    judged: bool = True
 
     @property
     def depth(self) -> int:
@@ -213,6 +232,11 @@ class ModuleCost:
         """2 x MACs + all other arithmetic of everything inside."""
         return self.cost.flops
 
+    @property
+    def arithmetic_intensity(self) -> float | None:
+        """FLOPs per byte moved; None where nothing was moved."""
+        return per_byte(self.cost, self.bytes_moved)
+
 
 @dataclass(frozen=True)
 class CostReport:
@@ -224,6 +248,11 @@ class CostReport:
         tallies: per module and operator.
         notes: sentences on how the count was made, where that is not as usual.
         policy: "dense": every tap of every computed output counts, on padding or masked or not.
+        unread: the parameters on which nothing depends that the call gives; None where the data
+            flow is not known.
+        peak_activation_bytes: the most that results of operators held at once, each memory once;
+            without parameters, inputs and what kernels use inside. None where it is not known.
+        input_bytes: size of the tensors that the call was given, or None.
     """
 
     model: str
@@ -231,6 +260,9 @@ class CostReport:
     tallies: tuple[Tally, ...]
     notes: tuple[str, ...] = ()
     policy: str = "dense"
+    unread: tuple[UnreadParameter, ...] | None = None
+    peak_activation_bytes: int | None = None
+    input_bytes: int | None = None
 
     @property
     def storage(self) -> Storage:
@@ -275,7 +307,7 @@ class CostReport:
     @property
     def arithmetic_intensity(self) -> float | None:
         """FLOPs per byte moved; None where nothing was moved."""
-        return self.flops / self.bytes_moved if self.bytes_moved else None
+        return per_byte(self.cost, self.bytes_moved)
 
     @cached_property
     def by_operator(self) -> Mapping[str, Tally]:
@@ -306,10 +338,26 @@ class CostReport:
                     own_cost=total(tally.cost for tally in own[path]),
                     bytes_moved=sum(tally.bytes_moved for tally in inside[path]),
                     calls=sum(tally.calls for tally in inside[path]),
+                    dead_cost=total(tally.dead_cost for tally in inside[path]),
+                    own_dead_cost=total(tally.dead_cost for tally in own[path]),
+                    judged=all(t.counted or t.calls == t.dead_calls for t in inside[path]),
                 )
                 for path, type_name, storage in self.modules
             }
         )
+
+    @cached_property
+    def waste(self) -> Waste | None:
+        """What the call does without any of it reaching its output; None where it is not known."""
+        if self.unread is None:
+            return None
+        unread: dict[str, set[UnreadParameter]] = defaultdict(set)
+        for parameter in self.unread:
+            for name in parameter.names:
+                for path in ancestry(name.rpartition(".")[0]):
+                    unread[path].add(parameter)
+        uses = (_use(module, frozenset(unread[path])) for path, module in self.by_module.items())
+        return Waste.found(uses, self.macs)
 
     @cached_property
     def uncounted(self) -> Mapping[str, int]:
@@ -321,6 +369,25 @@ class CostReport:
     def complete(self) -> bool:
         """Whether every operator that ran has a cost in the totals."""
         return not self.uncounted
+
+
+def _use(module: ModuleCost, unread: frozenset[UnreadParameter]) -> ModuleUse:
+    return ModuleUse(
+        path=module.path,
+        flops=module.flops,
+        dead_macs=module.dead_cost.macs,
+        dead_flops=module.dead_cost.flops,
+        own_dead_macs=module.own_dead_cost.macs,
+        own_dead_flops=module.own_dead_cost.flops,
+        params=module.params,
+        unread=unread,
+        judged=module.judged,
+    )
+
+
+def per_byte(cost: OpCost, bytes_moved: int) -> float | None:
+    """Arithmetic intensity: FLOPs for each byte; None where nothing is moved."""
+    return cost.flops / bytes_moved if bytes_moved else None
 
 
 def ancestry(path: str) -> list[str]:

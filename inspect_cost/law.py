@@ -10,11 +10,11 @@ from typing import Any
 from inspect_cost.cost import CostReport, OpCost, Tally
 from inspect_cost.errors import UsageError
 
-#: Calls, the fields of an `OpCost`, bytes: what a tally holds, as numbers.
+#: What a tally holds, as numbers: calls, the fields of an `OpCost`, bytes; the dead calls, theirs.
 Amounts = tuple[int, ...]
 Entry = tuple[str, str, bool]
 
-NOTHING: Amounts = (0,) * (len(fields(OpCost)) + 2)
+NOTHING: Amounts = (0,) * (2 * len(fields(OpCost)) + 3)
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class CostLaw:
             those at ``start``, their first differences, their second ...
         example: the report at ``start``, for what does not depend on the length.
         counted_at: the lengths that were counted.
+        memory: forward differences of the peak of the activations and the bytes of the inputs;
+            None where they follow no such law.
     """
 
     start: int
@@ -35,6 +37,28 @@ class CostLaw:
     differences: Mapping[Entry, tuple[Amounts, ...]]
     example: CostReport
     counted_at: tuple[int, ...]
+    memory: tuple[Amounts, ...] | None = None
+
+    @classmethod
+    def through(
+        cls, counted: Callable[[int], CostReport], lengths: Sequence[int], degree: int
+    ) -> "CostLaw | None":
+        """The law of that degree through the first lengths, if it holds for all.
+
+        Args:
+            counted: from a length to its report; called until one is not as foretold.
+            lengths: the shortest first and the next ``degree`` a period apart.
+            degree: of the polynomials.
+        """
+        start, period = lengths[0], lengths[1] - lengths[0]
+        differences = law_through([counted(n) for n in lengths[: degree + 1]])
+        steps = [(n - start) // period for n in lengths]
+        for step, length in zip(steps, lengths, strict=True):
+            if not foretold(differences, step, counted(length)):
+                return None
+        reports = {step: counted(n) for step, n in zip(steps, lengths, strict=True)}
+        memory = _memory_law(reports, degree)
+        return cls(start, period, differences, _example(reports), tuple(lengths), memory)
 
     @property
     def degree(self) -> int:
@@ -69,7 +93,14 @@ class CostLaw:
             f"By the cost law, an exact polynomial of degree {self.degree} in the length, counted "
             f"and verified at lengths {lengths}."
         )
-        return replace(self.example, tallies=tallies, notes=(*self.example.notes, note))
+        peak, inputs = _memory_after(self.memory, steps)
+        return replace(
+            self.example,
+            tallies=tallies,
+            notes=(*self.example.notes, note),
+            peak_activation_bytes=peak,
+            input_bytes=inputs,
+        )
 
     @property
     def macs(self) -> tuple[Fraction, ...]:
@@ -196,15 +227,47 @@ def _multiplied(polynomial: list[Fraction], factor: tuple[Fraction, Fraction]) -
     return [a + b for a, b in zip(low, high, strict=True)]
 
 
+def _example(reports: Mapping[int, CostReport]) -> CostReport:
+    """The first report, with the unread parameters if they are the same at all lengths."""
+    unread = {report.unread for report in reports.values()}
+    return reports[0] if len(unread) == 1 else replace(reports[0], unread=None)
+
+
+def _memory_law(reports: Mapping[int, CostReport], degree: int) -> tuple[Amounts, ...] | None:
+    """The polynomials of the peak and of the inputs' size, if they hold at all lengths.
+
+    A peak is a maximum of polynomials, so that there may be none although the cost has one.
+    """
+    sizes = {n: (r.peak_activation_bytes, r.input_bytes) for n, r in reports.items()}
+    known = {n: (a, b) for n, (a, b) in sizes.items() if a is not None and b is not None}
+    if known.keys() != sizes.keys():
+        return None
+    law = _forward([known[n] for n in range(degree + 1)])
+    holds = all(_memory_after(law, n) == found for n, found in known.items())
+    return law if holds else None
+
+
+def _memory_after(law: tuple[Amounts, ...] | None, steps: int) -> tuple[int | None, int | None]:
+    """The peak and the inputs' size; None where there is no law."""
+    if law is None:
+        return None, None
+    peak, inputs, *_ = _extrapolated(law, steps)
+    return peak, inputs
+
+
 def _entry(tally: Tally) -> Entry:
     return tally.operator, tally.module, tally.counted
 
 
 def _amounts(tally: Tally) -> Amounts:
-    return (tally.calls, *astuple(tally.cost), tally.bytes_moved)
+    dead = (tally.dead_calls, *astuple(tally.dead_cost))
+    return (tally.calls, *astuple(tally.cost), tally.bytes_moved, *dead)
 
 
 def _tally(entry: Entry, amounts: Amounts) -> Tally:
     operator, module, counted = entry
-    calls, *cost, moved = amounts
-    return Tally(operator, module, calls, OpCost(*cost), moved, counted)
+    kinds = len(fields(OpCost))
+    calls, *cost = amounts[: kinds + 1]
+    moved, dead_calls, *dead_cost = amounts[kinds + 1 :]
+    spent, in_vain = OpCost(*cost), OpCost(*dead_cost)
+    return Tally(operator, module, calls, spent, moved, counted, dead_calls, in_vain)

@@ -3,13 +3,14 @@
 import platform
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from inspect_cost.conventions import CONVENTIONS
 from inspect_cost.cost import CostReport, ModuleCost, Storage
+from inspect_cost.waste import Waste
 
 SCHEMA = "inspect-cost/report/1"
 
@@ -99,6 +100,10 @@ def _count_dict(count: CostReport) -> dict[str, Any]:
         "flops": count.flops,
         "flops_by_class": count.flops_by_class,
         "bytes_moved": count.bytes_moved,
+        "arithmetic_intensity": count.arithmetic_intensity,
+        "peak_activation_bytes": count.peak_activation_bytes,
+        "input_bytes": count.input_bytes,
+        "waste": _waste_dict(count.waste),
         "uncounted": dict(count.uncounted),
         "complete": count.complete,
         "notes": list(count.notes),
@@ -109,10 +114,26 @@ def _count_dict(count: CostReport) -> dict[str, Any]:
                 "macs": tally.cost.macs,
                 "flops": tally.cost.flops if tally.counted else None,
                 "bytes_moved": tally.bytes_moved,
+                "arithmetic_intensity": tally.arithmetic_intensity,
             }
             for name, tally in count.by_operator.items()
         ],
         "modules": [_module_dict(module) for module in count.by_module.values()],
+    }
+
+
+def _waste_dict(waste: Waste | None) -> dict[str, Any] | None:
+    if waste is None:
+        return None
+    return {
+        "macs": waste.macs,
+        "flops": waste.flops,
+        "params": waste.params,
+        "param_bytes": waste.param_bytes,
+        "share_of_macs": waste.share_of_macs,
+        "modules": [asdict(module) for module in waste.modules],
+        "untouched_params": list(waste.untouched_params),
+        "untouched_elements": waste.untouched_elements,
     }
 
 
@@ -138,6 +159,7 @@ def _module_dict(module: ModuleCost) -> dict[str, Any]:
         "flops": module.flops,
         "flops_by_class": module.cost.flops_by_class,
         "bytes_moved": module.bytes_moved,
+        "arithmetic_intensity": module.arithmetic_intensity,
         "calls": module.calls,
     }
 

@@ -14,7 +14,9 @@ from inspect_cost.counting.aten import Rule
 from inspect_cost.counting.aten.policies import rules_under
 from inspect_cost.counting.attribution import attribute_methods
 from inspect_cost.counting.backward import Backward
+from inspect_cost.counting.dataflow import DataFlow
 from inspect_cost.counting.ledger import Ledger
+from inspect_cost.counting.memories import size_of
 from inspect_cost.counting.mode import CountingMode
 from inspect_cost.counting.module_costs import ModuleRule, cost_modules
 from inspect_cost.counting.placement import META, shape_of
@@ -76,7 +78,8 @@ class Run:
             # Autograd wants a gradient on the device of its tensor: nothing keeps its values.
             args, kwargs = tree_map_only(Tensor, _real_numbers_to_meta, (args, kwargs))
             home = META
-        mode = CountingMode(ledger, way.rules, home)
+        flow = DataFlow()
+        mode = CountingMode(ledger, way.rules, home, flow)
         try:
             with torch.inference_mode(not way.backward), torch.set_grad_enabled(way.backward), mode:
                 out = call(*args, **kwargs)
@@ -88,8 +91,16 @@ class Run:
             raise CountError(
                 f"{type(error).__name__}: {error}", module_path=ledger.failed_in or ""
             ) from error
-        name = type(self.model).__name__
-        return CostReport(name, modules, ledger.tallies(), policy=str(way.policy))
+        found = flow.finish(out, (args, kwargs), model)
+        return CostReport(
+            type(self.model).__name__,
+            modules,
+            tuple(found.marked(ledger.tallies())),
+            unread=found.unread,
+            peak_activation_bytes=found.peak_bytes,
+            input_bytes=size_of(inputs),
+            policy=str(way.policy),
+        )
 
     @property
     def has_values(self) -> bool:

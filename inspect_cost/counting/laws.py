@@ -149,10 +149,8 @@ def _law_from(
     for skipped in range(LARGEST_TRANSIENT + 1):
         start = first + skipped * period
         for degree in range(LARGEST_DEGREE + 1):
-            law = law_through([counted(start + n * period) for n in range(degree + 1)])
-            further = [degree + n for n in verified_after]
-            if all(foretold(law, n, counted(start + n * period)) for n in further):
-                steps = [*range(degree + 1), *further]
-                lengths = tuple(start + n * period for n in steps)
-                return CostLaw(start, period, law, counted(start), lengths)
+            steps = [*range(degree + 1), *(degree + n for n in verified_after)]
+            law = CostLaw.through(counted, [start + n * period for n in steps], degree)
+            if law:
+                return law
     return None

@@ -45,8 +45,12 @@ class Ledger:
         finally:
             self._entries = kept
 
-    def enter(self, operator: str, cost: OpCost | None, bytes_moved: int) -> None:
-        """One call of an operator; a cost of None says that nothing tells it."""
+    def enter(self, operator: str, cost: OpCost | None, bytes_moved: int) -> tuple[str, str]:
+        """One call of an operator; a cost of None says that nothing tells it.
+
+        Returns:
+            The module that it was entered for, and the operator.
+        """
         key = (self._at_work[-1], operator)
         calls, spent, moved, counted = self._entries.get(key, (0, FREE, 0, True))
         self._entries[key] = (
@@ -55,6 +59,7 @@ class Ledger:
             moved + bytes_moved,
             counted and cost is not None,
         )
+        return key
 
     def tallies(self) -> tuple[Tally, ...]:
         """All entries, in the order of the first calls."""

@@ -9,6 +9,7 @@ from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from inspect_cost.counting.aten import Operators, Rule
+from inspect_cost.counting.dataflow import DataFlow
 from inspect_cost.counting.ledger import Ledger
 from inspect_cost.counting.placement import Placement
 from inspect_cost.counting.traffic import bytes_moved
@@ -27,13 +28,17 @@ class CountingMode(TorchDispatchMode):
         ledger: where costs are entered.
         rules: from operator names to rules.
         home: the device of the values that are known.
+        flow: where the data's way is recorded.
     """
 
-    def __init__(self, ledger: Ledger, rules: Mapping[str, Rule], home: torch.device) -> None:
+    def __init__(
+        self, ledger: Ledger, rules: Mapping[str, Rule], home: torch.device, flow: DataFlow
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch has no types here
         self._ledger = ledger
         self._placement = Placement(home)
         self._operators = Operators(rules)
+        self._flow = flow
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -58,10 +63,11 @@ class CountingMode(TorchDispatchMode):
             if parts is not NotImplemented:
                 return parts
         out = self._placement.run(operator, args, arguments)
-        arguments.pop("out", None)
-        self._ledger.enter(
-            operator.name,
-            operator.rule(out, *args, **arguments) if operator.rule else None,
-            bytes_moved(operator, args, arguments, out),
-        )
+        given = arguments
+        if "out" in arguments:
+            arguments = {name: value for name, value in given.items() if name != "out"}
+        cost = operator.rule(out, *args, **arguments) if operator.rule else None
+        moved = bytes_moved(operator, args, arguments, out)
+        key = self._ledger.enter(operator.name, cost, moved)
+        self._flow.record(key, cost, operator, args, given, out)
         return out

@@ -7,9 +7,10 @@ positions runs as always, and the arithmetic of the network costs neither time n
 
 from collections.abc import Sequence
 from typing import Any
+from weakref import WeakValueDictionary
 
 import torch
-from torch import Tensor
+from torch import Tensor, UntypedStorage
 from torch._ops import OpOverload
 from torch.utils._pytree import tree_map
 
@@ -36,9 +37,9 @@ class Placement:
 
     def __init__(self, home: torch.device) -> None:
         self._home = home
-        # Real memory into which something without values was written. The tensors are kept, so
-        # that no other memory can take their identity.
-        self._overwritten: dict[int, Tensor] = {}
+        # Real memory into which something without values was written, by its identity: forgotten
+        # when it is freed, before other memory can take that identity.
+        self._overwritten: WeakValueDictionary[int, UntypedStorage] = WeakValueDictionary()
 
     def run(self, operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call an operator, its operands moved to where they can meet."""
@@ -112,7 +113,7 @@ class Placement:
             target = args[i] if i < len(args) else kwargs.get(argument.name)
             if isinstance(target, Tensor):
                 if not target.is_meta:
-                    self._overwritten[memory_of(target)] = target
+                    self._overwritten[memory_of(target)] = target.untyped_storage()
                 result = target
         return result
 

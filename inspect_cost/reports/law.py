@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -34,7 +34,7 @@ def law_table(law: CostLaw) -> Padding:
 
 def laws_text(laws: Mapping[str, CostLaw], view: View) -> str:
     """One paragraph a model."""
-    parts = []
+    parts: list[RenderableType] = []
     for name, law in laws.items():
         parts += [Text(name, style="bold"), law_table(law)]
     return rendered(Group(*parts), view)

@@ -11,6 +11,7 @@ from rich.text import Text
 from inspect_cost.cost import CostReport, ModuleCost
 from inspect_cost.report import Audio, Report
 from inspect_cost.reports.view import View
+from inspect_cost.reports.waste import waste_lines
 from inspect_cost.units import exact, percent, si
 
 BAR_WIDTH = 10
@@ -22,6 +23,7 @@ def table_text(report: Report, view: View) -> str:
         heading(report),
         Text(),
         totals(report),
+        *waste_lines(report.count),
         Text(),
         tree(report.count, view),
     ]
@@ -85,6 +87,7 @@ def totals(report: Report) -> Padding:
         (f"FLOPs{least}", exact(count.flops), rate(count.flops, "FLOP", audio)),
         ("", "", by_class(count)),
         ("Bytes moved", exact(count.bytes_moved), intensity(count)),
+        ("Peak activations", *activations(count)),
         ("Uncounted", coverage(count), "" if count.complete else "see below: no total has them"),
         ("Measured", "nothing", "energy, latency and memory take a run on real values"),
     ):
@@ -121,6 +124,14 @@ def intensity(count: CostReport) -> str:
     """Bytes with an SI prefix, and FLOPs for each."""
     per_byte = count.arithmetic_intensity
     return si(count.bytes_moved, "B") + (f"; {per_byte:.1f} FLOP/B" if per_byte else "")
+
+
+def activations(count: CostReport) -> tuple[str, str]:
+    """The most bytes of results alive at once, and what they are."""
+    peak = count.peak_activation_bytes
+    if peak is None:
+        return "not known", "results of operators alive at once"
+    return exact(peak), f"{si(peak, 'B')} of results alive at once"
 
 
 def coverage(count: CostReport) -> str:
