@@ -70,3 +70,13 @@ def top_k(rows: int, n: int, k: int) -> OpCost:
 def sort(rows: int, n: int) -> OpCost:
     """By comparison, by convention n ceil(log2 n)."""
     return COMPARE * (rows * n * (n - 1).bit_length())
+
+
+def binary_search(queries: int, n: int) -> OpCost:
+    """Places among n sorted numbers, by halving: ceil(log2(n + 1)) comparisons."""
+    return COMPARE * (queries * n.bit_length())
+
+
+def renormalisation(rows: int, n: int) -> OpCost:
+    """Rows scaled down to a largest norm, all of them by convention: x (m / ||x||)."""
+    return norm2(rows, n) + (COMPARE + DIV) * rows + MUL * (rows * n)

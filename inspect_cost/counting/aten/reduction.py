@@ -7,7 +7,7 @@ from torch import Tensor
 from inspect_cost.cost import FREE, OpCost
 from inspect_cost.counting.aten.rule import Dims, Rule, group_size, grouped, reduction
 from inspect_cost.formulas import reduction as formula
-from inspect_cost.formulas.pointwise import ADD, COMPARE, MUL
+from inspect_cost.formulas.pointwise import ADD, COMPARE, MUL, SPECIAL
 
 
 def variance(
@@ -93,10 +93,58 @@ def trace(out: Tensor, x: Tensor) -> OpCost | None:
     return formula.summation(1, n) * (2 if x.is_complex() else x.is_floating_point())
 
 
-def mse_loss(out: Tensor, x: Tensor, target: Tensor, reduction: int = 1) -> OpCost:
-    """Squared differences, and their mean (1) or sum (2)."""
-    reduced = {0: FREE, 1: formula.mean(1, x.numel()), 2: formula.summation(1, x.numel())}
-    return (ADD + MUL) * x.numel() + reduced[reduction]
+def selection(out: Any, x: Tensor, *position: Any, **_options: Any) -> OpCost | None:
+    """Median, mode and the like over one dimension, or of all: by sorting."""
+    return sort(out, x, _dimension(position))
+
+
+def kth_value(out: Any, x: Tensor, k: int, dim: int = -1, *_keep: Any) -> OpCost | None:
+    """By sorting."""
+    return sort(out, x, dim)
+
+
+def _dimension(position: tuple[Any, ...]) -> Any:
+    return position[0] if position else None
+
+
+def mode(out: Any, x: Tensor, dim: int = -1, *_keep: Any) -> OpCost | None:
+    """By sorting; telling what is next to its equal is part of it."""
+    return sort(out, x, dim)
+
+
+def unique(out: Any, x: Tensor, *_options: Any, **_more: Any) -> OpCost | None:
+    """Of all elements, by sorting."""
+    return grouped(formula.sort, x, x.numel())
+
+
+def binary_search(out: Tensor, first: Any, second: Any, **_options: Any) -> OpCost:
+    """Of the second in the first for `searchsorted`, which has its sorted numbers first."""
+    return _search(out, first)
+
+
+def bucketize(out: Tensor, x: Any, boundaries: Tensor, **_options: Any) -> OpCost:
+    """Of the first in the second."""
+    return _search(out, boundaries)
+
+
+def _search(out: Tensor, places: Tensor) -> OpCost:
+    if not places.is_floating_point():
+        return FREE
+    return formula.binary_search(out.numel(), places.shape[-1])
+
+
+def renorm(out: Tensor, x: Tensor, p: float, dim: int, maxnorm: float) -> OpCost | None:
+    """Every slice, by its norm of order 2; other orders are unknown."""
+    rows = x.shape[dim]
+    return formula.renormalisation(rows, x.numel() // rows) if p == 2 else None  # noqa: PLR2004
+
+
+def embedding_renorm(
+    out: Tensor, x: Tensor, indices: Tensor, max_norm: float, norm_type: float
+) -> OpCost | None:
+    """The rows that are looked up."""
+    known = norm_type == 2  # noqa: PLR2004
+    return formula.renormalisation(indices.numel(), x.shape[-1]) if known else None
 
 
 _SUM = reduction(formula.summation)
@@ -140,5 +188,17 @@ REDUCTIONS: dict[str, Rule] = {
     "aten.sort.stable": stable_sort,
     "aten.argsort": sort,
     "aten.argsort.stable": stable_sort,
-    "aten.mse_loss": mse_loss,
+    "aten.logcumsumexp": cumulative(SPECIAL),
+    "aten._logcumsumexp": cumulative(SPECIAL),
+    "aten.median": selection,
+    "aten.nanmedian": selection,
+    "aten.kthvalue": kth_value,
+    "aten.mode": mode,
+    "aten._unique": unique,
+    "aten._unique2": unique,
+    "aten.unique_dim": unique,
+    "aten.searchsorted": binary_search,
+    "aten.bucketize": bucketize,
+    "aten.renorm": renorm,
+    "aten.embedding_renorm": embedding_renorm,
 }

@@ -7,12 +7,17 @@ from types import MappingProxyType
 
 from torch._ops import OpOverload
 
+from inspect_cost.counting.aten.accumulation import ACCUMULATIONS
 from inspect_cost.counting.aten.attention import ATTENTION
 from inspect_cost.counting.aten.contraction import CONTRACTIONS
+from inspect_cost.counting.aten.distance import DISTANCES
 from inspect_cost.counting.aten.fourier import FOURIER
 from inspect_cost.counting.aten.free import FREE_OPERATORS
+from inspect_cost.counting.aten.linalg import LINALG
+from inspect_cost.counting.aten.losses import LOSSES
 from inspect_cost.counting.aten.normalization import NORMALIZATIONS
 from inspect_cost.counting.aten.pointwise import POINTWISE
+from inspect_cost.counting.aten.quantized import QUANTIZED
 from inspect_cost.counting.aten.recurrent import RECURRENT
 from inspect_cost.counting.aten.reduction import REDUCTIONS
 from inspect_cost.counting.aten.resampling import RESAMPLING
@@ -27,6 +32,11 @@ FAMILIES: tuple[Mapping[str, Rule], ...] = (
     ATTENTION,
     RESAMPLING,
     FOURIER,
+    ACCUMULATIONS,
+    DISTANCES,
+    LINALG,
+    LOSSES,
+    QUANTIZED,
     FREE_OPERATORS,
 )
 
