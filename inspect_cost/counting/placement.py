@@ -14,6 +14,7 @@ from torch._ops import OpOverload
 from torch.utils._pytree import tree_map
 
 from inspect_cost.counting.aten import Operator
+from inspect_cost.counting.contents import is_sparse
 from inspect_cost.counting.shapes import SHAPES
 
 META = torch.device("meta")
@@ -119,7 +120,7 @@ class Placement:
 
 def shape_of(tensor: Tensor) -> Tensor:
     """A tensor of the same layout and type without values."""
-    if tensor.layout is not torch.strided:
+    if is_sparse(tensor):
         return tensor.to(META)
     return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=META)
 
@@ -152,5 +153,7 @@ def _device_to_meta(value: Any) -> Any:
 
 def memory_of(tensor: Tensor) -> int:
     """The identity of a tensor's memory, which needs no address: on meta there is none."""
+    if is_sparse(tensor):
+        return id(tensor)  # of several pieces of memory, none of which has a view
     identity: int = tensor.untyped_storage()._cdata
     return identity

@@ -132,16 +132,12 @@ def grouped_product(
 
     torch's meta kernel takes no type but bfloat16, which its CPU kernel does.
     """
-    del offs, bias
-    shapes = {
-        (2, 2): lambda: None,  # the number of groups is that of the offsets
-        (2, 3): lambda: (a.shape[0], b.shape[-1]),
-        (3, 2): lambda: (a.shape[1], b.shape[-1]),
-        (3, 3): lambda: (*a.shape[:2], b.shape[-1]),
-    }
-    shape = shapes[a.dim(), b.dim()]()
+    del bias
+    rows, columns = a.shape[-2], b.shape[-1]
+    groups = {2: [] if offs is None else offs.shape, 3: a.shape[:1]}[a.dim()]
+    shape = (rows, columns) if a.dim() + b.dim() == 5 else (*groups, rows, columns)  # noqa: PLR2004
     fits = a.shape[-1] == b.shape[-2]
-    return torch.empty(shape, dtype=out_dtype or a.dtype, device="meta") if shape and fits else None
+    return torch.empty(shape, dtype=out_dtype or a.dtype, device="meta") if fits else None
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor | None:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList
 
 from inspect_cost.cost import Storage, ancestry
+from inspect_cost.counting.contents import stored_bytes, stored_values
 
 
 class Stored(NamedTuple):
@@ -43,11 +44,10 @@ def _described(
     """A module's own tensors; those of the same identity are the same tensor."""
     for name, tensor in tensors.items():
         if tensor is not None:
-            size = tensor.numel()
             yield Stored(
                 id(tensor),
-                size,
-                size * tensor.element_size(),
+                stored_values(tensor),
+                stored_bytes(tensor),
                 str(tensor.dtype).removeprefix("torch."),
                 tensor.requires_grad,
                 parameter,

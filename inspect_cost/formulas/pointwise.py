@@ -52,6 +52,7 @@ COMPLEX_RECIPROCAL = 2 * MUL + 2 * ADD + 2 * DIV  # (c - id) / (c^2 + d^2)
 REAL_OVER_COMPLEX = COMPLEX_RECIPROCAL + COMPLEX_SCALE
 COMPLEX_ABS = HYPOT
 COMPLEX_ANGLE = SPECIAL
+COMPLEX_LOG = COMPLEX_ABS + SPECIAL + COMPLEX_ANGLE  # log |z| + i arg z
 COMPLEX_EXP = 3 * SPECIAL + 2 * MUL  # exp(a) (cos b + i sin b)
 POLAR = 2 * SPECIAL + 2 * MUL  # r (cos phi + i sin phi)
 

@@ -71,7 +71,8 @@ def grid_positions(points: int, dimensions: int, *, aligned: bool, clamped: bool
 def linear_grid_weights(points: int, dimensions: int) -> OpCost:
     """Floor, the distances to both neighbours, and their product at each of the 2^d corners."""
     distances = (SPECIAL + 2 * ADD) * (points * dimensions)
-    return distances + MUL * (points * 2**dimensions * (dimensions - 1))
+    corners: int = 2**dimensions
+    return distances + MUL * (points * corners * (dimensions - 1))
 
 
 def nearest_grid(points: int, dimensions: int) -> OpCost:
@@ -91,7 +92,7 @@ def antialiased_windows(size: int, out: int, reach: int) -> list[int]:
 
 
 def antialiased_interpolation(
-    planes: int, sizes: tuple[int, int], outs: tuple[int, int], reach: int
+    planes: int, sizes: Sequence[int], outs: Sequence[int], reach: int
 ) -> OpCost:
     """Weighted sums along the width, then along the height; their weights are free."""
     (height, width), (out_height, out_width) = sizes, outs

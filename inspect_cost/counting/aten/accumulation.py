@@ -5,6 +5,7 @@ one operation, as it does where it meets what is there already.
 """
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import torch
@@ -46,7 +47,6 @@ def scatter_reduce(
     dim: int,
     index: Tensor,
     source: Any,
-    *,
     reduce: str,
     include_self: bool = True,
 ) -> OpCost | None:
@@ -95,11 +95,9 @@ def index_put(
     known = [i for i in indices if i is not None]
     if any(i.dtype in {torch.bool, torch.uint8} for i in known):
         return _ADD(values)
-    untouched = [x.shape[d] for d in range(x.dim()) if d >= len(indices) or indices[d] is None]
-    places = torch.broadcast_shapes(*(i.shape for i in known))
-    return (COMPLEX_ADD if x.is_complex() else ADD) * (
-        places.numel() * torch.Size(untouched).numel()
-    )
+    untouched = [n for d, n in enumerate(x.shape) if d >= len(indices) or indices[d] is None]
+    places: int = prod(torch.broadcast_shapes(*(i.shape for i in known)))
+    return (COMPLEX_ADD if x.is_complex() else ADD) * (places * prod(untouched))
 
 
 def put(

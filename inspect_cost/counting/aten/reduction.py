@@ -1,5 +1,6 @@
 """Rules of reductions, softmaxes, running sums and sorting."""
 
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
@@ -7,7 +8,7 @@ from torch import Tensor
 from inspect_cost.cost import FREE, OpCost
 from inspect_cost.counting.aten.rule import Dims, Rule, group_size, grouped, reduction
 from inspect_cost.formulas import reduction as formula
-from inspect_cost.formulas.pointwise import ADD, COMPARE, MUL, SPECIAL
+from inspect_cost.formulas.pointwise import ADD, COMPARE, COMPLEX_ADD, COMPLEX_MUL, MUL, SPECIAL
 
 
 def variance(
@@ -32,7 +33,8 @@ def norm(
     """Vector norms of order 2 (the default), 1 and infinity; others are unknown."""
     by_order = {None: formula.norm2, 2: formula.norm2, 1: formula.norm1, float("inf"): _max_norm}
     known = by_order.get(order)
-    return grouped(known, x, group_size(x, dim)) if known else None
+    of_complex = formula.complex_norm2 if known is formula.norm2 else None
+    return grouped(known, x, group_size(x, dim), of_complex) if known else None
 
 
 def _max_norm(rows: int, n: int) -> OpCost:
@@ -49,11 +51,15 @@ def log_softmax(out: Tensor, x: Tensor, dim: int, *_rest: Any) -> OpCost | None:
     return grouped(formula.log_softmax, out, group_size(x, dim))
 
 
-def cumulative(step: OpCost) -> Rule:
+def cumulative(step: OpCost, complex_step: OpCost | None = None) -> Rule:
     """Rule of a running total: n - 1 steps a row."""
 
+    def steps(cost: OpCost) -> Callable[[int, int], OpCost]:
+        return lambda rows, n: cost * (rows * (n - 1))
+
     def rule(out: Any, x: Tensor, dim: int, **_kwargs: Any) -> OpCost | None:
-        return grouped(lambda rows, n: step * (rows * (n - 1)), x, group_size(x, dim))
+        of_complex = steps(complex_step) if complex_step else None
+        return grouped(steps(step), x, group_size(x, dim), of_complex)
 
     return rule
 
@@ -147,7 +153,7 @@ def embedding_renorm(
     return formula.renormalisation(indices.numel(), x.shape[-1]) if known else None
 
 
-_SUM = reduction(formula.summation)
+_SUM = reduction(formula.summation, formula.complex_summation)
 _EXTREMUM = reduction(formula.extremum)
 _TRUTH = reduction(_compared_with_zero)
 
@@ -155,8 +161,8 @@ REDUCTIONS: dict[str, Rule] = {
     "aten.sum": _SUM,
     "aten.nansum": _SUM,
     "aten.trace": trace,
-    "aten.mean": reduction(formula.mean),
-    "aten.prod": reduction(formula.product),
+    "aten.mean": reduction(formula.mean, formula.complex_mean),
+    "aten.prod": reduction(formula.product, formula.complex_product),
     "aten.max": _EXTREMUM,
     "aten.min": _EXTREMUM,
     "aten.amax": _EXTREMUM,
@@ -179,8 +185,8 @@ REDUCTIONS: dict[str, Rule] = {
     "aten._safe_softmax": softmax,
     "aten.log_softmax": log_softmax,
     "aten._log_softmax": log_softmax,
-    "aten.cumsum": cumulative(ADD),
-    "aten.cumprod": cumulative(MUL),
+    "aten.cumsum": cumulative(ADD, COMPLEX_ADD),
+    "aten.cumprod": cumulative(MUL, COMPLEX_MUL),
     "aten.cummax": cumulative(COMPARE),
     "aten.cummin": cumulative(COMPARE),
     "aten.topk": top_k,

@@ -108,7 +108,7 @@ def antialiased(reach: int) -> Rule:
         if align_corners:
             return None
         planes, sizes, outs = prod(x.shape[:-2]), x.shape[-2:], out.shape[-2:]
-        return formula.antialiased_interpolation(planes, tuple(sizes), tuple(outs), reach)
+        return formula.antialiased_interpolation(planes, sizes, outs, reach)
 
     return rule
 

@@ -22,6 +22,7 @@ from inspect_cost.counting.aten.recurrent import RECURRENT
 from inspect_cost.counting.aten.reduction import REDUCTIONS
 from inspect_cost.counting.aten.resampling import RESAMPLING
 from inspect_cost.counting.aten.rule import Rule
+from inspect_cost.counting.aten.sparse import SPARSE
 
 FAMILIES: tuple[Mapping[str, Rule], ...] = (
     CONTRACTIONS,
@@ -37,6 +38,7 @@ FAMILIES: tuple[Mapping[str, Rule], ...] = (
     LINALG,
     LOSSES,
     QUANTIZED,
+    SPARSE,
     FREE_OPERATORS,
 )
 
