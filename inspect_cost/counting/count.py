@@ -22,7 +22,7 @@ from inspect_cost.counting.substitute import (
     with_values,
     without_values,
 )
-from inspect_cost.counting.surroundings import UNTOUCHED
+from inspect_cost.counting.surroundings import UNTOUCHED, eagerly
 from inspect_cost.errors import CountError, UsageError
 
 
@@ -132,7 +132,7 @@ def _target(model: nn.Module | Callable[..., Any]) -> tuple[nn.Module, str]:
 def _counted(run: Run, rules: Mapping[str, Rule]) -> CostReport:
     """Without values if that works, else with them if there are any."""
     try:
-        return run.count(without_values, rules)
+        return eagerly(lambda: run.count(without_values, rules))
     except CountError as failure:
         if not run.has_values:
             raise

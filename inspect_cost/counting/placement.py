@@ -119,9 +119,12 @@ class Placement:
 
 
 def shape_of(tensor: Tensor) -> Tensor:
-    """A tensor of the same layout and type without values."""
+    """A tensor of the same layout and type without values; a sparse one keeps its own.
+
+    How many entries it has is its size, and is lost on the meta device.
+    """
     if is_sparse(tensor):
-        return tensor.to(META)
+        return tensor.detach()
     return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=META)
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from inspect_cost.counting.aten.recurrent import RECURRENT_RESULTS
+from inspect_cost.counting.contents import is_sparse
 
 Result = Tensor | tuple[Tensor, ...] | None
 
@@ -94,9 +95,17 @@ def mean(
 
 def product(a: Tensor, b: Tensor) -> Tensor | None:
     """(..., m, k) by (..., k, n), or without a batch."""
-    fits = a.dim() == b.dim() > 1 and a.shape[-1] == b.shape[-2] and _same_kind([a, b])
+    fits = a.dim() == b.dim() > 1 and a.shape[-1] == b.shape[-2]
+    if fits and is_sparse(a) != is_sparse(b):
+        return sparse_sum_of_products(b if is_sparse(a) else a, a, b)
+    fits = fits and _same_kind([a, b])
     batch = _broadcast(a.shape[:-2], b.shape[:-2]) if fits else None
     return None if batch is None else _empty((*batch, a.shape[-2], b.shape[-1]), a)
+
+
+def sparse_sum_of_products(added: Tensor, a: Tensor, b: Tensor, **_factors: Any) -> Tensor:
+    """(m, k) by (k, n), one of which is sparse."""
+    return _empty((a.shape[0], b.shape[1]), added)
 
 
 def attention(
@@ -196,6 +205,11 @@ def transposed_convolution(
     return _empty(shape, x) if min(sizes) > 0 else None
 
 
+def packed_linear(x: Tensor, packed: Any, *_options: Any) -> Tensor:
+    """(..., inputs) by a packed weight of (outputs, inputs)."""
+    return _empty((*x.shape[:-1], packed.unpack()[0].shape[0]), x)
+
+
 def _for_each(kernel: Sequence[int], *options: Sequence[int]) -> list[Sequence[int]]:
     """Options with one number for each dimension; a single number stands for all."""
     return [list(o) * len(kernel) if len(o) == 1 else o for o in options]
@@ -225,7 +239,9 @@ def _same_kind(tensors: Sequence[Tensor]) -> bool:
     if not tensors:
         return False
     dtype = tensors[0].dtype
-    return dtype.is_floating_point and all(x.dtype == dtype and x.is_meta for x in tensors)
+    return dtype.is_floating_point and all(
+        x.dtype == dtype and x.is_meta and not is_sparse(x) for x in tensors
+    )
 
 
 def _channels_last(x: Tensor) -> bool:
@@ -258,8 +274,12 @@ _PLAIN_CASES: dict[str, Shape] = (
         "aten.bmm": product,
         "aten.matmul": product,
         "aten.scaled_dot_product_attention": attention,
+        "aten._sparse_addmm": sparse_sum_of_products,
         "aten._grouped_mm": grouped_product,
         "aten.linear": linear,
+        "quantized.linear_dynamic": packed_linear,
+        "quantized.linear_relu_dynamic": packed_linear,
+        "quantized.linear_dynamic_fp16": packed_linear,
         "aten.conv_transpose1d": transposed_convolution,
         "aten.conv_transpose2d": transposed_convolution,
         "aten.conv_transpose3d": transposed_convolution,

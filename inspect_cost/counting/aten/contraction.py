@@ -6,6 +6,7 @@ A product of complex numbers takes four real MACs, and a bias two real additions
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 from torch import Tensor
@@ -13,7 +14,7 @@ from torch import Tensor
 from inspect_cost.cost import FREE, OpCost
 from inspect_cost.counting.aten.rule import Rule
 from inspect_cost.counting.aten.sparse import product
-from inspect_cost.counting.contents import is_sparse
+from inspect_cost.counting.contents import is_sparse, stored_values
 from inspect_cost.formulas import contraction as formula
 from inspect_cost.formulas.pointwise import ADD, COMPLEX_MUL, MUL
 
@@ -63,7 +64,8 @@ def addr(
 
 def linear(out: Tensor, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> OpCost:
     """(..., inputs) with a weight of (outputs, inputs), or (inputs) for one output."""
-    products = formula.dot_products(out.numel(), weight.shape[-1])
+    rows = prod(x.shape[:-1])
+    products = formula.dot_products(rows, stored_values(weight))
     return products if bias is None else products + formula.bias(out.numel())
 
 

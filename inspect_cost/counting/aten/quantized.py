@@ -11,7 +11,7 @@ from torch import Tensor
 from inspect_cost.cost import FREE, OpCost
 from inspect_cost.counting.aten.rule import Rule
 from inspect_cost.formulas import contraction as formula
-from inspect_cost.formulas.pointwise import MUL
+from inspect_cost.formulas.pointwise import MUL, RELU
 from inspect_cost.formulas.quantization import (
     DEQUANTIZE,
     FAKE_QUANTIZE,
@@ -79,6 +79,11 @@ def dynamic_linear(out: Tensor, x: Tensor, packed: Any, *_options: Any) -> OpCos
     return dynamic_quantization(x.numel()) + products + RESCALE * out.numel() + biased
 
 
+def dynamic_linear_relu(out: Tensor, x: Tensor, packed: Any, *_options: Any) -> OpCost:
+    """As `dynamic_linear`, then a comparison of each result with 0."""
+    return dynamic_linear(out, x, packed) + RELU * out.numel()
+
+
 def half_linear(out: Tensor, x: Tensor, packed: Any, *_options: Any) -> OpCost:
     """Weights stored in half precision, which are only cast."""
     biased = formula.bias(out.numel()) if packed.bias() is not None else FREE
@@ -105,5 +110,6 @@ QUANTIZED: dict[str, Rule] = {
     "aten.fake_quantize_per_tensor_affine_cachemask": by_element(FAKE_QUANTIZE),
     "aten.fake_quantize_per_channel_affine_cachemask": by_element(FAKE_QUANTIZE),
     "quantized.linear_dynamic": dynamic_linear,
+    "quantized.linear_relu_dynamic": dynamic_linear_relu,
     "quantized.linear_dynamic_fp16": half_linear,
 }

@@ -13,6 +13,7 @@ from inspect_cost.counting.aten.contraction import CONTRACTIONS
 from inspect_cost.counting.aten.distance import DISTANCES
 from inspect_cost.counting.aten.fourier import FOURIER
 from inspect_cost.counting.aten.free import FREE_OPERATORS
+from inspect_cost.counting.aten.fused import FUSED
 from inspect_cost.counting.aten.linalg import LINALG
 from inspect_cost.counting.aten.losses import LOSSES
 from inspect_cost.counting.aten.normalization import NORMALIZATIONS
@@ -39,6 +40,7 @@ FAMILIES: tuple[Mapping[str, Rule], ...] = (
     LOSSES,
     QUANTIZED,
     SPARSE,
+    FUSED,
     FREE_OPERATORS,
 )
 
