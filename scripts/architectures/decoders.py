@@ -1,6 +1,5 @@
 """Decoders of text."""
 
-
 from architectures.family import GPT, GROUPED, MOE, SMALL, Family, ids
 
 DECODERS = (

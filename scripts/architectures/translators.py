@@ -1,6 +1,5 @@
 """From one sequence of tokens to another."""
 
-
 from architectures.family import SEQ2SEQ, T5, Family, source_and_target
 
 SEQUENCE_TO_SEQUENCE = (

@@ -8,6 +8,7 @@ from torch import Tensor
 from inspect_cost.cost import FREE, OpCost
 from inspect_cost.counting.aten.rule import Dims, Rule, group_size, grouped, reduction
 from inspect_cost.formulas import reduction as formula
+from inspect_cost.formulas.distance import norm as any_norm
 from inspect_cost.formulas.pointwise import ADD, COMPARE, COMPLEX_ADD, COMPLEX_MUL, MUL, SPECIAL
 
 
@@ -30,15 +31,15 @@ def standard_deviation(
 def norm(
     out: Any, x: Tensor, order: Any = 2, dim: Dims = None, *_rest: Any, **_kwargs: Any
 ) -> OpCost | None:
-    """Vector norms of order 2 (the default), 1 and infinity; others are unknown."""
-    by_order = {None: formula.norm2, 2: formula.norm2, 1: formula.norm1, float("inf"): _max_norm}
-    known = by_order.get(order)
-    of_complex = formula.complex_norm2 if known is formula.norm2 else None
-    return grouped(known, x, group_size(x, dim), of_complex) if known else None
+    """Vector norms of any order; of complex numbers, of order 2."""
+    known = 2 if order is None else order
+    if not isinstance(known, int | float):
+        return None
+    of_complex = formula.complex_norm2 if known == EUCLIDEAN else None
+    return grouped(lambda rows, n: any_norm(rows, n, known), x, group_size(x, dim), of_complex)
 
 
-def _max_norm(rows: int, n: int) -> OpCost:
-    return COMPARE * (rows * n) + formula.extremum(rows, n)
+EUCLIDEAN = 2
 
 
 def softmax(out: Tensor, x: Tensor, dim: int, *_rest: Any) -> OpCost | None:
@@ -142,14 +143,14 @@ def _search(out: Tensor, places: Tensor) -> OpCost:
 def renorm(out: Tensor, x: Tensor, p: float, dim: int, maxnorm: float) -> OpCost | None:
     """Every slice, by its norm of order 2; other orders are unknown."""
     rows = x.shape[dim]
-    return formula.renormalisation(rows, x.numel() // rows) if p == 2 else None  # noqa: PLR2004
+    return formula.renormalisation(rows, x.numel() // rows) if p == EUCLIDEAN else None
 
 
 def embedding_renorm(
     out: Tensor, x: Tensor, indices: Tensor, max_norm: float, norm_type: float
 ) -> OpCost | None:
     """The rows that are looked up."""
-    known = norm_type == 2  # noqa: PLR2004
+    known = norm_type == EUCLIDEAN
     return formula.renormalisation(indices.numel(), x.shape[-1]) if known else None
 
 
