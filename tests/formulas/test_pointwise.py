@@ -255,6 +255,15 @@ COMPLEX = [
     Row(torch.abs, naive.complex_abs, formula.COMPLEX_ABS, "c"),
     Row(torch.angle, naive.complex_angle, formula.COMPLEX_ANGLE, "c"),
     Row(torch.exp, naive.complex_exp, formula.COMPLEX_EXP, "c"),
+    Row(torch.log, naive.complex_log, formula.COMPLEX_LOG, "c"),
+    Row(lambda z: z**2, lambda z: naive.complex_mul(z, z), formula.COMPLEX_MUL, "c", "z^2"),
+    Row(
+        torch.addcmul,
+        lambda x, a, b: naive.complex_add(x, naive.complex_mul(a, b)),
+        None,
+        "ccc",
+        "complex addcmul",
+    ),
     Row(torch.polar, naive.polar, formula.POLAR, "pr"),
 ]
 

@@ -40,6 +40,7 @@ _LOOKUPS = """
     sparse_mask sparse_coo_tensor sparse_compressed_tensor _sparse_coo_tensor_with_dims
     _sparse_coo_tensor_with_dims_and_tensors _sparse_compressed_tensor_with_dims _coalesced
     sparse_resize_and_clear_ copy_sparse_to_sparse_ _convert_indices_from_coo_to_csr
+    _convert_weight_to_int4pack _convert_weight_to_int4pack_for_cpu _dyn_quant_pack_4bit_weight
     _convert_indices_from_csr_to_coo _sparse_broadcast_to _validate_compressed_sparse_indices
 """
 
