@@ -140,6 +140,7 @@ def test_means_and_maxima_of_bags(bags: int, each: int, features: int) -> None:
     )
 
 
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta:UserWarning")
 @EXACT
 @given(entries=st.integers(0, 6))
 def test_sparse_products_take_what_is_stored(entries: int) -> None:

@@ -197,8 +197,9 @@ def test_sampling_volumes_takes_eight_corners() -> None:
 
 
 @EXACT
-@given(h=st.integers(1, 6), w=st.integers(1, 6), outs=st.tuples(SIZE, SIZE))
+@given(h=st.integers(1, 6), w=st.integers(2, 6), outs=st.tuples(SIZE, SIZE))
 def test_antialiased_interpolation_widens_its_filter(h: int, w: int, outs: tuple[int, int]) -> None:
+    """Of images of one column, torch repeats the first row, so there are none here."""
     (x,) = normal((1, 2, h, w))
     prove(
         lambda x: F.interpolate(x, outs, mode="bilinear", antialias=True),

@@ -118,10 +118,8 @@ def sampled(
 
 
 def _pixel(coordinate: Real, size: int, *, aligned: bool, clamped: bool) -> Real:
-    if aligned:
-        place = (coordinate + 1) * ((size - 1) / 2)
-    else:
-        place = (coordinate + 1) * (size / 2) - 0.5
+    scaled = (coordinate + 1) * ((size - 1 if aligned else size) / 2)
+    place = scaled if aligned else scaled - 0.5
     return clamp(place, 0, size - 1) if clamped else place
 
 
