@@ -100,7 +100,7 @@ def count(
     run = Run(module, method, args, kwargs)
     rules = ATEN_RULES if op_costs is None else {**ATEN_RULES, **op_costs}
     with UNTOUCHED:
-        report = _counted(run, rules)
+        report = eagerly(lambda: _counted(run, rules))
     if not module.training:
         return report
     note = "The model is in training mode; its inference (eval) was counted."
@@ -132,7 +132,7 @@ def _target(model: nn.Module | Callable[..., Any]) -> tuple[nn.Module, str]:
 def _counted(run: Run, rules: Mapping[str, Rule]) -> CostReport:
     """Without values if that works, else with them if there are any."""
     try:
-        return eagerly(lambda: run.count(without_values, rules))
+        return run.count(without_values, rules)
     except CountError as failure:
         if not run.has_values:
             raise

@@ -41,6 +41,7 @@ LERP = ADD + MUL + ADD  # x + w (y - x)
 HYPOT = 2 * MUL + ADD + SQRT  # sqrt(x^2 + y^2)
 
 IS_CLOSE = 3 * COMPARE + 2 * ADD + MUL  # |x - y| <= a + r |y|
+HISTOGRAM = CLAMP + ADD + MUL + SPECIAL  # in range? then floor((x - low) scale)
 
 # --- complex numbers, in real operations ---
 COMPLEX_ADD = 2 * ADD

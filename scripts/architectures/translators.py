@@ -11,6 +11,7 @@ SEQUENCE_TO_SEQUENCE = (
         "SwitchTransformersForConditionalGeneration",
         T5 | {"num_experts": 4},
         source_and_target,
+        weights="which tokens an expert takes is read from the values",
     ),
     Family("BART", "BartForConditionalGeneration", SEQ2SEQ, source_and_target),
     Family("mBART", "MBartForConditionalGeneration", SEQ2SEQ, source_and_target),

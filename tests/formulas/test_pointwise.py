@@ -399,6 +399,22 @@ def test_masked_fill_is_a_choice() -> None:
     prove(lambda x, m: x.masked_fill(m, 9.0), fill, x, mask, formula=formula.COMPARE * 6)
 
 
+@EXACT
+@given(n=SIZE, bins=st.integers(1, 5))
+def test_a_histogram_places_each_number(n: int, bins: int) -> None:
+    def reference(x: np.ndarray) -> np.ndarray:
+        out = np.zeros(bins)
+        for number in x:
+            inside = bool(holds(lambda v: v >= -1, number).value)
+            inside = bool(holds(lambda v: v <= 1, number).value) and inside
+            place = special(math.floor, (number - -1.0) * (bins / 2))
+            out[min(int(place.value), bins - 1)] += inside
+        return out.astype(object)
+
+    (x,) = between(-0.9, 0.9, (n,))
+    prove(lambda x: torch.histc(x, bins, -1, 1), reference, x, formula=formula.HISTOGRAM * n)
+
+
 def test_equality_of_two_tensors_compares_each_element() -> None:
     x, y = normal((5,), (5,))
     assert counted(torch.equal, x, y) == formula.COMPARE * 5

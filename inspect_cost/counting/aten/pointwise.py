@@ -88,6 +88,11 @@ def equal(out: bool, a: Tensor, b: Tensor) -> OpCost | None:
     return _COMPARE(a, b)
 
 
+def histogram(out: Tensor, x: Tensor, *_range: Any, **_more: Any) -> OpCost | None:
+    """Where each element belongs; counting them is integer arithmetic, which is free."""
+    return each(formula.HISTOGRAM)(x)
+
+
 def power(out: Tensor, base: Any, exponent: Any) -> OpCost | None:
     """Base ^ exponent."""
     constant = None if isinstance(exponent, Tensor) else exponent
@@ -193,6 +198,7 @@ _COMPARISONS: dict[str, Rule] = {
     ).split()
 } | {
     "aten.equal": equal,
+    "aten.histc": histogram,
     "aten.eq": _CHOICE,
     "aten.ne": _CHOICE,
     "aten.frexp": first_of(each(SPECIAL)),
