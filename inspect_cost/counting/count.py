@@ -28,7 +28,7 @@ from inspect_cost.counting.substitute import (
     with_values,
     without_values,
 )
-from inspect_cost.counting.surroundings import UNTOUCHED
+from inspect_cost.counting.surroundings import UNTOUCHED, eagerly
 from inspect_cost.errors import CountError, InspectCostError, UsageError
 from inspect_cost.policy import DENSE, Policy, named_policy
 
@@ -152,7 +152,8 @@ def count(
     module, method = _target(model)
     run = Run(module, method, args, kwargs)
     with UNTOUCHED:
-        report = _counted(run, _way(op_costs or {}, module_costs or {}, policy, backward))
+        way = _way(op_costs or {}, module_costs or {}, policy, backward)
+        report = eagerly(lambda: _counted(run, way))
     if backward:
         note = "A training step: the call in training mode, and the gradients of all parameters."
     elif module.training:

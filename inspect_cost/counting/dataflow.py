@@ -134,6 +134,21 @@ class DataFlow:
         if described.shape_from_values:
             self._roots.update(self._shaping(node, operator, args))
 
+    def record_opaque(self, key: Key, cost: OpCost | None, given: Any, out: Any) -> None:
+        """A call of something without a schema, which may read and change all that it is given."""
+        storages = [storage for storage in storages_in((given,)) if storage is not None]
+        memories = [self._memory(storage) for storage in storages]
+        node = self._graph.add(key, cost or FREE, [memory.writer for memory in memories])
+        for memory in memories:
+            memory.writer = node
+        for made in storages_in((out,)):
+            if made is not None and self._memories.find(made) is None:
+                self._memories.add(made, node, result=True)
+
+    def reaches(self, value: Any) -> None:
+        """A value reaches the output by a way that is not followed."""
+        self._roots.update(self._writers((value,)))
+
     def _operands(
         self, name: str, described: Dataflow, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[list[int], list[tuple[Memory, UntypedStorage]]]:

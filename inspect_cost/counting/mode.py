@@ -5,11 +5,12 @@ from types import MappingProxyType
 from typing import Any
 
 import torch
-from torch._ops import OpOverload
+from torch._ops import HigherOrderOperator, OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from inspect_cost.counting.aten import Operators, Rule
 from inspect_cost.counting.dataflow import DataFlow
+from inspect_cost.counting.higher_order import Watch, run_higher_order
 from inspect_cost.counting.ledger import Ledger
 from inspect_cost.counting.placement import Placement
 from inspect_cost.counting.traffic import bytes_moved
@@ -31,6 +32,8 @@ class CountingMode(TorchDispatchMode):
         flow: where the data's way is recorded.
     """
 
+    supports_higher_order_operators = True
+
     def __init__(
         self, ledger: Ledger, rules: Mapping[str, Rule], home: torch.device, flow: DataFlow
     ) -> None:
@@ -39,6 +42,7 @@ class CountingMode(TorchDispatchMode):
         self._placement = Placement(home)
         self._operators = Operators(rules)
         self._flow = flow
+        self._watch = Watch(self, ledger, rules, flow)
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -47,7 +51,7 @@ class CountingMode(TorchDispatchMode):
 
     def __torch_dispatch__(
         self,
-        func: OpOverload,
+        func: OpOverload | HigherOrderOperator,
         types: tuple[type, ...],
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] = MappingProxyType({}),
@@ -56,6 +60,8 @@ class CountingMode(TorchDispatchMode):
         if not all(kind in PLAIN_TENSORS for kind in types):
             return NotImplemented  # a tensor subclass unpacks itself; its inner operators follow
         arguments = dict(kwargs or {})
+        if isinstance(func, HigherOrderOperator):
+            return run_higher_order(func, args, arguments, self._watch)
         operator = self._operators[func]
         if operator.rule is None:
             with self:

@@ -15,6 +15,7 @@ from torch._ops import OpOverload
 from torch.utils._pytree import tree_map
 
 from inspect_cost.counting.aten import Operator
+from inspect_cost.counting.contents import is_sparse
 from inspect_cost.counting.shapes import SHAPES
 
 META = torch.device("meta")
@@ -119,9 +120,12 @@ class Placement:
 
 
 def shape_of(tensor: Tensor) -> Tensor:
-    """A tensor of the same layout and type without values."""
-    if tensor.layout is not torch.strided:
-        return tensor.to(META)
+    """A tensor of the same layout and type without values; a sparse one keeps its own.
+
+    How many entries it has is its size, and is lost on the meta device.
+    """
+    if is_sparse(tensor):
+        return tensor.detach()
     return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=META)
 
 
@@ -153,5 +157,7 @@ def _device_to_meta(value: Any) -> Any:
 
 def memory_of(tensor: Tensor) -> int:
     """The identity of a tensor's memory, which needs no address: on meta there is none."""
+    if is_sparse(tensor):
+        return id(tensor)  # of several pieces of memory, none of which has a view
     identity: int = tensor.untyped_storage()._cdata
     return identity

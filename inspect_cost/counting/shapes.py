@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from inspect_cost.counting.aten.recurrent import RECURRENT_RESULTS
+from inspect_cost.counting.contents import is_sparse
 
 Result = Tensor | tuple[Tensor, ...] | None
 
@@ -20,8 +21,10 @@ Result = Tensor | tuple[Tensor, ...] | None
 def elementwise(*operands: Any, out: Any = None, **_options: Any) -> Tensor | None:
     """The operands' shapes broadcast."""
     tensors = [x for x in operands if isinstance(x, Tensor)]
-    if out is not None or not _plain(tensors):
+    if out is not None or not _same_kind(tensors):
         return None
+    if not all(x.is_contiguous() for x in tensors):
+        return _laid_out_as_first(tensors)
     shape = tensors[0].shape
     for x in tensors[1:]:
         if x.shape != shape:
@@ -30,6 +33,13 @@ def elementwise(*operands: Any, out: Any = None, **_options: Any) -> Tensor | No
                 return None
             shape = broadcast
     return _empty(shape, tensors[0])
+
+
+def _laid_out_as_first(tensors: Sequence[Tensor]) -> Tensor | None:
+    """The first operand's shape and order of dimensions, where the others fit into it."""
+    first = tensors[0]
+    fits = all(_broadcast(first.shape, x.shape) == first.shape for x in tensors[1:])
+    return torch.empty_like(first) if fits and first.stride().count(0) == 0 else None
 
 
 def in_place(x: Tensor, *operands: Any, **_options: Any) -> Tensor | None:
@@ -46,7 +56,9 @@ def like_first(x: Tensor, *_parameters: Any, out: Any = None, **_options: Any) -
 def concatenation(tensors: Sequence[Tensor], dim: int = 0) -> Tensor | None:
     """Lengths along one dimension add up; the others agree."""
     first = tensors[0].shape
-    if not _plain(tensors) or not first or any(len(x.shape) != len(first) for x in tensors):
+    if not _same_kind(tensors) or not first or any(len(x.shape) != len(first) for x in tensors):
+        return None
+    if any(_channels_last(x) for x in tensors):
         return None
     axis = dim % len(first)
     around = {(x.shape[:axis], x.shape[axis + 1 :]) for x in tensors}
@@ -72,6 +84,69 @@ def vector_norm(
     sizes = enumerate(x.shape)
     shape = [1 if d in gone else n for d, n in sizes if keepdim or d not in gone]
     return _empty(shape, x)
+
+
+def mean(
+    x: Tensor, dim: Sequence[int] | None = None, keepdim: bool = False, **_options: Any
+) -> Tensor | None:
+    """As `vector_norm`."""
+    return None if _options else vector_norm(x, 2, dim or None, keepdim)
+
+
+def product(a: Tensor, b: Tensor) -> Tensor | None:
+    """(..., m, k) by (..., k, n), or without a batch."""
+    fits = a.dim() == b.dim() > 1 and a.shape[-1] == b.shape[-2]
+    if fits and is_sparse(a) != is_sparse(b):
+        return sparse_sum_of_products(b if is_sparse(a) else a, a, b)
+    fits = fits and _same_kind([a, b])
+    batch = _broadcast(a.shape[:-2], b.shape[:-2]) if fits else None
+    return None if batch is None else _empty((*batch, a.shape[-2], b.shape[-1]), a)
+
+
+def sparse_sum_of_products(added: Tensor, a: Tensor, b: Tensor, **_factors: Any) -> Tensor:
+    """(m, k) by (k, n), one of which is sparse."""
+    return _empty((a.shape[0], b.shape[1]), added)
+
+
+def attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    *_rest: Any,
+    enable_gqa: bool = False,
+    **_options: Any,
+) -> Tensor | None:
+    """A value for each query: (..., H, L, E), keys (..., G, S, E) and values (..., G, S, Ev)."""
+    del attn_mask
+    if query.dim() < 3 or not _same_kind([query, key, value]):  # noqa: PLR2004
+        return None
+    heads = query.shape[-3], key.shape[-3]
+    grouped = enable_gqa and heads[0] % heads[1] == 0
+    alike = query.shape[:-3] == key.shape[:-3] == value.shape[:-3]
+    alike = alike and key.shape[:-1] == value.shape[:-1] and query.shape[-1] == key.shape[-1]
+    if not alike or not (grouped or heads[0] == heads[1]):
+        return None
+    return _empty((*query.shape[:-1], value.shape[-1]), query)
+
+
+def grouped_product(
+    a: Tensor,
+    b: Tensor,
+    offs: Tensor | None = None,
+    bias: Tensor | None = None,
+    out_dtype: torch.dtype | None = None,
+) -> Tensor | None:
+    """Rows of a, in groups that end at ``offs``, each group by its own matrix of b.
+
+    torch's meta kernel takes no type but bfloat16, which its CPU kernel does.
+    """
+    del bias
+    rows, columns = a.shape[-2], b.shape[-1]
+    groups = {2: [] if offs is None else offs.shape, 3: a.shape[:1]}[a.dim()]
+    shape = (rows, columns) if a.dim() + b.dim() == 5 else (*groups, rows, columns)  # noqa: PLR2004
+    fits = a.shape[-1] == b.shape[-2]
+    return torch.empty(shape, dtype=out_dtype or a.dtype, device="meta") if fits else None
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor | None:
@@ -130,6 +205,11 @@ def transposed_convolution(
     return _empty(shape, x) if min(sizes) > 0 else None
 
 
+def packed_linear(x: Tensor, packed: Any, *_options: Any) -> Tensor:
+    """(..., inputs) by a packed weight of (outputs, inputs)."""
+    return _empty((*x.shape[:-1], packed.unpack()[0].shape[0]), x)
+
+
 def _for_each(kernel: Sequence[int], *options: Sequence[int]) -> list[Sequence[int]]:
     """Options with one number for each dimension; a single number stands for all."""
     return [list(o) * len(kernel) if len(o) == 1 else o for o in options]
@@ -151,12 +231,25 @@ def _broadcast(a: Sequence[int], b: Sequence[int]) -> torch.Size | None:
 
 def _plain(tensors: Sequence[Tensor]) -> bool:
     """Whether all are contiguous, on meta, and of one floating type."""
+    return _same_kind(tensors) and all(x.is_contiguous() for x in tensors)
+
+
+def _same_kind(tensors: Sequence[Tensor]) -> bool:
+    """Whether all are on meta, and of one floating type."""
     if not tensors:
         return False
     dtype = tensors[0].dtype
     return dtype.is_floating_point and all(
-        x.dtype == dtype and x.is_meta and x.is_contiguous() for x in tensors
+        x.dtype == dtype and x.is_meta and not is_sparse(x) for x in tensors
     )
+
+
+def _channels_last(x: Tensor) -> bool:
+    """Whether channels lie innermost in memory: such a layout is kept by some operators."""
+    formats = {4: torch.channels_last, 5: torch.channels_last_3d}
+    if x.is_contiguous() or x.dim() not in formats:
+        return False
+    return x.is_contiguous(memory_format=formats[x.dim()])
 
 
 _ELEMENTWISE = """
@@ -175,7 +268,18 @@ _PLAIN_CASES: dict[str, Shape] = (
     | {
         "aten.cat": concatenation,
         "aten.linalg_vector_norm": vector_norm,
+        "aten.pow.Tensor_Scalar": elementwise,
+        "aten.mean.dim": mean,
+        "aten.mm": product,
+        "aten.bmm": product,
+        "aten.matmul": product,
+        "aten.scaled_dot_product_attention": attention,
+        "aten._sparse_addmm": sparse_sum_of_products,
+        "aten._grouped_mm": grouped_product,
         "aten.linear": linear,
+        "quantized.linear_dynamic": packed_linear,
+        "quantized.linear_relu_dynamic": packed_linear,
+        "quantized.linear_dynamic_fp16": packed_linear,
         "aten.conv_transpose1d": transposed_convolution,
         "aten.conv_transpose2d": transposed_convolution,
         "aten.conv_transpose3d": transposed_convolution,

@@ -4,10 +4,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList
+from torch.utils._pytree import tree_leaves
 
 from inspect_cost.cost import Storage, ancestry
+from inspect_cost.counting.contents import stored_bytes, stored_values
 
 
 class Stored(NamedTuple):
@@ -26,15 +29,37 @@ def stored(model: nn.Module) -> tuple[tuple[str, str, Storage], ...]:
     """(path, class name, storage with all that is below) of each module, parents first."""
     inside: dict[str, set[Stored]] = defaultdict(set)
     types: dict[str, str] = {}
+    packed = {path: packed_tensors(module) for path, module in model.named_modules()}
     for path, module in model.named_modules():
         types[path] = type(module).__name__
         own = {
             *_described(module, module._parameters, parameter=True),
+            *_described(module, packed[path], parameter=True),
             *_described(module, module._buffers, parameter=False),
         }
         for place in ancestry(path) if own else ():
             inside[place] |= own
     return tuple((path, kind, _storage(inside.get(path, ()))) for path, kind in types.items())
+
+
+def packed_tensors(module: nn.Module) -> dict[str, Tensor]:
+    """Weights and biases that quantised layers keep packed, out of sight of torch's own lists."""
+    packed = [value for value in vars(module).values() if isinstance(value, torch.ScriptObject)]
+    found = [tensor for value in packed for tensor in _unpacked(value)]
+    if getattr(module, "dtype", None) is torch.float16:  # which unpacking turns into single ones
+        found = [tensor.half() if tensor.dim() > 1 else tensor for tensor in found]
+    return {f"packed.{i}": tensor for i, tensor in enumerate(found)}
+
+
+def _unpacked(packed: torch.ScriptObject) -> list[Tensor]:
+    """What one pack holds: a layer's weight and bias, or those of a recurrent layer's two layers.
+
+    A recurrent pack names its biases a second time; the packs inside it have them already.
+    """
+    if hasattr(packed, "unpack"):
+        return [t for t in packed.unpack() if isinstance(t, Tensor)]
+    inner = [x for x in tree_leaves(packed.__getstate__()) if isinstance(x, torch.ScriptObject)]
+    return [tensor for pack in inner for tensor in _unpacked(pack)]
 
 
 def _described(
@@ -43,11 +68,10 @@ def _described(
     """A module's own tensors; those of the same identity are the same tensor."""
     for name, tensor in tensors.items():
         if tensor is not None:
-            size = tensor.numel()
             yield Stored(
                 id(tensor),
-                size,
-                size * tensor.element_size(),
+                stored_values(tensor),
+                stored_bytes(tensor),
                 str(tensor.dtype).removeprefix("torch."),
                 tensor.requires_grad,
                 parameter,

@@ -6,10 +6,16 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import torch
 from torch.utils import _python_dispatch
+
+from inspect_cost.errors import CountError
+
+T = TypeVar("T")
+
+COMPILER = "torch._dynamo"
 
 
 class Shared:
@@ -69,11 +75,26 @@ def _eager() -> Iterator[None]:
     Nothing can have been compiled where the compiler was never imported; importing it takes
     longer than most counts.
     """
-    if "torch._dynamo" not in sys.modules:
+    if COMPILER not in sys.modules:
         yield
         return
     with torch.compiler.set_stance("force_eager"):
         yield
+
+
+def eagerly(call: Callable[[], T]) -> T:
+    """Call; once more, with the compiler told to stay out, if it was imported only meanwhile.
+
+    `torch.cond` and its kin import and use it where they are first called.
+    """
+    imported = COMPILER in sys.modules
+    try:
+        return call()
+    except CountError:
+        if imported or COMPILER not in sys.modules:
+            raise
+    with torch.compiler.set_stance("force_eager"):
+        return call()
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from inspect_cost.counting.aten import Operator
+from inspect_cost.counting.contents import stored_bytes
 from inspect_cost.counting.placement import memory_of
 
 #: Operators that read as much of their first operand as they return, not all of it.
@@ -40,11 +41,11 @@ def bytes_moved(operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any
     results = list(tensors_in((out,)))
     if operator.may_alias and not operator.mutates and shares_storage(operands, results):
         return 0
-    written = sum(map(_size, results))
+    written = sum(map(stored_bytes, results))
     if operator.name in LOOKUPS:
-        return written + written + sum(map(_size, operands[1:]))
+        return written + written + sum(map(stored_bytes, operands[1:]))
     read = operands[1:] if operator.name in OVERWRITES else operands
-    return written + sum(map(_size, read))
+    return written + sum(map(stored_bytes, read))
 
 
 def shares_storage(operands: list[Tensor], results: list[Tensor]) -> bool:
@@ -53,7 +54,3 @@ def shares_storage(operands: list[Tensor], results: list[Tensor]) -> bool:
         return False
     known = {memory_of(t) for t in operands}
     return all(memory_of(t) in known for t in results)
-
-
-def _size(tensor: Tensor) -> int:
-    return tensor.numel() * tensor.element_size()

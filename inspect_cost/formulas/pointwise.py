@@ -41,6 +41,7 @@ LERP = ADD + MUL + ADD  # x + w (y - x)
 HYPOT = 2 * MUL + ADD + SQRT  # sqrt(x^2 + y^2)
 
 IS_CLOSE = 3 * COMPARE + 2 * ADD + MUL  # |x - y| <= a + r |y|
+HISTOGRAM = CLAMP + ADD + MUL + SPECIAL  # in range? then floor((x - low) scale)
 
 # --- complex numbers, in real operations ---
 COMPLEX_ADD = 2 * ADD
@@ -52,6 +53,7 @@ COMPLEX_RECIPROCAL = 2 * MUL + 2 * ADD + 2 * DIV  # (c - id) / (c^2 + d^2)
 REAL_OVER_COMPLEX = COMPLEX_RECIPROCAL + COMPLEX_SCALE
 COMPLEX_ABS = HYPOT
 COMPLEX_ANGLE = SPECIAL
+COMPLEX_LOG = COMPLEX_ABS + SPECIAL + COMPLEX_ANGLE  # log |z| + i arg z
 COMPLEX_EXP = 3 * SPECIAL + 2 * MUL  # exp(a) (cos b + i sin b)
 POLAR = 2 * SPECIAL + 2 * MUL  # r (cos phi + i sin phi)
 

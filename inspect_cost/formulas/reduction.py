@@ -1,7 +1,17 @@
 """Reductions of n numbers to one, repeated ``rows`` times; and what is made of them."""
 
 from inspect_cost.cost import OpCost
-from inspect_cost.formulas.pointwise import ADD, COMPARE, DIV, MUL, SPECIAL, SQRT
+from inspect_cost.formulas.pointwise import (
+    ADD,
+    COMPARE,
+    COMPLEX_ADD,
+    COMPLEX_MUL,
+    COMPLEX_SHARE,
+    DIV,
+    MUL,
+    SPECIAL,
+    SQRT,
+)
 
 
 def summation(rows: int, n: int) -> OpCost:
@@ -17,6 +27,26 @@ def mean(rows: int, n: int) -> OpCost:
 def product(rows: int, n: int) -> OpCost:
     """x_1 x ... x x_n."""
     return MUL * (rows * (n - 1))
+
+
+def complex_summation(rows: int, n: int) -> OpCost:
+    """z_1 + ... + z_n."""
+    return COMPLEX_ADD * (rows * (n - 1))
+
+
+def complex_mean(rows: int, n: int) -> OpCost:
+    """A sum, and a division of its two parts."""
+    return complex_summation(rows, n) + COMPLEX_SHARE * rows
+
+
+def complex_product(rows: int, n: int) -> OpCost:
+    """z_1 x ... x z_n."""
+    return COMPLEX_MUL * (rows * (n - 1))
+
+
+def complex_norm2(rows: int, n: int) -> OpCost:
+    """sqrt(|z_1|^2 + ... + |z_n|^2): the norm of twice as many real numbers."""
+    return norm2(rows, 2 * n)
 
 
 def extremum(rows: int, n: int) -> OpCost:
@@ -75,3 +105,13 @@ def top_k(rows: int, n: int, k: int) -> OpCost:
 def sort(rows: int, n: int) -> OpCost:
     """By comparison, by convention n ceil(log2 n)."""
     return COMPARE * (rows * n * (n - 1).bit_length())
+
+
+def binary_search(queries: int, n: int) -> OpCost:
+    """Places among n sorted numbers, by halving: ceil(log2(n + 1)) comparisons."""
+    return COMPARE * (queries * n.bit_length())
+
+
+def renormalisation(rows: int, n: int) -> OpCost:
+    """Rows scaled down to a largest norm, all of them by convention: x (m / ||x||)."""
+    return norm2(rows, n) + (COMPARE + DIV) * rows + MUL * (rows * n)

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from math import prod
 
-from inspect_cost.cost import OpCost
-from inspect_cost.formulas.pointwise import ADD, DIV
+from inspect_cost.cost import FREE, OpCost
+from inspect_cost.formulas.pointwise import ADD, CLAMP, DIV, MUL, SPECIAL
 from inspect_cost.formulas.reduction import extremum, mean
 
 
@@ -55,3 +55,48 @@ def cubic_interpolation(outputs: int, dimensions: int) -> OpCost:
     """Weighted sum of the 4^d neighbours; their weights are free."""
     taps = 4**dimensions
     return OpCost(mul=taps, add=taps - 1) * outputs
+
+
+def grid_positions(points: int, dimensions: int, *, aligned: bool, clamped: bool) -> OpCost:
+    """Where points of a grid from -1 to 1 lie among the pixels.
+
+    (x + 1) (s - 1) / 2 where -1 and 1 are the centres of the outer pixels, else
+    (x + 1) s / 2 - 1 / 2, factors being constants; then, where it is asked for, clamped to the
+    image.
+    """
+    place = ADD + MUL + (FREE if aligned else ADD) + (CLAMP if clamped else FREE)
+    return place * (points * dimensions)
+
+
+def linear_grid_weights(points: int, dimensions: int) -> OpCost:
+    """Floor, the distances to both neighbours, and their product at each of the 2^d corners."""
+    distances = (SPECIAL + 2 * ADD) * (points * dimensions)
+    corners: int = 2**dimensions
+    return distances + MUL * (points * corners * (dimensions - 1))
+
+
+def nearest_grid(points: int, dimensions: int) -> OpCost:
+    """Rounding."""
+    return SPECIAL * (points * dimensions)
+
+
+def antialiased_windows(size: int, out: int, reach: int) -> list[int]:
+    """How many inputs each output is made of; ``reach`` is 2 linearly and 4 for cubics.
+
+    The filter spans ``reach`` inputs, or as many outputs where these are farther apart.
+    """
+    scale = size / out
+    half = reach / 2 * max(scale, 1.0)
+    centres = [scale * (i + 0.5) for i in range(out)]
+    return [min(int(c + half + 0.5), size) - max(int(c - half + 0.5), 0) for c in centres]
+
+
+def antialiased_interpolation(
+    planes: int, sizes: Sequence[int], outs: Sequence[int], reach: int
+) -> OpCost:
+    """Weighted sums along the width, then along the height; their weights are free."""
+    (height, width), (out_height, out_width) = sizes, outs
+    across = sum(antialiased_windows(width, out_width, reach)) * height
+    along = sum(antialiased_windows(height, out_height, reach)) * out_width
+    outputs = out_width * (height + out_height)
+    return OpCost(mul=across + along, add=across + along - outputs) * planes

@@ -93,6 +93,51 @@ def test_overlapping_frames_are_summed(frames: int, size: int, hop: int) -> None
     assert report.cost == OpCost(add=sums) == formula.overlap_add(columns.numel(), length)
 
 
+def naive_istft(frames: Tensor, window: Tensor, hop: int) -> tuple[Tensor, OpCost]:
+    """Overlapping windowed frames over the overlapping squared windows, which are known before."""
+    N, T = window.numel(), frames.shape[1]
+    signal, envelope = torch.zeros(hop * (T - 1) + N), torch.zeros(hop * (T - 1) + N)
+    mul = add = 0
+    for t in range(T):
+        for i, x in enumerate(torch.fft.irfft(frames[:, t], N)):
+            signal[t * hop + i] += x * window[i]
+            envelope[t * hop + i] += window[i] ** 2
+            mul, add = mul + 1, add + 1
+    kept = slice(N // 2, signal.numel() - N // 2)
+    return signal[kept] / envelope[kept], OpCost(mul=mul, add=add, div=signal[kept].numel())
+
+
+@pytest.mark.parametrize("frames", [4, 7])
+def test_an_inverse_short_time_transform(frames: int) -> None:
+    class Inverse(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.istft(x, 16, 4, window=torch.hann_window(16))
+
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(9, frames, dtype=torch.complex64, generator=generator)
+    x[0].imag, x[-1].imag = torch.zeros(2, frames)
+    expected, besides = naive_istft(x, torch.hann_window(16), 4)
+    assert torch.allclose(Inverse()(x), expected, atol=1e-5)
+    report = count(Inverse(), x)
+    assert report.cost == formula.istft(frames, 16, expected.numel(), real=True)
+    assert report.cost == formula.real_fft(frames, 16) + besides
+
+
+@pytest.mark.parametrize("windowed", [False, True])
+def test_complex_short_time_transforms_take_twice_as_much(windowed: bool) -> None:
+    class There(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            window = torch.hann_window(16) if windowed else None
+            return torch.stft(x, 16, 4, window=window, onesided=False, return_complex=True)
+
+    x = torch.zeros(2, 64, dtype=torch.complex64)
+    frames = 2 * 17
+    report = count(There(), x)
+    assert report.cost == formula.stft(frames, 16, real=False, windowed=windowed)
+    products = OpCost(mul=2 * 16 * frames if windowed else 0)
+    assert report.cost == formula.fft(frames, 16) + products
+
+
 def test_a_short_time_transform_is_windows_and_transforms() -> None:
     class STFT(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
@@ -103,3 +148,4 @@ def test_a_short_time_transform_is_windows_and_transforms() -> None:
     report = count(STFT(), torch.zeros(64))
     assert report.complete
     assert report.cost == OpCost(mul=16 * frames) + formula.real_fft(frames, 16)
+    assert report.cost == formula.stft(frames, 16, real=True, windowed=True)

@@ -255,6 +255,15 @@ COMPLEX = [
     Row(torch.abs, naive.complex_abs, formula.COMPLEX_ABS, "c"),
     Row(torch.angle, naive.complex_angle, formula.COMPLEX_ANGLE, "c"),
     Row(torch.exp, naive.complex_exp, formula.COMPLEX_EXP, "c"),
+    Row(torch.log, naive.complex_log, formula.COMPLEX_LOG, "c"),
+    Row(lambda z: z**2, lambda z: naive.complex_mul(z, z), formula.COMPLEX_MUL, "c", "z^2"),
+    Row(
+        torch.addcmul,
+        lambda x, a, b: naive.complex_add(x, naive.complex_mul(a, b)),
+        None,
+        "ccc",
+        "complex addcmul",
+    ),
     Row(torch.polar, naive.polar, formula.POLAR, "pr"),
 ]
 
@@ -388,6 +397,22 @@ def test_masked_fill_is_a_choice() -> None:
     x, mask = normal((2, 3))[0], torch.tensor([True, False, True])
     fill = naive.elementwise(lambda x, m: choice(m, 9.0, x))
     prove(lambda x, m: x.masked_fill(m, 9.0), fill, x, mask, formula=formula.COMPARE * 6)
+
+
+@EXACT
+@given(n=SIZE, bins=st.integers(1, 5))
+def test_a_histogram_places_each_number(n: int, bins: int) -> None:
+    def reference(x: np.ndarray) -> np.ndarray:
+        out = np.zeros(bins)
+        for number in x:
+            inside = bool(holds(lambda v: v >= -1, number).value)
+            inside = bool(holds(lambda v: v <= 1, number).value) and inside
+            place = special(math.floor, (number - -1.0) * (bins / 2))
+            out[min(int(place.value), bins - 1)] += inside
+        return out.astype(object)
+
+    (x,) = between(-0.9, 0.9, (n,))
+    prove(lambda x: torch.histc(x, bins, -1, 1), reference, x, formula=formula.HISTOGRAM * n)
 
 
 def test_equality_of_two_tensors_compares_each_element() -> None:

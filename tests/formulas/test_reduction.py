@@ -1,5 +1,6 @@
 """Reductions, softmaxes, running totals and sorting, against loops over rows."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -14,8 +15,9 @@ from torch import Tensor
 from inspect_cost.cost import OpCost
 from inspect_cost.formulas import reduction as formula
 from tests.formulas.naive import reduction as naive
+from tests.formulas.naive.pointwise import complex_add, complex_mul
 from tests.formulas.proof import EXACT, SIZE, counted, normal, prove
-from tests.formulas.scalars import Real, maximum, minimum
+from tests.formulas.scalars import Real, maximum, minimum, special
 
 Cost = Callable[[int, int], OpCost]
 
@@ -235,3 +237,82 @@ def test_sorting_follows_its_convention(rows: int, n: int) -> None:
 @pytest.mark.parametrize("call", [torch.sum, torch.max, torch.argmax, torch.any])
 def test_reductions_of_integers_are_free(call: Callable[..., Tensor]) -> None:
     assert counted(call, torch.arange(6)) == OpCost()
+
+
+COMPLEX: dict[str, tuple[Any, Any, Cost]] = {
+    "sum": (torch.sum, naive.complex_running_total, formula.complex_summation),
+    "mean": (torch.mean, naive.complex_mean, formula.complex_mean),
+    "prod": (torch.prod, naive.complex_product, formula.complex_product),
+    "norm": (
+        lambda z, d: torch.linalg.vector_norm(z, 2, d),
+        naive.complex_norm,
+        formula.complex_norm2,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COMPLEX)
+@EXACT
+@given(rows=SIZE, n=SIZE)
+def test_reductions_of_complex_numbers(name: str, rows: int, n: int) -> None:
+    call, reference, cost = COMPLEX[name]
+    (z,) = normal((rows, n), dtype=torch.complex128)
+    prove(lambda z: call(z, 1), naive.over(1, reference), z, formula=cost(rows, n))
+
+
+@pytest.mark.parametrize(
+    ("call", "step"), [(torch.cumsum, complex_add), (torch.cumprod, complex_mul)]
+)
+def test_running_totals_of_complex_numbers(call: Any, step: Any) -> None:
+    (z,) = normal((2, 4), dtype=torch.complex128)
+    prove(lambda z: call(z, 1), naive.along(1, naive.running(step)), z)
+
+
+def test_running_log_sum_exp_is_one_evaluation_a_step() -> None:
+    (x,) = normal((3, 5))
+
+    def step(a: Real, b: Real) -> Real:
+        return special(lambda v, w: math.log(math.exp(v) + math.exp(w)), a, b)
+
+    prove(lambda x: torch.logcumsumexp(x, 1), naive.along(1, naive.running(step)), x)
+
+
+@EXACT
+@given(queries=SIZE, n=st.integers(1, 9))
+def test_binary_search_follows_its_convention(queries: int, n: int) -> None:
+    """As many comparisons as the longest search takes."""
+    places, x = torch.arange(n, dtype=torch.float64), normal((queries,))[0]
+    expected = formula.binary_search(queries, n)
+    assert expected == OpCost(compare=queries * max(naive.halvings(n, q) for q in range(n + 1)))
+    assert expected == counted(torch.searchsorted, places, x) == counted(torch.bucketize, x, places)
+    assert counted(torch.bucketize, x.long(), places.long()) == OpCost()
+
+
+@EXACT
+@given(rows=SIZE, n=SIZE)
+def test_renormalising_rows(rows: int, n: int) -> None:
+    """Rows below the largest norm are scaled by 1, which counts like any other."""
+    (x,) = normal((rows, n))
+    x = x + 2 * x.sign()
+    prove(
+        lambda x: torch.renorm(x, 2, 0, 1.0),
+        naive.along(1, naive.renormalised),
+        x,
+        formula=formula.renormalisation(rows, n),
+    )
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: torch.median(x, 1).values,
+        lambda x: torch.nanmedian(x, 1).values,
+        lambda x: torch.mode(x, 1).values,
+        lambda x: torch.kthvalue(x, 2, 1).values,
+    ],
+    ids=["median", "nanmedian", "mode", "kthvalue"],
+)
+def test_selection_is_by_sorting(call: Any) -> None:
+    (x,) = normal((3, 6))
+    assert counted(call, x) == formula.sort(3, 6)
+    assert counted(torch.median, x) == counted(torch.unique, x) == formula.sort(1, 18)

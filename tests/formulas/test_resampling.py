@@ -9,10 +9,11 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inspect_cost.cost import OpCost
 from inspect_cost.formulas import resampling as formula
 from tests.formulas.naive import resampling as naive
 from tests.formulas.naive.reduction import largest, mean
-from tests.formulas.proof import EXACT, SIZE, normal, prove
+from tests.formulas.proof import EXACT, SIZE, counted, normal, prove
 
 MAX_POOL = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
 AVERAGE_POOL = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
@@ -158,3 +159,72 @@ def test_bicubic_interpolation_weighs_16_neighbours(
         x,
         formula=formula.cubic_interpolation(2 * math.prod(outs), 2),
     )
+
+
+@pytest.mark.parametrize("mode", ["bilinear", "nearest"])
+@pytest.mark.parametrize("padding", ["zeros", "border"])
+@pytest.mark.parametrize("aligned", [False, True])
+@EXACT
+@given(channels=SIZE, h=SIZE, w=SIZE, points=SIZE)
+def test_sampling_at_points_of_a_grid(
+    aligned: bool, padding: str, mode: str, channels: int, h: int, w: int, points: int
+) -> None:
+    x, grid = normal((2, channels, h, w), (2, points, 2, 2))
+    n = 2 * points * 2
+    places = formula.grid_positions(n, 2, aligned=aligned, clamped=padding == "border")
+    taken = formula.linear_grid_weights(n, 2) + formula.linear_interpolation(n * channels, 2)
+    prove(
+        lambda x, g: F.grid_sample(x, g, mode, padding, aligned),
+        lambda x, g: naive.sampled(
+            x, g, aligned=aligned, clamped=padding == "border", nearest=mode == "nearest"
+        ),
+        *(x, grid),
+        formula=places + (formula.nearest_grid(n, 2) if mode == "nearest" else taken),
+    )
+
+
+def test_sampling_volumes_takes_eight_corners() -> None:
+    x, grid = normal((1, 2, 3, 4, 5), (1, 2, 3, 4, 3))
+    n = 2 * 3 * 4
+    expected = formula.grid_positions(n, 3, aligned=True, clamped=False)
+    expected += formula.linear_grid_weights(n, 3) + formula.linear_interpolation(2 * n, 3)
+    prove(
+        lambda x, g: F.grid_sample(x, g, align_corners=True),
+        lambda x, g: naive.sampled(x, g, aligned=True, clamped=False, nearest=False),
+        *(x, grid),
+        formula=expected,
+    )
+
+
+@EXACT
+@given(h=st.integers(1, 6), w=st.integers(2, 6), outs=st.tuples(SIZE, SIZE))
+def test_antialiased_interpolation_widens_its_filter(h: int, w: int, outs: tuple[int, int]) -> None:
+    """Of images of one column, torch repeats the first row, so there are none here."""
+    (x,) = normal((1, 2, h, w))
+    prove(
+        lambda x: F.interpolate(x, outs, mode="bilinear", antialias=True),
+        lambda x: naive.antialiased(x, outs),
+        x,
+        formula=formula.antialiased_interpolation(2, (h, w), outs, 2),
+    )
+
+
+@pytest.mark.parametrize(("size", "out"), [(6, 3), (3, 6), (7, 2), (4, 4)])
+def test_windows_of_antialiased_interpolation(size: int, out: int) -> None:
+    """An output reads what changes it."""
+    x = torch.eye(size, dtype=torch.float64)[None, :, None]
+    y = F.interpolate(x, (1, out), mode="bicubic", antialias=True)
+    reach = formula.antialiased_windows(size, out, 4)
+    assert all(n >= read for n, read in zip(reach, y[0].count_nonzero((0, 1)), strict=True))
+    assert sum(reach) <= out * size
+
+
+def test_an_affine_grid_is_a_product_for_each_coordinate() -> None:
+    (theta,) = normal((2, 2, 3))
+    report = counted(lambda t: F.affine_grid(t, (2, 1, 4, 5), align_corners=False), theta)
+    assert report == OpCost(macs=2 * 4 * 5 * 2 * 3)
+
+
+def test_fractional_pooling_compares_within_windows() -> None:
+    (x,) = normal((1, 2, 8, 8))
+    assert counted(lambda x: F.fractional_max_pool2d(x, 2, 3), x) == formula.max_pool(18, (2, 2))

@@ -202,7 +202,6 @@ BACKWARD: dict[str, Rule] = {
     "aten.max_pool3d_with_indices_backward": SCATTERED,
     "aten.adaptive_max_pool2d_backward": SCATTERED,
     "aten.adaptive_max_pool3d_backward": SCATTERED,
-    "aten.unfold_backward": SCATTERED,
     "aten.avg_pool2d_backward": average_pool,
     "aten.avg_pool3d_backward": average_pool,
     "aten._adaptive_avg_pool2d_backward": adaptive_average_pool,

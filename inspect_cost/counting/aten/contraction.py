@@ -6,26 +6,32 @@ A product of complex numbers takes four real MACs, and a bias two real additions
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 from torch import Tensor
 
 from inspect_cost.cost import FREE, OpCost
 from inspect_cost.counting.aten.rule import Rule
+from inspect_cost.counting.aten.sparse import product
+from inspect_cost.counting.contents import is_sparse, stored_values
 from inspect_cost.formulas import contraction as formula
 from inspect_cost.formulas.pointwise import ADD, COMPLEX_MUL, MUL
 
 
-def matmul(out: Tensor, a: Tensor, b: Tensor) -> OpCost:
+def matmul(out: Tensor, a: Tensor, b: Tensor) -> OpCost | None:
     """(..., m, k) @ (..., k, n), either of which may be a vector: k MACs a result."""
+    if is_sparse(a) or is_sparse(b):
+        return product(a, b)
     return formula.dot_products(out.numel(), a.shape[-1])
 
 
 def addmm(
     out: Tensor, added: Tensor, a: Tensor, b: Tensor, *, beta: float = 1, alpha: float = 1
-) -> OpCost:
+) -> OpCost | None:
     """Beta added + alpha a b."""
-    return _scaled_sum(out, added, matmul(out, a, b), beta, alpha)
+    products = matmul(out, a, b)
+    return products and _scaled_sum(out, added, products, beta, alpha)
 
 
 def _scaled_sum(out: Tensor, added: Tensor, products: OpCost, beta: float, alpha: float) -> OpCost:
@@ -40,8 +46,8 @@ def reduced_bmm(
     out: Tensor, added: Tensor, a: Tensor, b: Tensor, *, beta: float = 1, alpha: float = 1
 ) -> OpCost:
     """Added + the sum over the batch of a b: the sum is part of the contraction."""
-    whole = addmm(out, added, a, b, beta=beta, alpha=alpha)
-    return whole + OpCost(macs=out.numel() * a.shape[-1] * (a.shape[0] - 1))
+    products = OpCost(macs=out.numel() * a.shape[-1] * a.shape[0])
+    return _scaled_sum(out, added, products, beta, alpha)
 
 
 def outer(out: Tensor, a: Tensor, b: Tensor) -> OpCost:
@@ -58,10 +64,9 @@ def addr(
 
 def linear(out: Tensor, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> OpCost:
     """(..., inputs) with a weight of (outputs, inputs), or (inputs) for one output."""
-    inputs = weight.shape[-1]
-    return formula.linear(
-        x.numel() // inputs, inputs, weight.numel() // inputs, biased=bias is not None
-    )
+    rows = prod(x.shape[:-1])
+    products = formula.dot_products(rows, stored_values(weight))
+    return products if bias is None else products + formula.bias(out.numel())
 
 
 def bilinear(
@@ -127,6 +132,7 @@ _REAL: dict[str, Rule] = {
     "aten.vdot": matmul,
     "aten.matmul": matmul,
     "aten.addmm": addmm,
+    "aten._sparse_addmm": addmm,
     "aten.addmv": addmm,
     "aten.baddbmm": addmm,
     "aten.addbmm": reduced_bmm,

@@ -30,12 +30,18 @@ _COPIES = """
 """
 
 _LOOKUPS = """
-    embedding gather index index_select masked_select take take_along_dim index_put
-    index_put_ _unsafe_index _unsafe_index_put index_copy index_fill masked_scatter nonzero
-    nonzero_numpy argwhere scatter.src scatter.value scatter slice_scatter select_scatter
-    diagonal_scatter one_hot bucketize searchsorted _unique _unique2 unique_consecutive
-    unique_dim isin upsample_nearest1d upsample_nearest2d upsample_nearest3d
+    embedding gather index index_select masked_select take take_along_dim
+    _unsafe_index _unsafe_masked_index index_copy index_fill masked_scatter nonzero
+    nonzero_numpy argwhere slice_scatter as_strided_scatter nonzero_static select_scatter
+    diagonal_scatter one_hot unique_consecutive
+    unique_dim_consecutive isin upsample_nearest1d upsample_nearest2d upsample_nearest3d
     _upsample_nearest_exact1d _upsample_nearest_exact2d _upsample_nearest_exact3d max_unpool2d
+    max_unpool3d _to_dense _to_sparse _to_sparse_csr _to_sparse_csc _to_sparse_bsr _to_sparse_bsc
+    sparse_mask sparse_coo_tensor sparse_compressed_tensor _sparse_coo_tensor_with_dims
+    _sparse_coo_tensor_with_dims_and_tensors _sparse_compressed_tensor_with_dims _coalesced
+    sparse_resize_and_clear_ copy_sparse_to_sparse_ _convert_indices_from_coo_to_csr
+    _convert_weight_to_int4pack _convert_weight_to_int4pack_for_cpu _dyn_quant_pack_4bit_weight
+    _convert_indices_from_csr_to_coo _sparse_broadcast_to _validate_compressed_sparse_indices
 """
 
 _FACTORIES = """
@@ -43,7 +49,8 @@ _FACTORIES = """
     new_empty new_empty_strided new_full new_ones new_zeros ones ones_like range rand rand_like
     randn randn_like randint randint_like randperm normal normal_ uniform uniform_ bernoulli
     bernoulli_ exponential exponential_ log_normal_ geometric_ cauchy_ random_ multinomial poisson
-    scalar_tensor tensor zeros zeros_like resize_ hann_window hamming_window blackman_window
+    scalar_tensor tensor zeros zeros_like resize_ resize resize_as
+    resize_as_sparse hann_window hamming_window blackman_window
     bartlett_window kaiser_window fft_fftfreq fft_rfftfreq
 """
 
@@ -53,6 +60,13 @@ _QUESTIONS = """
     sym_size sym_stride sym_numel sym_storage_offset _assert_async _assert_tensor_metadata
     _assert_scalar _nested_tensor_from_mask_left_aligned is_contiguous storage_offset promote_types
     data _version output_nr requires_grad_ retain_grad is_leaf __and__ __or__ __xor__ record_stream
+    _linalg_check_errors lu_unpack _fused_sdp_choice
+    _is_all_true _is_any_true _functional_assert_async _functional_assert_scalar
+    _functional_sym_constrain_range _functional_sym_constrain_range_for_size sym_constrain_range
+    sym_constrain_range_for_size _has_same_storage_numel _print is_set_to
+    int_repr q_scale q_zero_point q_per_channel_scales q_per_channel_zero_points
+    q_per_channel_axis qscheme _nnz _dimI _dimV sparse_dim dense_dim is_coalesced indices values
+    _indices _values crow_indices col_indices ccol_indices row_indices
 """
 
 _LOGIC = """

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from inspect_cost.cost import FREE, OpCost
 from inspect_cost.counting.aten.rule import Rule
+from inspect_cost.counting.contents import stored_values
 from inspect_cost.formulas import pointwise as formula
 from inspect_cost.formulas.pointwise import ADD, COMPARE, DIV, MUL, SPECIAL, SQRT
 
@@ -31,8 +32,8 @@ def each(
         if any(t.is_complex() for t in operands):
             mixed = real_and_complex and any(not _is_complex(x) for x in args[:2])
             cost = real_and_complex if mixed else complex_
-            return None if cost is None else cost * out.numel()
-        return real * out.numel() if any(t.is_floating_point() for t in operands) else FREE
+            return None if cost is None else cost * stored_values(out)
+        return real * stored_values(out) if any(t.is_floating_point() for t in operands) else FREE
 
     return rule
 
@@ -56,7 +57,9 @@ def addcmul(
     out: Tensor, x: Tensor, a: Tensor, b: Tensor, *, value: float = 1, **_out: Any
 ) -> OpCost | None:
     """X + value a b."""
-    return each(formula.ADDCMUL + MUL * (abs(value) != 1))(out, x, a, b)
+    real = formula.ADDCMUL + MUL * (abs(value) != 1)
+    scaled = formula.COMPLEX_SCALE * (abs(value) != 1)
+    return each(real, complex_=formula.COMPLEX_MUL + formula.COMPLEX_ADD + scaled)(out, x, a, b)
 
 
 def addcdiv(
@@ -85,10 +88,16 @@ def equal(out: bool, a: Tensor, b: Tensor) -> OpCost | None:
     return _COMPARE(a, b)
 
 
+def histogram(out: Tensor, x: Tensor, *_range: Any, **_more: Any) -> OpCost | None:
+    """Where each element belongs; counting them is integer arithmetic, which is free."""
+    return each(formula.HISTOGRAM)(x)
+
+
 def power(out: Tensor, base: Any, exponent: Any) -> OpCost | None:
     """Base ^ exponent."""
     constant = None if isinstance(exponent, Tensor) else exponent
-    return each(formula.power(constant))(out, base)
+    known: dict[Any, OpCost] = {1: FREE, 2: formula.COMPLEX_MUL}
+    return each(formula.power(constant), complex_=known.get(constant))(out, base)
 
 
 def clamp(out: Tensor, x: Tensor, low: Any = None, high: Any = None) -> OpCost | None:
@@ -110,6 +119,11 @@ def dropout(out: Tensor, x: Tensor, p: float, train: bool) -> OpCost | None:
 def dropout_pair(out: tuple[Tensor, Tensor], x: Tensor, p: float, train: bool) -> OpCost | None:
     """As `dropout`; the mask comes with the result."""
     return dropout(out[0], x, p, train)
+
+
+def first_of(rule: Rule) -> Rule:
+    """The rule where an operator returns more than its result."""
+    return lambda out, *args, **kwargs: rule(out[0], *args, **kwargs)
 
 
 def prelu(out: Tensor, x: Tensor, weight: Tensor) -> OpCost | None:
@@ -153,6 +167,7 @@ _ARITHMETIC: dict[str, Rule] = {
     "aten.addcdiv": addcdiv,
     "aten.lerp": each(formula.LERP),
     "aten.hypot": each(formula.HYPOT),
+    "aten.ldexp": each(MUL),
     "aten.deg2rad": each(MUL),
     "aten.rad2deg": each(MUL),
     "aten.polar": lambda out, *_: formula.POLAR * out.numel(),
@@ -164,18 +179,29 @@ _SPECIAL_FUNCTIONS: dict[str, Rule] = {
         "log log2 log10 log1p exp2 expm1 sin cos tan asin acos atan atan2 sinh cosh tanh asinh "
         "acosh atanh sigmoid erf erfc erfinv lgamma digamma sinc logit logaddexp logaddexp2 xlogy "
         "special_entr special_i0 special_i0e special_i1 special_i1e special_ndtr special_expit "
-        "special_xlog1py arctan2 i0 mvlgamma polygamma floor ceil round trunc frac"
+        "special_xlog1py arctan2 i0 mvlgamma polygamma floor ceil round trunc frac igamma igammac "
+        "special_ndtri special_log_ndtr special_erfcx special_zeta special_airy_ai "
+        "special_bessel_j0 special_bessel_j1 special_bessel_y0 special_bessel_y1 "
+        "special_modified_bessel_i0 special_modified_bessel_i1 special_modified_bessel_k0 "
+        "special_modified_bessel_k1 special_spherical_bessel_j0 nextafter"
     ).split()
-} | {"aten.exp": each(SPECIAL, complex_=formula.COMPLEX_EXP)}
+} | {
+    "aten.exp": each(SPECIAL, complex_=formula.COMPLEX_EXP),
+    "aten.log": each(SPECIAL, complex_=formula.COMPLEX_LOG),
+}
 
 _COMPARISONS: dict[str, Rule] = {
     f"aten.{name}": _COMPARE
     for name in (
-        "eq ne lt le gt ge maximum minimum fmax fmin max.other min.other sign sgn signbit "
+        "lt le gt ge maximum minimum fmax fmin max.other min.other sign sgn signbit "
         "isnan isinf isfinite isposinf isneginf nan_to_num heaviside threshold copysign"
     ).split()
 } | {
     "aten.equal": equal,
+    "aten.histc": histogram,
+    "aten.eq": _CHOICE,
+    "aten.ne": _CHOICE,
+    "aten.frexp": first_of(each(SPECIAL)),
     "aten.isclose": each(formula.IS_CLOSE),
     "aten.abs": each(COMPARE, complex_=formula.COMPLEX_ABS),
     "aten.angle": each(COMPARE, complex_=formula.COMPLEX_ANGLE),
@@ -194,6 +220,7 @@ _ACTIVATIONS: dict[str, Rule] = {
     "aten.relu6": each(formula.CLAMP),
     "aten.leaky_relu": each(formula.LEAKY_RELU),
     "aten.rrelu": each(formula.LEAKY_RELU),
+    "aten.rrelu_with_noise": each(formula.LEAKY_RELU),
     "aten.prelu": prelu,
     "aten._prelu_kernel": prelu,
     "aten.gelu": gelu,
@@ -204,6 +231,7 @@ _ACTIVATIONS: dict[str, Rule] = {
     "aten.selu": each(formula.SELU),
     "aten.softplus": softplus,
     "aten.log_sigmoid": each(formula.LOG_SIGMOID),
+    "aten.log_sigmoid_forward": first_of(each(formula.LOG_SIGMOID)),
     "aten.hardtanh": each(formula.HARD_TANH),
     "aten.hardsigmoid": each(formula.HARD_SIGMOID),
     "aten.hardswish": each(formula.HARD_SWISH),

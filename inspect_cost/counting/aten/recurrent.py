@@ -7,12 +7,14 @@ its steps would cost thousands of operators.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from torch import Tensor
 
 from inspect_cost.cost import OpCost, total
 from inspect_cost.counting.aten.rule import Rule
+from inspect_cost.formulas.quantization import RESCALE, dynamic_quantization
 from inspect_cost.formulas.recurrent import elman_step, gru_step, lstm_step
 
 GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}
@@ -134,6 +136,7 @@ def layer_result(
     train: bool,
     bidirectional: bool,
     batch_first: bool,
+    **_options: Any,
 ) -> tuple[Tensor, ...]:
     """What a layer returns: the sequence of states, then the last states, without values."""
     states = [hx] if isinstance(hx, Tensor) else list(hx)
@@ -159,15 +162,106 @@ def packed_result(
     )
 
 
+def quantized_rule(kind: str) -> Rule:
+    """Rule of a layer whose weights are packed: sizes are those of its states.
+
+    By convention each step quantises its input and its state, and rescales both products.
+    """
+
+    def rule(
+        out: Any, x: Tensor, hx: Any, params: Any, has_biases: bool, *rest: Any, **_: Any
+    ) -> OpCost:
+        num_layers, bidirectional = rest[0], rest[3]
+        state = hx if isinstance(hx, Tensor) else hx[0]
+        H, ways, steps = state.shape[-1], int(1 + bidirectional), x.numel() // x.shape[-1]
+        inputs = [x.shape[-1]] + [H * ways] * (num_layers - 1)
+        each_way = total(_quantized_step(kind, H, I, biased=has_biases) for I in inputs)
+        return each_way * (ways * steps)
+
+    return rule
+
+
+def _quantized_step(kind: str, H: int, I: int, *, biased: bool) -> OpCost:
+    """A step in integers, with what turns numbers into them and back."""
+    rescaled = RESCALE * (2 * GATES[kind] * H)
+    quantized = dynamic_quantization(I) + dynamic_quantization(H)
+    return STEPS[kind](Sizes(H, I, None, biased)) + quantized + rescaled
+
+
+def mkldnn_layer(
+    out: Any,
+    x: Tensor,
+    W: Tensor,
+    U: Tensor,
+    b: Tensor,
+    c: Tensor,
+    hx: Tensor,
+    cx: Tensor,
+    reverse: bool,
+    batch_sizes: Sequence[int],
+    mode: int,
+    hidden_size: int,
+    num_layers: int,
+    has_biases: bool,
+    *_rest: Any,
+) -> OpCost:
+    """One direction of one layer on a CPU; mode 2 is LSTM, 3 is GRU, as for cuDNN."""
+    kind = KINDS[mode]
+    sizes = Sizes(W.shape[0] // GATES[kind], W.shape[1], None, has_biases)
+    return STEPS[kind](sizes) * (x.numel() // x.shape[-1])
+
+
+def cudnn_layers(
+    out: Any,
+    x: Tensor,
+    weights: Sequence[Tensor],
+    weight_stride0: int,
+    weight_buf: Tensor | None,
+    hx: Tensor,
+    cx: Tensor | None,
+    mode: int,
+    hidden_size: int,
+    proj_size: int,
+    num_layers: int,
+    batch_first: bool,
+    dropout: float,
+    train: bool,
+    bidirectional: bool,
+    *_rest: Any,
+) -> OpCost:
+    """All layers on a GPU, their weights flat."""
+    cells = num_layers * (1 + bidirectional)
+    return _steps(KINDS[mode], weights, cells) * (x.numel() // x.shape[-1])
+
+
+def fused_cell(kind: str) -> Rule:
+    """Rule of a cell after its products: gates to the new state."""
+
+    def rule(
+        out: Any, W_x: Tensor, U_h: Tensor, state: Tensor, b: Tensor | None = None, *_c: Any
+    ) -> OpCost:
+        H = state.shape[-1]
+        step = STEPS[kind](Sizes(H, 0, None, b is not None))
+        return replace(step, macs=0) * (state.numel() // H)
+
+    return rule
+
+
+KINDS = ("rnn_relu", "rnn_tanh", "lstm", "gru")
+
 LAYERS = ("lstm", "gru", "rnn_tanh", "rnn_relu")
 
 RECURRENT: dict[str, Rule] = (
     {f"aten.{kind}.input": layer_rule(kind) for kind in LAYERS}
     | {f"aten.{kind}.data": packed_rule(kind) for kind in LAYERS}
     | {f"aten.{kind}_cell": cell_rule(kind) for kind in LAYERS}
+    | {f"aten.quantized_{kind}.input": quantized_rule(kind) for kind in ("lstm", "gru")}
+    | {f"aten._thnn_fused_{kind}_cell": fused_cell(kind) for kind in ("lstm", "gru")}
+    | {"aten.mkldnn_rnn_layer": mkldnn_layer, "aten._cudnn_rnn": cudnn_layers}
 )
 
 #: Operator -> what it returns, without values and without running it.
 RECURRENT_RESULTS: dict[str, Callable[..., tuple[Tensor, ...]]] = {
     f"aten.{kind}.input": layer_result for kind in LAYERS
 } | {f"aten.{kind}.data": packed_result for kind in LAYERS}
+RECURRENT_RESULTS |= {f"aten.quantized_{kind}.input": layer_result for kind in ("lstm", "gru")}

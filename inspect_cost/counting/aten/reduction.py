@@ -1,5 +1,6 @@
 """Rules of reductions, softmaxes, running sums and sorting."""
 
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
@@ -7,7 +8,8 @@ from torch import Tensor
 from inspect_cost.cost import FREE, OpCost
 from inspect_cost.counting.aten.rule import Dims, Rule, group_size, grouped, reduction
 from inspect_cost.formulas import reduction as formula
-from inspect_cost.formulas.pointwise import ADD, COMPARE, MUL
+from inspect_cost.formulas.distance import norm as any_norm
+from inspect_cost.formulas.pointwise import ADD, COMPARE, COMPLEX_ADD, COMPLEX_MUL, MUL, SPECIAL
 
 
 def variance(
@@ -29,14 +31,15 @@ def standard_deviation(
 def norm(
     out: Any, x: Tensor, order: Any = 2, dim: Dims = None, *_rest: Any, **_kwargs: Any
 ) -> OpCost | None:
-    """Vector norms of order 2 (the default), 1 and infinity; others are unknown."""
-    by_order = {None: formula.norm2, 2: formula.norm2, 1: formula.norm1, float("inf"): _max_norm}
-    known = by_order.get(order)
-    return grouped(known, x, group_size(x, dim)) if known else None
+    """Vector norms of any order; of complex numbers, of order 2."""
+    known = 2 if order is None else order
+    if not isinstance(known, int | float):
+        return None
+    of_complex = formula.complex_norm2 if known == EUCLIDEAN else None
+    return grouped(lambda rows, n: any_norm(rows, n, known), x, group_size(x, dim), of_complex)
 
 
-def _max_norm(rows: int, n: int) -> OpCost:
-    return COMPARE * (rows * n) + formula.extremum(rows, n)
+EUCLIDEAN = 2
 
 
 def softmax(out: Tensor, x: Tensor, dim: int, *_rest: Any) -> OpCost | None:
@@ -49,11 +52,15 @@ def log_softmax(out: Tensor, x: Tensor, dim: int, *_rest: Any) -> OpCost | None:
     return grouped(formula.log_softmax, out, group_size(x, dim))
 
 
-def cumulative(step: OpCost) -> Rule:
+def cumulative(step: OpCost, complex_step: OpCost | None = None) -> Rule:
     """Rule of a running total: n - 1 steps a row."""
 
+    def steps(cost: OpCost) -> Callable[[int, int], OpCost]:
+        return lambda rows, n: cost * (rows * (n - 1))
+
     def rule(out: Any, x: Tensor, dim: int, **_kwargs: Any) -> OpCost | None:
-        return grouped(lambda rows, n: step * (rows * (n - 1)), x, group_size(x, dim))
+        of_complex = steps(complex_step) if complex_step else None
+        return grouped(steps(step), x, group_size(x, dim), of_complex)
 
     return rule
 
@@ -93,13 +100,61 @@ def trace(out: Tensor, x: Tensor) -> OpCost | None:
     return formula.summation(1, n) * (2 if x.is_complex() else x.is_floating_point())
 
 
-def mse_loss(out: Tensor, x: Tensor, target: Tensor, reduction: int = 1) -> OpCost:
-    """Squared differences, and their mean (1) or sum (2)."""
-    reduced = {0: FREE, 1: formula.mean(1, x.numel()), 2: formula.summation(1, x.numel())}
-    return (ADD + MUL) * x.numel() + reduced[reduction]
+def selection(out: Any, x: Tensor, *position: Any, **_options: Any) -> OpCost | None:
+    """Median, mode and the like over one dimension, or of all: by sorting."""
+    return sort(out, x, _dimension(position))
 
 
-_SUM = reduction(formula.summation)
+def kth_value(out: Any, x: Tensor, k: int, dim: int = -1, *_keep: Any) -> OpCost | None:
+    """By sorting."""
+    return sort(out, x, dim)
+
+
+def _dimension(position: tuple[Any, ...]) -> Any:
+    return position[0] if position else None
+
+
+def mode(out: Any, x: Tensor, dim: int = -1, *_keep: Any) -> OpCost | None:
+    """By sorting; telling what is next to its equal is part of it."""
+    return sort(out, x, dim)
+
+
+def unique(out: Any, x: Tensor, *_options: Any, **_more: Any) -> OpCost | None:
+    """Of all elements, by sorting."""
+    return grouped(formula.sort, x, x.numel())
+
+
+def binary_search(out: Tensor, first: Any, second: Any, **_options: Any) -> OpCost:
+    """Of the second in the first for `searchsorted`, which has its sorted numbers first."""
+    return _search(out, first)
+
+
+def bucketize(out: Tensor, x: Any, boundaries: Tensor, **_options: Any) -> OpCost:
+    """Of the first in the second."""
+    return _search(out, boundaries)
+
+
+def _search(out: Tensor, places: Tensor) -> OpCost:
+    if not places.is_floating_point():
+        return FREE
+    return formula.binary_search(out.numel(), places.shape[-1])
+
+
+def renorm(out: Tensor, x: Tensor, p: float, dim: int, maxnorm: float) -> OpCost | None:
+    """Every slice, by its norm of order 2; other orders are unknown."""
+    rows = x.shape[dim]
+    return formula.renormalisation(rows, x.numel() // rows) if p == EUCLIDEAN else None
+
+
+def embedding_renorm(
+    out: Tensor, x: Tensor, indices: Tensor, max_norm: float, norm_type: float
+) -> OpCost | None:
+    """The rows that are looked up."""
+    known = norm_type == EUCLIDEAN
+    return formula.renormalisation(indices.numel(), x.shape[-1]) if known else None
+
+
+_SUM = reduction(formula.summation, formula.complex_summation)
 _EXTREMUM = reduction(formula.extremum)
 _TRUTH = reduction(_compared_with_zero)
 
@@ -107,8 +162,8 @@ REDUCTIONS: dict[str, Rule] = {
     "aten.sum": _SUM,
     "aten.nansum": _SUM,
     "aten.trace": trace,
-    "aten.mean": reduction(formula.mean),
-    "aten.prod": reduction(formula.product),
+    "aten.mean": reduction(formula.mean, formula.complex_mean),
+    "aten.prod": reduction(formula.product, formula.complex_product),
     "aten.max": _EXTREMUM,
     "aten.min": _EXTREMUM,
     "aten.amax": _EXTREMUM,
@@ -131,8 +186,8 @@ REDUCTIONS: dict[str, Rule] = {
     "aten._safe_softmax": softmax,
     "aten.log_softmax": log_softmax,
     "aten._log_softmax": log_softmax,
-    "aten.cumsum": cumulative(ADD),
-    "aten.cumprod": cumulative(MUL),
+    "aten.cumsum": cumulative(ADD, COMPLEX_ADD),
+    "aten.cumprod": cumulative(MUL, COMPLEX_MUL),
     "aten.cummax": cumulative(COMPARE),
     "aten.cummin": cumulative(COMPARE),
     "aten.topk": top_k,
@@ -140,5 +195,17 @@ REDUCTIONS: dict[str, Rule] = {
     "aten.sort.stable": stable_sort,
     "aten.argsort": sort,
     "aten.argsort.stable": stable_sort,
-    "aten.mse_loss": mse_loss,
+    "aten.logcumsumexp": cumulative(SPECIAL),
+    "aten._logcumsumexp": cumulative(SPECIAL),
+    "aten.median": selection,
+    "aten.nanmedian": selection,
+    "aten.kthvalue": kth_value,
+    "aten.mode": mode,
+    "aten._unique": unique,
+    "aten._unique2": unique,
+    "aten.unique_dim": unique,
+    "aten.searchsorted": binary_search,
+    "aten.bucketize": bucketize,
+    "aten.renorm": renorm,
+    "aten.embedding_renorm": embedding_renorm,
 }

@@ -9,6 +9,7 @@ from torch import Tensor
 from inspect_cost.cost import OpCost
 from inspect_cost.counting.aten.rule import Rule
 from inspect_cost.formulas import resampling as formula
+from inspect_cost.formulas.contraction import dot_products
 
 Window = int | Sequence[int]
 
@@ -66,6 +67,57 @@ def bicubic(out: Tensor, *_args: Any, **_kwargs: Any) -> OpCost:
     return formula.cubic_interpolation(out.numel(), 2)
 
 
+def sampled_grid(dimensions: int) -> Rule:
+    """Rule of sampling (B, C, T...) at the points of (B, P..., d), between neighbours or at one.
+
+    Modes: 0 linear, 1 nearest, 2 cubic; padding: 0 zeros, 1 border, 2 reflection.
+    """
+
+    def rule(
+        out: Tensor, x: Tensor, grid: Tensor, mode: int, padding: int, align_corners: bool
+    ) -> OpCost | None:
+        if mode not in {LINEAR, NEAREST} or padding not in {ZEROS, BORDER}:
+            return None
+        points = grid.numel() // dimensions
+        positions = formula.grid_positions(
+            points, dimensions, aligned=align_corners, clamped=padding == BORDER
+        )
+        if mode == NEAREST:
+            return positions + formula.nearest_grid(points, dimensions)
+        weights = formula.linear_grid_weights(points, dimensions)
+        return positions + weights + formula.linear_interpolation(out.numel(), dimensions)
+
+    return rule
+
+
+LINEAR, NEAREST = 0, 1
+ZEROS, BORDER = 0, 1
+
+
+def affine_grid(out: Tensor, theta: Tensor, size: Sequence[int], align_corners: bool) -> OpCost:
+    """Each of d coordinates of a point is a product of a row of (d, d + 1) with (x, y, ..., 1)."""
+    return dot_products(out.numel(), theta.shape[-1])
+
+
+def antialiased(reach: int) -> Rule:
+    """Rule of interpolation whose filter widens as the image shrinks."""
+
+    def rule(
+        out: Tensor, x: Tensor, size: Sequence[int], align_corners: bool, *scales: float | None
+    ) -> OpCost | None:
+        if align_corners:
+            return None
+        planes, sizes, outs = prod(x.shape[:-2]), x.shape[-2:], out.shape[-2:]
+        return formula.antialiased_interpolation(planes, sizes, outs, reach)
+
+    return rule
+
+
+def fractional_max_pool(out: Any, x: Tensor, kernel_size: Sequence[int], *_rest: Any) -> OpCost:
+    """Windows at random places."""
+    return formula.max_pool(_first(out).numel(), kernel_size)
+
+
 RESAMPLING: dict[str, Rule] = {
     "aten.max_pool1d": max_pool(1),
     "aten.max_pool1d_with_indices": max_pool(1),
@@ -88,4 +140,11 @@ RESAMPLING: dict[str, Rule] = {
     "aten.upsample_bilinear2d": linear_interpolation(2),
     "aten.upsample_trilinear3d": linear_interpolation(3),
     "aten.upsample_bicubic2d": bicubic,
+    "aten._upsample_bilinear2d_aa": antialiased(2),
+    "aten._upsample_bicubic2d_aa": antialiased(4),
+    "aten.grid_sampler_2d": sampled_grid(2),
+    "aten.grid_sampler_3d": sampled_grid(3),
+    "aten.affine_grid_generator": affine_grid,
+    "aten.fractional_max_pool2d": fractional_max_pool,
+    "aten.fractional_max_pool3d": fractional_max_pool,
 }

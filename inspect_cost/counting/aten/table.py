@@ -7,17 +7,24 @@ from types import MappingProxyType
 
 from torch._ops import OpOverload
 
+from inspect_cost.counting.aten.accumulation import ACCUMULATIONS
 from inspect_cost.counting.aten.attention import ATTENTION
 from inspect_cost.counting.aten.backward import BACKWARD
 from inspect_cost.counting.aten.contraction import CONTRACTIONS
+from inspect_cost.counting.aten.distance import DISTANCES
 from inspect_cost.counting.aten.fourier import FOURIER
 from inspect_cost.counting.aten.free import FREE_OPERATORS
+from inspect_cost.counting.aten.fused import FUSED
+from inspect_cost.counting.aten.linalg import LINALG
+from inspect_cost.counting.aten.losses import LOSSES
 from inspect_cost.counting.aten.normalization import NORMALIZATIONS
 from inspect_cost.counting.aten.pointwise import POINTWISE
+from inspect_cost.counting.aten.quantized import QUANTIZED
 from inspect_cost.counting.aten.recurrent import RECURRENT
 from inspect_cost.counting.aten.reduction import REDUCTIONS
 from inspect_cost.counting.aten.resampling import RESAMPLING
 from inspect_cost.counting.aten.rule import Rule
+from inspect_cost.counting.aten.sparse import SPARSE
 
 FAMILIES: tuple[Mapping[str, Rule], ...] = (
     CONTRACTIONS,
@@ -29,6 +36,13 @@ FAMILIES: tuple[Mapping[str, Rule], ...] = (
     RESAMPLING,
     FOURIER,
     BACKWARD,
+    ACCUMULATIONS,
+    DISTANCES,
+    LINALG,
+    LOSSES,
+    QUANTIZED,
+    SPARSE,
+    FUSED,
     FREE_OPERATORS,
 )
 

@@ -238,3 +238,8 @@ def polar(r: Real, phi: Real) -> Complex:
 def complex_exp(z: Complex) -> Complex:
     """e^a (cos b + i sin b)."""
     return polar(exp(z.re), z.im)
+
+
+def complex_log(z: Complex) -> Complex:
+    """log |z| + i arg z."""
+    return Complex(log(complex_abs(z)), complex_angle(z))

@@ -1,10 +1,12 @@
 """Rows of numbers to one number, or to a row of as many."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
-from tests.formulas.scalars import Real, absolute, exp, holds, log, maximum, minimum, sqrt
+from tests.formulas.naive.pointwise import complex_add, complex_mul
+from tests.formulas.scalars import Complex, Real, absolute, exp, holds, log, maximum, minimum, sqrt
 
 Row = Sequence[Real]
 
@@ -151,7 +153,7 @@ def log_softmax(xs: Row) -> Row:
     return [s - log_total for s in shifted]
 
 
-def running(step: Callable[[Real, Real], Real]) -> Callable[[Row], Row]:
+def running(step: Callable[[Any, Any], Any]) -> Callable[[Sequence[Any]], list[Any]]:
     """x_1, then each result made of the one before and the next number."""
 
     def row(xs: Row) -> Row:
@@ -161,3 +163,44 @@ def running(step: Callable[[Real, Real], Real]) -> Callable[[Row], Row]:
         return out
 
     return row
+
+
+# --- of complex numbers ---
+
+
+def complex_running_total(zs: Sequence[Complex]) -> Complex:
+    return running(complex_add)(zs)[-1]
+
+
+def complex_mean(zs: Sequence[Complex]) -> Complex:
+    total = complex_running_total(zs)
+    return Complex(total.re / len(zs), total.im / len(zs))
+
+
+def complex_product(zs: Sequence[Complex]) -> Complex:
+    return running(complex_mul)(zs)[-1]
+
+
+def complex_norm(zs: Sequence[Complex]) -> Real:
+    return norm2([part for z in zs for part in (z.re, z.im)])
+
+
+# --- of rows in order ---
+
+
+def halvings(n: int, place: int) -> int:
+    """Comparisons until one of n + 1 places is left."""
+    low, high, comparisons = 0, n, 0
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (middle + 1, high) if middle < place else (low, middle)
+        comparisons += 1
+    return comparisons
+
+
+def renormalised(xs: Row) -> Row:
+    """To a norm of at most 1; torch adds an epsilon to the norm, lost to rounding here."""
+    length = norm2(xs)
+    holds(lambda v: v > 1, length)
+    factor = 1.0 / length
+    return [x * factor for x in xs]

@@ -6,8 +6,9 @@ from itertools import product
 
 import numpy as np
 
+from tests.formulas.naive.pointwise import clamp
 from tests.formulas.naive.reduction import Row, summation
-from tests.formulas.scalars import Real
+from tests.formulas.scalars import Real, special
 
 Neighbours = list[tuple[int, float]]
 
@@ -92,3 +93,76 @@ def _cubic_weight(distance: float, a: float = -0.75) -> float:
     if distance <= 1:
         return (a + 2) * distance**3 - (a + 3) * distance**2 + 1
     return a * (distance**3 - 5 * distance**2 + 8 * distance - 4)
+
+
+# --- at given places ---
+
+
+def sampled(
+    x: np.ndarray, grid: np.ndarray, *, aligned: bool, clamped: bool, nearest: bool
+) -> np.ndarray:
+    """(B, C, H, W) at the points (x, y) of (B, P, Q, 2), what is outside being 0."""
+    B, C, *sizes = x.shape
+    out = np.empty((B, C, *grid.shape[1:-1]), dtype=object)
+    for n, *place in np.ndindex((B, *grid.shape[1:-1])):
+        point = [
+            _pixel(grid[(n, *place, d)], size, aligned=aligned, clamped=clamped)
+            for d, size in enumerate(reversed(sizes))
+        ]
+        corners = _nearest(point) if nearest else _corners(point)
+        for c in range(C):
+            read = [(w, _inside(x[n, c], tuple(reversed(where)))) for where, w in corners]
+            taps = [v if w is None else w * v for w, v in read]
+            out[(n, c, *place)] = summation(taps)
+    return out
+
+
+def _pixel(coordinate: Real, size: int, *, aligned: bool, clamped: bool) -> Real:
+    scaled = (coordinate + 1) * ((size - 1 if aligned else size) / 2)
+    place = scaled if aligned else scaled - 0.5
+    return clamp(place, 0, size - 1) if clamped else place
+
+
+def _nearest(point: Sequence[Real]) -> list[tuple[tuple[int, ...], None]]:
+    return [(tuple(int(special(round, p).value) for p in point), None)]
+
+
+def _corners(point: Sequence[Real]) -> list[tuple[tuple[int, ...], Real]]:
+    floors = [special(math.floor, p) for p in point]
+    above = [p - f for p, f in zip(point, floors, strict=True)]
+    below = [1 - a for a in above]
+    corners = []
+    for corner in product((0, 1), repeat=len(point)):
+        weights = [(above if up else below)[d] for d, up in enumerate(corner)]
+        weight = weights[0]
+        for w in weights[1:]:
+            weight = weight * w
+        places = (int(f.value) + up for f, up in zip(floors, corner, strict=True))
+        corners.append((tuple(places), weight))
+    return corners
+
+
+def _inside(plane: np.ndarray, place: tuple[int, ...]) -> Real | float:
+    inside = all(0 <= i < n for i, n in zip(place, plane.shape, strict=True))
+    return plane[place] if inside else Real(0.0, plane.flat[0].tape)
+
+
+def antialiased(x: np.ndarray, outs: Sequence[int]) -> np.ndarray:
+    """Triangles as wide as two outputs, along the width, then along the height."""
+    for axis, size in ((3, outs[1]), (2, outs[0])):
+        rows = np.moveaxis(x, axis, -1)
+        x = np.empty((*rows.shape[:-1], size), dtype=object)
+        for *place, i in np.ndindex(x.shape):
+            taps = _triangle(i, rows.shape[-1], size)
+            x[(*place, i)] = summation([w * rows[(*place, j)] for j, w in taps])
+        x = np.moveaxis(x, -1, axis)
+    return x
+
+
+def _triangle(i: int, size: int, out: int) -> Neighbours:
+    scale = size / out
+    half = max(scale, 1.0)
+    centre = scale * (i + 0.5)
+    first, last = max(int(centre - half + 0.5), 0), min(int(centre + half + 0.5), size)
+    weights = [max(0.0, 1 - abs((j - centre + 0.5) / half)) for j in range(first, last)]
+    return [(first + k, w / sum(weights)) for k, w in enumerate(weights)]

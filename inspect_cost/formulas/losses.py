@@ -1,0 +1,41 @@
+"""Losses: what one element or one sample costs before the losses are averaged or summed."""
+
+from inspect_cost.cost import FREE, OpCost
+from inspect_cost.formulas.pointwise import ADD, COMPARE, LOG_SIGMOID, MUL, SPECIAL
+from inspect_cost.formulas.reduction import log_sum_exp
+
+SQUARED_ERROR = ADD + MUL  # (x - y)^2
+HUBER = ADD + 2 * COMPARE + 2 * MUL  # |x - y|, by its size c d^2 or as many for the straight part
+SOFT_MARGIN = MUL + 2 * ADD + 2 * SPECIAL  # log(1 + exp(-(y x)))
+CROSS_ENTROPY = 2 * SPECIAL + 4 * ADD + 2 * MUL  # -(t log x + (1 - t) log(1 - x))
+LOGITS = LOG_SIGMOID + MUL + 2 * ADD  # (1 - t) x - log sigmoid(x)
+POSITIVE_WEIGHT = 2 * MUL + 2 * ADD  # (1 + (w - 1) t) log sigmoid(x)
+LIKELIHOOD = ADD  # -x of the sample's class
+MARGIN = 2 * ADD + COMPARE  # max(0, m - x of the class + x of another)
+
+
+def multi_margin(samples: int, classes: int, *, squared: bool, weighted: bool) -> OpCost:
+    """Weston & Watkins 1999: the margins of all other classes, averaged over the classes."""
+    others = samples * (classes - 1)
+    margins = (MARGIN + (MUL if squared else FREE) + (MUL if weighted else FREE)) * others
+    return margins + OpCost(add=max(0, others - samples), div=samples)
+
+
+def multi_label_margin(pairs: int, samples: int) -> OpCost:
+    """The same for samples of several classes: ``pairs`` of a class that is and one that is not."""
+    return MARGIN * pairs + OpCost(add=max(0, pairs - samples), div=samples)
+
+
+def connectionist_temporal(steps: int, states: int, samples: int) -> OpCost:
+    """Forward variables of Graves et al. 2006, eq. 6, in logarithms; by convention all the same.
+
+    At each step after the first each state takes the log-sum-exp of the three states that lead
+    to it, and adds its own log-probability. At the end two states are joined, and negated.
+
+    Args:
+        steps: of the longest signal.
+        states: 2 S + 1 for S labels, all samples together.
+        samples: signals.
+    """
+    recursion = (log_sum_exp(1, 3) + ADD) * (max(0, steps - 1) * states)
+    return recursion + (log_sum_exp(1, 2) + ADD) * samples

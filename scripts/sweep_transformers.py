@@ -1,0 +1,155 @@
+"""One forward of each architecture of `transformers`, counted; what of it has no known cost?
+
+    python scripts/sweep_transformers.py [--only NAME ...] [--format table|markdown|json]
+
+Models are small, made from configs: nothing is downloaded, and but for a few rows, which say why,
+no weights are made. Exits with 1 if an operator is uncounted or a count fails.
+"""
+
+import argparse
+import json
+import sys
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import transformers
+from architectures import FAMILIES, Family
+from rich.console import Console
+from rich.table import Table
+
+from inspect_cost import CountError, count
+from inspect_cost.counting.building import built_without_values
+
+REAL_RUN = "Run on real values"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one row of the sweep gave.
+
+    Attributes:
+        family: its name.
+        macs: of one call, or None where it failed.
+        operators: kinds of operators that ran.
+        uncounted: operators without a known cost, and how often they ran.
+        ran_on: "shapes" or "real values", or None where it failed.
+        weights: why the model was built with weights, or "".
+        error: why it failed, or "".
+        seconds: building and counting.
+    """
+
+    family: str
+    macs: int | None
+    operators: int
+    uncounted: dict[str, int]
+    ran_on: str | None
+    weights: str
+    error: str
+    seconds: float
+
+    @property
+    def clean(self) -> bool:
+        """Whether everything was counted."""
+        return not self.uncounted and not self.error
+
+
+def swept(family: Family) -> Outcome:
+    """Build one architecture, and count one call of it."""
+    start = time.perf_counter()
+    try:
+        model = family.build() if family.weights else built_without_values(family.build)
+        report = count(getattr(model, family.method), **family.inputs())
+    except (CountError, ImportError) as error:
+        seconds = time.perf_counter() - start
+        return Outcome(family.name, None, 0, {}, None, family.weights, str(error), seconds)
+    real = any(note.startswith(REAL_RUN) for note in report.notes)
+    return Outcome(
+        family.name,
+        report.macs,
+        len(report.by_operator),
+        dict(report.uncounted),
+        "real values" if real else "shapes",
+        family.weights,
+        "",
+        time.perf_counter() - start,
+    )
+
+
+def as_table(outcomes: Sequence[Outcome]) -> Table:
+    """The outcomes for a terminal."""
+    table = Table("Family", title=summary(outcomes), title_justify="left", box=None)
+    for heading in ("MACs", "Operators", "Seconds"):
+        table.add_column(heading, justify="right")
+    for heading in ("Uncounted", "Ran on", "Remark"):
+        table.add_column(heading)
+    for o in outcomes:
+        macs = "-" if o.macs is None else f"{o.macs:,}"
+        table.add_row(
+            *(o.family, macs, str(o.operators), f"{o.seconds:.2f}"),
+            *(named(o.uncounted), o.ran_on or "-", f"[red]{o.error}" if o.error else o.weights),
+        )
+    return table
+
+
+def as_markdown(outcomes: Sequence[Outcome]) -> str:
+    """The outcomes as the documentation has them."""
+    lines = ["| family | MACs | uncounted | ran on |", "|---|---|---|---|"]
+    for o in outcomes:
+        macs = "-" if o.macs is None else f"{o.macs:,}"
+        remark = o.error or o.weights
+        ran_on = f"{o.ran_on or 'failed'}{f': {remark}' if remark else ''}"
+        lines.append(f"| {o.family} | {macs} | {named(o.uncounted)} | {ran_on} |")
+    return "\n".join([*lines, "", summary(outcomes)])
+
+
+def as_json(outcomes: Sequence[Outcome]) -> str:
+    """The outcomes for programs."""
+    return json.dumps([asdict(o) for o in outcomes], indent=2)
+
+
+def named(uncounted: dict[str, int]) -> str:
+    """Operators with their calls."""
+    return ", ".join(f"{name} x {calls}" for name, calls in uncounted.items())
+
+
+def summary(outcomes: Sequence[Outcome]) -> str:
+    """How many were counted, and how."""
+    clean = sum(o.clean for o in outcomes)
+    shapes = sum(o.ran_on == "shapes" for o in outcomes)
+    failed = sum(bool(o.error) for o in outcomes)
+    operators = len({name for o in outcomes for name in o.uncounted})
+    return (
+        f"{clean} of {len(outcomes)} counted completely, {shapes} from shapes alone; "
+        f"{operators} uncounted operators, {failed} failures"
+    )
+
+
+def chosen(names: Sequence[str] | None) -> list[Family]:
+    """The families asked for, in any case of letters; all by default."""
+    known = {family.name.lower(): family for family in FAMILIES}
+    unknown = [name for name in names or () if name.lower() not in known]
+    if unknown:
+        raise SystemExit(f"unknown: {', '.join(unknown)}; known: {', '.join(known)}")
+    return [known[name.lower()] for name in names] if names else list(FAMILIES)
+
+
+def main() -> int:
+    """Sweep, print, and tell whether all is well."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="families to sweep")
+    parser.add_argument("--format", choices=("table", "markdown", "json"), default="table")
+    options = parser.parse_args()
+    transformers.logging.set_verbosity_error()
+    warnings.simplefilter("ignore")  # of transformers, about its own deprecations
+    outcomes = [swept(family) for family in chosen(options.only)]
+    if options.format == "table":
+        Console().print(as_table(outcomes))
+    else:
+        print(as_markdown(outcomes) if options.format == "markdown" else as_json(outcomes))
+    return 0 if all(o.clean for o in outcomes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""Losses, sample by sample."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tests.formulas.naive.pointwise import log_sigmoid
+from tests.formulas.naive.reduction import Row, mean, summation
+from tests.formulas.scalars import Real, absolute, exp, holds, log, maximum
+
+REDUCTIONS: dict[str, Callable[[Row], Any]] = {
+    "mean": mean,
+    "sum": summation,
+    "none": lambda losses: np.array(losses, dtype=object),
+}
+
+
+def each(loss: Callable[..., Real], reduction: str) -> Callable[..., Any]:
+    """A loss of elements as one of arrays; what is not there is None for every element."""
+
+    def of_arrays(*operands: np.ndarray | None) -> Any:
+        size = operands[0].size
+        flat = [[None] * size if x is None else list(np.ravel(x)) for x in operands]
+        return REDUCTIONS[reduction]([loss(*xs) for xs in zip(*flat, strict=True)])
+
+    return of_arrays
+
+
+def squared(x: Real, y: Real) -> Real:
+    difference = x - y
+    return difference * difference
+
+
+def huber(x: Real, y: Real, *, delta: float = 1.0) -> Real:
+    """Differences below delta: beyond it, delta (|d| - delta / 2) takes as many operations."""
+    difference = x - y
+    holds(lambda d: d < delta, absolute(difference))
+    return 0.5 * difference * difference
+
+
+def soft_margin(x: Real, y: Real) -> Real:
+    return log(1 + exp(-(y * x)))
+
+
+def cross_entropy(x: Real, t: Real, weight: Real | None = None) -> Real:
+    loss = -(t * log(x) + (1 - t) * log(1 - x))
+    return loss if weight is None else weight * loss
+
+
+def cross_entropy_of_logits(
+    x: Real, t: Real, weight: Real | None = None, pos_weight: Real | None = None
+) -> Real:
+    likelihood = log_sigmoid(x)
+    if pos_weight is not None:
+        likelihood = ((pos_weight - 1) * t + 1) * likelihood
+    loss = (1 - t) * x - likelihood
+    return loss if weight is None else weight * loss
+
+
+def likelihood(x: np.ndarray, target: np.ndarray, weight: Any, *, reduction: str) -> Any:
+    """A weighted mean divides by the sum of the weights."""
+    losses = [-row[t] for row, t in zip(x, target, strict=True)]
+    if weight is None:
+        return REDUCTIONS[reduction](losses)
+    weights = [weight[t] for t in target]
+    losses = [w * loss for w, loss in zip(weights, losses, strict=True)]
+    if reduction == "mean":
+        return summation(losses) / summation(weights)
+    return REDUCTIONS[reduction](losses)
+
+
+def multi_margin(x: np.ndarray, target: np.ndarray, weight: Any, *, p: int, reduction: str) -> Any:
+    losses = []
+    for row, y in zip(x, target, strict=True):
+        margins = [maximum(0.0, 1 - row[y] + other) for j, other in enumerate(row) if j != y]
+        margins = [m * m for m in margins] if p > 1 else margins
+        margins = [m * weight[y] for m in margins] if weight is not None else margins
+        losses.append(summation(margins) / len(row))
+    return REDUCTIONS[reduction](losses)
+
+
+def multi_label_margin(x: np.ndarray, target: np.ndarray) -> Any:
+    losses = []
+    for row, labels in zip(x, target, strict=True):
+        chosen = [int(t) for t in labels[: list(labels).index(-1)]]
+        others = [j for j in range(len(row)) if j not in chosen]
+        pairs = [maximum(0.0, 1 - row[y] + row[j]) for y in chosen for j in others]
+        losses.append(summation(pairs) / len(row))
+    return mean(losses)
+
+
+def connectionist_temporal(
+    log_probs: Sequence[Sequence[float]], labels: Sequence[int]
+) -> tuple[float, int]:
+    """The loss of one signal, and how often a state after the first step was reached."""
+    states = [0, *(s for label in labels for s in (label, 0))]
+    alpha = [log_probs[0][s] if i < 2 else -math.inf for i, s in enumerate(states)]
+    visits = 0
+    for frame in log_probs[1:]:
+        before, alpha = alpha, []
+        for i, s in enumerate(states):
+            skips = i > 1 and s not in {0, states[i - 2]}
+            terms = [
+                before[i],
+                *([before[i - 1]] if i else []),
+                *([before[i - 2]] if skips else []),
+            ]
+            alpha.append(_log_sum_exp(terms) + frame[s])
+            visits += 1
+    return -_log_sum_exp(alpha[-2:]), visits
+
+
+def _log_sum_exp(terms: Sequence[float]) -> float:
+    top = max(terms)
+    return top if top == -math.inf else top + math.log(sum(math.exp(t - top) for t in terms))
