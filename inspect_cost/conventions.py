@@ -13,8 +13,9 @@ CONVENTIONS: Mapping[str, str] = MappingProxyType(
         ),
         "mac": (
             "One multiplication and one accumulation inside a contraction: matrix product, "
-            "convolution, recurrent cell, attention. A transposed convolution takes input "
-            "positions x taps; its stride does not multiply."
+            "convolution, recurrent cell, attention, sums of embedding bags. A transposed "
+            "convolution takes input positions x taps; its stride does not multiply. A sparse "
+            "matrix takes part with the entries that it stores."
         ),
         "policy": (
             "dense: every tap of every computed output counts, on padding or not, and every "
@@ -37,9 +38,21 @@ CONVENTIONS: Mapping[str, str] = MappingProxyType(
             "4 an element and 2 a channel. GELU 5 (8 by tanh), SiLU 2, LeakyReLU 1. LSTM step of "
             "H units 21 H besides its MACs (13 H unbiased), GRU step 17 H (11 H). Attention: a "
             "product for each score, an addition more where masked, softmax by row. Bilinear "
-            "interpolation 7 an output. top-k of n: k n comparisons. sort: n ceil(log2 n). "
-            "FFT of N numbers: 5 N log2 N complex, half of that real, in sums and products as 3 to "
-            "2; its scaling is free."
+            "interpolation 7 an output. top-k of n: k n comparisons. sort: n ceil(log2 n), as are "
+            "medians, modes and unique values; binary search: ceil(log2(n + 1)). Scatter and "
+            "index-add: one operation for each element of the source. FFT of N numbers: 5 N log2 N "
+            "complex, half of that real, in sums and products as 3 to 2; its scaling is free."
+        ),
+        "quantised": (
+            "MACs of integers are MACs. Quantising a number: a division, rounding, an addition and "
+            "two comparisons; back: an addition and a product. Dynamic quantisation also searches "
+            "the range of its input; sums over integers are rescaled, a product an output. "
+            "Four-bit weights are unpacked at each call, a product and an addition each."
+        ),
+        "linear algebra": (
+            "Cholesky, LU, substitution, determinants and inverses by their textbook loops. What "
+            "iterates until it converges (eigenvalues, singular values, the matrix exponential) "
+            "has no exact count and is uncounted."
         ),
         "weight norm": (
             "w weights in r groups: 3w + r (w squares, w - r sums, r roots, r divisions, w "

@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+import torch
 import transformers
 from architectures import FAMILIES, Family
 from rich.console import Console
@@ -58,6 +59,7 @@ class Outcome:
 def swept(family: Family) -> Outcome:
     """Build one architecture, and count one call of it."""
     start = time.perf_counter()
+    torch.manual_seed(0)  # where weights are made, their course is the same at every sweep
     try:
         model = family.build() if family.weights else built_without_values(family.build)
         report = count(getattr(model, family.method), **family.inputs())

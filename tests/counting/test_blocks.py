@@ -73,7 +73,7 @@ def test_a_gated_mlp() -> None:
 
 
 class Experts(nn.Module):
-    """Each token to two of four experts, each asked who comes, as in the first code of Mixtral."""
+    """Each token goes to two of four experts, each of which is asked who comes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -148,15 +148,24 @@ class Ungraded(nn.Module):
     "layer",
     [
         nn.LSTM(8, 5, 2, bidirectional=True),
-        nn.GRU(8, 5, 2),
         nn.RNN(8, 5),
         nn.Conv1d(6, 4, 3),
         nn.Linear(8, 5),
         nn.LayerNorm(8),
-        nn.TransformerEncoderLayer(8, 2, 16, batch_first=True),
     ],
     ids=lambda layer: type(layer).__name__,
 )
 def test_taken_apart_layers_cost_the_same(layer: nn.Module) -> None:
     x = torch.ones(B, T, D)
     assert spent(Ungraded(layer), x) == spent(layer, x)
+
+
+def test_taken_apart_gru_and_attention_differ_in_what_torch_multiplies() -> None:
+    """n + z (h - n) for (1 - z) n + z h; and queries and keys scaled by a root each, not scores."""
+    x, H = torch.ones(B, T, D), 5
+    gru = nn.GRU(D, H)
+    whole, parts = spent(gru, x), spent(Ungraded(gru), x)
+    assert whole == parts + OpCost(mul=B * T * H)
+    layer = nn.TransformerEncoderLayer(D, 2, 16, batch_first=True)
+    whole, parts = spent(layer, x), spent(Ungraded(layer), x)
+    assert parts + OpCost(mul=B * 2 * T * T) == whole + OpCost(mul=2 * B * T * D)
