@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from inspect_cost.cost import OpCost as OpCost
     from inspect_cost.counting.count import count as count
     from inspect_cost.errors import CountError as CountError
+    from inspect_cost.pareto.ranking import rank as rank
 
 __version__ = version("inspect-cost")
 
@@ -27,9 +28,10 @@ _HOMES = {
     "FlopWeights": "inspect_cost.cost",
     "OpCost": "inspect_cost.cost",
     "count": "inspect_cost.counting.count",
+    "rank": "inspect_cost.pareto.ranking",
 }
 
-__all__ = ["CostReport", "CountError", "FlopWeights", "OpCost", "count"]
+__all__ = ["CostReport", "CountError", "FlopWeights", "OpCost", "count", "rank"]
 
 
 def __getattr__(name: str) -> object:
