@@ -24,9 +24,10 @@ def default_reference(costs: Array) -> Array:
 
 def hypervolume(front: Array, reference: Array) -> float:
     """Volume between a front and a reference point, in the product of the objectives' units."""
-    if np.isneginf(front).any():
+    inside = front[(front < reference).all(axis=1)]
+    if np.isneginf(inside).any():
         return float("inf")
-    return float(moocore.hypervolume(front, ref=reference))
+    return float(moocore.hypervolume(inside, ref=reference)) if len(inside) else 0.0
 
 
 def contributions(front: Array, reference: Array) -> Array:
