@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from inspect_cost.cli.arguments import named_preset
 from inspect_cost.cli.terminal import OK, check_writable, progress_bar, say, write, write_bytes
 from inspect_cost.errors import UsageError
 
@@ -58,6 +57,8 @@ def rank(
     output
         File to write to, instead of standard output.
     """
+    if not sources and models is None:
+        raise UsageError("nothing is named to rank", "Give reports, tables, or presets.")
     for path in (output, plot):
         check_writable(path)
 
@@ -92,9 +93,6 @@ def split(words: list[str] | None) -> list[str]:
 
 def gathered(sources: tuple[str, ...], models: Path | None) -> list["Candidate"]:
     """The candidates that are named, with published facts of theirs."""
-    if not sources and models is None:
-        raise UsageError("nothing is named to rank", "Give reports, tables, or presets.")
-
     from inspect_cost.pareto.candidates import completed, merged
     from inspect_cost.pareto.sources import read_candidates
 
@@ -111,7 +109,14 @@ def gathered(sources: tuple[str, ...], models: Path | None) -> list["Candidate"]
 
 def from_preset(name: str) -> "Candidate":
     """A preset of the zoo, counted."""
-    preset = named_preset(name)
+    import model_zoo
+
+    try:
+        preset = model_zoo.preset(name)
+    except model_zoo.UnknownModelError as error:
+        raise UsageError(
+            str(error.args[0]), "Or give a file: a report (.json), a table (.csv, .toml)."
+        ) from None
 
     from inspect_cost.inspection import inspected_preset
     from inspect_cost.pareto.candidates import from_report

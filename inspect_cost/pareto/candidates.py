@@ -110,10 +110,11 @@ def completed(
     """
     values = {**(facts or {}).get(candidate.name, {}), **candidate.values}
     for name in ("mos", "mos_truth"):
-        if name in values and not 0 < values[name].value <= BEST_MOS:
+        score = values[name].value if name in values else BEST_MOS
+        if not 0 < score <= BEST_MOS:
             raise UsageError(
-                f"{candidate.name}: {name} = {values[name].value:g} is not on the scale to "
-                f"{BEST_MOS}",
+                f"{candidate.origin}: {candidate.name} has {name} = {score:g}, beyond the scale "
+                f"to {BEST_MOS}",
                 "Rescale it, or give mos_ratio itself.",
             )
     if "mos_ratio" not in values and {"mos", "mos_truth"} <= values.keys():

@@ -35,6 +35,10 @@ class Comparison:
         ranked = [c for c in self.candidates if self.ranking.rank[c.name] is not None]
         return sorted(ranked, key=lambda c: (self.ranking.rank[c.name], costs[position[c.name]]))
 
+    def left(self) -> list[Candidate]:
+        """The candidates that could not be ranked."""
+        return [c for c in self.candidates if c.name in self.ranking.unranked]
+
     def losses(self, loser: Label) -> dict[Label, dict[str, float]]:
         """Dominating model -> objective -> by how much it is better, in the objective's unit."""
         winners = self.ranking.dominated_by[loser] or []
@@ -49,7 +53,9 @@ class Comparison:
             "objectives": [_objective_dict(objective) for objective in self.objectives],
             "front": ranking.front,
             "fronts": ranking.fronts,
-            "models": [self._model_dict(candidate) for candidate in self.by_rank()],
+            "models": [
+                self._model_dict(candidate) for candidate in (*self.by_rank(), *self.left())
+            ],
             "unranked": dict(ranking.unranked),
             "knee": ranking.knee,
             "hypervolume": ranking.hypervolume,
@@ -65,7 +71,7 @@ class Comparison:
         return {
             "name": name,
             "rank": ranking.rank[name],
-            "values": {o.name: candidate.values[o.name].to_dict() for o in self.objectives},
+            "values": {o.name: _quantity_dict(candidate, o) for o in self.objectives},
             "dominated_by": [
                 {"name": winner, "better_by": margin}
                 for winner, margin in self.losses(name).items()
@@ -75,6 +81,11 @@ class Comparison:
             "hypervolume_contribution": ranking.contributions[name],
             "origin": candidate.origin,
         }
+
+
+def _quantity_dict(candidate: Candidate, objective: Objective) -> dict[str, Any] | None:
+    quantity = candidate.values.get(objective.name)
+    return None if quantity is None else quantity.to_dict()
 
 
 def _objective_dict(objective: Objective) -> dict[str, Any]:

@@ -186,7 +186,7 @@ def legend_handles(panels: Sequence[Panel]) -> list[Line2D | Patch]:
     else:
         both = {rank == 0 for panel in panels for rank in panel.ranking.rank if rank is not None}
         handles += [
-            Line2D([], [], linestyle="none", label=meaning, **marker(None, color))
+            Patch(color=color, linewidth=0, label=meaning)
             for optimal, color, meaning in POINTS
             if optimal in both
         ]

@@ -36,7 +36,9 @@ def interactive_figure(ranking: Ranking, title: str = "") -> Any:
     """
     plane = len(ranking.objectives) == PLANE
     chart = _plane(ranking) if plane else _matrix(ranking)
-    return chart.properties(title=alt.Title(title, subtitle=_legend(ranking)))
+    return chart.properties(
+        title=alt.Title(title or "Where models stand", subtitle=_legend(ranking), anchor="start")
+    )
 
 
 def _legend(ranking: Ranking) -> list[str]:
@@ -44,7 +46,7 @@ def _legend(ranking: Ranking) -> list[str]:
     kinds = {kind for row in ranking.points.kinds for kind in row}
     meanings = [meaning for kind, meaning in MEANINGS.items() if kind in kinds]
     about = f"The cost is {', '.join(meanings)}." if meanings else ""
-    return ["Blue: the Pareto front. Point at a model for its values. " + about]
+    return ["Blue: Pareto-optimal. Point at a model for its values.", about]
 
 
 def records(ranking: Ranking) -> list[dict[str, Any]]:
@@ -73,9 +75,13 @@ def _record(ranking: Ranking, row: int) -> dict[str, Any]:
             f"high{column}": value + width,
             f"kind{column}": kind,
             f"fill{column}": "white" if kind in HOLLOW else record["color"],
-            f"text{column}": f"{value:,.6g}{interval} {kind}".strip(),
+            f"text{column}": f"{_digits(value)}{interval} {kind}".strip(),
         }
     return record
+
+
+def _digits(value: float) -> str:
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.6g}"
 
 
 def _data(values: list[dict[str, Any]]) -> Any:

@@ -50,16 +50,19 @@ class Points:
     @cached_property
     def present(self) -> NDArray[np.bool_]:
         """(n,), whether a point has all its values."""
-        return np.logical_not(np.isnan(self.values).any(axis=1))
+        missing = np.isnan(self.values)
+        if not missing.any():  # quicker than row by row
+            return np.ones(len(missing), dtype=bool)
+        return np.logical_not(missing.any(axis=1))
 
     @cached_property
     def costs(self) -> NDArray[np.float64]:
         """(n, k), the values with signs such that less is better."""
-        return (
-            np.where(self.maximise, -self.values, self.values)
-            if self.maximise.any()
-            else self.values
-        )
+        if not self.maximise.any():
+            return self.values
+        costs = self.values.copy()
+        costs[:, self.maximise] *= -1
+        return costs
 
     @property
     def uncertain(self) -> bool:

@@ -28,10 +28,10 @@ def ranks(costs: Array) -> NDArray[np.intp]:
 
 def _finite(costs: Array) -> Array:
     """The same order in every column, without infinities."""
-    columns = np.flatnonzero(np.isinf(costs).any(axis=0))
-    if not len(columns):
+    infinite = np.isinf(costs)
+    if not infinite.any():
         return costs
     finite = costs.copy()
-    for column in columns:
+    for column in np.flatnonzero(infinite.any(axis=0)):
         finite[:, column] = np.unique(costs[:, column], return_inverse=True)[1]
     return finite

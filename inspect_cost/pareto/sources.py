@@ -5,6 +5,7 @@ import json
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from math import isinf, isnan
 from pathlib import Path
 from typing import Any, get_args
 
@@ -153,21 +154,21 @@ def _from_toml(text: str, path: str) -> Iterator[Candidate]:
             return f"{path}, line {line_of(text, name, key)}, [model.{name}] {key}"
 
         numbers = {key: entry for key, entry in entries.items() if key not in words}
-        yield Candidate(name, read_entries(numbers, where), path)
+        yield Candidate(name, read_entries(numbers, where), f"{path}, line {line_of(text, name)}")
 
 
 def _table(entry: Any) -> dict[str, Any]:
     return entry if isinstance(entry, dict) else {}
 
 
-def line_of(text: str, model: str, key: str) -> int:
+def line_of(text: str, model: str, key: str | None = None) -> int:
     """The line of a key in a model's table, or of the table."""
     quoted = rf"[\"']?{re.escape(model)}[\"']?"
     lines = text.splitlines()
     tables = [n for n, line in enumerate(lines) if re.match(rf"\s*\[model\.{quoted}", line)]
     start = tables[0] if tables else 0
-    for number, line in enumerate(lines[start:], start + 1):
-        if re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line):
+    for number, line in enumerate(lines[start:] if key else [], start + 1):
+        if re.match(rf"\s*[\"']?{re.escape(key or '')}[\"']?\s*=", line):
             return number
     return start + 1
 
@@ -200,7 +201,7 @@ def read_entries(entries: Mapping[str, Any], where: Callable[[str], str]) -> dic
             number,
             "",
             _kind(entries.get(name + KIND) or entries.get("kind"), where(name)),
-            str(entries.get(name + SOURCE) or entries.get("source") or "given"),
+            str(entries.get(name + SOURCE) or entries.get("source") or where(name)),
             (number - half_width, number + half_width) if half_width else None,
         )
     return values
@@ -215,7 +216,7 @@ def _beside(name: str, entries: Mapping[str, Any]) -> bool:
 def _number(entry: Any, where: str) -> tuple[float | None, float | None]:
     """(number, half of its interval), each None where there is none."""
     if isinstance(entry, (int, float)) and not isinstance(entry, bool):
-        return (None if entry != entry else entry), None  # noqa: PLR0124 - a NaN is not itself
+        return _finite(entry, where), None
     if isinstance(entry, str):
         if entry.strip().lower() in MISSING:
             return None, None
@@ -224,10 +225,17 @@ def _number(entry: Any, where: str) -> tuple[float | None, float | None]:
         except ValueError:
             pass
         else:
-            return number, half_width[0] if half_width else None
+            return _finite(number, where), half_width[0] if half_width else None
     raise UsageError(
         f"{where}: {entry!r} is no number", 'Write 3.9 or "3.9 +- 0.2"; leave it out if unknown.'
     )
+
+
+def _finite(number: float, where: str) -> float | None:
+    """The number; None where it is NaN, which is no value."""
+    if isinf(number):
+        raise UsageError(f"{where}: {number:g} is no finite value", "Leave it out if unknown.")
+    return None if isnan(number) else number
 
 
 def _kind(given: Any, where: str) -> Kind:

@@ -16,7 +16,7 @@ from inspect_cost.pareto.objectives import Objective
 from inspect_cost.quantity import Quantity
 from inspect_cost.reports.table import rendered
 from inspect_cost.reports.view import View
-from inspect_cost.units import THOUSAND, si
+from inspect_cost.units import THOUSAND, percent, si
 
 #: What marks a value that was not measured.
 MARKS = MappingProxyType({"measured": "", "counted": "", "estimated": "~", "reported": "*"})
@@ -55,11 +55,11 @@ def _cells(comparison: Comparison, candidate: Candidate) -> Iterator[str]:
     for objective in comparison.objectives:
         yield shown(candidate.values[objective.name])
     if ranking.points.uncertain:
-        yield f"{ranking.probability_optimal[name]:.0%}"
+        yield percent(ranking.probability_optimal[name] or 0, 1)
         yield f"{ranking.expected_rank[name]:.2f}"
     volume = ranking.hypervolume or 0
     lost = ranking.contributions[name] or 0
-    yield f"{100 * lost / volume:.1f} %" if lost and volume else "-"
+    yield percent(lost, volume) if lost else "-"
     yield ", ".join(
         f"{winner} ({_margins(margin)})" for winner, margin in comparison.losses(name).items()
     )
@@ -74,7 +74,8 @@ def shown(quantity: Quantity) -> str:
     """A value with its interval and the mark of its kind: "2.80 +- 0.24 *"."""
     text = amount(quantity.value)
     if quantity.ci95:
-        text += f" ± {amount(half_width(quantity))}"
+        half = half_width(quantity)
+        text += f" ± {si(half) if half >= THOUSAND else f'{half:.2g}'}"
     return f"{text} {MARKS[quantity.kind]}".rstrip()
 
 
@@ -137,8 +138,7 @@ def ranking_csv(comparison: Comparison, view: View) -> str:
             *("dominated_by", "unranked"),
         ]
     )
-    left = [c for c in comparison.candidates if c.name in ranking.unranked]
-    for candidate in (*comparison.by_rank(), *left):
+    for candidate in (*comparison.by_rank(), *comparison.left()):
         name = candidate.name
         writer.writerow(
             [

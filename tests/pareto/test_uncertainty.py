@@ -69,7 +69,7 @@ def test_intervals_are_given_in_many_ways() -> None:
         "a": (1, Quantity(3.0, "", "reported", "x", (2.8, 3.2))),
         "b": (2, Quantity(3.1, "", "reported", "x", (2.9, 3.3))),
     }
-    expected = list(rank(paired, maximise=[False, True], seed=3).probability_optimal)
+    expected = list(rank(paired, maximise=[False, True], seed=3, draws=2000).probability_optimal)
     assert 0.6 < expected[1] < 0.9
     for uncertainty in (
         [[0, 0.2], [0, 0.2]],
@@ -78,9 +78,9 @@ def test_intervals_are_given_in_many_ways() -> None:
         {"a": {"mos": 0.2}, "b": {"mos": 0.2}},
         {"a": (None, 0.2), "b": (0, 0.2)},
     ):
-        ranking = rank(plain, maximise=["mos"], seed=3, uncertainty=uncertainty)
+        ranking = rank(plain, maximise=["mos"], seed=3, draws=2000, uncertainty=uncertainty)
         assert ranking.probability_optimal == expected
-    by_quantity = rank(quantities, maximise=[False, True], seed=3).probability_optimal
+    by_quantity = rank(quantities, maximise=[False, True], seed=3, draws=2000).probability_optimal
     assert list(by_quantity) == pytest.approx(expected, abs=1e-3)
 
 
