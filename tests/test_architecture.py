@@ -24,7 +24,8 @@ ALLOWED: dict[str, set[str]] = {
     "measuring": {"cost", "errors", "quantity", "units"},
     "carbon": {"cost", "errors", "quantity", "units"},
     "pareto": {"cost", "errors", "quantity", "units"},
-    "publications": {"carbon", "errors", "quantity"},
+    "publication_lines": {"errors"},
+    "publications": {"carbon", "errors", "publication_lines", "quantity"},
     "paper": {
         *("carbon", "errors", "inspection", "pareto", "publications", "quantity", "report"),
         *("units", "model_zoo"),

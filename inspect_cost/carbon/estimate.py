@@ -179,6 +179,43 @@ def estimate_training_carbon(
     )
 
 
+def combined(estimates: Sequence[CarbonEstimate]) -> CarbonEstimate:
+    """Several runs of one training as one estimate; one without others is itself.
+
+    The intensity is then the runs' mean, weighted by energy; the PUE is theirs if they agree.
+    """
+    if len(estimates) == 1:
+        return estimates[0]
+    first = estimates[0]
+    energy = _sum([run.energy_kwh for run in estimates])
+    carbon = _sum([run.carbon_kgco2e for run in estimates])
+    same = {run.intensity for run in estimates} == {first.intensity}
+    mean = Quantity(
+        carbon.value / energy.value, "kgCO2e/kWh", "reported", "mean of the runs, by energy"
+    )
+    return CarbonEstimate(
+        energy_kwh=energy,
+        carbon_kgco2e=carbon,
+        intensity=first.intensity if same else mean,
+        pue=first.pue if len({run.pue for run in estimates}) == 1 else None,
+        formula="; ".join(dict.fromkeys(run.formula for run in estimates)),
+        phases=tuple(phase for run in estimates for phase in run.phases),
+        notes=tuple(dict.fromkeys(note for run in estimates for note in run.notes)),
+    )
+
+
+def _sum(parts: Sequence[Quantity]) -> Quantity:
+    """Quantities of one unit together; their ends add up, as ranges of inputs do."""
+    total = _total([Bounds(*_ends(part)) for part in parts])
+    measured = all(part.kind == "measured" for part in parts)
+    return _quantity(total, parts[0].unit, "measured" if measured else "estimated", parts[0].source)
+
+
+def _ends(part: Quantity) -> tuple[float, float, float]:
+    low, high = part.ci95 or (part.value, part.value)
+    return low, part.value, high
+
+
 def chosen_intensity(intensity: Given | None, zone: str | None, year: int | None) -> grid.Intensity:
     """The grid's intensity from whichever was given, or the default.
 
