@@ -4,26 +4,30 @@ One table ``[model.NAME]`` for each model, and one ``[[model.NAME.training]]`` f
 training. The five models of the 2021 paper are in the same format.
 """
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from math import hypot, isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from inspect_cost.carbon.estimate import CarbonEstimate, combined, estimate_training_carbon
 from inspect_cost.errors import UsageError
 from inspect_cost.publication_lines import Place
-from inspect_cost.quantity import Quantity
+from inspect_cost.quantity import Kind, Quantity
 
 #: The end of the usual opinion scale, from bad (1) to excellent (5): ITU-T P.800.
 BEST_MOS = 5
-WORDS = ("title", "preset", "source", "unranked")
+WORDS = ("title", "preset", "source", "unranked", "kind")
 RUN_WORDS = ("what", "gpu", "power_kind", "zone", "source")
 RUN_NUMBERS = ("hours", "power_w", "intensity", "year", "pue", "cpu_power_w", "ram_power_w")
 SCORES = ("mos", "mos_truth")
-INTERVAL = "_ci"
+INTERVAL, KIND, SOURCE = "_ci", "_kind", "_source"
+KINDS: tuple[str, ...] = get_args(Kind)
+WITH_INTERVAL = re.compile(r"\s*(?:\+-|\+/-|\u00b1)\s*")
 UNITS: Mapping[str, str] = {"co2e_kg": "kgCO2e", "energy_kwh": "kWh"}
 
 
@@ -118,22 +122,29 @@ def load_publications(path: Path | str) -> tuple[Publication, ...]:
 def _publication(name: str, table: Any, place: Place) -> Publication:
     if not isinstance(table, dict):
         raise place.mistake("", f"{name} is no table", "Write [model.NAME] on a line of its own.")
-    words = {key: _word(key, table[key], place) for key in WORDS if key in table}
-    source = words.get("source", "")
-    numbers = {key: table[key] for key in table if key not in {*WORDS, "training"}}
-    for key, value in numbers.items():
-        _check_number(key, value, place)
-    _check_scores(numbers, place)
-    values = {key: _reported(key, numbers, source) for key in numbers if not key.endswith(INTERVAL)}
+    words = {key: _word(key, table[key], place) for key in table if _is_word(key)}
+    given = {key: table[key] for key in table if not _is_word(key) and key != "training"}
+    numbers = {key: _number(key, value, place) for key, value in given.items()}
+    intervals = {key: _interval(key, numbers, place) for key in numbers}
+    values = {
+        key: _reported(key, numbers[key][0], intervals[key], words, place)
+        for key in numbers
+        if not key.endswith(INTERVAL)
+    }
     return Publication(
         name=name,
         title=words.get("title", name),
         preset=words.get("preset", ""),
-        source=source,
+        source=words.get("source", ""),
         values=values,
         training=_training(table.get("training", []), place),
         unranked=words.get("unranked", ""),
     )
+
+
+def _is_word(key: str) -> bool:
+    """Whether an entry is text; all but those and the training are numbers."""
+    return key in WORDS or key.endswith((KIND, SOURCE))
 
 
 def _word(key: str, value: Any, place: Place) -> str:
@@ -142,34 +153,54 @@ def _word(key: str, value: Any, place: Place) -> str:
     return value
 
 
-def _check_number(key: str, value: Any, place: Place) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
-        known = (*WORDS, *SCORES, "training", *(score + INTERVAL for score in SCORES))
-        near = get_close_matches(key, known, n=1)
-        hint = f"Did you mean {near[0]}? " if near and near[0] != key else ""
-        raise place.mistake(
-            key,
-            f"{value!r} is no number",
-            f"{hint}Texts are {', '.join(WORDS)}; all else is a number.",
-        )
+def _number(key: str, value: Any, place: Place) -> tuple[float, float | None]:
+    """(number, half of its 95 % interval, None without one): 3.9, or "3.9 +- 0.2"."""
+    numbers = [value]
+    if isinstance(value, str):
+        with suppress(ValueError):
+            numbers = [float(part) for part in WITH_INTERVAL.split(value.strip(), maxsplit=1)]
+    for number in numbers:
+        if isinstance(number, bool) or not isinstance(number, (int, float)) or not isfinite(number):
+            raise place.mistake(key, f"{value!r} is no number", _hint(key))
+    return numbers[0], numbers[1] if numbers[1:] else None
 
 
-def _check_scores(numbers: Mapping[str, float], place: Place) -> None:
-    for key, value in numbers.items():
-        if key.endswith(INTERVAL) and key.removesuffix(INTERVAL) not in numbers:
-            raise place.mistake(key, f"there is no {key.removesuffix(INTERVAL)}", "Give it too.")
-        if key.endswith(INTERVAL) and value < 0:
-            raise place.mistake(key, f"{value:g} is below 0", "Give half of the interval's width.")
-        if key in SCORES and not 0 < value <= BEST_MOS:
-            raise place.mistake(
-                key, f"{value:g} is not on the scale to {BEST_MOS}", "Rescale it to that."
-            )
+def _hint(key: str) -> str:
+    known = (*WORDS, *SCORES, "training", *(score + INTERVAL for score in SCORES))
+    near = get_close_matches(key, known, n=1)
+    hint = f"Did you mean {near[0]}? " if near and near[0] != key else ""
+    return f"{hint}Texts are {', '.join(WORDS)}; all else is a number."
 
 
-def _reported(key: str, numbers: Mapping[str, float], source: str) -> Quantity:
-    value, half = numbers[key], numbers.get(key + INTERVAL)
+def _interval(
+    key: str, numbers: Mapping[str, tuple[float, float | None]], place: Place
+) -> float | None:
+    """Half of a value's interval, which is beside it or in it; checked, like the value."""
+    value, half = numbers[key]
+    stem = key.removesuffix(INTERVAL)
+    if stem != key and stem not in numbers:
+        raise place.mistake(key, f"there is no {stem}", "Give it too.")
+    if key in SCORES and not 0 < value <= BEST_MOS:
+        advice = "Rescale it to that."
+        raise place.mistake(key, f"{value:g} is not on the scale to {BEST_MOS}", advice)
+    beside = numbers.get(key + INTERVAL)
+    half = beside[0] if beside else half
+    if half is not None and half < 0:
+        where = key + INTERVAL if beside else key
+        raise place.mistake(where, f"{half:g} is below 0", "Give half of the interval's width.")
+    return half
+
+
+def _reported(
+    key: str, value: float, half: float | None, words: Mapping[str, str], place: Place
+) -> Quantity:
+    kind = words.get(key + KIND) or words.get("kind") or "reported"
+    if kind not in KINDS:
+        where = key + KIND if key + KIND in words else "kind"
+        raise place.mistake(where, f"no kind is called {kind!r}", f"Write {', '.join(KINDS)}.")
+    source = words.get(key + SOURCE) or words.get("source", "")
     ends = (value - half, value + half) if half else None
-    return Quantity(value, UNITS.get(key, ""), "reported", source, ends)
+    return Quantity(value, UNITS.get(key, ""), kind, source, ends)  # type: ignore[arg-type]  # checked
 
 
 def _training(runs: Any, place: Place) -> CarbonEstimate | None:

@@ -31,7 +31,7 @@ ALLOWED: dict[str, set[str]] = {
         *("units", "model_zoo"),
     },
     "crosscheck": {"cost", "counting", "errors", "units"},
-    "reports": {"carbon", "cost", "paper", "quantity", "report", "units"},
+    "reports": {"carbon", "cost", "paper", "pareto", "quantity", "report", "units"},
     "generation": {"errors", "loading", "model_zoo"},
     "inspection": {"cost", "counting", "errors", "inputs", "loading", "report", "model_zoo"},
     "cli": {
@@ -43,6 +43,7 @@ ALLOWED: dict[str, set[str]] = {
             "inputs",
             "inspection",
             "paper",
+            "pareto",
             "publications",
             "report",
             "reports",

@@ -31,6 +31,7 @@ Exit codes: 0 done, 1 uncounted operators under --strict, 2 wrong input, 130 int
 #: Verb -> the function that it calls, imported when it is.
 VERBS: Mapping[str, str] = {
     "generate": "inspect_cost.cli.generate:generate",
+    "rank": "inspect_cost.cli.rank:rank",
     "zoo": "inspect_cost.cli.zoo:zoo",
     "carbon": "inspect_cost.cli.carbon:carbon",
     "paper": "inspect_cost.cli.paper:paper",

@@ -34,6 +34,7 @@ def carbon(
     ] = None,
     emissions: Path | None = None,
     tracker_log: Annotated[Path | None, Parameter(name="--tracker-log")] = None,
+    models: Path | None = None,
     format: Literal["table", "json"] = "table",  # noqa: A002 - the option's name
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
 ) -> int:
@@ -70,6 +71,8 @@ def carbon(
         emissions.csv of codecarbon, instead of hardware and hours.
     tracker_log
         Log of carbontracker, instead of hardware and hours.
+    models
+        TOML file of models and their publications, instead: the training of each.
     format
         What to write: a table to read, or JSON with everything in it.
     output
@@ -79,8 +82,15 @@ def carbon(
     devices = {"gpu": gpu, "hours": hours, "power": power, "report": report}
     devices |= {"cpu-power": cpu_power, "ram-power": ram_power}
     factors = {"intensity": intensity, "zone": zone, "year": year, "pue": pue}
-    files: dict[str, Any] = {"emissions": emissions, "tracker-log": tracker_log}
+    files: dict[str, Any] = {
+        "emissions": emissions,
+        "tracker-log": tracker_log,
+        "models": models,
+    }
     tracker = only_one(files, devices)
+    if models:
+        write(of_models(models, factors, format, output), output)
+        return OK
     if tracker:
         estimate = from_tracker(tracker, files[tracker], factors)
     else:
@@ -101,6 +111,23 @@ def only_one(files: dict[str, Any], devices: dict[str, Any]) -> str | None:
         several = " and ".join(f"--{name}" for name in given + hardware)
         raise UsageError(f"{several} say what was consumed twice", "Give one of them.")
     return given[0] if given else None
+
+
+def of_models(
+    path: Path, factors: dict[str, Any], format: Literal["table", "json"], output: Path | None
+) -> str:
+    """What training each model of a file emitted."""
+    given = [f"--{name}" for name, value in factors.items() if value is not None]
+    if given:
+        raise UsageError(
+            f"{' and '.join(given)} and --models both say it", f"Write it into {path} instead."
+        )
+    from inspect_cost.publications import load_publications
+    from inspect_cost.reports.carbon import models_json, models_table
+
+    found = {entry.title: entry.training for entry in load_publications(path)}
+    view = screen_view(output)
+    return models_json(found) if format == "json" else models_table(found, view)
 
 
 def from_tracker(option: str, path: Path, factors: dict[str, Any]) -> "CarbonEstimate":

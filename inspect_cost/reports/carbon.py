@@ -1,6 +1,7 @@
 """A training's energy and CO2e, as a table or as JSON."""
 
 import json
+from collections.abc import Mapping
 
 from rich.console import Group
 from rich.padding import Padding
@@ -45,6 +46,29 @@ def carbon_table(estimate: CarbonEstimate, view: View) -> str:
     return rendered(
         Group(*parts, Padding(grid, (0, 0, 0, 2)), Text() if notes else "", *notes), view
     )
+
+
+def models_json(found: Mapping[str, CarbonEstimate | None]) -> str:
+    """Every model's estimate, null where its training is not published."""
+    models = {name: estimate and estimate.to_dict() for name, estimate in found.items()}
+    content = {"schema": "inspect-cost/carbon-models/1", "models": models}
+    return json.dumps({**content, "provenance": provenance()}, indent=2, ensure_ascii=False)
+
+
+def models_table(found: Mapping[str, CarbonEstimate | None], view: View) -> str:
+    """A line for each model."""
+    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
+    for column in ("Model", "Energy", "CO2e", "Kind", "Hardware", "Intensity"):
+        table.add_column(column, justify="right" if column in {"Energy", "CO2e"} else "left")
+    for name, estimate in found.items():
+        if estimate is None:
+            table.add_row(name, UNKNOWN, UNKNOWN, "", "", "")
+            continue
+        hardware = ", ".join(dict.fromkeys(power(phase) for phase in estimate.phases))
+        results = number(estimate.energy_kwh), number(estimate.carbon_kgco2e)
+        intensity = f"{number(estimate.intensity)}, {estimate.intensity.source}"
+        table.add_row(name, *results, estimate.energy_kwh.kind, hardware, intensity)
+    return rendered(table, view)
 
 
 def power(phase: Phase) -> str:

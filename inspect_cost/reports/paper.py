@@ -16,6 +16,8 @@ from inspect_cost.reports.view import View
 from inspect_cost.units import exact, si
 
 MARK = " *"
+#: Quantity -> what a reader calls it.
+NAMES = {"co2e_kg": "CO2e in kg", "mos_loss": "1 - %MOS", "params": "parameters", "kwh": "kWh"}
 
 
 def paper_json(paper: Reproduction) -> str:
@@ -71,7 +73,10 @@ def training(paper: Reproduction, marked: set[tuple[str, str]]) -> Padding:
 
 def quality(paper: Reproduction, marked: set[tuple[str, str]]) -> Padding:
     """Table 2, and the other published sizes under their models."""
-    table = _columns("Model|MOS|truth|1-%MOS printed|recomputed|Parameters printed|exact|MACs/s")
+    table = _columns(
+        "Model|MOS|MOS of\ntruth|1 - %MOS\nprinted|recom-\nputed|Param.\nprinted|Parameters\nexact|"
+        "MACs per\nsecond"
+    )
     for row in paper.table2:
         model, loss = row.printed.model, row.publication.mos_loss
         printed = row.printed.mos_loss.text if row.printed.mos_loss else "-"
@@ -92,11 +97,11 @@ def quality(paper: Reproduction, marked: set[tuple[str, str]]) -> Padding:
 
 
 def score(row: QualityRow, name: str) -> str:
-    """3.86 ± 0.24, or a dash."""
+    """3.86±0.24, or a dash."""
     value = row.publication.values.get(name)
     if value is None:
         return "-"
-    spread = f" ± {value.ci95[1] - value.value:.2g}" if value.ci95 else ""
+    spread = f"±{value.ci95[1] - value.value:.2g}" if value.ci95 else ""
     return f"{value.value:g}{spread}"
 
 
@@ -137,9 +142,10 @@ def front_remarks(paper: Reproduction) -> Iterator[str]:
 
 def discrepancy(found: Discrepancy) -> str:
     """One line: where, printed, found, and what may be behind it."""
+    name = NAMES.get(found.quantity, found.quantity)
     return (
-        f"{found.model}, {found.table}, {found.quantity}: printed {_number(found.printed)}, found "
-        f"{_number(found.found)}. {found.remark}"
+        f"{found.model}, {found.table}, {name}: printed {_number(found.printed)}, "
+        f"found {_number(found.found)}. {found.remark}"
     )
 
 
