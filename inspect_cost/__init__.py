@@ -13,25 +13,41 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from inspect_cost.carbon.estimate import CarbonEstimate as CarbonEstimate
+    from inspect_cost.carbon.estimate import estimate_training_carbon as estimate_training_carbon
     from inspect_cost.cost import CostReport as CostReport
     from inspect_cost.cost import FlopWeights as FlopWeights
     from inspect_cost.cost import OpCost as OpCost
     from inspect_cost.counting.count import count as count
     from inspect_cost.errors import CountError as CountError
     from inspect_cost.pareto.ranking import rank as rank
+    from inspect_cost.publications import load_publications as load_publications
 
 __version__ = version("inspect-cost")
 
 _HOMES = {
+    "CarbonEstimate": "inspect_cost.carbon.estimate",
     "CostReport": "inspect_cost.cost",
     "CountError": "inspect_cost.errors",
     "FlopWeights": "inspect_cost.cost",
     "OpCost": "inspect_cost.cost",
     "count": "inspect_cost.counting.count",
+    "estimate_training_carbon": "inspect_cost.carbon.estimate",
+    "load_publications": "inspect_cost.publications",
     "rank": "inspect_cost.pareto.ranking",
 }
 
-__all__ = ["CostReport", "CountError", "FlopWeights", "OpCost", "count", "rank"]
+__all__ = [
+    "CarbonEstimate",
+    "CostReport",
+    "CountError",
+    "FlopWeights",
+    "OpCost",
+    "count",
+    "estimate_training_carbon",
+    "load_publications",
+    "rank",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -33,6 +33,8 @@ VERBS: Mapping[str, str] = {
     "generate": "inspect_cost.cli.generate:generate",
     "rank": "inspect_cost.cli.rank:rank",
     "zoo": "inspect_cost.cli.zoo:zoo",
+    "carbon": "inspect_cost.cli.carbon:carbon",
+    "paper": "inspect_cost.cli.paper:paper",
     "conventions": "inspect_cost.cli.conventions:conventions",
 }
 
