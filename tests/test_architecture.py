@@ -34,11 +34,13 @@ ALLOWED: dict[str, set[str]] = {
     "reports": {"carbon", "cost", "paper", "pareto", "quantity", "report", "units"},
     "generation": {"errors", "loading", "model_zoo"},
     "inspection": {"cost", "counting", "errors", "inputs", "loading", "report", "model_zoo"},
+    "gathering": {"errors", "inspection", "paper", "pareto", "publications", "model_zoo"},
     "cli": {
         *(
             "carbon",
             "conventions",
             "errors",
+            "gathering",
             "generation",
             "inputs",
             "inspection",

@@ -1,18 +1,13 @@
 """``inspect-cost rank``: where models stand."""
 
-import os
-import shutil
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from inspect_cost.cli.terminal import OK, check_writable, progress_bar, say, write, write_bytes
+from inspect_cost.cli.view import screen_view
 from inspect_cost.errors import UsageError
-
-if TYPE_CHECKING:
-    from inspect_cost.pareto.candidates import Candidate
 
 Names = Annotated[list[str] | None, Parameter(negative="")]
 
@@ -45,7 +40,7 @@ def rank(
     minimise
         Objectives to minimise, whatever their names suggest.
     models
-        A TOML file with a table [model.NAME] for each: quality and more, of presets or others.
+        A TOML file of publications, a table [model.NAME] for each; they are ranked too.
     seed
         Of the random draws behind probabilities.
     draws
@@ -68,7 +63,12 @@ def rank(
 
     objectives = chosen(*map(split, (cost, quality, maximise, minimise)))
     suffix = check_suffix(plot) if plot else ""
-    comparison = compared(gathered(sources, models), objectives, seed=seed, draws=draws)
+
+    from inspect_cost.gathering import gathered
+
+    with progress_bar("counting presets") as progress:
+        candidates = gathered(sources, models, progress)
+    comparison = compared(candidates, objectives, seed=seed, draws=draws)
     if plot:
         from inspect_cost.pareto.drawing import ranking_figure
 
@@ -77,48 +77,11 @@ def rank(
         say(f"wrote {plot}.")
 
     from inspect_cost.reports.ranking import RANKING_RENDERERS
-    from inspect_cost.reports.view import View
 
-    to_screen = output is None and sys.stdout.isatty()
-    width = shutil.get_terminal_size((100, 24)).columns if to_screen else 120
-    view = View(width=width, color=to_screen and "NO_COLOR" not in os.environ)
-    write(RANKING_RENDERERS[format](comparison, view), output)
+    write(RANKING_RENDERERS[format](comparison, screen_view(output)), output)
     return OK
 
 
 def split(words: list[str] | None) -> list[str]:
     """Names that were separated by commas, or given one by one."""
     return [name.strip() for word in words or [] for name in word.split(",") if name.strip()]
-
-
-def gathered(sources: tuple[str, ...], models: Path | None) -> list["Candidate"]:
-    """The candidates that are named, with published facts of theirs."""
-    from inspect_cost.pareto.candidates import completed, merged
-    from inspect_cost.pareto.sources import read_candidates
-
-    own = read_candidates(models) if models else []
-    with progress_bar("counting presets") as progress:
-        found: list[Candidate] = []
-        for done, source in enumerate(sources):
-            path = Path(source)
-            is_file = path.suffix or path.exists()
-            found += read_candidates(path) if is_file else [from_preset(source)]
-            progress((done + 1) / len(sources))
-    return [completed(candidate) for candidate in merged([*found, *own])]
-
-
-def from_preset(name: str) -> "Candidate":
-    """A preset of the zoo, counted."""
-    import model_zoo
-
-    try:
-        preset = model_zoo.preset(name)
-    except model_zoo.UnknownModelError as error:
-        raise UsageError(
-            str(error.args[0]), "Or give a file: a report (.json), a table (.csv, .toml)."
-        ) from None
-
-    from inspect_cost.inspection import inspected_preset
-    from inspect_cost.pareto.candidates import from_report
-
-    return from_report(inspected_preset(preset).to_dict(), f"counted for preset {name}")

@@ -10,6 +10,7 @@ from inspect_cost.quantity import Quantity
 
 #: The end of the usual opinion scale, from bad (1) to excellent (5): ITU-T P.800.
 BEST_MOS = 5
+QUALITY = ("mos", "mos_truth", "mos_ratio", "mos_loss")
 #: Objective -> its place in a report, and its kind.
 COUNTED: Mapping[str, tuple[str, str]] = {
     "params": ("count", "params"),
@@ -98,17 +99,19 @@ def _joined(first: Candidate, second: Candidate) -> Candidate:
     )
 
 
-def completed(
-    candidate: Candidate, facts: Mapping[str, Mapping[str, Quantity]] | None = None
-) -> Candidate:
-    """With published facts (name -> objective -> value) where it has none, and what follows.
+def completed(candidate: Candidate, facts: Mapping[str, Quantity] | None = None) -> Candidate:
+    """With published facts where it has none of its own, and what follows from all.
 
-    mos_ratio = MOS / MOS of the ground truth, and mos_loss = 1 - mos_ratio.
+    mos_ratio = MOS / MOS of the ground truth, and mos_loss = 1 - mos_ratio. Published scores are
+    not mixed with the candidate's own.
 
     Raises:
         UsageError: a mean opinion score is not on the scale.
     """
-    values = {**(facts or {}).get(candidate.name, {}), **candidate.values}
+    own = candidate.values
+    scored = not own.keys().isdisjoint(QUALITY)
+    published = {n: q for n, q in (facts or {}).items() if not (scored and n in QUALITY)}
+    values = {**published, **own}
     for name in ("mos", "mos_truth"):
         score = values[name].value if name in values else BEST_MOS
         if not 0 < score <= BEST_MOS:

@@ -1,9 +1,8 @@
-"""Candidates from files: reports of this tool (JSON), and tables of anything (CSV, TOML)."""
+"""Candidates from files: reports of this tool (JSON), and tables of anything (CSV)."""
 
 import csv
 import json
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import isinf, isnan
 from pathlib import Path
@@ -137,42 +136,6 @@ def _is_number(entry: Any) -> bool:
         return False
 
 
-def _from_toml(text: str, path: str) -> Iterator[Candidate]:
-    """A table ``[model.NAME]`` for each model."""
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path}: not TOML ({error})", "Mend that line.") from None
-    models = content.get("model")
-    if not isinstance(models, dict) or not all(isinstance(m, dict) for m in models.values()):
-        raise UsageError(f"{path} has no [model.NAME]", "Give each model a table of that name.")
-    flat = {name: {**_table(m.get("quality")), **m} for name, m in models.items()}
-    words = _words(flat.values())
-    for name, entries in flat.items():
-
-        def where(key: str, name: str = name) -> str:
-            return f"{path}, line {line_of(text, name, key)}, [model.{name}] {key}"
-
-        numbers = {key: entry for key, entry in entries.items() if key not in words}
-        yield Candidate(name, read_entries(numbers, where), f"{path}, line {line_of(text, name)}")
-
-
-def _table(entry: Any) -> dict[str, Any]:
-    return entry if isinstance(entry, dict) else {}
-
-
-def line_of(text: str, model: str, key: str | None = None) -> int:
-    """The line of a key in a model's table, or of the table."""
-    quoted = rf"[\"']?{re.escape(model)}[\"']?"
-    lines = text.splitlines()
-    tables = [n for n, line in enumerate(lines) if re.match(rf"\s*\[model\.{quoted}", line)]
-    start = tables[0] if tables else 0
-    for number, line in enumerate(lines[start:] if key else [], start + 1):
-        if re.match(rf"\s*[\"']?{re.escape(key or '')}[\"']?\s*=", line):
-            return number
-    return start + 1
-
-
 def read_entries(entries: Mapping[str, Any], where: Callable[[str], str]) -> dict[str, Quantity]:
     """Values from a table's entries, with their intervals, kinds and sources beside them.
 
@@ -185,7 +148,7 @@ def read_entries(entries: Mapping[str, Any], where: Callable[[str], str]) -> dic
     """
     values: dict[str, Quantity] = {}
     for name, entry in entries.items():
-        if _beside(name, entries) or isinstance(entry, (dict, list)):
+        if _beside(name, entries):
             continue
         number, half_width = _number(entry, where(name))
         if number is None:
@@ -251,5 +214,4 @@ READERS: Mapping[str, Callable[[str, str], Iterator[Candidate]]] = {
     ".json": _from_json,
     ".csv": _from_csv,
     ".tsv": _from_csv,
-    ".toml": _from_toml,
 }

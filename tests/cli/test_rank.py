@@ -71,18 +71,47 @@ def test_csv_can_be_ranked_again(run: Run) -> None:
     assert [row["rank"] for row in csv.DictReader(again.out.splitlines())] == ["0", "0", "1", ""]
 
 
-def test_presets_with_published_quality(run: Run) -> None:
-    Path("own.toml").write_text(
-        "[model.wavegan]\nmos_ratio = 0.5897\n[model.sing.quality]\nmos_ratio = 0.7254\n"
-    )
-    words = "rank wavegan sing --cost params,macs_per_s --quality mos_ratio --models own.toml"
-    result = run(*words.split(), "--format", "json")
+def test_presets_with_what_is_published_of_them(run: Run) -> None:
+    """The front that the paper would have had with exact parameters: WaveGAN is on it."""
+    words = "rank wavegan sing flowavenet gansynth --cost params --quality mos_loss --format json"
+    result = run(*words.split())
     assert result.code == 0, result.err
-    models = {model["name"]: model for model in json.loads(result.out)["models"]}
+    ranked = json.loads(result.out)
+    models = {model["name"]: model for model in ranked["models"]}
     assert models["wavegan"]["values"]["params"]["value"] == 19_065_345
     assert models["wavegan"]["values"]["params"]["kind"] == "counted"
-    assert models["sing"]["values"]["mos_ratio"]["kind"] == "reported"
-    assert json.loads(result.out)["front"] == ["wavegan", "sing"]
+    assert models["sing"]["values"]["mos_loss"]["value"] == pytest.approx(0.2746, abs=5e-5)
+    assert models["sing"]["values"]["mos_loss"]["kind"] == "reported"
+    assert ranked["front"] == ["wavegan", "sing", "flowavenet"]
+    assert ranked["unranked"] == {"gansynth": "no value for mos_loss"}
+
+
+def test_publications_of_ones_own(run: Run) -> None:
+    """Joined to presets by name, ranked by themselves elsewhere, and stronger than the paper's."""
+    Path("own.toml").write_text(
+        """
+[model.Better]
+preset = "sing"
+mos = 4
+mos_truth = 4
+source = "our test"
+
+[model.rival]
+params = 1e6
+mos = "3.9 +- 0.2"
+mos_truth = 4.0
+"""
+    )
+    options = "--cost params --quality mos_ratio --format json".split()
+    result = json.loads(run("rank", "sing", "wavegan", "--models", "own.toml", *options).out)
+    models = {model["name"]: model for model in result["models"]}
+    assert models.keys() == {"sing", "wavegan", "rival"}
+    assert models["sing"]["values"]["mos_ratio"]["value"] == 1
+    assert models["sing"]["values"]["mos_ratio"]["source"] == "our test"
+    assert models["rival"]["values"]["mos_ratio"]["ci95"] is not None
+    assert result["front"] == ["sing", "rival"]
+    alone = json.loads(run("rank", "own.toml", "paper.csv", *options).out)
+    assert alone["unranked"].keys() == {"Better", "other"}
 
 
 def test_reports_of_this_tool(run: Run) -> None:
@@ -132,6 +161,7 @@ MISTAKES = [
     ("high.csv --cost a --quality mos", "high.csv, line 2: x has mos = 7, beyond the scale"),
     ("ragged.csv --cost a --quality b", "ragged.csv, line 3: 2 cells, and 3 columns"),
     ("broken.toml --cost a --quality b", "broken.toml: not TOML"),
+    ("odd.toml --cost a --quality b", "odd.toml, line 2"),
     ("absent.csv --cost a --quality b", "cannot read absent.csv: No such file"),
     ("flowavnet --cost params --quality mos", "did you mean flowavenet?"),
     ("paper.csv --cost params --quality mos --plot front.gif", "Let its name end in .svg"),
@@ -147,6 +177,7 @@ def test_mistakes(run: Run, words: str, complaint: str) -> None:
     Path("high.csv").write_text("name,a,mos\nx,1,7\n")
     Path("ragged.csv").write_text("name,a,b\nx,1,2\ny,1\n")
     Path("broken.toml").write_text("[model.x\n")
+    Path("odd.toml").write_text("[model.x]\na = 'one'\n")
     result = run("rank", *words.split())
     assert result.code == 2
     assert result.out == ""

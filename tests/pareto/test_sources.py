@@ -30,8 +30,6 @@ def only(path: Path) -> Candidate:
         ("t.csv", "name,j,mos,mos_ci,class\nnet,2.5,3.9,0.2,gan\n"),
         ("t.csv", "\ufeffmodel;mos;j\nnet;3.9 ± 0.2;2.5\n"),
         ("t.tsv", "j\tname\tmos\n2.5\tnet\t3.9 +- 0.2\n\n"),
-        ("t.toml", '[model.net]\nj = 2.5\nmos = "3.9 +/- 0.2"\ntitle = "Net"\n'),
-        ("t.toml", "[model.net]\nj = 2.5\n[model.net.quality]\nmos = 3.9\nmos_ci = 0.2\n"),
     ],
 )
 def test_tables_of_anything(tmp_path: Path, name: str, text: str) -> None:
@@ -72,15 +70,6 @@ MALFORMED = [
     ("t.csv", "name,a\nx,1 +- -2\n", "line 2, a: an interval"),
     ("t.csv", "name,a\n", "has no models"),
     ("t.csv", "", "line 1: no column is called name"),
-    ("t.toml", "[model.x\n", "t.toml: not TOML .*line 1"),
-    ("t.toml", "[other.x]\na = 1\n", r"t.toml has no \[model.NAME\]"),
-    ("t.toml", "model = 3\n", r"t.toml has no \[model.NAME\]"),
-    (
-        "t.toml",
-        '[model.x]\na = 1\n\n[model.y]\nb = 2\na = "one"\n',
-        r"t.toml, line 6, \[model.y\] a: 'one'",
-    ),
-    ("t.toml", "[model.x]\na = true\nb = 1\n[model.y]\na = 2\n", r"line 2, \[model.x\] a: True"),
     ("t.json", "{", "t.json, line 1: not JSON"),
     ("t.json", "[]", "has no models"),
     ("t.json", "3", "its schema is None"),
@@ -152,7 +141,7 @@ def reported(value: float, half: float = 0) -> Quantity:
 
 
 def test_opinion_scores_give_ratio_and_loss() -> None:
-    facts = {"net": {"mos": reported(3.95, 0.15), "mos_truth": reported(4.67, 0.08)}}
+    facts = {"mos": reported(3.95, 0.15), "mos_truth": reported(4.67, 0.08)}
     values = completed(Candidate("net", {"params": reported(1)}), facts).values
     assert values["mos_ratio"].value == pytest.approx(0.8458, abs=5e-5)
     assert values["mos_loss"].value == pytest.approx(0.1542, abs=5e-5)
@@ -161,6 +150,13 @@ def test_opinion_scores_give_ratio_and_loss() -> None:
     assert half_width(values["mos_loss"]) == pytest.approx(error, rel=1e-3)
     only_loss = completed(Candidate("net", {"mos_loss": reported(0.4, 0.1)})).values
     assert only_loss["mos_ratio"].value == pytest.approx(0.6)
+
+
+def test_published_scores_do_not_mix_with_ones_own() -> None:
+    facts = {"mos": reported(4), "mos_truth": reported(5), "mos_ratio": reported(0.8)}
+    facts["co2e_kg"] = reported(7)
+    own = completed(Candidate("net", {"mos": reported(2)}), facts).values
+    assert {name: q.value for name, q in own.items()} == {"co2e_kg": 7, "mos": 2}
 
 
 def test_scores_beyond_the_scale() -> None:
