@@ -74,9 +74,8 @@ def _drawn(panels: Sequence[Panel], width: float, height: float) -> tuple[Figure
         draw_panel(axes, panel)
     legend = legend_handles(panels)
     if legend:
-        figure.legend(
-            handles=legend, loc="outside lower center", ncols=3 * len(panels), frameon=False
-        )
+        columns = 2 if len(panels) == 1 else 3 * len(panels)
+        figure.legend(handles=legend, loc="outside lower center", ncols=columns, frameon=False)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # what is labelled now stays where it is
     placed = [label_panel(axes, panel) for panel, axes in zip(panels, grid, strict=True)]
@@ -198,5 +197,5 @@ def legend_handles(panels: Sequence[Panel]) -> list[Line2D | Patch]:
             look = marker(kind, FIRST)
             handles.append(Line2D([], [], linestyle="none", label=f"cost {meaning}", **look))
     if any(panel.ranking.doubtful for panel in panels):
-        handles.append(Line2D([], [], linestyle="none", label="(%) chance to be optimal"))
+        handles.append(Line2D([], [], linestyle="none", label="(%) chance of optimality"))
     return handles

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from io import StringIO
 from types import MappingProxyType
 
@@ -18,6 +19,7 @@ from inspect_cost.reports.table import rendered
 from inspect_cost.reports.view import View
 from inspect_cost.units import THOUSAND, percent, si
 
+WIDTH = 120  # for digits are not to be cut: a narrower terminal breaks the lines
 #: What marks a value that was not measured.
 MARKS = MappingProxyType({"measured": "", "counted": "", "estimated": "~", "reported": "*"})
 
@@ -26,13 +28,14 @@ def ranking_table(comparison: Comparison, view: View) -> str:
     """Models by front, with what dominates each and how sure that is."""
     parts: list[RenderableType] = [_table(comparison), Text()]
     parts += [Text(line, style=style) for line, style in _remarks(comparison)]
-    return rendered(Group(*parts), view)
+    wide = replace(view, width=max(view.width, WIDTH))
+    return rendered(Group(*parts), wide)
 
 
 def _table(comparison: Comparison) -> Table:
     ranking = comparison.ranking
     table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
-    table.add_column("Front", justify="right")
+    table.add_column("Front", justify="right", no_wrap=True)
     table.add_column("Model", no_wrap=True)
     for objective in comparison.objectives:
         arrow = "↑" if objective.maximise else "↓"
@@ -41,7 +44,8 @@ def _table(comparison: Comparison) -> Table:
         table.add_column("P(optimal)", justify="right", no_wrap=True)
         table.add_column("E(front)", justify="right", no_wrap=True)
     table.add_column("Volume", justify="right", no_wrap=True)
-    table.add_column("Dominated by")
+    if len(ranking.fronts) > 1:
+        table.add_column("Dominated by", min_width=12)
     for candidate in comparison.by_rank():
         first = ranking.rank[candidate.name] == 0
         table.add_row(*_cells(comparison, candidate), style="bold" if first else "")
@@ -60,9 +64,9 @@ def _cells(comparison: Comparison, candidate: Candidate) -> Iterator[str]:
     volume = ranking.hypervolume or 0
     lost = ranking.contributions[name] or 0
     yield percent(lost, volume) if lost else "-"
-    yield ", ".join(
-        f"{winner} ({_margins(margin)})" for winner, margin in comparison.losses(name).items()
-    )
+    if len(ranking.fronts) > 1:
+        losses = comparison.losses(name).items()
+        yield ", ".join(f"{winner} ({_margins(margin)})" for winner, margin in losses)
 
 
 def _margins(margin: Mapping[str, float]) -> str:

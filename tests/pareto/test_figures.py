@@ -139,6 +139,22 @@ def test_labels_of_equal_points_do_not_overlap() -> None:
     assert overlapping(figure) == []
 
 
+@pytest.mark.parametrize("panels", [1, 2, 3])
+def test_nothing_is_cut_off(ranking: Ranking, panels: int) -> None:
+    figure = pareto_figure(*[ranking] * panels)
+    figure.draw_without_rendering()
+    page = figure.bbox
+    for legend in figure.legends:
+        box = legend.get_window_extent()
+        assert page.x0 <= box.x0
+        assert box.x1 <= page.x1
+        assert page.y0 <= box.y0
+    for found in boxes(figure).values():
+        for box in found:
+            assert page.x0 <= box.x0  # type: ignore[attr-defined]  # a bounding box
+            assert box.x1 <= page.x1  # type: ignore[attr-defined]
+
+
 def test_two_panels_side_by_side(ranking: Ranking) -> None:
     figure = pareto_figure(Panel(ranking, "Training", x_title="here"), Panel(ranking, "Inference"))
     left, right = figure.axes
