@@ -13,6 +13,8 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from inspect_cost.carbon.estimate import CarbonEstimate as CarbonEstimate
+    from inspect_cost.carbon.estimate import estimate_training_carbon as estimate_training_carbon
     from inspect_cost.cost import CostReport as CostReport
     from inspect_cost.cost import FlopWeights as FlopWeights
     from inspect_cost.cost import OpCost as OpCost
@@ -21,12 +23,15 @@ if TYPE_CHECKING:
     from inspect_cost.counting.module_costs import windowed_convolution as windowed_convolution
     from inspect_cost.errors import CountError as CountError
     from inspect_cost.law import CostLaw as CostLaw
+    from inspect_cost.pareto.ranking import rank as rank
     from inspect_cost.policy import Policy as Policy
+    from inspect_cost.publications import load_publications as load_publications
     from inspect_cost.quantity import Quantity as Quantity
 
 __version__ = version("inspect-cost")
 
 _HOMES = {
+    "CarbonEstimate": "inspect_cost.carbon.estimate",
     "CostLaw": "inspect_cost.law",
     "CostReport": "inspect_cost.cost",
     "CountError": "inspect_cost.errors",
@@ -34,12 +39,16 @@ _HOMES = {
     "OpCost": "inspect_cost.cost",
     "Policy": "inspect_cost.policy",
     "Quantity": "inspect_cost.quantity",
-    "count": "inspect_cost.counting.count",
     "cost_law": "inspect_cost.counting.laws",
+    "count": "inspect_cost.counting.count",
+    "estimate_training_carbon": "inspect_cost.carbon.estimate",
+    "load_publications": "inspect_cost.publications",
+    "rank": "inspect_cost.pareto.ranking",
     "windowed_convolution": "inspect_cost.counting.module_costs",
 }
 
 __all__ = [
+    "CarbonEstimate",
     "CostLaw",
     "CostReport",
     "CountError",
@@ -49,6 +58,9 @@ __all__ = [
     "Quantity",
     "cost_law",
     "count",
+    "estimate_training_carbon",
+    "load_publications",
+    "rank",
     "windowed_convolution",
 ]
 

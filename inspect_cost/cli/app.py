@@ -32,7 +32,10 @@ Exit codes: 0 done, 1 uncounted operators under --strict, 2 wrong input, 130 int
 VERBS: Mapping[str, str] = {
     "generate": "inspect_cost.cli.generate:generate",
     "law": "inspect_cost.cli.law:law",
+    "rank": "inspect_cost.cli.rank:rank",
     "zoo": "inspect_cost.cli.zoo:zoo",
+    "carbon": "inspect_cost.cli.carbon:carbon",
+    "paper": "inspect_cost.cli.paper:paper",
     "conventions": "inspect_cost.cli.conventions:conventions",
 }
 

@@ -1,0 +1,130 @@
+"""carbontracker's logs: the summaries of one, and the epochs of the other beside it."""
+
+import re
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+
+from inspect_cost.carbon.logged import Logged, text_of
+from inspect_cost.errors import UsageError
+
+WH_PER_J = 1 / 3600
+PER_KILO = 1e-3
+
+_TIME = r"(\d+):(\d{2}):(\d\d?(?:\.\d+)?)"
+_NUMBER = r"([\d.]+(?:[eE][+-]?\d+)?|nan)"
+_BLOCK = re.compile(
+    r"(Actual|Predicted) consumption(?: for (\d+) epoch\(s\))?:\s*"
+    rf"Time:\s*{_TIME}\s*Energy:\s*{_NUMBER} kWh\s*CO2eq:\s*{_NUMBER} g"
+)
+_PUE = re.compile(r"multiplied by a PUE coefficient of ([\d.]+\d)")
+_VERSION = re.compile(r"carbontracker version ([\w.]+)")
+_DURATION = re.compile(rf"Duration: {_TIME}")
+_POWER = re.compile(r"Average power usage \(W\) for (\w+): (\[[^\]]*\]|[\d.eE+-]+|None)")
+OUTPUT, STANDARD = "_carbontracker_output.log", "_carbontracker.log"
+
+
+def read_carbontracker(path: Path) -> Logged:
+    """The consumption in a log; errors as `text_of`, or that there is none."""
+    text = text_of(path)
+    output, standard = text, text
+    for end, other in ((OUTPUT, STANDARD), (STANDARD, OUTPUT)):
+        beside = path.with_name(path.name.removesuffix(end) + other)
+        if path.name.endswith(end) and beside.is_file():
+            output, standard = (text, text_of(beside)) if end == OUTPUT else (text_of(beside), text)
+    version = _VERSION.search(standard)
+    source = f"carbontracker {version[1]}" if version else "carbontracker"
+    blocks = [_block(match) for match in _BLOCK.finditer(output)]
+    if blocks:
+        return _from_blocks(blocks, standard, source)
+    return _from_epochs(standard, source, path)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A summary that carbontracker prints: cumulative energy with its PUE, and emissions."""
+
+    actual: bool
+    epochs: int | None
+    energy_kwh: float
+    carbon_kgco2e: float | None
+
+
+def _block(match: re.Match[str]) -> Block:
+    grams = float(match[7])
+    return Block(
+        actual=match[1] == "Actual",
+        epochs=int(match[2]) if match[2] else None,
+        energy_kwh=float(match[6]),
+        carbon_kgco2e=grams * PER_KILO if isfinite(grams) else None,
+    )
+
+
+def _from_blocks(blocks: list[Block], standard: str, source: str) -> Logged:
+    """The last actual consumption; the prediction where only that covers the whole training."""
+    actual = [block for block in blocks if block.actual]
+    predicted = [block for block in blocks if not block.actual]
+    taken = actual[-1] if actual else predicted[-1]
+    notes = []
+    whole = predicted[-1].epochs if predicted else None
+    if actual and whole and taken.epochs and whole > taken.epochs:
+        if "Training was interrupted" in standard:
+            notes.append(f"The training was interrupted after {taken.epochs} of {whole} epochs.")
+        else:
+            notes.append(
+                f"{taken.epochs} of {whole} epochs were measured, {taken.energy_kwh:.4g} kWh; the "
+                "figure is carbontracker's prediction for all of them."
+            )
+            taken = predicted[-1]
+    elif not actual:
+        notes.append("The log has only carbontracker's prediction.")
+    pue = _PUE.search(standard)
+    if not pue:
+        notes.append("The energy includes carbontracker's PUE, which this log does not name.")
+    return Logged(
+        energy_kwh=taken.energy_kwh,
+        carbon_kgco2e=taken.carbon_kgco2e,
+        pue=float(pue[1]) if pue else None,
+        kind="measured" if taken.actual else "estimated",
+        source=source,
+        grid=f"{source}, average while it ran",
+        notes=tuple(notes),
+    )
+
+
+def _from_epochs(standard: str, source: str, path: Path) -> Logged:
+    """Energy as the sum over epochs of duration and power, without any PUE."""
+    durations = [_seconds(*match) for match in _DURATION.findall(standard)]
+    powers: dict[str, list[float]] = {}
+    unknown = 0
+    for component, figure in _POWER.findall(standard):
+        watts = sum(map(float, figure.strip("[]").split())) if figure != "None" else 0.0
+        unknown += figure == "None"
+        powers.setdefault(component, []).append(watts)
+    if not durations or not powers:
+        raise UsageError(
+            f"{path} has no consumption",
+            f"Give a log of carbontracker that ends in {OUTPUT} or {STANDARD}.",
+        )
+    if any(len(watts) != len(durations) for watts in powers.values()):
+        raise UsageError(
+            f"{path} has {len(durations)} durations of epochs, and other numbers of powers",
+            f"Give the log beside it that ends in {OUTPUT}.",
+        )
+    joules = sum(s * w for watts in powers.values() for s, w in zip(durations, watts, strict=True))
+    notes = [f"Summed over {len(durations)} epochs of {', '.join(powers)}."]
+    if unknown:
+        notes.append(f"{unknown} epochs were too short to be measured, and are left out.")
+    return Logged(
+        energy_kwh=joules * WH_PER_J * PER_KILO,
+        carbon_kgco2e=None,
+        pue=1.0,
+        kind="measured",
+        source=source,
+        grid="",
+        notes=tuple(notes),
+    )
+
+
+def _seconds(hours: str, minutes: str, seconds: str) -> float:
+    return 3600 * int(hours) + 60 * int(minutes) + float(seconds)

@@ -1,0 +1,93 @@
+"""codecarbon's emissions.csv: one line for each run, or several that go on from each other."""
+
+import csv
+from collections.abc import Iterable, Mapping
+from math import isfinite
+from pathlib import Path
+
+from inspect_cost.carbon.logged import Logged, text_of
+from inspect_cost.errors import UsageError
+
+NEEDED = ("energy_consumed", "emissions")
+SHARES = ("gpu_energy", "cpu_energy", "ram_energy")
+
+
+def read_codecarbon(path: Path) -> Logged:
+    """All runs of the file together; errors as `text_of`, or naming line and cell."""
+    rows = _last_of_each_run(_csv_rows(path), path)
+    energy, carbon = (sum(_number(row, key, path) for _, row in rows) for key in NEEDED)
+    shares = {key: sum(_number(row, key, path, 0.0) for _, row in rows) for key in SHARES}
+    pues = {_number(row, "pue", path, 1.0) for _, row in rows}
+    _, last = rows[-1]
+    by_sensor = shares["gpu_energy"] >= energy / 2 > 0
+    version = last.get("codecarbon_version") or "of an unknown version"
+    countries = dict.fromkeys(row.get("country_name") or "unknown zone" for _, row in rows)
+    notes = [f"{len(rows)} runs are added up."] if len(rows) > 1 else []
+    notes.append(
+        "Energy of "
+        + ", ".join(f"{key.partition('_')[0].upper()} {kwh:.4g} kWh" for key, kwh in shares.items())
+        + ". codecarbon models the RAM's, and the CPU's where it finds no sensor, which the file "
+        "does not say; so only energy that is mostly the GPUs' counts as measured."
+    )
+    return Logged(
+        energy_kwh=energy,
+        carbon_kgco2e=carbon,
+        pue=pues.pop() if len(pues) == 1 else None,
+        kind="measured" if by_sensor else "estimated",
+        source=f"codecarbon {version}",
+        grid=f"codecarbon {version}: {', '.join(countries)}; it names no year",
+        notes=tuple(notes),
+    )
+
+
+Row = tuple[int, Mapping[str, str]]
+
+
+def _csv_rows(path: Path) -> list[Row]:
+    """(line, column -> cell) of each line."""
+    reader = csv.reader(text_of(path).splitlines(), strict=True)
+    try:
+        columns = next(reader, [])
+        missing = [name for name in NEEDED if name not in columns]
+        if missing:
+            raise UsageError(
+                f"{path}, line 1: no column {' or '.join(missing)}",
+                "Give an emissions.csv as codecarbon writes it.",
+            )
+        rows: list[Row] = []
+        for cells in reader:
+            if cells and len(cells) != len(columns):
+                raise UsageError(
+                    f"{path}, line {reader.line_num}: {len(cells)} cells, "
+                    f"and {len(columns)} columns",
+                    "Mend that line.",
+                )
+            rows += [(reader.line_num, dict(zip(columns, cells, strict=True)))] if cells else []
+    except csv.Error as error:
+        raise UsageError(f"{path}, line {reader.line_num}: {error}", "Mend that line.") from None
+    return rows
+
+
+def _last_of_each_run(rows: Iterable[Row], path: Path) -> list[Row]:
+    """Rows of one run are cumulative: the last one is its total."""
+    runs = {row.get("run_id") or f"line {line}": (line, row) for line, row in rows}
+    if not runs:
+        raise UsageError(f"{path} has no runs", "Give a file with at least one line of figures.")
+    return list(runs.values())
+
+
+def _number(row: Mapping[str, str], key: str, path: Path, missing: float | None = None) -> float:
+    """A cell as a number; a column that older versions lack, or leave empty, has a default."""
+    cell = row.get(key) or ""
+    if not cell and missing is not None:
+        return missing
+    try:
+        number = float(cell)
+    except ValueError:
+        number = float("nan")
+    if not isfinite(number) or number < 0:
+        run = row.get("run_id") or row.get("timestamp") or "a run"
+        raise UsageError(
+            f"{path}, {run}, {key}: {cell!r} is no energy or emission", "Mend that cell."
+        )
+    return number

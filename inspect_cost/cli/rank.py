@@ -1,0 +1,87 @@
+"""``inspect-cost rank``: where models stand."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from inspect_cost.cli.terminal import OK, check_writable, progress_bar, say, write, write_bytes
+from inspect_cost.cli.view import screen_view
+from inspect_cost.errors import UsageError
+
+Names = Annotated[list[str] | None, Parameter(negative="")]
+
+
+def rank(
+    *sources: str,
+    cost: Names = None,
+    quality: Names = None,
+    maximise: Names = None,
+    minimise: Names = None,
+    models: Path | None = None,
+    seed: int = 0,
+    draws: int = 10_000,
+    plot: Path | None = None,
+    format: Literal["table", "json", "csv"] = "table",  # noqa: A002 - the option's name
+    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+) -> int:
+    """Rank models by two objectives or more: which of them no other beats in all.
+
+    Parameters
+    ----------
+    sources
+        Reports of this tool (.json), tables of anything (.csv, .tsv, .toml), presets of the zoo.
+    cost
+        What less is better of, separated by commas: energy_j_per_s,params.
+    quality
+        What more is better of, or a known loss: mos_ratio, mos_loss, a column of yours.
+    maximise
+        Objectives to maximise, whatever their names suggest.
+    minimise
+        Objectives to minimise, whatever their names suggest.
+    models
+        A TOML file of publications, a table [model.NAME] for each; they are ranked too.
+    seed
+        Of the random draws behind probabilities.
+    draws
+        How many there are.
+    plot
+        Figure to write: .svg, .pdf, .png, or .html to explore.
+    format
+        What to write: a table to read, JSON with everything, or CSV.
+    output
+        File to write to, instead of standard output.
+    """
+    if not sources and models is None:
+        raise UsageError("nothing is named to rank", "Give reports, tables, or presets.")
+    for path in (output, plot):
+        check_writable(path)
+
+    from inspect_cost.pareto.comparison import compared
+    from inspect_cost.pareto.objectives import chosen
+    from inspect_cost.pareto.saving import check_suffix, figure_bytes
+
+    objectives = chosen(*map(split, (cost, quality, maximise, minimise)))
+    suffix = check_suffix(plot) if plot else ""
+
+    from inspect_cost.gathering import gathered
+
+    with progress_bar("counting presets") as progress:
+        candidates = gathered(sources, models, progress)
+    comparison = compared(candidates, objectives, seed=seed, draws=draws)
+    if plot:
+        from inspect_cost.pareto.drawing import ranking_figure
+
+        figure = ranking_figure(comparison.ranking, suffix)
+        write_bytes(figure_bytes(figure, suffix), plot)
+        say(f"wrote {plot}.")
+
+    from inspect_cost.reports.ranking import RANKING_RENDERERS
+
+    write(RANKING_RENDERERS[format](comparison, screen_view(output)), output)
+    return OK
+
+
+def split(words: list[str] | None) -> list[str]:
+    """Names that were separated by commas, or given one by one."""
+    return [name.strip() for word in words or [] for name in word.split(",") if name.strip()]

@@ -1,0 +1,100 @@
+"""What the published architectures cost, counted when asked for, and measured if reports say so."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import model_zoo
+from inspect_cost.errors import UsageError
+from inspect_cost.inspection import inspected_preset
+from inspect_cost.quantity import Quantity
+
+ENERGY = "energy_per_audio_second_j"
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A preset's exact costs.
+
+    Attributes:
+        preset: its name in the zoo.
+        title: its name in print.
+        params: of the published architecture.
+        params_generating: of them, those that generation uses.
+        macs_per_s: MACs per second of generated audio, for one second or the least beyond.
+    """
+
+    preset: str
+    title: str
+    params: int
+    params_generating: int
+    macs_per_s: float
+
+
+def counted(preset: str, settings: Mapping[str, Any] = MappingProxyType({})) -> Counted:
+    """The costs of a preset of the zoo.
+
+    Args:
+        preset: its name.
+        settings: of the architecture as published, where parts of it do not generate.
+    """
+    return _counted(preset, tuple(settings.items()))
+
+
+@cache
+def _counted(preset: str, settings: tuple[tuple[str, Any], ...]) -> Counted:
+    generating = inspected_preset(model_zoo.preset(preset))
+    whole = (
+        inspected_preset(model_zoo.preset(preset), settings=dict(settings)) if settings else None
+    )
+    audio = generating.audio
+    if audio is None:
+        raise UsageError(f"{preset} makes no audio", "Name a preset that does.")
+    return Counted(
+        preset=preset,
+        title=generating.subject.title,
+        params=(whole or generating).count.params,
+        params_generating=generating.count.params,
+        macs_per_s=audio.per_second(generating.count.macs),
+    )
+
+
+def measured_energy(reports: Iterable[Path]) -> dict[str, Quantity]:
+    """Preset -> energy per second of audio in J, of those reports that have measured it.
+
+    Raises:
+        UsageError: a file is no report of this tool, or two measured the same model.
+    """
+    found: dict[str, Quantity] = {}
+    for path in reports:
+        name, energy = _energy(path)
+        if name in found:
+            raise UsageError(f"two reports measured {name}", "Give one of them.")
+        if energy is not None:
+            found[name] = energy
+    return found
+
+
+def _energy(path: Path) -> tuple[str, Quantity | None]:
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+        energy = (report["measurement"] or {}).get(ENERGY)
+        name = str(report["model"]["name"])
+        if energy is None:
+            return name, None
+        ends = energy.get("ci95")
+        source = f"{energy['source']}, in {path}"
+        return name, Quantity(
+            energy["value"], "J", energy["kind"], source, ends and (ends[0], ends[1])
+        )
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}", "Give another file.") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f"{path} is no report of this tool",
+            "Write one with inspect-cost MODEL --format json -o FILE.",
+        ) from error

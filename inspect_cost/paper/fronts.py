@@ -1,0 +1,88 @@
+"""Figure 3: fronts of 1 - %MOS against training CO2e, and against what inference costs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from inspect_cost.errors import UsageError
+from inspect_cost.pareto.ranking import Ranking, rank
+from inspect_cost.publications import Publication
+from inspect_cost.quantity import Quantity
+
+QUALITY = "mos_loss"
+TRAINING = "co2e_kg"
+#: Ways to tell the cost of inference -> its objective's name and title, in the order shown.
+INFERENCE: Mapping[str, str] = {
+    "params_printed": "parameters as printed",
+    "params_exact": "parameters, exact",
+    "macs_per_s": "MACs per second of audio",
+    "energy_j_per_s": "measured energy per second of audio",
+}
+NO_SCORE = "no MOS"
+
+#: Model -> objective -> value.
+Values = Mapping[str, Mapping[str, Quantity]]
+
+
+@dataclass(frozen=True)
+class Front:
+    """One of the fronts.
+
+    Attributes:
+        cost: the objective beside 1 - %MOS.
+        ranking: of all models that have both.
+        unranked: model -> why it is left out.
+    """
+
+    cost: str
+    ranking: Ranking
+    unranked: Mapping[str, str]
+
+    @property
+    def names(self) -> list[str]:
+        """The models that none dominates, the best in quality first."""
+        return [name for name in self.by_quality if self.ranking.rank[name] == 0]
+
+    @property
+    def by_quality(self) -> list[str]:
+        """The ranked models, the best in quality first."""
+        points = self.ranking.points
+        column = points.objectives.index(QUALITY)
+        ranked = [str(name) for name in points.labels if name not in self.ranking.unranked]
+        return sorted(ranked, key=lambda name: points.values[points.position[name], column])
+
+    def dominators(self, name: str) -> list[str]:
+        """The models that dominate one."""
+        return [str(winner) for winner in self.ranking.dominated_by[name] or ()]
+
+    def probability_optimal(self) -> dict[str, float]:
+        """Model -> the probability that none dominates it, given the scores' intervals."""
+        return {
+            name: float(self.ranking.probability_optimal[name] or 0) for name in self.by_quality
+        }
+
+
+def front(cost: str, values: Values, reasons: Mapping[str, str]) -> Front:
+    """The front of 1 - %MOS against one cost.
+
+    Args:
+        cost: the objective.
+        values: of each model.
+        reasons: model -> why it has no opinion score.
+
+    Raises:
+        UsageError: no model has both values.
+    """
+    pairs = {name: {key: of.get(key) for key in (cost, QUALITY)} for name, of in values.items()}
+    ranking = rank(pairs, objectives=(cost, QUALITY))
+    unranked = {
+        str(name): reasons.get(str(name)) or NO_SCORE if QUALITY in reason else reason
+        for name, reason in ranking.unranked.items()
+    }
+    if len(unranked) == len(values):
+        raise UsageError(f"no model has both {cost} and {QUALITY}", "Give models that have both.")
+    return Front(cost, ranking, unranked)
+
+
+def reasons_without_score(publications: Mapping[str, Publication]) -> dict[str, str]:
+    """Model -> why its publication has no opinion score."""
+    return {name: entry.unranked for name, entry in publications.items() if entry.unranked}

@@ -1,0 +1,198 @@
+"""Where one model stands beside the paper's: its training carbon, its quality, its fronts."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import model_zoo
+from inspect_cost.carbon.estimate import CarbonEstimate
+from inspect_cost.errors import UsageError
+from inspect_cost.paper import printed
+from inspect_cost.paper.counted import counted
+from inspect_cost.paper.fronts import NO_SCORE, TRAINING, Front, front
+from inspect_cost.paper.fronts import reasons_without_score as reasons
+from inspect_cost.paper.reproduction import counted_values, further_values
+from inspect_cost.publications import Publication
+from inspect_cost.quantity import Quantity
+from inspect_cost.units import exact, si
+
+#: Objectives beside quality -> how a line about them begins.
+COSTS = {
+    TRAINING: "training CO2e",
+    "params_exact": "parameters",
+    "macs_per_s": "MACs per second of audio",
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A model's place on one front.
+
+    Attributes:
+        cost: the objective beside 1 - %MOS.
+        value: the model's own, None where it is not known.
+        rank: 0 if none dominates it; None where it is not ranked.
+        of: how many models are ranked.
+        dominated_by: who is at least as good in both, and better in one.
+        probability_optimal: of none dominating it, given the scores' intervals.
+        reason: why it is not ranked, where it is not.
+    """
+
+    cost: str
+    value: Quantity | None
+    rank: int | None
+    of: int
+    dominated_by: tuple[str, ...] = ()
+    probability_optimal: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a model stands beside others.
+
+    Attributes:
+        model: its name in print.
+        beside: the others' names.
+        training: what its training emitted; None where that is not published.
+        mos_loss: 1 - %MOS; None without opinion scores.
+        places: on the training front, and on those of inference.
+        unranked: why it is on no front; "" if it is on one.
+        source: of its facts.
+    """
+
+    model: str
+    beside: tuple[str, ...]
+    training: CarbonEstimate | None
+    mos_loss: Quantity | None
+    places: tuple[Place, ...]
+    unranked: str
+    source: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data, for JSON."""
+        return {
+            "model": self.model,
+            "beside": list(self.beside),
+            "training": self.training and self.training.to_dict(),
+            "mos_loss": self.mos_loss and self.mos_loss.to_dict(),
+            "places": [
+                {**vars(place), "value": place.value and place.value.to_dict()}
+                for place in self.places
+            ],
+            "unranked": self.unranked or None,
+            "source": self.source,
+        }
+
+
+def standing(model: str, publications: Sequence[Publication] = ()) -> Standing | None:
+    """Where a model stands among the paper's five and further publications.
+
+    The presets of the zoo are counted for it, which takes seconds the first time.
+
+    Args:
+        model: a preset's name, or that of a publication. Another size of a model that the paper
+            has, such as wavegan-65536, stands in its place, with its scores and its training.
+        publications: further models, the user's own.
+
+    Returns:
+        None for a model of which no publication is known.
+
+    Raises:
+        UsageError: two publications have one name.
+    """
+    known = _known(publications)
+    subject = _subject(model, known)
+    if subject is None:
+        return None
+    values = {name: further_values(entry, {}) for name, entry in known.items()}
+    another_size = model in model_zoo.PRESETS and model != subject.preset
+    if another_size:
+        values[subject.name] |= counted_values(counted(model))
+    why = reasons(known)
+    fronts = [front(cost, values, why) for cost in COSTS]
+    places = tuple(_place(subject.name, values, found) for found in fronts)
+    return Standing(
+        model=model_zoo.PRESETS[model].title if another_size else subject.title,
+        beside=tuple(name for name in known if name != subject.name),
+        training=subject.training,
+        mos_loss=subject.mos_loss,
+        places=places,
+        unranked="" if subject.mos_loss else subject.unranked or NO_SCORE,
+        source=subject.source,
+    )
+
+
+def _known(publications: Sequence[Publication]) -> dict[str, Publication]:
+    known = dict(printed.models())
+    for entry in publications:
+        if entry.name in known:
+            raise UsageError(f"two publications are of {entry.name}", "Rename one.")
+        known[entry.name] = entry
+    return known
+
+
+def _subject(model: str, known: dict[str, Publication]) -> Publication | None:
+    """The publication of that name, of that preset, or of another size of it."""
+    if model in known:
+        return known[model]
+    sizes = {size: row.model for row in printed.table2() for size in (row.preset, *row.variants)}
+    of_preset = {entry.preset: entry.name for entry in known.values() if entry.preset}
+    name = of_preset.get(model) or sizes.get(model)
+    return known[name] if name else None
+
+
+def _place(name: str, values: dict[str, dict[str, Quantity]], found: Front) -> Place:
+    value = values[name].get(found.cost)
+    of = len(found.by_quality)
+    if name in found.unranked:
+        return Place(found.cost, value, None, of, reason=found.unranked[name])
+    return Place(
+        cost=found.cost,
+        value=value,
+        rank=found.ranking.rank[name],
+        of=of,
+        dominated_by=tuple(found.dominators(name)),
+        probability_optimal=found.ranking.probability_optimal[name],
+    )
+
+
+def standing_text(found: Standing) -> str:
+    """A few lines: training, quality, and the place on each front."""
+    return "\n".join(_lines(found))
+
+
+def _lines(found: Standing) -> Iterator[str]:
+    yield f"{found.model} beside {', '.join(found.beside)}"
+    carbon = found.training
+    if carbon:
+        yield (
+            f"  training   {carbon.carbon_kgco2e.value:.3g} kg CO2e ({carbon.carbon_kgco2e.kind}), "
+            f"{carbon.energy_kwh.value:.3g} kWh at {carbon.intensity.value:.3g} kgCO2e/kWh"
+        )
+    else:
+        yield "  training   not published"
+    if found.unranked:
+        yield f"  quality    unranked: {found.unranked}"
+        return
+    if found.mos_loss:
+        yield f"  quality    1 - %MOS = {found.mos_loss.value:.4f} ({found.mos_loss.kind})"
+    for place in found.places:
+        yield f"  {COSTS[place.cost]}: {_verdict(place)}"
+
+
+def _verdict(place: Place) -> str:
+    if place.value is None or place.rank is None:
+        return f"unranked, {place.reason}"
+    amount = _amount(place)
+    if place.rank == 0:
+        chance = "" if place.probability_optimal is None else f" ({place.probability_optimal:.0%})"
+        return f"{amount}, Pareto-optimal{chance} among {place.of}"
+    return f"{amount}, dominated by {', '.join(place.dominated_by)}, front {place.rank + 1}"
+
+
+def _amount(place: Place) -> str:
+    value = place.value.value if place.value else 0.0
+    if place.cost == TRAINING:
+        return f"{value:.3g} kg"
+    return exact(int(value)) if place.cost == "params_exact" else si(value)

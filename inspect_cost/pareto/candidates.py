@@ -1,0 +1,153 @@
+"""Models to rank: each a name and what is known of it, from reports and publications."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import hypot
+from typing import Any
+
+from inspect_cost.errors import UsageError
+from inspect_cost.quantity import Quantity
+
+#: The end of the usual opinion scale, from bad (1) to excellent (5): ITU-T P.800.
+BEST_MOS = 5
+QUALITY = ("mos", "mos_truth", "mos_ratio", "mos_loss")
+#: Objective -> its place in a report, and its kind.
+COUNTED: Mapping[str, tuple[str, str]] = {
+    "params": ("count", "params"),
+    "param_bytes": ("count", "param_bytes"),
+    "macs": ("count", "macs"),
+    "macs_per_s": ("audio", "macs_per_second"),
+    "flops": ("count", "flops"),
+    "flops_per_s": ("audio", "flops_per_second"),
+    "bytes_moved": ("count", "bytes_moved"),
+}
+#: Objective -> its name in a report's measurement, if it differs.
+MEASURED: Mapping[str, str] = {
+    "latency_s": "latency_s",
+    "real_time_factor": "real_time_factor",
+    "energy_j": "energy_j",
+    "energy_net_j": "energy_net_j",
+    "energy_j_per_s": "energy_per_audio_second_j",
+    "estimated_energy_j": "estimated_energy_j",
+    "power_w": "power_w",
+}
+#: Memory in a report's measurement, the most telling first.
+MEMORY = ("cuda_peak_b", "peak_rss_b")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model and what is known of it.
+
+    Attributes:
+        name: what it is told by.
+        values: objective -> value; an unknown one is not there.
+        origin: the file, or where else it comes from.
+    """
+
+    name: str
+    values: Mapping[str, Quantity]
+    origin: str = ""
+
+
+def from_report(report: Mapping[str, Any], origin: str) -> Candidate:
+    """A candidate from a report as data, schema inspect-cost/report/1."""
+    values: dict[str, Quantity] = {}
+    whole = not report["count"].get("uncounted")
+    for name, (part, key) in COUNTED.items():
+        number = (report.get(part) or {}).get(key)
+        # Where operators have no known cost, their sums are lower bounds: no value to rank by.
+        if number is not None and (whole or name.startswith("param")):
+            values[name] = Quantity(number, "", "counted", origin)
+    measurement = report.get("measurement") or {}
+    memory = measurement.get("memory") or {}
+    found = {name: measurement.get(key) for name, key in MEASURED.items()}
+    found["memory"] = next((memory[key] for key in MEMORY if memory.get(key)), None)
+    for name, given in found.items():
+        if given is not None:
+            ends = given.get("ci95")
+            values[name] = Quantity(
+                given["value"], given["unit"], given["kind"], given["source"], ends and tuple(ends)
+            )
+    return Candidate(str(report["model"]["name"]), values, origin)
+
+
+def merged(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """One candidate of each name, with what all of them know.
+
+    Raises:
+        UsageError: two know different values of the same.
+    """
+    known: dict[str, Candidate] = {}
+    for candidate in candidates:
+        before = known.get(candidate.name)
+        known[candidate.name] = candidate if before is None else _joined(before, candidate)
+    return list(known.values())
+
+
+def _joined(first: Candidate, second: Candidate) -> Candidate:
+    for name in first.values.keys() & second.values.keys():
+        one, other = first.values[name], second.values[name]
+        if one.value != other.value:
+            raise UsageError(
+                f"{first.name} has two values of {name}: {one.value:g} in {first.origin} and "
+                f"{other.value:g} in {second.origin}",
+                "Give one of them, or different names.",
+            )
+    return Candidate(
+        first.name, {**second.values, **first.values}, f"{first.origin}, {second.origin}"
+    )
+
+
+def completed(candidate: Candidate, facts: Mapping[str, Quantity] | None = None) -> Candidate:
+    """With published facts where it has none of its own, and what follows from all.
+
+    mos_ratio = MOS / MOS of the ground truth, and mos_loss = 1 - mos_ratio. Published scores are
+    not mixed with the candidate's own.
+
+    Raises:
+        UsageError: a mean opinion score is not on the scale.
+    """
+    own = candidate.values
+    scored = not own.keys().isdisjoint(QUALITY)
+    published = {n: q for n, q in (facts or {}).items() if not (scored and n in QUALITY)}
+    values = {**published, **own}
+    for name in ("mos", "mos_truth"):
+        score = values[name].value if name in values else BEST_MOS
+        if not 0 < score <= BEST_MOS:
+            raise UsageError(
+                f"{candidate.origin}: {candidate.name} has {name} = {score:g}, beyond the scale "
+                f"to {BEST_MOS}",
+                "Rescale it, or give mos_ratio itself.",
+            )
+    if "mos_ratio" not in values and {"mos", "mos_truth"} <= values.keys():
+        values["mos_ratio"] = _ratio(values["mos"], values["mos_truth"])
+    for name, other in (("mos_loss", "mos_ratio"), ("mos_ratio", "mos_loss")):
+        if name not in values and other in values:
+            values[name] = _complement(values[other])
+    return Candidate(candidate.name, values, candidate.origin)
+
+
+def _ratio(part: Quantity, whole: Quantity) -> Quantity:
+    """With the interval to first order, for independent errors."""
+    value = part.value / whole.value
+    relative = hypot(half_width(part) / part.value, half_width(whole) / whole.value)
+    ends = (value * (1 - relative), value * (1 + relative)) if relative else None
+    return Quantity(value, "", part.kind, part.source, ends)
+
+
+def _complement(share: Quantity) -> Quantity:
+    """1 - share."""
+    ends = share.ci95 and (1 - share.ci95[1], 1 - share.ci95[0])
+    return Quantity(1 - share.value, "", share.kind, share.source, ends)
+
+
+def half_width(quantity: Quantity) -> float:
+    """Of the 95 % interval; 0 where there is none."""
+    low, high = quantity.ci95 or (0.0, 0.0)
+    return (high - low) / 2
+
+
+def available(candidates: Sequence[Candidate]) -> list[str]:
+    """The objectives that any candidate has."""
+    return list(dict.fromkeys(name for candidate in candidates for name in candidate.values))

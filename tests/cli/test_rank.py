@@ -1,0 +1,185 @@
+"""``inspect-cost rank`` as a user meets it."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Ran
+
+Run = Callable[..., Ran]
+
+TABLE = """name,params,mos,mos_ci,mos_truth,size
+flow,186e6,3.95,0.15,4.67,large
+regression,64e6,2.8,0.24,3.86,medium
+gan,89e6,2.3,0.9,3.9,medium
+other,15e6,,,,small
+"""
+
+
+@pytest.fixture(autouse=True)
+def _table(run: Run) -> None:
+    del run  # which changes into its folder
+    Path("paper.csv").write_text(TABLE)
+
+
+def test_the_papers_front_as_a_table(run: Run) -> None:
+    result = run(*"rank paper.csv --cost params --quality mos_loss".split())
+    assert result.code == 0
+    lines = result.out.splitlines()
+    assert [line.split()[:2] for line in lines[1:4]] == [
+        ["0", "regression"],
+        ["0", "flow"],
+        ["1", "gan"],
+    ]
+    assert "0.1542 ± 0.032 *" in lines[2]
+    assert "Not ranked: other, no value for mos_loss." in result.out
+    assert "The front is not significant." in result.out
+
+
+def test_json_says_everything(run: Run) -> None:
+    words = "rank paper.csv --cost params --quality mos_ratio --format json -o out.json"
+    assert run(*words.split()).code == 0
+    result = json.loads(Path("out.json").read_text())
+    assert result["schema"] == "inspect-cost/ranking/1"
+    assert result["fronts"] == [["flow", "regression"], ["gan"]]
+    assert result["front"] == ["flow", "regression"]
+    assert result["unranked"] == {"other": "no value for mos_ratio"}
+    assert [o["direction"] for o in result["objectives"]] == ["minimise", "maximise"]
+    models = {model["name"]: model for model in result["models"]}
+    assert models["gan"]["dominated_by"][0]["name"] == "regression"
+    assert models["gan"]["dominated_by"][0]["better_by"]["params"] == 25e6
+    assert 0 < models["gan"]["probability_optimal"] < 0.5
+    assert models["other"]["rank"] is None
+    assert models["other"]["values"]["mos_ratio"] is None
+
+
+def test_csv_can_be_ranked_again(run: Run) -> None:
+    words = "--cost params --quality mos_loss --format csv"
+    first = run("rank", "paper.csv", *words.split())
+    rows = list(csv.DictReader(first.out.splitlines()))
+    assert [(row["name"], row["rank"]) for row in rows] == [
+        ("regression", "0"),
+        ("flow", "0"),
+        ("gan", "1"),
+        ("other", ""),
+    ]
+    Path("again.csv").write_text(first.out)
+    again = run("rank", "again.csv", *words.split())
+    assert [row["rank"] for row in csv.DictReader(again.out.splitlines())] == ["0", "0", "1", ""]
+
+
+def test_presets_with_what_is_published_of_them(run: Run) -> None:
+    """The front that the paper would have had with exact parameters: WaveGAN is on it."""
+    words = "rank wavegan sing flowavenet gansynth --cost params --quality mos_loss --format json"
+    result = run(*words.split())
+    assert result.code == 0, result.err
+    ranked = json.loads(result.out)
+    models = {model["name"]: model for model in ranked["models"]}
+    assert models["wavegan"]["values"]["params"]["value"] == 19_065_345
+    assert models["wavegan"]["values"]["params"]["kind"] == "counted"
+    assert models["sing"]["values"]["mos_loss"]["value"] == pytest.approx(0.2746, abs=5e-5)
+    assert models["sing"]["values"]["mos_loss"]["kind"] == "reported"
+    assert ranked["front"] == ["wavegan", "sing", "flowavenet"]
+    assert ranked["unranked"] == {"gansynth": "no value for mos_loss"}
+
+
+def test_publications_of_ones_own(run: Run) -> None:
+    """Joined to presets by name, ranked by themselves elsewhere, and stronger than the paper's."""
+    Path("own.toml").write_text(
+        """
+[model.Better]
+preset = "sing"
+mos = 4
+mos_truth = 4
+source = "our test"
+
+[model.rival]
+params = 1e6
+mos = "3.9 +- 0.2"
+mos_truth = 4.0
+"""
+    )
+    options = "--cost params --quality mos_ratio --format json".split()
+    result = json.loads(run("rank", "sing", "wavegan", "--models", "own.toml", *options).out)
+    models = {model["name"]: model for model in result["models"]}
+    assert models.keys() == {"sing", "wavegan", "rival"}
+    assert models["sing"]["values"]["mos_ratio"]["value"] == 1
+    assert models["sing"]["values"]["mos_ratio"]["source"] == "our test"
+    assert models["rival"]["values"]["mos_ratio"]["ci95"] is not None
+    assert result["front"] == ["sing", "rival"]
+    alone = json.loads(run("rank", "own.toml", "paper.csv", *options).out)
+    assert alone["unranked"].keys() == {"Better", "other"}
+
+
+def test_reports_of_this_tool(run: Run) -> None:
+    for shape in ("1,4", "2,4"):
+        words = ["net.py:INSTANCE", "--input", shape, "--format", "json"]
+        content = json.loads(run(*words, "--no-measure").out) if shape else {}
+        content["model"]["name"] = shape
+        Path(f"{shape[0]}.json").write_text(json.dumps(content))
+    result = run(*"rank 1.json 2.json --cost macs,flops --format json".split())
+    assert result.code == 0, result.err
+    assert json.loads(result.out)["fronts"] == [["1,4"], ["2,4"]]
+
+
+def test_directions_can_be_overruled(run: Run) -> None:
+    words = "rank paper.csv --cost params --quality mos --maximise params --format json"
+    result = json.loads(run(*words.split()).out)
+    assert result["front"] == ["flow"]
+    both = "rank paper.csv --minimise params,mos --format json"
+    assert json.loads(run(*both.split()).out)["front"] == ["regression", "gan"]
+
+
+def test_the_seed_decides(run: Run) -> None:
+    words = "rank paper.csv --cost params --quality mos --draws 500 --format json --seed"
+    first, again, other = (run(*words.split(), seed).out for seed in ("1", "1", "2"))
+    assert first == again
+    assert json.loads(first)["models"] != json.loads(other)["models"]
+
+
+@pytest.mark.parametrize("name", ["front.svg", "front.pdf", "front.png", "front.html"])
+def test_plots(run: Run, name: str) -> None:
+    if name.endswith("html"):
+        pytest.importorskip("altair")
+    result = run(*"rank paper.csv --cost params --quality mos_loss --plot".split(), name)
+    assert result.code == 0, result.err
+    assert f"wrote {name}" in result.err
+    assert Path(name).stat().st_size > 5_000
+
+
+MISTAKES = [
+    ("", "nothing is named to rank"),
+    ("paper.csv", "a ranking takes two objectives, and there is none"),
+    ("paper.csv --cost params", "a ranking takes two objectives, and there is params"),
+    ("paper.csv --cost params --quality nothing", "There are params, mos, mos_truth, mos_ratio"),
+    ("paper.csv --cost params --quality size", "no model has size"),
+    ("paper.csv --cost params --minimise params --maximise params", "maximised and minimised"),
+    ("none.csv --cost a --quality b", "no model has values of all of a, b (x: no value for b"),
+    ("high.csv --cost a --quality mos", "high.csv, line 2: x has mos = 7, beyond the scale"),
+    ("ragged.csv --cost a --quality b", "ragged.csv, line 3: 2 cells, and 3 columns"),
+    ("broken.toml --cost a --quality b", "broken.toml: not TOML"),
+    ("odd.toml --cost a --quality b", "odd.toml, line 2"),
+    ("absent.csv --cost a --quality b", "cannot read absent.csv: No such file"),
+    ("flowavnet --cost params --quality mos", "did you mean flowavenet?"),
+    ("paper.csv --cost params --quality mos --plot front.gif", "Let its name end in .svg"),
+    ("paper.csv --cost params --quality mos --plot no/front.svg", "there is no folder"),
+    ("paper.csv --cost params --quality mos --draws 0", "0 draws are none"),
+    ("paper.csv --cost params --quality mos --models absent.toml", "cannot read absent.toml"),
+]
+
+
+@pytest.mark.parametrize(("words", "complaint"), MISTAKES, ids=[words for words, _ in MISTAKES])
+def test_mistakes(run: Run, words: str, complaint: str) -> None:
+    Path("none.csv").write_text("name,a,b\nx,1,\ny,,2\n")
+    Path("high.csv").write_text("name,a,mos\nx,1,7\n")
+    Path("ragged.csv").write_text("name,a,b\nx,1,2\ny,1\n")
+    Path("broken.toml").write_text("[model.x\n")
+    Path("odd.toml").write_text("[model.x]\na = 'one'\n")
+    result = run("rank", *words.split())
+    assert result.code == 2
+    assert result.out == ""
+    assert complaint in result.err
+    assert "Traceback" not in result.err
