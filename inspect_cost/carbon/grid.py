@@ -139,7 +139,7 @@ def _zone_code(zone: str) -> str:
     wanted = zone.strip().upper()
     if wanted in WORLD:
         return WORLD[0]
-    codes = {}
+    codes = {"UK": "GBR"}  # as everybody writes it, though ISO does not
     for row in _rows():
         codes.update(dict.fromkeys((row["zone"], row["iso2"], row["name"].upper()), row["zone"]))
     if wanted in codes:
