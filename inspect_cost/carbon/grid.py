@@ -15,6 +15,7 @@ from inspect_cost.carbon.bounds import Bounds, Given, parsed
 from inspect_cost.errors import UsageError
 
 YEARS = Path(__file__).with_name("data") / "grid_years.csv"
+#: As carbontracker 2.4.7 and, for other years of a zone, codecarbon 3.3.2 distribute it.
 YEARS_SOURCE = "Our World in Data (Ember; Energy Institute), CC BY 4.0"
 UNITS: Mapping[str, float] = {
     **dict.fromkeys(("", "kg", "kg/kWh", "kgCO2e/kWh", "kgCO2eq/kWh"), 1),
@@ -138,7 +139,7 @@ def _zone_code(zone: str) -> str:
     wanted = zone.strip().upper()
     if wanted in WORLD:
         return WORLD[0]
-    codes = {}
+    codes = {"UK": "GBR"}  # as everybody writes it, though ISO does not
     for row in _rows():
         codes.update(dict.fromkeys((row["zone"], row["iso2"], row["name"].upper()), row["zone"]))
     if wanted in codes:

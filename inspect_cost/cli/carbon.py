@@ -89,7 +89,7 @@ def carbon(
     }
     tracker = only_one(files, devices)
     if models:
-        write(of_models(models, factors, format, output), output)
+        write(of_models(models, factors, output, as_json=format == "json"), output)
         return OK
     if tracker:
         estimate = from_tracker(tracker, files[tracker], factors)
@@ -113,9 +113,7 @@ def only_one(files: dict[str, Any], devices: dict[str, Any]) -> str | None:
     return given[0] if given else None
 
 
-def of_models(
-    path: Path, factors: dict[str, Any], format: Literal["table", "json"], output: Path | None
-) -> str:
+def of_models(path: Path, factors: dict[str, Any], output: Path | None, *, as_json: bool) -> str:
     """What training each model of a file emitted."""
     given = [f"--{name}" for name, value in factors.items() if value is not None]
     if given:
@@ -127,7 +125,7 @@ def of_models(
 
     found = {entry.title: entry.training for entry in load_publications(path)}
     view = screen_view(output)
-    return models_json(found) if format == "json" else models_table(found, view)
+    return models_json(found) if as_json else models_table(found, view)
 
 
 def from_tracker(option: str, path: Path, factors: dict[str, Any]) -> "CarbonEstimate":

@@ -66,9 +66,18 @@ def models_table(found: Mapping[str, CarbonEstimate | None], view: View) -> str:
             continue
         hardware = ", ".join(dict.fromkeys(power(phase) for phase in estimate.phases))
         results = number(estimate.energy_kwh), number(estimate.carbon_kgco2e)
-        intensity = f"{number(estimate.intensity)}, {estimate.intensity.source}"
-        table.add_row(name, *results, estimate.energy_kwh.kind, hardware, intensity)
-    return rendered(table, view)
+        row = (*results, estimate.energy_kwh.kind, hardware, number(estimate.intensity))
+        table.add_row(name, *row)
+    known = [estimate for estimate in found.values() if estimate]
+    sources = dict.fromkeys(
+        f"{number(e.intensity)}: {e.intensity.source}. PUE {_pue(e)}" for e in known
+    )
+    return rendered(Group(table, Text(), *map(Text, sources)), view)
+
+
+def _pue(estimate: CarbonEstimate) -> str:
+    pue = estimate.pue
+    return f"{number(pue)}: {pue.source}." if pue else f"{UNKNOWN}."
 
 
 def power(phase: Phase) -> str:

@@ -1,0 +1,165 @@
+"""Training carbon against the paper's own table, its two equations by hand, and ranges."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from inspect_cost import estimate_training_carbon
+from inspect_cost.carbon.grid import _ecologits_table, zone_intensity
+from inspect_cost.carbon.hardware import find_gpu, gpus
+from inspect_cost.carbon.measured_power import power_from_report
+from inspect_cost.errors import UsageError
+
+#: Hardware, hours, kWh and kg of Table 1; GANSynth's kg is the recomputed one, not the printed.
+TABLE_1 = [
+    ("GTX TITAN X", 168, 42.0, 18.354),
+    ("4 x P100", "12+10+30", 52.0, 22.724),
+    ("P100", 96, 24.0, 10.488),
+    ("V100 SXM2", 108, 32.4, 14.159),
+    ("V100 SXM2", 272, 81.6, 35.659),
+]
+
+
+@pytest.mark.parametrize(("gpu", "hours", "kwh", "kg"), TABLE_1)
+def test_the_papers_table(gpu: str, hours: float | str, kwh: float, kg: float) -> None:
+    estimate = estimate_training_carbon(gpu, hours)
+    assert estimate.energy_kwh.value == pytest.approx(kwh, rel=1e-12)
+    assert estimate.carbon_kgco2e.value == pytest.approx(kg, abs=5e-4)
+    assert estimate.carbon_kgco2e.kind == estimate.energy_kwh.kind == "estimated"
+    assert "eq. 6" in estimate.formula
+    assert estimate.energy_kwh.ci95 is None
+
+
+def test_equation_4_by_hand() -> None:
+    estimate = estimate_training_carbon(
+        "2 x V100 PCIe", 10, pue=1.58, cpu_power_w=120, ram_power_w=30, intensity="500 g/kWh"
+    )
+    kwh = 1.58 * (120 + 30 + 2 * 250) * 10 / 1000
+    assert estimate.energy_kwh.value == pytest.approx(kwh)
+    assert estimate.carbon_kgco2e.value == pytest.approx(kwh * 0.5)
+    assert "eq. 4" in estimate.formula
+    assert estimate.pue is not None
+    assert estimate.pue.value == 1.58
+
+
+def test_ranges_go_from_end_to_end() -> None:
+    estimate = estimate_training_carbon(
+        "2 x T4", "52..60", power_w="50..70", intensity=(0.4, 0.5), pue="1.1..1.2"
+    )
+    assert estimate.energy_kwh.ci95 == pytest.approx((1.1 * 2 * 5.2 * 0.5, 1.2 * 2 * 7 * 0.6))
+    low, high = estimate.carbon_kgco2e.ci95 or (0, 0)
+    assert (low, high) == pytest.approx((0.4 * 1.1 * 5.2, 0.5 * 1.2 * 8.4))
+    assert low < estimate.carbon_kgco2e.value < high
+
+
+def test_phases_add_up_whether_summed_listed_or_on_other_devices() -> None:
+    one = estimate_training_carbon("T4", "1+2..4")
+    listed = estimate_training_carbon("T4", ["1", "2..4"])
+    pairs = estimate_training_carbon(["T4", "2 x T4"], ["1", "1..2"])
+    for estimate in (one, listed, pairs):
+        assert estimate.energy_kwh.ci95 == pytest.approx((0.21, 0.35))
+    assert [phase.count for phase in pairs.phases] == [1, 2]
+
+
+def test_days_are_hours() -> None:
+    assert estimate_training_carbon("T4", "11.3 d").phases[0].hours.value == pytest.approx(271.2)
+
+
+def test_measured_power_makes_a_measured_result_until_something_is_assumed() -> None:
+    measured = estimate_training_carbon("T4", 1, power_w=61.5, power_kind="measured")
+    assert measured.carbon_kgco2e.kind == "measured"
+    mixed = estimate_training_carbon("T4", 1, power_w=61.5, power_kind="measured", cpu_power_w=100)
+    assert mixed.carbon_kgco2e.kind == "estimated"
+
+
+def test_power_from_a_report(tmp_path: Path) -> None:
+    power = {"value": 61.0, "unit": "W", "kind": "measured", "source": "RAPL", "ci95": [60, 62]}
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps({"measurement": {"power_w": power}}))
+    found = power_from_report(path)
+    assert (found.value, found.kind, found.ci95) == (61.0, "measured", (60, 62))
+    for content in ('{"measurement": null}', "[]", "no json"):
+        path.write_text(content)
+        with pytest.raises(UsageError):
+            power_from_report(path)
+
+
+def test_everything_is_in_the_json_with_its_source() -> None:
+    content = json.loads(json.dumps(estimate_training_carbon("4 x P100", 52).to_dict()))
+    assert content["inputs"]["intensity"]["value"] == 0.437
+    assert "2018" in content["inputs"]["intensity"]["source"]
+    assert "data sheet" in content["inputs"]["phases"][0]["power_w"]["source"]
+    assert content["inputs"]["pue"]["value"] == 1
+    assert content["carbon_kgco2e"]["unit"] == "kgCO2e"
+
+
+# --- hardware ---
+
+#: As makers publish them; the V100's two figures are often swapped.
+DRIVER_NAMES = [
+    ("Tesla V100-SXM2-16GB", 300),
+    ("Tesla V100-PCIE-32GB", 250),
+    ("NVIDIA A100-SXM4-80GB", 400),
+    ("NVIDIA A100 80GB PCIe", 300),
+    ("NVIDIA A100-PCIE-40GB", 250),
+    ("NVIDIA H100 80GB HBM3", 700),
+    ("NVIDIA H100 PCIe", 350),
+    ("NVIDIA H100 NVL", 400),
+    ("NVIDIA GeForce RTX 4090", 450),
+    ("rtx4090", 450),
+    ("GeForce GTX 1080Ti", 250),
+    ("Tesla P100-SXM2-16GB", 300),
+    ("NVIDIA TITAN Xp", 250),
+    ("TITAN X", 250),
+    ("Tesla T4", 70),
+]
+
+
+@pytest.mark.parametrize(("name", "watts"), DRIVER_NAMES)
+def test_what_drivers_call_them(name: str, watts: float) -> None:
+    assert find_gpu(name).max_power_w == watts
+
+
+def test_every_row_is_found_by_its_own_name_and_has_a_source() -> None:
+    assert [find_gpu(row.name).max_power_w for row in gpus()] == [r.max_power_w for r in gpus()]
+    assert all("NVIDIA" in row.source for row in gpus())
+
+
+@pytest.mark.parametrize("name", ["GTX 1080", "RTX 3090 Ti", "V10", "nothing", "A100 SXM5"])
+def test_a_model_is_never_taken_for_its_neighbour(name: str) -> None:
+    with pytest.raises(UsageError) as error:
+        find_gpu(name)
+    assert "--power" in error.value.advice
+
+
+@pytest.mark.parametrize(
+    ("name", "both"),
+    [("V100", ("V100 PCIe (250 W)", "V100 SXM2 (300 W)")), ("A100 80GB", ("300 W", "400 W"))],
+)
+def test_an_ambiguous_name_lists_what_it_may_be(name: str, both: tuple[str, str]) -> None:
+    with pytest.raises(UsageError) as error:
+        find_gpu(name)
+    assert all(text in str(error.value) for text in both)
+
+
+# --- the grid ---
+
+
+def test_a_zone_with_a_year_names_both() -> None:
+    for zone in ("FR", "fra", "France"):
+        found = zone_intensity(zone, 2023)
+        assert (found.kgco2e_per_kwh.value, found.zone, found.year) == (0.056, "FRA", 2023)
+        assert "Our World in Data" in found.source
+
+
+def test_a_zone_without_a_year_is_what_ecologits_has() -> None:
+    found = zone_intensity("FR")
+    assert found.kgco2e_per_kwh.value == _ecologits_table()["FRA"]
+    assert found.source.startswith("ecologits ")
+    assert "names no year" in found.source
+
+
+def test_the_world_of_2018_is_the_default() -> None:
+    assert zone_intensity("WOR", 2018) == zone_intensity("world", 2018)
+    assert zone_intensity("WOR", 2018).kgco2e_per_kwh.value == 0.437

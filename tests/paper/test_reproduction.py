@@ -1,0 +1,124 @@
+"""The paper's figures as its preprint prints them, and what recomputing by hand gives."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inspect_cost.paper.figure import figure_3
+from inspect_cost.paper.reproduction import Reproduction, reproduce
+from inspect_cost.pareto.saving import figure_bytes
+from inspect_cost.reports.paper import paper_table
+from inspect_cost.reports.view import View
+
+#: Model -> kWh, CO2e printed, CO2e by 0.437 x kWh.
+TABLE_1 = {
+    "SampleRNN": (42.0, 18.4, 18.354),
+    "SING": (52.0, 22.7, 22.724),
+    "WaveGAN": (24.0, 10.5, 10.488),
+    "GANSynth": (32.4, 15.45, 14.159),
+    "FloWaveNet": (81.6, 35.7, 35.659),
+}
+#: Model -> 1 - %MOS printed and recomputed, parameters printed and exact, GMAC per second.
+TABLE_2 = {
+    "SampleRNN": (None, None, 52_000_000, 51_848_704, 122),
+    "SING": (0.26, 0.2746, 64_000_000, 63_747_921, 4.13),
+    "WaveGAN": (0.41, 0.4103, 89_000_000, 19_065_345, 0.83),
+    "GANSynth": (None, None, 15_000_000, 7_311_246, 3.6),
+    "FloWaveNet": (0.15, 0.1542, 186_000_000, 182_644_788, 194),
+}
+
+
+def test_table_1(data: dict[str, Any]) -> None:
+    rows = {row["model"]: row for row in data["table1"]}
+    assert list(rows) == list(TABLE_1)
+    for model, (kwh, printed, recomputed) in TABLE_1.items():
+        assert rows[model]["kwh"] == pytest.approx(kwh)
+        assert rows[model]["co2e_kg"]["printed"] == printed
+        assert rows[model]["co2e_kg"]["recomputed"] == pytest.approx(recomputed, abs=5e-4)
+    assert rows["FloWaveNet"]["hours"] == {"printed": 272, "recomputed": 271.2}
+
+
+def test_table_2(data: dict[str, Any]) -> None:
+    rows = {row["model"]: row for row in data["table2"]}
+    assert list(rows) == list(TABLE_2)
+    for model, (printed, loss, params, exact, gmacs) in TABLE_2.items():
+        assert rows[model]["mos_loss"]["printed"] == printed
+        found = rows[model]["mos_loss"]["recomputed"]
+        assert found == (None if loss is None else pytest.approx(loss, abs=5e-5))
+        assert rows[model]["params"] == {"printed": params, "exact": exact}
+        assert rows[model]["macs_per_s"] / 1e9 == pytest.approx(gmacs, rel=0.01)
+    assert rows["GANSynth"]["unranked"] == "pairwise preference, no MOS"
+
+
+def test_exactly_what_does_not_follow_is_marked(data: dict[str, Any]) -> None:
+    found = {(d["model"], d["quantity"]): (d["printed"], d["found"]) for d in data["discrepancies"]}
+    assert found == {
+        ("GANSynth", "co2e_kg"): (15.45, pytest.approx(14.1588)),
+        ("FloWaveNet", "hours"): (272, pytest.approx(271.2)),
+        ("SING", "mos_loss"): (0.26, pytest.approx(1 - 2.8 / 3.86)),
+        ("WaveGAN", "params"): (89_000_000, 19_065_345),
+        ("GANSynth", "params"): (15_000_000, 7_311_246),
+        ("FloWaveNet", "params"): (186_000_000, 182_644_788),
+    }
+    remarks = {(d["model"], d["quantity"]): d["remark"] for d in data["discrepancies"]}
+    assert "14,622,492" in remarks["GANSynth", "params"]
+    assert 2 * 7_311_246 == 14_622_492
+
+
+def test_figure_3(data: dict[str, Any]) -> None:
+    fronts = data["fronts"]
+    everyone = ["FloWaveNet", "SING", "WaveGAN"]
+    assert fronts["training"] == everyone
+    assert fronts["inference"] == {
+        "params_printed": ["FloWaveNet", "SING"],
+        "params_exact": everyone,
+        "macs_per_s": everyone,
+    }
+    assert fronts["dominated_by"]["params_printed"] == {"WaveGAN": ["SING"]}
+    assert "no report" in fronts["unavailable"]["energy_j_per_s"]
+    (longer,) = fronts["variants"]
+    assert (longer["preset"], longer["dominated_by"]) == ("wavegan-65536", ["SING"])
+    assert set(fronts["unranked"]) == {"SampleRNN", "GANSynth"}
+
+
+def test_what_ifs_are_marked_unverified(data: dict[str, Any]) -> None:
+    copied, own = data["what_ifs"]
+    assert (copied["mos"], copied["verified"], own["mos"], own["verified"]) == (
+        *(2.85, False),
+        *(3.55, False),
+    )
+    assert copied["mos_loss"] == pytest.approx(0.2617, abs=5e-5)
+    assert own["mos_loss"] == pytest.approx(0.080, abs=5e-4)
+    assert own["fronts"] == {"training": ["SING", "WaveGAN"], "params_printed": ["SING"]}
+
+
+def report(path: Path, name: str, joules: float | None) -> Path:
+    energy = joules and {"value": joules, "unit": "J", "kind": "measured", "source": "RAPL"}
+    measurement = {"energy_per_audio_second_j": energy}
+    path.write_text(json.dumps({"model": {"name": name}, "measurement": measurement}))
+    return path
+
+
+def test_measured_energy_makes_a_front_of_its_own(tmp_path: Path) -> None:
+    joules = {"flowavenet": 90.0, "sing": 2.0, "wavegan": 3.0, "gansynth": None}
+    paths = [report(tmp_path / f"{name}.json", name, j) for name, j in joules.items()]
+    found = reproduce(paths)
+    assert found.inference["energy_j_per_s"].names == ["FloWaveNet", "SING"]
+    assert not found.unavailable
+
+
+def test_the_table_shows_each_mark(paper: Reproduction) -> None:
+    text = paper_table(paper, View(width=100))
+    for marked in ("15.45 *", "272 *", "0.26 *", "89M *", "15M *", "186M *"):
+        assert marked in text
+    assert text.count(" *\n") + text.count(" * ") >= 6
+    assert "unverified" in text
+    assert "…" not in text
+
+
+def test_the_figure_has_training_and_inference_side_by_side(paper: Reproduction) -> None:
+    svg = figure_bytes(figure_3(paper), ".svg").decode()
+    for text in ("Training", "Inference", "CO2e (kg)", "Parameters as printed", "WaveGAN", "SING"):
+        assert text in svg
