@@ -102,6 +102,15 @@ class CostLaw:
             input_bytes=inputs,
         )
 
+    def sampled(self, first: int, last: int, points: int = 60) -> list[tuple[int, int]]:
+        """(length, MACs) at lengths that it covers, evenly spaced on a logarithmic scale."""
+        lengths = set()
+        for n in range(points):
+            wanted = first * (last / first) ** (n / (points - 1))
+            steps = max(0, round((wanted - self.start) / self.period))
+            lengths.add(self.start + steps * self.period)
+        return [(length, self.report(length).macs) for length in sorted(lengths)]
+
     @property
     def macs(self) -> tuple[Fraction, ...]:
         """MACs(L) = c_0 + c_1 L + c_2 L^2 + ...: the coefficients, lowest first."""

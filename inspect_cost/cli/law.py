@@ -10,8 +10,11 @@ from inspect_cost.cli.arguments import (
     parsed_option,
     parsed_setting,
 )
-from inspect_cost.cli.terminal import OK, check_writable, screen_view, write
+from inspect_cost.cli.terminal import OK, check_writable, write, write_bytes
+from inspect_cost.cli.view import screen_view
 from inspect_cost.errors import UsageError
+
+PLOTTED = (100, 10_000_000)  # lengths
 
 
 def law(
@@ -44,12 +47,12 @@ def law(
     output
         File to write to, instead of standard output.
     plot
-        Draw MACs against length for all models into this file: .svg, .png or .pdf.
+        Draw MACs against length for all models into this file: .svg, .pdf or .png.
     """
     if not models:
         raise UsageError("no model is named", "Write, for example, inspect-cost law flowavenet.")
     check_writable(output)
-    check_writable(plot)
+    check_plot(plot)
     length, step = parsed_option("--input-len", input_len), parsed_option("--period", period)
     overrides = dict(map(parsed_setting, settings or []))
     laws = {model: found(model, inputs or [], length, step, overrides) for model in models}
@@ -58,10 +61,28 @@ def law(
 
     write(LAW_RENDERERS[format](laws, screen_view(output)), output)
     if plot:
-        from inspect_cost.pareto.figures import law_figure, save
-
-        save(law_figure({name: law.report for name, law in laws.items()}), plot)
+        write_bytes(drawn(laws, plot), plot)
     return OK
+
+
+def check_plot(plot: Path | None) -> None:
+    """Refuse a figure that could not be written, before anything is counted."""
+    check_writable(plot)
+    if plot is None:
+        return
+    from inspect_cost.pareto.saving import HTML, check_suffix
+
+    if check_suffix(plot) == HTML:
+        raise UsageError(f"laws are not drawn as {plot.name}", "Write a .svg, .pdf or .png.")
+
+
+def drawn(laws: dict[str, Any], plot: Path) -> bytes:
+    """The laws as curves."""
+    from inspect_cost.pareto.curves import curves_figure
+    from inspect_cost.pareto.saving import figure_bytes
+
+    curves = {name: law.sampled(*PLOTTED) for name, law in laws.items()}
+    return figure_bytes(curves_figure(curves), plot.suffix.lower())
 
 
 def found(

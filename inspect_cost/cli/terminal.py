@@ -1,17 +1,12 @@
 """What a command says and leaves behind: text, files, progress, exit codes."""
 
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from inspect_cost.errors import UsageError
-
-if TYPE_CHECKING:
-    from inspect_cost.reports.view import View
 
 OK, FAILED, USAGE, NO_SENSOR, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -64,19 +59,6 @@ def write_bytes(content: bytes, output: Path) -> None:
         raise UsageError(
             f"cannot write {output}: {error.strerror}", "Choose another place."
         ) from error
-
-
-def screen_view(output: Path | None, *, depth: int = 2, exact: bool = False) -> "View":
-    """How a report is to be shown on this terminal, or in a file."""
-    from inspect_cost.reports.view import View
-
-    to_screen = output is None and sys.stdout.isatty()
-    return View(
-        depth=depth,
-        exact=exact,
-        width=shutil.get_terminal_size((100, 24)).columns if to_screen else 100,
-        color=to_screen and "NO_COLOR" not in os.environ,
-    )
 
 
 def say(message: str) -> None:
