@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from inspect_cost.cost import FlopWeights as FlopWeights
     from inspect_cost.cost import OpCost as OpCost
     from inspect_cost.counting.count import count as count
+    from inspect_cost.counting.onnx.count import count_onnx as count_onnx
     from inspect_cost.errors import CountError as CountError
 
 __version__ = version("inspect-cost")
@@ -27,9 +28,10 @@ _HOMES = {
     "FlopWeights": "inspect_cost.cost",
     "OpCost": "inspect_cost.cost",
     "count": "inspect_cost.counting.count",
+    "count_onnx": "inspect_cost.counting.onnx.count",
 }
 
-__all__ = ["CostReport", "CountError", "FlopWeights", "OpCost", "count"]
+__all__ = ["CostReport", "CountError", "FlopWeights", "OpCost", "count", "count_onnx"]
 
 
 def __getattr__(name: str) -> object:
