@@ -27,6 +27,7 @@ ALLOWED: dict[str, set[str]] = {
     "crosscheck": {"cost", "counting", "errors", "units"},
     "reports": {"cost", "report", "units"},
     "generation": {"errors", "loading", "model_zoo"},
+    "onnx_inspection": {"counting", "errors", "inputs", "report"},
     "inspection": {"cost", "counting", "errors", "inputs", "loading", "report", "model_zoo"},
     "cli": {
         *(
@@ -35,6 +36,7 @@ ALLOWED: dict[str, set[str]] = {
             "generation",
             "inputs",
             "inspection",
+            "onnx_inspection",
             "report",
             "reports",
             "units",

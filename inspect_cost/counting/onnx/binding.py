@@ -42,9 +42,7 @@ def bound_inputs(graph: GraphProto, shapes: InputShapes) -> dict[str, Value]:
     return {entry.name: _bound(entry, shapes.get(entry.name), symbols) for entry in entries}
 
 
-def _check_names(
-    graph: GraphProto, entries: Sequence[ValueInfoProto], shapes: InputShapes
-) -> None:
+def _check_names(graph: GraphProto, entries: Sequence[ValueInfoProto], shapes: InputShapes) -> None:
     names, axes = [entry.name for entry in entries], open_axes(graph)
     for name, given in shapes.items():
         if name not in (axes if isinstance(given, int) else names):

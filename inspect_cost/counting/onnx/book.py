@@ -18,7 +18,9 @@ class Book:
         self.uncounted: dict[str, list[str]] = {}
         self.notes: dict[str, None] = {}
 
-    def enter(self, module: str, call: Call, cost: OpCost | None, *, moved: int | None = None) -> None:
+    def enter(
+        self, module: str, call: Call, cost: OpCost | None, *, moved: int | None = None
+    ) -> None:
         """One call; a cost of None says that nothing tells it."""
         if cost is None:
             self.uncounted.setdefault(call.operator, []).append(call.label)

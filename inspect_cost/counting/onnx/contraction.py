@@ -47,9 +47,7 @@ def conv(call: Call) -> OpCost | None:
 def conv_transpose(call: Call) -> OpCost | None:
     """Transposed convolution."""
     weight = call.operand(1).sizes
-    return formula.transposed_convolution(
-        call.x.sizes, weight, call.out.sizes, biased=call.has(2)
-    )
+    return formula.transposed_convolution(call.x.sizes, weight, call.out.sizes, biased=call.has(2))
 
 
 def integer_conv(call: Call) -> OpCost | None:

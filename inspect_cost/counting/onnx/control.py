@@ -125,9 +125,7 @@ def _one_for_all(
     return book, [replace(v, data=None) if v else None for v in returned]
 
 
-def _step_by_step(
-    walk: "Walk", call: Call, carried: Values, trips: int, module: str
-) -> Values:
+def _step_by_step(walk: "Walk", call: Call, carried: Values, trips: int, module: str) -> Values:
     if trips > MOST_STEPS:
         raise UsageError(
             f"{call.label} (Loop) does something else in each of its {trips:,} iterations",

@@ -72,7 +72,7 @@ def _as_rule(cost: Rule | OpCost) -> Rule:
 def _modules(
     book: Book, storages: Mapping[str, Storage], class_names: Mapping[str, str], name: str
 ) -> tuple[tuple[str, str, Storage], ...]:
-    """Each module that an operator or a parameter belongs to, and those around it, parents first."""
+    """Each module that has an operator or a parameter, and those around it, parents first."""
     paths = ["", *(tally.module for tally in book.tallies()), *storages]
     tree = _parents_first(paths)
     return tuple(

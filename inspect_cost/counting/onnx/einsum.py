@@ -37,7 +37,7 @@ def einsum(call: Call) -> OpCost | None:
 
 
 def parsed(call: Call) -> tuple[list[list[str]], list[str]]:
-    """Indices of each operand and of the result; those of an ellipsis are digits, from the right."""
+    """Indices of each operand and of the result; an ellipsis becomes digits, from the right."""
     equation = call.get("equation").decode().replace(" ", "")
     left, arrow, right = equation.partition("->")
     terms = [

@@ -23,7 +23,7 @@ def dft(call: Call) -> OpCost | None:
     real = [side for side in sides if side[-1] != COMPLEX]
     halved = [side for side in sides if side[axis] != N]
     transform = formula.real_fft if real or halved else formula.fft
-    whole = next((side for side in sides if side[axis] == N))
+    whole = next(side for side in sides if side[axis] == N)
     rows = _numbers(whole) // N
     return transform(rows, N)
 

@@ -30,8 +30,8 @@ def free(_call: Call) -> OpCost | None:
     return FREE
 
 
-FREE_OPERATORS: dict[str, Rule] = {
-    f"onnx.{name}": free
-    for group in (_MOVES, _LOOKUPS, _FACTORIES, _QUESTIONS, _LOGIC, _CONTAINERS)
-    for name in group.split()
-} | {f"com.microsoft.{name}": free for name in _MICROSOFT.split()}
+_ONNX = (_MOVES, _LOOKUPS, _FACTORIES, _QUESTIONS, _LOGIC, _CONTAINERS)
+_NAMES = [f"onnx.{name}" for group in _ONNX for name in group.split()]
+_NAMES += [f"com.microsoft.{name}" for name in _MICROSOFT.split()]
+
+FREE_OPERATORS: dict[str, Rule] = dict.fromkeys(_NAMES, free)

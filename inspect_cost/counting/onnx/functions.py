@@ -1,6 +1,7 @@
 """Operators that are made of others: the file's own functions, and those that ONNX defines."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import onnx
 from onnx import FunctionProto
@@ -19,7 +20,7 @@ def function_body(
     own = functions.get((node.domain, node.op_type, node.overload))
     if own is not None:
         return own
-    schema = schema_of(node, call.version)
+    schema: Any = schema_of(node, call.version)  # its stubs leave out what is used here
     if schema is None:
         return None
     if schema.has_context_dependent_function:
@@ -29,6 +30,4 @@ def function_body(
             version, node.SerializeToString(), types
         )
         return FunctionProto.FromString(body) if body else None
-    return schema.function_body if schema.has_function else None  # type: ignore[return-value]
-
-
+    return schema.function_body if schema.has_function else None

@@ -106,7 +106,10 @@ def packed_attention(call: Call) -> Results:
     """(B, L, v_size), and keys and values of past and present."""
     B, L, _width = call.x.sizes
     sizes = call.get("qkv_hidden_sizes") or [call.operand(1).sizes[1] // 3] * 3
-    heads, past = call.get("num_heads"), call.optional(8 if call.node.op_type == "QAttention" else 4)
+    heads, past = (
+        call.get("num_heads"),
+        call.optional(8 if call.node.op_type == "QAttention" else 4),
+    )
     S = L + (past.sizes[3] if past else 0)
     dtype = call.operand(3).dtype if call.node.op_type == "QAttention" else call.x.dtype
     present = Value(dtype, (2, B, heads, S, sizes[0] // heads))
@@ -217,10 +220,9 @@ FUSED_SHAPES: dict[str, Callable[[Call], Results]] = {
     "com.microsoft.NhwcFusedConv": channels_last_window,
     "com.microsoft.NhwcConv": channels_last_window,
     "com.microsoft.NhwcMaxPool": channels_last_window,
-} | {
-    f"com.microsoft.{name}": like_first
-    for name in (
-        "Gelu BiasGelu FastGelu QuickGelu BiasAdd RotaryEmbedding GroupNorm QLinearSigmoid "
-        "QLinearLeakyRelu QLinearSoftmax"
-    ).split()
 }
+_LIKE_FIRST = """
+    Gelu BiasGelu FastGelu QuickGelu BiasAdd RotaryEmbedding GroupNorm QLinearSigmoid
+    QLinearLeakyRelu QLinearSoftmax
+"""
+FUSED_SHAPES |= {f"com.microsoft.{name}": like_first for name in _LIKE_FIRST.split()}

@@ -29,7 +29,9 @@ def schema_of(node: NodeProto, version: int) -> OpSchema | None:
         return None
 
 
-def results(call: Call, opsets: Mapping[str, int], declared: Mapping[str, TypeProto]) -> list[Value | None]:
+def results(
+    call: Call, opsets: Mapping[str, int], declared: Mapping[str, TypeProto]
+) -> list[Value | None]:
     """The results of one call.
 
     Args:
@@ -146,15 +148,13 @@ def _computed(call: Call, opsets: Mapping[str, int]) -> list[Any]:
     )
     imports = [helper.make_operatorsetid(domain, v) for domain, v in opsets.items()]
     model = helper.make_model(graph, opset_imports=imports)
-    made = iter(ReferenceEvaluator(model).run(None, inputs))  # type: ignore[arg-type]  # a dict
+    made = iter(ReferenceEvaluator(model).run(None, inputs))
     return [next(made) if name else None for name in call.node.output]
 
 
 def _present(call: Call) -> list[tuple[str, Value]]:
     pairs = zip(call.node.input, call.inputs, strict=False)
     return list({n: v for n, v in pairs if n and v}.items())
-
-
 
 
 def constant(name: str, value: Any) -> Array:

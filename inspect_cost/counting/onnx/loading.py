@@ -9,7 +9,7 @@ from math import prod
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import onnx
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # has no stubs
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
 
 from inspect_cost.counting.onnx.call import STANDARD

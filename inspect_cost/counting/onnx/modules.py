@@ -19,8 +19,9 @@ def module_of(node: NodeProto, known: dict[str, str]) -> str:
         known: path -> class name, to which what the node tells is added.
     """
     properties = {entry.key: entry.value for entry in node.metadata_props}
-    if _SCOPES in properties:
-        return _from_scopes(properties[_SCOPES], properties.get(_CLASSES, "[]"), known)
+    scoped = _from_scopes(properties.get(_SCOPES, "[]"), properties.get(_CLASSES, "[]"), known)
+    if scoped:
+        return scoped
     if node.name.startswith("/"):
         return _from_path(node.name)
     owners = {module_of_parameter(name) for name in node.input} - {""}

@@ -137,8 +137,9 @@ _MICROSOFT: dict[str, Rule] = {
     "com.microsoft.FastGelu": biased(formula.GELU_TANH),
     "com.microsoft.QuickGelu": quick_gelu,
     "com.microsoft.BiasAdd": each(2 * ADD),
-    "com.microsoft.BiasSplitGelu": lambda call: formula.GELU_ERF * call.out.size
-    + (ADD * 2 + MUL) * call.out.size,
+    "com.microsoft.BiasSplitGelu": lambda call: (
+        formula.GELU_ERF * call.out.size + (ADD * 2 + MUL) * call.out.size
+    ),
     "com.microsoft.RotaryEmbedding": rotary,
 }
 

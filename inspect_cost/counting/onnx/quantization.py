@@ -36,9 +36,7 @@ def dynamic_quantize(call: Call) -> OpCost | None:
 
 def conv(call: Call) -> OpCost | None:
     """QLinearConv: x, its scale and zero, w, its two, y's two, bias."""
-    products = contraction.convolution(
-        call.operand(3).sizes, call.out.sizes, biased=call.has(8)
-    )
+    products = contraction.convolution(call.operand(3).sizes, call.out.sizes, biased=call.has(8))
     return products + REQUANTIZE * call.out.size
 
 

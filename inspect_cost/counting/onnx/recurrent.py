@@ -42,7 +42,7 @@ def clipping(call: Call, preactivations: int) -> OpCost:
 
 
 def lstm(call: Call) -> OpCost | None:
-    """With peepholes, a product and a sum more for three of the gates; None if not the textbook's."""
+    """With peepholes, a product and a sum more for three gates; None if not the textbook's."""
     if unusual(call):
         return None
     H, I, biased = sizes(call)

@@ -56,7 +56,9 @@ def cumulative(step: OpCost) -> Rule:
         axis = call.operand(1).scalar
         if not call.x.floating:
             return FREE
-        return None if axis is None else step * (call.x.size - call.x.size // call.x.sizes[int(axis)])
+        return (
+            None if axis is None else step * (call.x.size - call.x.size // call.x.sizes[int(axis)])
+        )
 
     return rule
 
@@ -93,5 +95,3 @@ _ONNX: dict[str, Rule] = {
 }
 
 REDUCTIONS: dict[str, Rule] = {f"onnx.{name}": rule for name, rule in _ONNX.items()}
-
-

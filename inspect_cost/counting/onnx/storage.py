@@ -7,7 +7,6 @@ points of quantised tensors, bounds, windows. All other constants are buffers.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from math import prod
 from typing import NamedTuple
 
@@ -156,5 +155,5 @@ def _storage(held: list[tuple[Constant, bool]]) -> Storage:
 
 def _type_name(dtype: int) -> str:
     """The data type as reports call it: ONNX's FLOAT is float32, its DOUBLE float64."""
-    name = _T.DataType.Name(dtype).lower()
+    name: str = _T.DataType.Name(dtype).lower()
     return {"float": "float32", "double": "float64"}.get(name, name)
