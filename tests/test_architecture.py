@@ -28,11 +28,13 @@ ALLOWED: dict[str, set[str]] = {
     "reports": {"cost", "report", "units"},
     "generation": {"errors", "loading", "model_zoo"},
     "onnx_inspection": {"counting", "errors", "inputs", "report"},
+    "exporting": {"errors", "generation", "inputs", "loading", "model_zoo"},
     "inspection": {"cost", "counting", "errors", "inputs", "loading", "report", "model_zoo"},
     "cli": {
         *(
             "conventions",
             "errors",
+            "exporting",
             "generation",
             "inputs",
             "inspection",

@@ -13,10 +13,11 @@ HEADS_APART = 4  # dimensions of (B, heads, T, size), as against (B, T, heads x 
 def attention(call: Call) -> OpCost | None:
     """Q, K, V, mask, past keys, past values: of 4 dimensions, or of 3 with heads side by side."""
     q, k, v = (call.operand(i).sizes for i in range(3))
-    heads, kv_heads = call.get("q_num_heads"), call.get("kv_num_heads")
+    kv_heads: int = call.get("kv_num_heads")
     past = call.optional(4)
+    heads: int = q[1] if len(q) == HEADS_APART else call.get("q_num_heads")
     if len(q) == HEADS_APART:
-        heads, L, E, S, Ev = q[1], q[2], q[3], k[2], v[3]
+        L, E, S, Ev = q[2], q[3], k[2], v[3]
     else:
         L, E, S, Ev = q[1], q[2] // heads, k[1], v[2] // kv_heads
     S += past.sizes[2] if past else 0
@@ -31,14 +32,15 @@ def packed_attention(call: Call) -> OpCost | None:
     Past keys and values are (2, B, heads, P, size).
     """
     B, L, D = call.x.sizes
-    weight, heads = call.operand(1).sizes, call.get("num_heads")
-    q_size, k_size, v_size = call.get("qkv_hidden_sizes") or [weight[1] // 3] * 3
-    del k_size
+    weight = call.operand(1).sizes
+    heads: int = call.get("num_heads")
+    hidden: list[int] = call.get("qkv_hidden_sizes") or [weight[1] // 3] * 3
+    q_size, v_size = hidden[0], hidden[2]
     past = call.optional(4)
     S = L + (past.sizes[3] if past else 0)
     projected = contraction.linear(B * L, D, weight[1], biased=call.has(2))
     masked = call.has(3) or call.has(5) or bool(call.get("unidirectional", 0))
-    rotated = ROTATION * (2 * B * L * q_size) * call.get("do_rotary", 0)
+    rotated = ROTATION * (2 * B * L * q_size * bool(call.get("do_rotary", 0)))
     core = formula(B * heads, L, S, q_size // heads, v_size // heads, masked=masked)
     return projected + rotated + core
 
@@ -66,13 +68,14 @@ def grouped_query_attention(call: Call) -> OpCost | None:
 
     Q may hold K and V too. The past has room for the whole, or what came before.
     """
-    heads, kv_heads = call.get("num_heads"), call.get("kv_num_heads")
+    heads: int = call.get("num_heads")
+    kv_heads: int = call.get("kv_num_heads")
     B, L, width = call.x.sizes
     E = width // heads if call.has(1) else width // (heads + 2 * kv_heads)
     past, total = call.optional(3), call.optional(6)
     stated = total.scalar if total else None
     S = int(stated) if stated else L + (past.sizes[2] if past else 0)
-    rotated = ROTATION * (B * L * (heads + kv_heads) * E) * call.get("do_rotary", 0)
+    rotated = ROTATION * (B * L * (heads + kv_heads) * E * bool(call.get("do_rotary", 0)))
     capped = (DIV + SPECIAL + MUL) * (B * heads * L * S * bool(call.get("softcap", 0.0)))
     return rotated + formula(B * heads, L, S, E, E, masked=True) + capped
 

@@ -32,7 +32,7 @@ def gemm(call: Call) -> OpCost | None:
     k = call.x.sizes[0 if call.get("transA", 0) else 1]
     added = call.optional(2)
     beta = call.get("beta", 1.0) if added else 0.0
-    scaled = call.out.size * (abs(call.get("alpha", 1.0)) != 1)
+    scaled: int = call.out.size * (abs(call.get("alpha", 1.0)) != 1)
     if added and beta not in (0, 1):
         scaled += added.size
     summed = ADD * call.out.size if beta else FREE
@@ -81,9 +81,8 @@ def affine_grid(call: Call) -> OpCost | None:
 def fused_matmul(call: Call) -> OpCost | None:
     """Alpha a b, with operands transposed as asked."""
     k = call.x.sizes[-2 if call.get("transA", 0) else -1]
-    return formula.dot_products(call.out.size, k) + MUL * (
-        call.out.size * (call.get("alpha", 1.0) != 1)
-    )
+    scaled: int = call.out.size * (call.get("alpha", 1.0) != 1)
+    return formula.dot_products(call.out.size, k) + MUL * scaled
 
 
 def fused_gemm(call: Call) -> OpCost | None:
@@ -108,7 +107,8 @@ def matmul_n_bits(call: Call) -> OpCost | None:
 
     The zero points are integers; so one product for each weight.
     """
-    K, N = call.get("K"), call.get("N")
+    K: int = call.get("K")
+    N: int = call.get("N")
     products = formula.dot_products(call.out.size, K) + MUL * (K * N)
     return products + (formula.bias(call.out.size) if call.has(5) else FREE)
 

@@ -5,7 +5,7 @@ from math import prod
 from inspect_cost.cost import OpCost
 from inspect_cost.counting.onnx.call import Call, Rule
 from inspect_cost.formulas import normalization as formula
-from inspect_cost.formulas.pointwise import ADD, DIV, MUL, SPECIAL
+from inspect_cost.formulas.pointwise import ADD, DIV, MUL, SILU, SPECIAL
 from inspect_cost.formulas.reduction import norm1, norm2
 
 
@@ -30,8 +30,8 @@ def instance_norm(call: Call) -> OpCost | None:
 
 def group_norm(call: Call) -> OpCost | None:
     """Statistics over each group of channels of each batch entry."""
-    groups = call.x.sizes[0] * call.get("num_groups", call.get("groups"))
-    silu = (SPECIAL + MUL) * call.x.size * call.get("activation", 0)
+    groups: int = call.x.sizes[0] * call.get("num_groups", call.get("groups"))
+    silu = SILU * (call.x.size * bool(call.get("activation", 0)))
     normed = formula.layer_norm(groups, call.x.size // groups, scaled=True, shifted=True)
     return normed + silu
 
@@ -79,7 +79,7 @@ def mean_variance(call: Call) -> OpCost | None:
 
 def local_response(call: Call) -> OpCost | None:
     """x / (bias + alpha / n times the sum of n squares of neighbouring channels) ^ beta."""
-    neighbours = call.get("size")
+    neighbours: int = call.get("size")
     return (MUL + ADD * (neighbours - 1) + MUL + ADD + SPECIAL + DIV) * call.out.size
 
 
