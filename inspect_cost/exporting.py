@@ -22,8 +22,9 @@ from inspect_cost.generation import built_with_weights
 from inspect_cost.inputs import InputSpec
 from inspect_cost.loading import model_factory, shortened
 
-#: Largest difference that rounding may make, relative to the largest output.
-TOLERANCE = 1e-3
+#: Largest difference that rounding may make, relative to the largest output: phases that are summed
+#: over seconds come close to a tenth of it.
+TOLERANCE = 1e-2
 #: What an output's largest number is taken for at least.
 SMALLEST = 1e-30
 #: ONNX files hold up to 2 GB; weights beyond this go into a file beside it.

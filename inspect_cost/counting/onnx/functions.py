@@ -25,7 +25,9 @@ def function_body(
         return None
     if schema.has_context_dependent_function:
         types = [v.type.SerializeToString() if v else b"" for v in call.inputs]
-        version = versions.get("", onnx.defs.onnx_opset_version())
+        newest = versions.get("", onnx.defs.onnx_opset_version())
+        fitting = [v for v in schema.context_dependent_function_opset_versions if v <= newest]
+        version = max(fitting, default=newest)
         body = schema.get_context_dependent_function_with_opset_version(
             version, node.SerializeToString(), types
         )

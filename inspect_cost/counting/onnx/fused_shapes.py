@@ -194,6 +194,7 @@ AS_STANDARD: dict[str, Callable[[NodeProto], NodeProto]] = {
 }
 
 FUSED_SHAPES: dict[str, Callable[[Call], Results]] = {
+    "onnx.GroupNormalization": like_first,  # ONNX tells nothing of it
     "onnx.SimplifiedLayerNormalization": skip_norm,
     "com.microsoft.FusedMatMul": matmul,
     "com.microsoft.TransposeMatMul": matmul,

@@ -152,7 +152,7 @@ class Walk:
         if rule is None:
             self.book.enter(module, call, None, moved=_bytes_known(call))
         else:
-            self.book.enter(module, call, rule(call))
+            self.book.enter(module, call, _cost(rule, call))
         return outputs
 
     def _results(self, call: Call, declared: Mapping[str, TypeProto]) -> Sequence[Value | None]:
@@ -197,6 +197,17 @@ class Walk:
             elif attribute.ref_attr_name in self.attributes:
                 found[attribute.name] = self.attributes[attribute.ref_attr_name]
         return found
+
+
+def _cost(rule: Rule, call: Call) -> OpCost | None:
+    """What a rule says; one that stumbles met a node that is not as its operator is defined."""
+    try:
+        return rule(call)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"{call.label} ({call.operator}) is not as its definition says: {error}",
+            "Check the file with onnx.checker.check_model, or the cost that you gave.",
+        ) from error
 
 
 def _value_of(attribute: AttributeProto) -> Any:

@@ -17,6 +17,13 @@ from inspect_cost.errors import UsageError
 
 #: Operators whose results' sizes follow from contents, and are no larger than their operands.
 _BOUNDED = frozenset({"NonZero", "Compress", "Unique"})
+_DOES_NOT_FIT = (
+    onnx.checker.ValidationError,
+    shape_inference.InferenceError,
+    RuntimeError,
+    LookupError,
+    ValueError,
+)
 _RANDOM = ("Random", "Bernoulli", "Multinomial")
 
 
@@ -55,7 +62,9 @@ def results(
 
 
 def _reason(call: Call) -> str:
-    return f"nothing tells what {call.label} ({call.operator}) returns"
+    if schema_of(call.node, call.version) is None:
+        return f"nothing tells what {call.label} ({call.operator}) returns"
+    return f"the size of what {call.label} ({call.operator}) returns depends on values"
 
 
 ShapeFunction = Callable[[Call, Mapping[str, int]], Sequence[Value | None]]
@@ -87,7 +96,7 @@ def by_schema(call: Call, opsets: Mapping[str, int]) -> Sequence[Value | None]:
         inferred = shape_inference.infer_node_outputs(
             schema, node, types, data, opset_imports=imports
         )
-    except (shape_inference.InferenceError, RuntimeError, KeyError, ValueError) as error:
+    except _DOES_NOT_FIT as error:
         raise UsageError(
             f"{call.label} ({call.operator}) does not fit its operands: {_first_line(error)}",
             "Check the shapes that you gave, or the file with onnx.checker.check_model.",
