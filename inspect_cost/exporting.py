@@ -95,21 +95,29 @@ def exported_preset(
     overrides = dict(settings or {})
     try:
         config = preset.configuration(**overrides)
+        wanted = _length(preset, config, samples)
         model = built_with_weights(preset, weights, overrides, seed)
     except (ValueError, TypeError) as error:
         raise UsageError(f"{preset.name}: {error}", "Mend --set or --weights.") from error
-    wanted = samples or (preset.sample_rate if preset.period is None else preset.period(config))
     call = preset.call(config, wanted, "cpu", seed)
-    if preset.period is not None and call.samples > MOST_UNROLLED:
-        raise UsageError(
-            f"{preset.name} goes sample by sample, and {wanted:,} would be {wanted:,} copies of it",
-            f"Export up to {MOST_UNROLLED} samples: --input-len {preset.period(config)}.",
-        )
     tensors = {k: _first_clip(v) for k, v in call.kwargs.items() if isinstance(v, Tensor)}
     fixed = {k: v for k, v in call.kwargs.items() if k not in tensors}
     clips = max((len(v) for v in call.kwargs.values() if isinstance(v, Tensor)), default=1)
     note = f"{call.samples // clips:,} samples at {preset.sample_rate:,} Hz"
     return exported(Generation(model, fixed).eval(), (), tensors, output, note)
+
+
+def _length(preset: model_zoo.Preset, config: Any, samples: int | None) -> int:
+    """Samples to export: a second, or one round of a model that goes sample by sample."""
+    if preset.period is None:
+        return samples or preset.sample_rate
+    wanted = samples or preset.period(config)
+    if wanted > MOST_UNROLLED:
+        raise UsageError(
+            f"{preset.name} goes sample by sample, and {wanted:,} would be {wanted:,} copies of it",
+            f"Export up to {MOST_UNROLLED} samples: --input-len {preset.period(config)}.",
+        )
+    return wanted
 
 
 def _first_clip(tensor: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ LOOP = """g (float[4,4] x, int64 m) => (float[4,4] y) <bool go = {1}> {
     { still = Identity(on)  next = MatMul(h, h) }> (m, go, x) }"""
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def here(tmp_path: Path) -> Path:
     for name, text in (("open", OPEN), ("loop", LOOP)):
         (tmp_path / f"{name}.onnx").write_bytes(graph(text).SerializeToString())
@@ -33,24 +33,24 @@ def here(tmp_path: Path) -> Path:
     "words",
     ["--input x=1,L,8 --input-len 16", "--input 1,16,8", "--input-len 16", "--input x=1,16,8"],
 )
-def test_open_axes_are_bound(run: Run, here: Path, words: str) -> None:
+def test_open_axes_are_bound(run: Run, words: str) -> None:
     done = run("open.onnx", *words.split(), "--format", "json")
     assert done.code == 0, done.err
     assert json.loads(done.out)["count"]["macs"] == 16 * 8 * 4
 
 
-def test_a_table_is_shown(run: Run, here: Path) -> None:
+def test_a_table_is_shown(run: Run) -> None:
     done = run("open.onnx", "--input-len", "16")
     assert done.code == 0
     assert "one run at L = 16" in done.out
 
 
-def test_trip_counts_are_stated(run: Run, here: Path) -> None:
+def test_trip_counts_are_stated(run: Run) -> None:
     done = run("loop.onnx", "--trip-count", "loop=7", "--format", "json")
     assert json.loads(done.out)["count"]["macs"] == 7 * 64
 
 
-def test_strict_fails_on_an_unknown_operator(run: Run, here: Path) -> None:
+def test_strict_fails_on_an_unknown_operator(run: Run) -> None:
     done = run("unknown.onnx", "--strict")
     assert done.code == 1
     assert "uncounted under --strict: own.F" in done.err
@@ -73,7 +73,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("words", "complaint"), MISTAKES, ids=[words for words, _ in MISTAKES])
-def test_mistakes(run: Run, here: Path, words: str, complaint: str) -> None:
+def test_mistakes(run: Run, words: str, complaint: str) -> None:
     done = run(*words.split())
     assert done.code == 2
     assert done.out == ""

@@ -5,6 +5,7 @@ from math import prod
 from inspect_cost.cost import FREE, OpCost
 from inspect_cost.counting.onnx.call import Call, Rule
 from inspect_cost.counting.onnx.einsum import einsum
+from inspect_cost.counting.onnx.fused_shapes import factor
 from inspect_cost.formulas import contraction as formula
 from inspect_cost.formulas import pointwise
 from inspect_cost.formulas.pointwise import ADD, MUL
@@ -80,7 +81,7 @@ def affine_grid(call: Call) -> OpCost | None:
 
 def fused_matmul(call: Call) -> OpCost | None:
     """Alpha a b, with operands transposed as asked."""
-    k = call.x.sizes[-2 if call.get("transA", 0) else -1]
+    k = factor(call, 0, "A")[-1]
     scaled: int = call.out.size * (call.get("alpha", 1.0) != 1)
     return formula.dot_products(call.out.size, k) + MUL * scaled
 

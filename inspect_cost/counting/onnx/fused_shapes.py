@@ -20,13 +20,22 @@ def _like(value: Value, shape: tuple[int, ...] | None) -> Value:
     return Value(value.dtype, shape, because=value.because)
 
 
+def factor(call: Call, index: int, letter: str) -> list[int]:
+    """A factor's shape as it is multiplied, once it is transposed as the attributes ask.
+
+    transBatch moves the first axis behind the batch's, trans swaps the last two.
+    """
+    sizes = list(call.operand(index).sizes)
+    if call.get(f"transBatch{letter}", 0):
+        sizes = [*sizes[1:-1], sizes[0], sizes[-1]]
+    if call.get(f"trans{letter}", 0):
+        sizes[-2:] = sizes[:-3:-1]
+    return sizes
+
+
 def matmul(call: Call) -> Results:
     """(..., m, k) @ (..., k, n), either transposed as asked."""
-    a, b = list(call.x.sizes), list(call.operand(1).sizes)
-    if call.get("transA", 0):
-        a[-2:] = a[:-3:-1]
-    if call.get("transB", 0):
-        b[-2:] = b[:-3:-1]
+    a, b = factor(call, 0, "A"), factor(call, 1, "B")
     return [_like(call.x, (*broadcast(a[:-2], b[:-2]), a[-2], b[-1]))]
 
 

@@ -72,7 +72,7 @@ def test_a_shape_that_depends_on_values() -> None:
 def test_a_cycle() -> None:
     model = graph(GOOD)
     model.graph.node[0].input[0] = "y"
-    with pytest.raises(UsageError, match="the graph has a cycle: [ab], [ab]"):
+    with pytest.raises(UsageError, match=r"the graph has a cycle: [ab], [ab]"):
         count_onnx(model)
 
 

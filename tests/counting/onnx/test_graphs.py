@@ -104,7 +104,8 @@ def test_a_trip_count_that_nothing_tells_must_be_given() -> None:
 
 
 def test_a_loop_that_may_stop_early_needs_a_trip_count() -> None:
-    stopping = "s = ReduceSum <keepdims = 0> (h)  still = Greater(s, s)  next = MatMul(h, w)  out = Relu(h)"
+    stopping = """s = ReduceSum <keepdims = 0> (h)  still = Greater(s, s)
+      next = MatMul(h, w)  out = Relu(h)"""
     with pytest.raises(UsageError, match="depends on values"):
         count_onnx(graph(loop(stopping)))
 
