@@ -65,6 +65,20 @@ class Block(nn.Module):
         return torch.softmax(self.linear(self.lstm(y)[0]), dim=-1)
 
 
+class Recurrent(nn.Module):
+    """Layers on a sequence of any length."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(8, 16, 3, padding=1)
+        self.gru = nn.GRU(16, 4, batch_first=True, bidirectional=True)
+        self.up = nn.ConvTranspose1d(8, 2, 4, 2, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        states = self.gru(torch.relu(self.conv(x)).transpose(1, 2))[0]
+        return torch.tanh(self.up(states.transpose(1, 2)))
+
+
 def random_weights(model: nn.Module) -> nn.Module:
     torch.manual_seed(0)
     for parameter in model.parameters():
@@ -81,6 +95,20 @@ def test_a_module_has_the_same_flops_in_every_class(tmp_path: Path) -> None:
     assert theirs.by_module["lstm"].macs == ours.by_module["lstm"].macs
     # ONNX keeps an LSTM's two biases in one tensor, and exporters the zero states beside it.
     assert theirs.params >= ours.params
+
+
+def test_the_older_exporter_at_opset_11_has_the_same_counts(tmp_path: Path) -> None:
+    model, x, path = random_weights(Recurrent()), torch.randn(1, 8, 63), tmp_path / "m.onnx"
+    axes = {"x": {2: "L"}}
+    torch.onnx.export(
+        model, (x,), path, dynamo=False, opset_version=11, input_names=["x"], dynamic_axes=axes
+    )
+    ours, theirs = count(model, x), count_onnx(path, input_shapes={"L": 63})
+    assert theirs.cost == ours.cost
+    assert theirs.params == ours.params
+    assert {name: theirs.by_module[name].macs for name in ("conv", "gru", "up")} == {
+        name: ours.by_module[name].macs for name in ("conv", "gru", "up")
+    }
 
 
 @pytest.mark.parametrize("opset", [18, 23])

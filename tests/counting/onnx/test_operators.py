@@ -8,6 +8,14 @@ from inspect_cost.counting.onnx.table import FAMILIES, ONNX_RULES, merged
 from tests.counting.onnx.graphs import MICROSOFT, graph
 
 CASES = [
+    (
+        20,
+        (
+            "g (float[2,9,2] x) => (float[p,q,r] y) <int64 n = {16}> "
+            "{ y = DFT <inverse = 1, onesided = 1> (x, n) }"
+        ),
+        OpCost(mul=2 * 64, add=2 * 96),
+    ),
     # contractions
     (
         20,
@@ -154,7 +162,8 @@ CASES = [
     (
         15,
         (
-            "g (float[2,3,4] x, float[3] s, float[3] b, float[3] m, float[3] v) => (float[p,q,r] y) "
+            "g (float[2,3,4] x, float[3] s, float[3] b, float[3] m, float[3] v) "
+            "=> (float[p,q,r] y) "
             "{ y = BatchNormalization(x, s, b, m, v) }"
         ),
         OpCost(add=3 + 48, sqrt=3, mul=48),
@@ -184,7 +193,8 @@ CASES = [
     (
         14,
         (
-            "g (float[5,2,3] x, float[2,16,3] w, float[2,16,4] r, float[2,32] b) => (float[p,q,r,t] y)"
+            "g (float[5,2,3] x, float[2,16,3] w, float[2,16,4] r, float[2,32] b) "
+            "=> (float[p,q,r,t] y)"
             ' { y = LSTM <hidden_size = 4, direction = "bidirectional"> (x, w, r, b) }'
         ),
         OpCost(macs=4 * 4 * 7, add=13 * 4, mul=3 * 4, special=5 * 4) * 20,
@@ -399,7 +409,9 @@ FUSED = [
     ),
     (
         (
-            "g (float[1,1,16] q, float[1,1,8] k, float[1,1,8] v, float[1,1,5,8] pk, float[1,1,5,8] pv, "
+            "g (float[1,1,16] q, float[1,1,8] k, float[1,1,8] v, float[1,1,5,8] pk, "
+            "float[1,1,5,8] pv, "
+            ""
             "int32[1] l, int32 t) => (float[p,q,r] y) "
             "{ y = com.microsoft.GroupQueryAttention <num_heads = 2, kv_num_heads = 1> "
             "(q, k, v, pk, pv, l, t) }"
