@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from inspect_cost.counting.count import count as count
     from inspect_cost.counting.laws import cost_law as cost_law
     from inspect_cost.counting.module_costs import windowed_convolution as windowed_convolution
+    from inspect_cost.counting.onnx.count import count_onnx as count_onnx
     from inspect_cost.errors import CountError as CountError
     from inspect_cost.law import CostLaw as CostLaw
     from inspect_cost.pareto.ranking import rank as rank
@@ -41,6 +42,7 @@ _HOMES = {
     "Quantity": "inspect_cost.quantity",
     "cost_law": "inspect_cost.counting.laws",
     "count": "inspect_cost.counting.count",
+    "count_onnx": "inspect_cost.counting.onnx.count",
     "estimate_training_carbon": "inspect_cost.carbon.estimate",
     "load_publications": "inspect_cost.publications",
     "rank": "inspect_cost.pareto.ranking",
@@ -58,6 +60,7 @@ __all__ = [
     "Quantity",
     "cost_law",
     "count",
+    "count_onnx",
     "estimate_training_carbon",
     "load_publications",
     "rank",

@@ -48,7 +48,7 @@ def generated(
     overrides = dict(settings or {})
     try:
         config = preset.configuration(**overrides)
-        model = _with_weights(preset, weights, overrides, seed)
+        model = built_with_weights(preset, weights, overrides, seed)
     except (ValueError, TypeError) as error:
         raise UsageError(f"{preset.name}: {error}", "Mend --set or --weights.") from error
     if preset.period is not None:  # the long ones: they go sample by sample, and tell how far
@@ -79,9 +79,14 @@ def _channels_first(audio: Tensor) -> Tensor:
     return audio[0] if audio.dim() == 3 else audio  # noqa: PLR2004 - dimensions
 
 
-def _with_weights(
+def built_with_weights(
     preset: model_zoo.Preset, weights: Path | None, overrides: Mapping[str, Any], seed: int
 ) -> nn.Module:
+    """A preset's model with the weights of a checkpoint, or with random ones.
+
+    Raises:
+        UsageError, ValueError, TypeError: as `generated`.
+    """
     if weights is None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)

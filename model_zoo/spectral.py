@@ -135,7 +135,9 @@ class InverseSTFT(nn.Module):
         self.register_buffer("window", window, persistent=False)
 
     def forward(self, spectrum: Tensor) -> Tensor:
-        frames = torch.fft.irfft(F.pad(spectrum, (1, 0)), n=len(self.window))
+        # Padded as pairs of real numbers: exporters know no padding of complex ones.
+        with_zero = torch.view_as_complex(F.pad(torch.view_as_real(spectrum), (0, 0, 1, 0)))
+        frames = torch.fft.irfft(with_zero, n=len(self.window))
         return overlap_add(frames * self.window)[:, -self.samples :]
 
 

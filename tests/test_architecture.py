@@ -39,6 +39,8 @@ ALLOWED: dict[str, set[str]] = {
     },
     "generation": {"errors", "loading", "model_zoo"},
     "inspection": {"cost", "counting", "errors", "inputs", "law", "loading", "report", "model_zoo"},
+    "onnx_inspection": {"counting", "errors", "inputs", "report"},
+    "exporting": {"errors", "generation", "inputs", "loading", "model_zoo"},
     "gathering": {"errors", "inspection", "paper", "pareto", "publications", "model_zoo"},
     "__main__": {"cli"},
 }

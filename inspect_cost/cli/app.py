@@ -13,8 +13,8 @@ from inspect_cost.errors import InspectCostError, UsageError
 
 HELP = """What one inference of a PyTorch model costs: parameters, MACs and FLOPs, counted exactly.
 
-MODEL is a preset of the zoo (inspect-cost zoo lists them), package.module:ClassOrFactory, or
-path/to/file.py:ClassOrFactory. The last two run your code.
+MODEL is a preset of the zoo (inspect-cost zoo lists them), package.module:ClassOrFactory,
+path/to/file.py:ClassOrFactory, or model.onnx. The second and third run your code.
 """
 
 EPILOGUE = """Examples:
@@ -30,6 +30,7 @@ Exit codes: 0 done, 1 uncounted operators under --strict, 2 wrong input, 130 int
 
 #: Verb -> the function that it calls, imported when it is.
 VERBS: Mapping[str, str] = {
+    "export": "inspect_cost.cli.export:export",
     "generate": "inspect_cost.cli.generate:generate",
     "law": "inspect_cost.cli.law:law",
     "rank": "inspect_cost.cli.rank:rank",

@@ -27,7 +27,7 @@ def named_preset(model: str) -> "Preset":
     """The preset of that name, or what to say of a MODEL that is none and names no code."""
     import model_zoo
 
-    if model.endswith((".py", ".onnx")):
+    if model.endswith(".py"):
         raise UsageError(f"{model} alone names no model", "Give path/to/file.py:ClassOrFactory.")
     try:
         return model_zoo.preset(model)
@@ -35,6 +35,14 @@ def named_preset(model: str) -> "Preset":
         raise UsageError(
             str(error.args[0]), "For a model of your own, give module:Class or file.py:Class."
         ) from None
+
+
+def parsed_trip_count(text: str) -> tuple[str, int]:
+    """NODE=N, the node's name as it stands in the file."""
+    node, equals, count = text.rpartition("=")
+    if not equals or not node or not count.isdigit():
+        raise UsageError(f"--trip-count {text!r} is not NODE=N", "Write, for example, loop=10.")
+    return node, int(count)
 
 
 def parsed_setting(text: str) -> tuple[str, Any]:

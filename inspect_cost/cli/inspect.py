@@ -10,7 +10,13 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from inspect_cost.cli.arguments import Flag, named_preset, parsed_option, parsed_setting
+from inspect_cost.cli.arguments import (
+    Flag,
+    named_preset,
+    parsed_option,
+    parsed_setting,
+    parsed_trip_count,
+)
 from inspect_cost.cli.terminal import FAILED, OK, check_writable, complain, write
 from inspect_cost.errors import UsageError
 
@@ -22,6 +28,7 @@ def inspect(
     input_len: Annotated[str | None, Parameter(name="--input-len")] = None,
     inputs: Annotated[list[str] | None, Parameter(name="--input", negative="")] = None,
     settings: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None,
+    trip_counts: Annotated[list[str] | None, Parameter(name="--trip-count", negative="")] = None,
     depth: int = 2,
     exact: Annotated[bool, Flag] = False,
     format: Literal["table", "json"] = "table",  # noqa: A002 - the option's name
@@ -34,13 +41,16 @@ def inspect(
     Parameters
     ----------
     model
-        A preset's name, package.module:ClassOrFactory, or path/to/file.py:ClassOrFactory.
+        A preset's name, package.module:ClassOrFactory, path/to/file.py:ClassOrFactory, or
+        model.onnx.
     input_len
         Samples to generate (a preset: one second unless given), or the L in a shape.
     inputs
         [name=]SHAPE[:dtype] of an input of your own model; repeat it for several.
     settings
         NAME=VALUE: a preset's setting to differ from the published one; repeat it for several.
+    trip_counts
+        NODE=N: how often a Loop of an ONNX file runs, where the file does not say; repeatable.
     depth
         Levels of the module tree to show.
     exact
@@ -56,7 +66,12 @@ def inspect(
     """
     del no_measure  # a promise that already holds: this version only counts
     check_writable(output)
-    report = inspected(model, input_len, inputs or [], settings or [])
+    if model.endswith(".onnx"):
+        report = inspected_onnx(model, input_len, inputs or [], settings or [], trip_counts or [])
+    elif trip_counts:
+        raise UsageError("--trip-count is for ONNX files", "Other models run their own loops.")
+    else:
+        report = inspected(model, input_len, inputs or [], settings or [])
 
     from inspect_cost.reports import RENDERERS, View
 
@@ -92,6 +107,26 @@ def inspected(
         if preset:
             return inspection.inspected_preset(preset, length, overrides)
         return inspection.inspected_model(model, [specs.parsed_input(i) for i in inputs], length)
+
+
+def inspected_onnx(
+    model: str,
+    input_len: str | None,
+    inputs: Sequence[str],
+    settings: Sequence[str],
+    trip_counts: Sequence[str],
+) -> Any:
+    """The report on an ONNX file."""
+    if settings:
+        raise UsageError("--set is for presets of the zoo", "Export the model with it instead.")
+    length = parsed_option("--input-len", input_len)
+    trips = dict(map(parsed_trip_count, trip_counts))
+
+    from inspect_cost import inputs as specs
+    from inspect_cost import onnx_inspection
+
+    shapes = [specs.parsed_input(text) for text in inputs]
+    return onnx_inspection.inspected_onnx(model, shapes, length, trips)
 
 
 @contextmanager

@@ -1,0 +1,136 @@
+"""Rules of matrix products and convolutions. MACs of integers (quantised layers) are MACs."""
+
+from math import prod
+
+from inspect_cost.cost import FREE, OpCost
+from inspect_cost.counting.onnx.call import Call, Rule
+from inspect_cost.counting.onnx.einsum import einsum
+from inspect_cost.counting.onnx.fused_shapes import factor
+from inspect_cost.formulas import contraction as formula
+from inspect_cost.formulas import pointwise
+from inspect_cost.formulas.pointwise import ADD, MUL
+
+ACTIVATIONS = {
+    b"": FREE,
+    b"Relu": pointwise.RELU,
+    b"LeakyRelu": pointwise.LEAKY_RELU,
+    b"Clip": pointwise.CLAMP,
+    b"Tanh": pointwise.SPECIAL,
+    b"Sigmoid": pointwise.SPECIAL,
+    b"HardSigmoid": pointwise.HARD_SIGMOID,
+    b"Elu": pointwise.ELU,
+    b"Softplus": pointwise.SOFTPLUS,
+}
+
+
+def matmul(call: Call) -> OpCost | None:
+    """(..., m, k) @ (..., k, n), either of which may be a vector: k MACs a result."""
+    return formula.dot_products(call.out.size, call.x.sizes[-1])
+
+
+def gemm(call: Call) -> OpCost | None:
+    """Alpha a b + beta c."""
+    k = call.x.sizes[0 if call.get("transA", 0) else 1]
+    added = call.optional(2)
+    beta = call.get("beta", 1.0) if added else 0.0
+    scaled: int = call.out.size * (abs(call.get("alpha", 1.0)) != 1)
+    if added and beta not in (0, 1):
+        scaled += added.size
+    summed = ADD * call.out.size if beta else FREE
+    return formula.dot_products(call.out.size, k) + MUL * scaled + summed
+
+
+def conv(call: Call) -> OpCost | None:
+    """Convolution in any number of dimensions, grouped or not."""
+    return formula.convolution(call.operand(1).sizes, call.out.sizes, biased=call.has(2))
+
+
+def conv_transpose(call: Call) -> OpCost | None:
+    """Transposed convolution."""
+    weight = call.operand(1).sizes
+    return formula.transposed_convolution(call.x.sizes, weight, call.out.sizes, biased=call.has(2))
+
+
+def integer_conv(call: Call) -> OpCost | None:
+    """ConvInteger: no bias, and no scaling yet."""
+    return formula.convolution(call.operand(1).sizes, call.out.sizes, biased=False)
+
+
+def deform_conv(call: Call) -> OpCost | None:
+    """Convolution whose taps are interpolated between four neighbours, and weighed by a mask."""
+    weight, out = call.operand(1).sizes, call.out.sizes
+    taps = out[0] * call.x.sizes[1] * prod(out[2:]) * prod(weight[2:])
+    sampled = OpCost(mul=4, add=3) * taps + MUL * taps * call.has(4)
+    return sampled + formula.convolution(weight, out, biased=call.has(3))
+
+
+def causal_conv_with_state(call: Call) -> OpCost | None:
+    """Depthwise causal convolution over the input and the state before it, then SiLU or nothing."""
+    silu = pointwise.SILU if call.get("activation", b"none") in {b"silu", b"swish"} else FREE
+    weight = call.operand(1).sizes
+    return formula.convolution(weight, call.out.sizes, biased=call.has(2)) + silu * call.out.size
+
+
+def affine_grid(call: Call) -> OpCost | None:
+    """A matrix of d by d + 1 applied to each position."""
+    return formula.dot_products(call.out.size, call.x.sizes[-1])
+
+
+# --- as onnxruntime's optimiser fuses them ---
+
+
+def fused_matmul(call: Call) -> OpCost | None:
+    """Alpha a b, with operands transposed as asked."""
+    k = factor(call, 0, "A")[-1]
+    scaled: int = call.out.size * (call.get("alpha", 1.0) != 1)
+    return formula.dot_products(call.out.size, k) + MUL * scaled
+
+
+def fused_gemm(call: Call) -> OpCost | None:
+    """Gemm, then an activation."""
+    return _activated(call, gemm(call))
+
+
+def fused_conv(call: Call) -> OpCost | None:
+    """Convolution, plus another tensor of the result's shape where there is one, activated."""
+    added = ADD * call.out.size if call.has(3) else FREE
+    whole = conv(call)
+    return None if whole is None else _activated(call, whole + added)
+
+
+def _activated(call: Call, cost: OpCost | None) -> OpCost | None:
+    activation = ACTIVATIONS.get(call.get("activation", b""))
+    return None if activation is None or cost is None else cost + activation * call.out.size
+
+
+def matmul_n_bits(call: Call) -> OpCost | None:
+    """X times a weight of N by K in blocks of few bits: (q - zero) scale once for each, then MACs.
+
+    The zero points are integers; so one product for each weight.
+    """
+    K: int = call.get("K")
+    N: int = call.get("N")
+    products = formula.dot_products(call.out.size, K) + MUL * (K * N)
+    return products + (formula.bias(call.out.size) if call.has(5) else FREE)
+
+
+CONTRACTIONS: dict[str, Rule] = {
+    "onnx.MatMul": matmul,
+    "onnx.MatMulInteger": matmul,
+    "onnx.Gemm": gemm,
+    "onnx.Einsum": einsum,
+    "onnx.Conv": conv,
+    "onnx.ConvInteger": integer_conv,
+    "onnx.ConvTranspose": conv_transpose,
+    "onnx.DeformConv": deform_conv,
+    "onnx.CausalConvWithState": causal_conv_with_state,
+    "onnx.AffineGrid": affine_grid,
+    "com.microsoft.FusedMatMul": fused_matmul,
+    "com.microsoft.TransposeMatMul": fused_matmul,
+    "com.microsoft.FusedGemm": fused_gemm,
+    "com.microsoft.GemmFloat8": gemm,
+    "com.microsoft.FusedConv": fused_conv,
+    "com.microsoft.NhwcFusedConv": fused_conv,
+    "com.microsoft.NhwcConv": fused_conv,
+    "com.microsoft.MatMulNBits": matmul_n_bits,
+}

@@ -1,0 +1,66 @@
+"""Einstein sums: pairs of operands from the left, as torch multiplies them."""
+
+from math import prod
+
+from inspect_cost.cost import FREE, OpCost
+from inspect_cost.counting.onnx.call import Call
+from inspect_cost.formulas.contraction import dot_products
+from inspect_cost.formulas.reduction import summation
+
+Sizes = dict[str, int]
+
+
+def einsum(call: Call) -> OpCost | None:
+    """Indices of one operand alone are summed first; each pair is then a batched matrix product.
+
+    None where an index stands twice in one term: a diagonal, which no exporter writes.
+    """
+    terms, result = parsed(call)
+    sizes: Sizes = {}
+    for term, value in zip(terms, call.inputs, strict=True):
+        if value is None or len(set(term)) != len(term):
+            return None
+        for index, size in zip(term, value.sizes, strict=True):
+            sizes[index] = max(size, sizes.get(index, 1))
+    cost, left = FREE, terms[0]
+    for position, right in enumerate(terms[1:], 1):
+        later = set(result).union(*map(set, terms[position + 1 :]))
+        summed_left, left_cost = _without_lonely(left, set(right) | later, sizes)
+        summed_right, right_cost = _without_lonely(right, set(left) | later, sizes)
+        together = list(dict.fromkeys([*summed_left, *summed_right]))
+        kept = [index for index in together if index in later]
+        every = prod(sizes[index] for index in together)
+        outputs = prod(sizes[index] for index in kept)
+        cost += left_cost + right_cost + dot_products(outputs, every // max(outputs, 1))
+        left = kept
+    return cost + _without_lonely(left, set(result), sizes)[1]
+
+
+def parsed(call: Call) -> tuple[list[list[str]], list[str]]:
+    """Indices of each operand and of the result; an ellipsis becomes digits, from the right."""
+    equation = call.get("equation").decode().replace(" ", "")
+    left, arrow, right = equation.partition("->")
+    terms = [
+        _spelt(term, len(value.sizes) if value else 0)
+        for term, value in zip(left.split(","), call.inputs, strict=True)
+    ]
+    if arrow:
+        return terms, _spelt(right, len(call.out.sizes))
+    every = [index for term in terms for index in term]
+    dots = sorted({index for index in every if index.isdigit()}, reverse=True)
+    return terms, dots + sorted(i for i in set(every) if every.count(i) == 1 and i.isalpha())
+
+
+def _spelt(term: str, rank: int) -> list[str]:
+    before, dots, after = term.partition("...")
+    hidden = rank - len(before) - len(after) if dots else 0
+    return [*before, *(str(i) for i in reversed(range(hidden))), *after]
+
+
+def _without_lonely(term: list[str], needed: set[str], sizes: Sizes) -> tuple[list[str], OpCost]:
+    """The term with the indices that nothing else has summed over, and what that costs."""
+    kept = [index for index in term if index in needed]
+    if len(kept) == len(term):
+        return term, FREE
+    rows = prod(sizes[index] for index in kept)
+    return kept, summation(rows, prod(sizes[index] for index in term) // max(rows, 1))

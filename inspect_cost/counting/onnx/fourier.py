@@ -1,0 +1,61 @@
+"""Rules of Fourier transforms, and of summing overlapping frames."""
+
+from inspect_cost.cost import OpCost
+from inspect_cost.counting.onnx.call import Call, Rule
+from inspect_cost.formulas import fourier as formula
+from inspect_cost.formulas.pointwise import MUL
+
+#: Until this version the axis of a DFT was an attribute.
+DFT_AXIS_ATTRIBUTE = 19
+COMPLEX = 2  # numbers in the last dimension: real and imaginary part
+
+
+def dft(call: Call) -> OpCost | None:
+    """One transform along an axis; half the cost where one of the sides is real."""
+    axis = call.get("axis", 1) if call.version <= DFT_AXIS_ATTRIBUTE else -2
+    if call.version > DFT_AXIS_ATTRIBUTE and call.has(2):
+        given = call.operand(2).scalar
+        if given is None:
+            return None
+        axis = int(given)
+    sides = (call.x.sizes, call.out.sizes)
+    N = max(side[axis] for side in sides)
+    real = [side for side in sides if side[-1] != COMPLEX]
+    halved = [side for side in sides if side[axis] != N]
+    transform = formula.real_fft if real or halved else formula.fft
+    whole = next(side for side in sides if side[axis] == N)
+    rows = _numbers(whole) // N
+    return transform(rows, N)
+
+
+def _numbers(shape: tuple[int, ...]) -> int:
+    numbers = 1
+    for size in shape[:-1]:
+        numbers *= size
+    return numbers
+
+
+def stft(call: Call) -> OpCost | None:
+    """Each frame is weighed by the window, where there is one, and transformed."""
+    window, length = call.optional(2), call.optional(3)
+    stated = length.scalar if length else None
+    if stated is None and window is None:
+        return None
+    n = int(stated) if stated is not None else window.size if window else 0
+    frames = call.out.sizes[0] * call.out.sizes[1]
+    complex_signal = call.x.sizes[-1] == COMPLEX and len(call.x.sizes) > COMPLEX
+    transform = formula.fft if complex_signal else formula.real_fft
+    weighed = MUL * (frames * n * (1 + complex_signal)) if window else OpCost()
+    return weighed + transform(frames, n)
+
+
+def columns_to_image(call: Call) -> OpCost | None:
+    """Columns of patches summed into an image."""
+    return formula.overlap_add(call.x.size, call.out.size)
+
+
+FOURIER: dict[str, Rule] = {
+    "onnx.DFT": dft,
+    "onnx.STFT": stft,
+    "onnx.Col2Im": columns_to_image,
+}

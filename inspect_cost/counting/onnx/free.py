@@ -1,0 +1,37 @@
+"""Operators that move, make, look up or describe data, and compute nothing.
+
+They are named here because forgetting an operator and knowing that it is free are two things.
+"""
+
+from inspect_cost.cost import FREE, OpCost
+from inspect_cost.counting.onnx.call import Call, Rule
+
+_MOVES = """
+    Cast CastLike BitCast CenterCropPad Compress Concat DepthToSpace Dropout Expand Flatten Identity
+    MaxUnpool Pad Reshape ReverseSequence Slice SpaceToDepth Split Squeeze TensorScatter Tile
+    Transpose Trilu Unique Unsqueeze
+"""
+_LOOKUPS = "Gather GatherElements GatherND NonZero OneHot"
+_FACTORIES = """
+    BlackmanWindow Bernoulli Constant ConstantOfShape EyeLike HammingWindow HannWindow
+    MelWeightMatrix Multinomial RandomNormal RandomNormalLike RandomUniform RandomUniformLike Range
+"""
+_QUESTIONS = "Shape Size OptionalHasElement"
+_LOGIC = "And BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Not Or Xor"
+_CONTAINERS = """
+    ConcatFromSequence Optional OptionalGetElement SequenceAt SequenceConstruct SequenceEmpty
+    SequenceErase SequenceInsert SequenceLength SplitToSequence
+"""
+_MICROSOFT = "ExpandDims Trilu"
+
+
+def free(_call: Call) -> OpCost | None:
+    """Rule of an operator without arithmetic."""
+    return FREE
+
+
+_ONNX = (_MOVES, _LOOKUPS, _FACTORIES, _QUESTIONS, _LOGIC, _CONTAINERS)
+_NAMES = [f"onnx.{name}" for group in _ONNX for name in group.split()]
+_NAMES += [f"com.microsoft.{name}" for name in _MICROSOFT.split()]
+
+FREE_OPERATORS: dict[str, Rule] = dict.fromkeys(_NAMES, free)

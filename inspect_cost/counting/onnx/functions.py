@@ -1,0 +1,35 @@
+"""Operators that are made of others: the file's own functions, and those that ONNX defines."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import onnx
+from onnx import FunctionProto
+
+from inspect_cost.counting.onnx.call import Call
+from inspect_cost.counting.onnx.inference import schema_of
+
+Functions = Mapping[tuple[str, str, str], FunctionProto]
+
+
+def function_body(
+    call: Call, functions: Functions, versions: Mapping[str, int]
+) -> FunctionProto | None:
+    """What an operator is made of, or None where nothing tells."""
+    node = call.node
+    own = functions.get((node.domain, node.op_type, node.overload))
+    if own is not None:
+        return own
+    schema: Any = schema_of(node, call.version)  # its stubs leave out what is used here
+    if schema is None:
+        return None
+    if schema.has_context_dependent_function:
+        types = [v.type.SerializeToString() if v else b"" for v in call.inputs]
+        newest = versions.get("", onnx.defs.onnx_opset_version())
+        fitting = [v for v in schema.context_dependent_function_opset_versions if v <= newest]
+        version = max(fitting, default=newest)
+        body = schema.get_context_dependent_function_with_opset_version(
+            version, node.SerializeToString(), types
+        )
+        return FunctionProto.FromString(body) if body else None
+    return schema.function_body if schema.has_function else None

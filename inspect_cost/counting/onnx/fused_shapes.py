@@ -1,0 +1,238 @@
+"""What operators return that onnxruntime's optimiser writes, which ONNX itself does not know."""
+
+from collections.abc import Callable, Sequence
+
+from onnx import NodeProto, TensorProto
+
+from inspect_cost.counting.onnx.call import Call
+from inspect_cost.counting.onnx.value import Value
+
+Results = Sequence[Value | None]
+_FLOAT = TensorProto.FLOAT
+
+
+def like_first(call: Call) -> Results:
+    """The first operand's type and shape, in every result."""
+    return [_like(call.x, call.x.shape)] * len(call.node.output)
+
+
+def _like(value: Value, shape: tuple[int, ...] | None) -> Value:
+    return Value(value.dtype, shape, because=value.because)
+
+
+def factor(call: Call, index: int, letter: str) -> list[int]:
+    """A factor's shape as it is multiplied, once it is transposed as the attributes ask.
+
+    transBatch moves the first axis behind the batch's, trans swaps the last two.
+    """
+    sizes = list(call.operand(index).sizes)
+    if call.get(f"transBatch{letter}", 0):
+        sizes = [*sizes[1:-1], sizes[0], sizes[-1]]
+    if call.get(f"trans{letter}", 0):
+        sizes[-2:] = sizes[:-3:-1]
+    return sizes
+
+
+def matmul(call: Call) -> Results:
+    """(..., m, k) @ (..., k, n), either transposed as asked."""
+    a, b = factor(call, 0, "A"), factor(call, 1, "B")
+    return [_like(call.x, (*broadcast(a[:-2], b[:-2]), a[-2], b[-1]))]
+
+
+def float_matmul(call: Call) -> Results:
+    """The product of integers, as floats."""
+    product = matmul(call)[0]
+    return [Value(_FLOAT, product.shape if product else None)]
+
+
+def broadcast(a: Sequence[int], b: Sequence[int]) -> list[int]:
+    """The common shape of two that fit."""
+    longest = max(len(a), len(b))
+    padded = [[1] * (longest - len(s)) + list(s) for s in (a, b)]
+    return [n if m == 1 else m for m, n in zip(*padded, strict=True)]
+
+
+def matmul_n_bits(call: Call) -> Results:
+    """(..., K) to (..., N)."""
+    return [_like(call.x, (*call.x.sizes[:-1], call.get("N")))]
+
+
+def quantized_gemm(call: Call) -> Results:
+    """(m, k) by (k, n): integers where the result has a scale, else floats."""
+    a, b = call.x.sizes, call.operand(3).sizes
+    m, n = a[1 if call.get("transA", 0) else 0], b[0 if call.get("transB", 0) else 1]
+    return [Value(call.x.dtype if call.has(7) else _FLOAT, (m, n))]
+
+
+def quantized_pointwise(call: Call) -> Results:
+    """x, scale, zero, y, scale, zero: broadcast."""
+    shape = broadcast(call.x.sizes, call.operand(3).sizes)
+    return [_like(call.x, tuple(shape))]
+
+
+def quantized_global_pool(call: Call) -> Results:
+    """One number for each plane."""
+    sizes = call.x.sizes
+    if call.get("channels_last", 0):
+        return [_like(call.x, (sizes[0], *[1] * (len(sizes) - 2), sizes[-1]))]
+    return [_like(call.x, (*sizes[:2], *[1] * (len(sizes) - 2)))]
+
+
+def quantized_concat(call: Call) -> Results:
+    """Scale and zero, then a value, its scale and zero, for each."""
+    parts = [call.operand(i).sizes for i in range(2, len(call.inputs), 3)]
+    axis = call.get("axis") % len(parts[0])
+    length = sum(part[axis] for part in parts)
+    return [_like(call.operand(2), (*parts[0][:axis], length, *parts[0][axis + 1 :]))]
+
+
+def dequantized(call: Call) -> Results:
+    """As floats of the scale's type."""
+    return [Value(call.operand(1).dtype, call.x.sizes)]
+
+
+def quantized(call: Call) -> Results:
+    """As integers of the zero point's type."""
+    zero = call.optional(2)
+    return [Value(zero.dtype if zero else TensorProto.UINT8, call.x.sizes)]
+
+
+def skip_norm(call: Call) -> Results:
+    """The norm, two statistics, and the sum that was normed."""
+    statistics = Value(_FLOAT, (*call.x.sizes[:-1], 1))
+    return [_like(call.x, call.x.sizes), statistics, statistics, _like(call.x, call.x.sizes)]
+
+
+def embed_norm(call: Call) -> Results:
+    """Embeddings (B, S, D), what the mask says of each sequence, and their sum before the norm."""
+    table = call.operand(2)
+    shape = (*call.x.sizes, table.sizes[1])
+    lengths = Value(TensorProto.INT32, call.x.sizes[:1])
+    return [_like(table, shape), lengths, _like(table, shape)]
+
+
+def packed_attention(call: Call) -> Results:
+    """(B, L, v_size), and keys and values of past and present."""
+    B, L, _width = call.x.sizes
+    sizes = call.get("qkv_hidden_sizes") or [call.operand(1).sizes[1] // 3] * 3
+    heads, past = (
+        call.get("num_heads"),
+        call.optional(8 if call.node.op_type == "QAttention" else 4),
+    )
+    S = L + (past.sizes[3] if past else 0)
+    dtype = call.operand(3).dtype if call.node.op_type == "QAttention" else call.x.dtype
+    present = Value(dtype, (2, B, heads, S, sizes[0] // heads))
+    return [Value(dtype, (B, L, sizes[2])), present]
+
+
+def multi_head_attention(call: Call) -> Results:
+    """(B, L, heads x v_size), and keys and values of past and present."""
+    q, heads, value = call.x.sizes, call.get("num_heads"), call.optional(2)
+    key, past = call.optional(1), call.optional(6)
+    E = q[-1] if len(q) > 3 else q[-1] // heads  # noqa: PLR2004 - dimensions
+    v = value.sizes if value else (q[0], q[1], heads * E)
+    width = v[1] * v[3] if len(v) == 4 else v[2]  # noqa: PLR2004 - (B, heads, S, size)
+    S = (key.sizes[2 if len(key.sizes) == 4 else 1] if key else q[1]) + (  # noqa: PLR2004 - same
+        past.sizes[2] if past else 0
+    )
+    present = _like(call.x, (q[0], heads, S, width // heads))
+    return [_like(call.x, (q[0], q[1], width)), present, present]
+
+
+def grouped_query_attention(call: Call) -> Results:
+    """(B, L, heads x size), and keys and values, which are as long as the past or longer."""
+    B, L, width = call.x.sizes
+    heads, kv_heads = call.get("num_heads"), call.get("kv_num_heads")
+    E = width // heads if call.has(1) else width // (heads + 2 * kv_heads)
+    past, total = call.optional(3), call.optional(6)
+    before = past.sizes[2] if past else 0
+    stated = total.scalar if total else None
+    S = max(before, int(stated)) if stated else before + L
+    present = _like(call.x, (B, kv_heads, S, E))
+    return [_like(call.x, (B, L, heads * E)), present, present]
+
+
+def channels_last_window(call: Call) -> Results:
+    """A convolution or pooling of (B, T..., C); the weight stays (O, C / groups, K...)."""
+    B, *spatial, C = call.x.sizes
+    weight = call.operand(1).sizes if "Conv" in call.node.op_type else None
+    kernel = weight[2:] if weight else call.get("kernel_shape")
+    out = [
+        (n + before + after - d * (k - 1) - 1) // s + 1
+        for n, k, s, d, before, after in zip(spatial, kernel, *_windows(call, kernel), strict=True)
+    ]
+    return [_like(call.x, (B, *out, weight[0] if weight else C))]
+
+
+def _windows(call: Call, kernel: Sequence[int]) -> list[list[int]]:
+    """Strides, dilations, and padding before and after, for each dimension."""
+    d = len(kernel)
+    pads = call.get("pads") or [0] * (2 * d)
+    strides, dilations = (list(call.get(n) or [1] * d) for n in ("strides", "dilations"))
+    return [strides, dilations, list(pads[:d]), list(pads[d:])]
+
+
+def half(call: Call) -> Results:
+    """x + bias is cut in two, and one half gates the other."""
+    return [_like(call.x, (*call.x.sizes[:-1], call.x.sizes[-1] // 2))]
+
+
+def _named(op_type: str, inputs: int | None = None) -> Callable[[NodeProto], NodeProto]:
+    """A node with another operator's name, its first inputs, and none of the fused attributes."""
+
+    def renamed(node: NodeProto) -> NodeProto:
+        plain = NodeProto()
+        plain.CopyFrom(node)
+        plain.domain, plain.op_type = "", op_type
+        if inputs is not None:
+            del plain.input[inputs:]
+        kept = [a for a in node.attribute if not a.name.startswith("activation")]
+        del plain.attribute[:]
+        plain.attribute.extend(kept)
+        return plain
+
+    return renamed
+
+
+#: Operator -> the node of ONNX that returns the same.
+AS_STANDARD: dict[str, Callable[[NodeProto], NodeProto]] = {
+    "com.microsoft.FusedConv": _named("Conv", 3),
+    "com.microsoft.FusedGemm": _named("Gemm"),
+    "com.microsoft.GridSample": _named("GridSample"),
+    "com.microsoft.Trilu": _named("Trilu"),
+}
+
+FUSED_SHAPES: dict[str, Callable[[Call], Results]] = {
+    "onnx.GroupNormalization": like_first,  # ONNX tells nothing of it
+    "onnx.SimplifiedLayerNormalization": skip_norm,
+    "com.microsoft.FusedMatMul": matmul,
+    "com.microsoft.TransposeMatMul": matmul,
+    "com.microsoft.MatMulIntegerToFloat": float_matmul,
+    "com.microsoft.DynamicQuantizeMatMul": float_matmul,
+    "com.microsoft.MatMulNBits": matmul_n_bits,
+    "com.microsoft.QGemm": quantized_gemm,
+    "com.microsoft.QLinearAdd": quantized_pointwise,
+    "com.microsoft.QLinearMul": quantized_pointwise,
+    "com.microsoft.QLinearGlobalAveragePool": quantized_global_pool,
+    "com.microsoft.QLinearConcat": quantized_concat,
+    "com.microsoft.DequantizeLinear": dequantized,
+    "com.microsoft.QuantizeLinear": quantized,
+    "com.microsoft.SkipLayerNormalization": skip_norm,
+    "com.microsoft.SkipSimplifiedLayerNormalization": skip_norm,
+    "com.microsoft.LayerNormalization": skip_norm,
+    "com.microsoft.SimplifiedLayerNormalization": skip_norm,
+    "com.microsoft.EmbedLayerNormalization": embed_norm,
+    "com.microsoft.Attention": packed_attention,
+    "com.microsoft.QAttention": packed_attention,
+    "com.microsoft.MultiHeadAttention": multi_head_attention,
+    "com.microsoft.GroupQueryAttention": grouped_query_attention,
+    "com.microsoft.BiasSplitGelu": half,
+    "com.microsoft.NhwcFusedConv": channels_last_window,
+    "com.microsoft.NhwcConv": channels_last_window,
+    "com.microsoft.NhwcMaxPool": channels_last_window,
+}
+_LIKE_FIRST = """
+    Gelu BiasGelu FastGelu QuickGelu BiasAdd RotaryEmbedding GroupNorm QLinearSigmoid
+    QLinearLeakyRelu QLinearSoftmax
+"""
+FUSED_SHAPES |= {f"com.microsoft.{name}": like_first for name in _LIKE_FIRST.split()}

@@ -1,0 +1,171 @@
+"""Reading ONNX files, and refusing what is none or reaches out of its folder.
+
+Weights in other files are not read, only their sizes are; a path that leads out of the model's
+folder is refused as it stands, without looking there.
+"""
+
+from collections.abc import Iterable, Iterator
+from math import prod
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+import onnx
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # has no stubs
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
+
+from inspect_cost.counting.onnx.call import STANDARD
+from inspect_cost.counting.onnx.value import FLOATING, MOST_INTEGERS, stored_bytes
+from inspect_cost.errors import UsageError
+
+REMEDY = "Export it again, or check it with onnx.checker.check_model."
+
+
+def loaded(source: str | Path | ModelProto) -> ModelProto:
+    """The model in a file, or the one given.
+
+    Raises:
+        UsageError: there is no such file, it is no ONNX model, or its weights are elsewhere than
+            in its folder.
+    """
+    if isinstance(source, ModelProto):
+        model, folder = source, None
+    else:
+        path = Path(source)
+        model, folder = _parsed(_content(path), path), path.parent
+    _check_versions(model)
+    for tensor in stored_tensors(model):
+        if tensor.data_location == TensorProto.EXTERNAL:
+            _check_external(tensor, folder)
+    return model
+
+
+def _content(path: Path) -> bytes:
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder, not an ONNX file", "Name the .onnx file in it.")
+    if not path.is_file():
+        raise UsageError(f"there is no file {path}", "Give a path from the current folder.")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}", "") from error
+    if not content:
+        raise UsageError(f"{path} is empty", REMEDY)
+    return content
+
+
+def _parsed(content: bytes, path: Path) -> ModelProto:
+    try:
+        model = onnx.load_model_from_string(content)
+    except DecodeError as error:
+        raise UsageError(f"{path} is no ONNX file, or a damaged one", REMEDY) from error
+    if not (model.ir_version and model.opset_import and model.graph.output):
+        raise UsageError(f"{path} is no ONNX file, or one without a graph", REMEDY)
+    return model
+
+
+def opsets(imports: "ModelProto | onnx.FunctionProto") -> dict[str, int]:
+    """Domain -> version of its operators that the file uses; ONNX's own domain is ""."""
+    return {
+        "" if opset.domain in STANDARD else opset.domain: opset.version
+        for opset in imports.opset_import
+    }
+
+
+def _check_versions(model: ModelProto) -> None:
+    newest = onnx.defs.onnx_opset_version()
+    version = opsets(model).get("", newest)
+    if not 1 <= version <= newest:
+        raise UsageError(
+            f"the file uses opset {version}, and opsets 1 to {newest} are known",
+            "Update the onnx package, or export with an older opset.",
+        )
+
+
+def stored_tensors(model: ModelProto) -> Iterator[TensorProto]:
+    """All tensors in the file: initializers and constants, of subgraphs and functions too."""
+    yield from _of_graph(model.graph)
+    for function in model.functions:
+        yield from _of_nodes(function.node)
+
+
+def _of_graph(graph: GraphProto) -> Iterator[TensorProto]:
+    yield from graph.initializer
+    for sparse in graph.sparse_initializer:
+        yield from (sparse.values, sparse.indices)
+    yield from _of_nodes(graph.node)
+
+
+def _of_nodes(nodes: Iterable[NodeProto]) -> Iterator[TensorProto]:
+    for node in nodes:
+        for attribute in node.attribute:
+            if attribute.type == AttributeProto.TENSOR:
+                yield attribute.t
+            yield from attribute.tensors
+            for graph in graphs_of(attribute):
+                yield from _of_graph(graph)
+
+
+def graphs_of(attribute: AttributeProto) -> list[GraphProto]:
+    """The subgraphs in an attribute."""
+    single = [attribute.g] if attribute.type == AttributeProto.GRAPH else []
+    return [*single, *attribute.graphs]
+
+
+def _check_external(tensor: TensorProto, folder: Path | None) -> None:
+    entries = {entry.key: entry.value for entry in tensor.external_data}
+    location = entries.get("location", "")
+    if _leads_out(location):
+        raise UsageError(
+            f"the weight {tensor.name} lies outside the model's folder, in {location!r}",
+            "Weights are looked for beside the model only: put them there, and save it again.",
+        )
+    if folder is None:
+        return
+    path = folder / location
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise UsageError(
+            f"the weight {tensor.name} lies outside the model's folder: {location!r} is a link",
+            "Put the file itself beside the model.",
+        )
+    if not path.is_file():
+        raise UsageError(
+            f"the weight {tensor.name} lies in {location!r}, which is not beside the model",
+            "Copy that file into the model's folder.",
+        )
+    _check_extent(tensor, entries, path)
+    _bring_in_if_small(tensor, entries, path)
+
+
+def _leads_out(location: str) -> bool:
+    """Whether a path is absolute or climbs, on any system."""
+    parts = PureWindowsPath(location).parts
+    absolute = PurePosixPath(location).is_absolute() or PureWindowsPath(location).anchor != ""
+    return not location or absolute or ".." in parts
+
+
+def _number(entries: dict[str, str], key: str, tensor: TensorProto, default: int) -> int:
+    text = entries.get(key, str(default))
+    if not text.isdigit():
+        raise UsageError(f"the weight {tensor.name} has the {key} {text!r} in its file", REMEDY)
+    return int(text)
+
+
+def _check_extent(tensor: TensorProto, entries: dict[str, str], path: Path) -> None:
+    elements = prod(tensor.dims)
+    offset = _number(entries, "offset", tensor, 0)
+    length = _number(entries, "length", tensor, stored_bytes(tensor.data_type, elements))
+    if offset + length > path.stat().st_size:
+        raise UsageError(
+            f"the weight {tensor.name} reaches beyond the end of {path.name}, which is cut short",
+            "Copy that file again.",
+        )
+
+
+def _bring_in_if_small(tensor: TensorProto, entries: dict[str, str], path: Path) -> None:
+    """Read a few integers, which may be a shape."""
+    elements = prod(tensor.dims)
+    if tensor.data_type in FLOATING or elements > MOST_INTEGERS:
+        return
+    with path.open("rb") as file:
+        file.seek(int(entries.get("offset", "0")))
+        tensor.raw_data = file.read(stored_bytes(tensor.data_type, elements))
+    tensor.data_location = TensorProto.DEFAULT

@@ -1,0 +1,62 @@
+"""Whether a graph's nodes stand in an order in which they can run."""
+
+from collections.abc import Container, Iterator, Sequence
+from graphlib import CycleError, TopologicalSorter
+
+from onnx import AttributeProto, GraphProto, NodeProto
+
+from inspect_cost.counting.onnx.call import label
+from inspect_cost.errors import UsageError
+
+
+def check_order(nodes: Sequence[NodeProto], given: Container[str]) -> None:
+    """Refuse nodes that read what is made later, or never.
+
+    Raises:
+        UsageError: they do; says whether it is a cycle.
+    """
+    made: set[str] = set()
+    for node in nodes:
+        for name in reads(node):
+            if name not in made and name not in given:
+                _refuse(nodes, node, name)
+        made.update(node.output)
+
+
+def reads(node: NodeProto) -> Iterator[str]:
+    """What a node reads, in its subgraphs too."""
+    yield from filter(None, node.input)
+    for attribute in node.attribute:
+        graphs = [attribute.g] if attribute.type == AttributeProto.GRAPH else attribute.graphs
+        for graph in graphs:
+            yield from _read_from_outside(graph)
+
+
+def _read_from_outside(graph: GraphProto) -> Iterator[str]:
+    own = {entry.name for entry in (*graph.input, *graph.initializer)}
+    own |= {sparse.values.name for sparse in graph.sparse_initializer}
+    own |= {name for node in graph.node for name in node.output}
+    inner = [name for node in graph.node for name in reads(node)]
+    yield from (name for name in inner if name not in own)
+    yield from (entry.name for entry in graph.output if entry.name not in own)
+
+
+def _refuse(nodes: Sequence[NodeProto], node: NodeProto, name: str) -> None:
+    makers = {output: i for i, maker in enumerate(nodes) for output in maker.output if output}
+    if name not in makers:
+        raise UsageError(
+            f"{label(node)} ({node.op_type}) reads {name!r}, which nothing in the graph makes",
+            "Export the model again.",
+        )
+    needed = {i: {makers[n] for n in reads(n_) if n in makers} for i, n_ in enumerate(nodes)}
+    try:
+        TopologicalSorter(needed).prepare()
+    except CycleError as error:
+        around = ", ".join(label(nodes[i]) for i in dict.fromkeys(error.args[1]))
+        raise UsageError(
+            f"the graph has a cycle: {around}", "ONNX has none; loops are its Loop and Scan."
+        ) from None
+    raise UsageError(
+        f"{label(node)} ({node.op_type}) reads {name!r}, which is made only after it",
+        "Nodes stand in the order in which they run: export the model again.",
+    )

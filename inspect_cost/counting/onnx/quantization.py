@@ -1,0 +1,112 @@
+"""Rules of quantised operators: integers in a contraction make MACs, scaling them is arithmetic.
+
+Quantising divides by the scale, rounds, and clamps at both ends of the type; dequantising is one
+product. Zero points are integers, and adding them is free.
+"""
+
+from math import prod
+
+from inspect_cost.cost import FREE, OpCost
+from inspect_cost.counting.onnx.call import Call, Rule
+from inspect_cost.formulas import contraction
+from inspect_cost.formulas.pointwise import ADD, CLAMP, DIV, LEAKY_RELU, MUL, SPECIAL
+from inspect_cost.formulas.reduction import extremum, mean, softmax
+
+QUANTIZE = DIV + SPECIAL + CLAMP
+DEQUANTIZE = MUL
+#: From integers at one scale to integers at another.
+REQUANTIZE = MUL + SPECIAL + CLAMP
+
+
+def quantize(call: Call) -> OpCost | None:
+    """x / scale, rounded and clamped."""
+    return QUANTIZE * call.out.size
+
+
+def dequantize(call: Call) -> OpCost | None:
+    """(x - zero) scale."""
+    return DEQUANTIZE * call.out.size
+
+
+def dynamic_quantize(call: Call) -> OpCost | None:
+    """Both extremes are looked for, then x is quantised."""
+    n = call.x.size
+    return extremum(2, n) + QUANTIZE * n
+
+
+def conv(call: Call) -> OpCost | None:
+    """QLinearConv: x, its scale and zero, w, its two, y's two, bias."""
+    products = contraction.convolution(call.operand(3).sizes, call.out.sizes, biased=call.has(8))
+    return products + REQUANTIZE * call.out.size
+
+
+def matmul(call: Call) -> OpCost | None:
+    """QLinearMatMul: a product of integers, at the result's scale."""
+    return contraction.dot_products(call.out.size, call.x.sizes[-1]) + REQUANTIZE * call.out.size
+
+
+def gemm(call: Call) -> OpCost | None:
+    """QGemm: a, b and c with scales; floats unless the result has a scale."""
+    k = call.x.sizes[0 if call.get("transA", 0) else 1]
+    scaling = REQUANTIZE if call.has(7) else MUL
+    biased = contraction.bias(call.out.size) if call.has(6) else FREE
+    return contraction.dot_products(call.out.size, k) + scaling * call.out.size + biased
+
+
+def scaled_matmul(bias_at: int) -> Rule:
+    """Rule of a product of integers that gives floats: one product for the scale, and a bias."""
+
+    def rule(call: Call) -> OpCost | None:
+        out = call.out.size
+        biased = contraction.bias(out) if call.has(bias_at) else FREE
+        return contraction.dot_products(out, call.x.sizes[-1]) + MUL * out + biased
+
+    return rule
+
+
+def dynamic_matmul(call: Call) -> OpCost | None:
+    """DynamicQuantizeMatMul: the first operand is quantised on the way."""
+    product = scaled_matmul(4)(call)
+    quantised = dynamic_quantize(call)
+    return product + quantised if product and quantised else None
+
+
+def pointwise(cost: OpCost, operands: int = 1) -> Rule:
+    """Rule of an operator on integers at a scale: dequantise, compute, quantise."""
+    return lambda call: (cost + DEQUANTIZE * operands + QUANTIZE) * call.out.size
+
+
+def average_pool(call: Call) -> OpCost | None:
+    """Means of integers, at another scale; the whole plane where no window is given."""
+    window = call.get("kernel_shape")
+    n = prod(window) if window else call.x.size // call.out.size
+    return mean(call.out.size, n) + REQUANTIZE * call.out.size
+
+
+def qlinear_softmax(call: Call) -> OpCost | None:
+    """Dequantised, by rows, quantised."""
+    n = call.x.sizes[call.get("axis", -1)]
+    return softmax(call.x.size // n, n) + (DEQUANTIZE + QUANTIZE) * call.out.size
+
+
+QUANTIZATION: dict[str, Rule] = {
+    "onnx.QuantizeLinear": quantize,
+    "onnx.DequantizeLinear": dequantize,
+    "onnx.DynamicQuantizeLinear": dynamic_quantize,
+    "onnx.QLinearConv": conv,
+    "onnx.QLinearMatMul": matmul,
+    "com.microsoft.QuantizeLinear": quantize,
+    "com.microsoft.DequantizeLinear": dequantize,
+    "com.microsoft.QLinearConv": conv,
+    "com.microsoft.QGemm": gemm,
+    "com.microsoft.MatMulIntegerToFloat": scaled_matmul(6),
+    "com.microsoft.DynamicQuantizeMatMul": dynamic_matmul,
+    "com.microsoft.QLinearAdd": pointwise(ADD, 2),
+    "com.microsoft.QLinearMul": pointwise(MUL, 2),
+    "com.microsoft.QLinearSigmoid": pointwise(SPECIAL),
+    "com.microsoft.QLinearLeakyRelu": pointwise(LEAKY_RELU),
+    "com.microsoft.QLinearAveragePool": average_pool,
+    "com.microsoft.QLinearGlobalAveragePool": average_pool,
+    "com.microsoft.QLinearSoftmax": qlinear_softmax,
+    "com.microsoft.QLinearConcat": lambda call: (DEQUANTIZE + QUANTIZE) * call.out.size,
+}

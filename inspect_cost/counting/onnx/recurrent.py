@@ -1,0 +1,72 @@
+"""Rules of recurrent layers: steps x batch x directions x one step of a cell.
+
+Padded steps count too, whatever lengths are given. The bias is one tensor with both of torch's.
+"""
+
+from inspect_cost.cost import FREE, OpCost
+from inspect_cost.counting.onnx.call import Call, Rule
+from inspect_cost.formulas.pointwise import ADD, MUL
+from inspect_cost.formulas.recurrent import elman_step, gru_step, lstm_step
+
+GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
+USUAL = {
+    "LSTM": [b"Sigmoid", b"Tanh", b"Tanh"],
+    "GRU": [b"Sigmoid", b"Tanh"],
+}
+PEEPHOLES = 3
+
+
+def steps(call: Call) -> int:
+    """Steps of all sequences in all directions; (T, B, I) or (B, T, I), either way T x B."""
+    return call.operand(1).sizes[0] * call.x.sizes[0] * call.x.sizes[1]
+
+
+def sizes(call: Call) -> tuple[int, int, bool]:
+    """H, I and whether there are biases, from W (directions, gates H, I)."""
+    _directions, rows, inputs = call.operand(1).sizes
+    return rows // GATES[call.node.op_type], inputs, call.has(3)
+
+
+def unusual(call: Call) -> bool:
+    """Whether other functions than the textbook's are asked for."""
+    usual = USUAL[call.node.op_type]
+    activations = call.get("activations") or usual
+    return list(activations) != usual * (len(activations) // len(usual)) or bool(
+        call.get("input_forget", 0)
+    )
+
+
+def clipping(call: Call, preactivations: int) -> OpCost:
+    """Two comparisons for what is clipped before it is activated."""
+    return OpCost(compare=2 * preactivations) if call.get("clip") else FREE
+
+
+def lstm(call: Call) -> OpCost | None:
+    """With peepholes, a product and a sum more for three gates; None if not the textbook's."""
+    if unusual(call):
+        return None
+    H, I, biased = sizes(call)
+    peepholes = (MUL + ADD) * (PEEPHOLES * H) if call.has(7) else FREE
+    step = lstm_step(H, I, biased=biased) + peepholes + clipping(call, 4 * H)
+    return step * steps(call)
+
+
+def gru(call: Call) -> OpCost | None:
+    """The reset gate is multiplied by the state or by its product: the same count."""
+    if unusual(call):
+        return None
+    H, I, biased = sizes(call)
+    return (gru_step(H, I, biased=biased) + clipping(call, 3 * H)) * steps(call)
+
+
+def rnn(call: Call) -> OpCost | None:
+    """Elman's, by tanh or relu; None for other functions."""
+    names = set(call.get("activations") or [b"Tanh"])
+    if len(names) != 1 or not names <= {b"Tanh", b"Relu"}:
+        return None
+    H, I, biased = sizes(call)
+    step = elman_step(H, I, biased=biased, relu=names == {b"Relu"})
+    return (step + clipping(call, H)) * steps(call)
+
+
+RECURRENT: dict[str, Rule] = {"onnx.LSTM": lstm, "onnx.GRU": gru, "onnx.RNN": rnn}

@@ -1,0 +1,78 @@
+"""Rules of pooling and interpolation."""
+
+from math import prod
+
+from inspect_cost.cost import FREE, OpCost
+from inspect_cost.counting.onnx.call import Call, Rule
+from inspect_cost.counting.onnx.reduction import reduced
+from inspect_cost.formulas import resampling as formula
+from inspect_cost.formulas.reduction import extremum, mean, norm1, norm2
+
+
+def max_pool(call: Call) -> OpCost | None:
+    """The largest of each window."""
+    return formula.max_pool(call.out.size, call.get("kernel_shape"))
+
+
+def average_pool(call: Call) -> OpCost | None:
+    """The mean of each window."""
+    return formula.average_pool(call.out.size, call.get("kernel_shape"))
+
+
+def lp_pool(call: Call) -> OpCost | None:
+    """The norm of each window; None for orders other than 1 and 2."""
+    norm = {1: norm1, 2: norm2}.get(call.get("p", 2))
+    window = call.get("kernel_shape")
+    n = prod(window) if window else call.x.size // call.out.size
+    return norm(call.out.size, n) if norm else None
+
+
+def resize(call: Call) -> OpCost | None:
+    """Weighted sums of neighbours along the axes whose size changes; the nearest is free."""
+    pairs = zip(call.x.sizes, call.out.sizes, strict=True)
+    return _interpolated(call, sum(before != after for before, after in pairs))
+
+
+def grid_sample(call: Call) -> OpCost | None:
+    """The same at positions that a grid gives, along all axes but batch and channels."""
+    return _interpolated(call, len(call.x.sizes) - 2)
+
+
+def _interpolated(call: Call, dimensions: int) -> OpCost | None:
+    mode = call.get("mode", b"linear" if call.node.op_type == "GridSample" else b"nearest")
+    if mode in {b"cubic", b"bicubic"}:
+        return formula.cubic_interpolation(call.out.size, dimensions)
+    if mode in {b"linear", b"bilinear"}:
+        return formula.linear_interpolation(call.out.size, dimensions)
+    return FREE if mode == b"nearest" else None
+
+
+def roi_align(call: Call) -> OpCost | None:
+    """Interpolated samples of each bin, of which the mean or the largest; None if their number
+    follows from the boxes.
+    """
+    ratio = call.get("sampling_ratio", 0)
+    if not ratio:
+        return None
+    out, samples = call.out.size, ratio**2
+    joined = extremum if call.get("mode", b"avg") == b"max" else mean
+    return formula.linear_interpolation(out * samples, 2) + joined(out, samples)
+
+
+_ONNX: dict[str, Rule] = {
+    "MaxPool": max_pool,
+    "AveragePool": average_pool,
+    "LpPool": lp_pool,
+    "GlobalMaxPool": reduced(extremum),
+    "GlobalAveragePool": reduced(mean),
+    "GlobalLpPool": lp_pool,
+    "Resize": resize,
+    "Upsample": resize,
+    "GridSample": grid_sample,
+    "RoiAlign": roi_align,
+}
+
+RESAMPLING: dict[str, Rule] = {f"onnx.{name}": rule for name, rule in _ONNX.items()} | {
+    "com.microsoft.GridSample": grid_sample,
+    "com.microsoft.NhwcMaxPool": max_pool,
+}

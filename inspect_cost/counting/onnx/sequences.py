@@ -1,0 +1,109 @@
+"""Operators on sequences of tensors, as far as their lengths are known."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from onnx import TensorProto
+
+from inspect_cost.counting.onnx.call import Call
+from inspect_cost.counting.onnx.value import UnknownShapeError, Value, known
+
+
+def sequence(items: Sequence[Value]) -> Value:
+    """A value that is a sequence."""
+    dtype = items[0].dtype if items else TensorProto.UNDEFINED
+    return Value(dtype, (len(items),), items=tuple(items))
+
+
+def _items(call: Call) -> tuple[Value, ...]:
+    if call.x.items is None:
+        raise UnknownShapeError(call.x.because or "it is no sequence")
+    return call.x.items
+
+
+def _position(call: Call, index: int, default: int) -> int:
+    value = call.optional(index)
+    if value is None:
+        return default
+    if value.scalar is None:
+        raise UnknownShapeError(f"the position that {call.label} takes depends on values")
+    return int(value.scalar)
+
+
+def construct(call: Call) -> Value:
+    """Of all operands."""
+    return sequence([value for value in call.inputs if value])
+
+
+def empty(call: Call) -> Value:
+    """Without items."""
+    del call
+    return sequence([])
+
+
+def at(call: Call) -> Value:
+    """One item."""
+    return _items(call)[_position(call, 1, -1)]
+
+
+def insert(call: Call) -> Value:
+    """With one item more."""
+    items = list(_items(call))
+    items.insert(_position(call, 2, len(items)), call.operand(1))
+    return sequence(items)
+
+
+def erase(call: Call) -> Value:
+    """With one item less."""
+    items = list(_items(call))
+    items.pop(_position(call, 1, -1))
+    return sequence(items)
+
+
+def length(call: Call) -> Value:
+    """How many items."""
+    return known(np.array(len(_items(call)), np.int64))
+
+
+def split(call: Call) -> Value:
+    """Pieces along an axis: of lengths that are given, of one length, or single entries."""
+    axis, sizes = call.get("axis", 0), list(call.x.sizes)
+    pieces = _pieces(call, sizes[axis])
+    keep = call.has(1) or call.get("keepdims", 1)
+    shapes = [[*sizes[:axis], *([n] if keep else []), *sizes[axis:][1:]] for n in pieces]
+    return sequence([Value(call.x.dtype, tuple(shape)) for shape in shapes])
+
+
+def _pieces(call: Call, size: int) -> list[int]:
+    lengths = call.optional(1)
+    if lengths is None:
+        return [1] * size
+    if lengths.data is None:
+        raise UnknownShapeError(f"the pieces of {call.label} depend on values")
+    if lengths.data.ndim:
+        return [int(n) for n in lengths.data]
+    step = int(lengths.data)
+    return [min(step, size - start) for start in range(0, size, step)]
+
+
+def concatenate(call: Call) -> Value:
+    """All items side by side, or stacked on a new axis."""
+    items, axis = _items(call), call.get("axis")
+    sizes = list(items[0].sizes)
+    if call.get("new_axis", 0):
+        sizes.insert(axis % (len(sizes) + 1), len(items))
+    else:
+        sizes[axis] = sum(item.sizes[axis] for item in items)
+    return Value(items[0].dtype, tuple(sizes))
+
+
+SEQUENCES: dict[str, Callable[[Call], Value]] = {
+    "onnx.SequenceConstruct": construct,
+    "onnx.SequenceEmpty": empty,
+    "onnx.SequenceAt": at,
+    "onnx.SequenceInsert": insert,
+    "onnx.SequenceErase": erase,
+    "onnx.SequenceLength": length,
+    "onnx.SplitToSequence": split,
+    "onnx.ConcatFromSequence": concatenate,
+}

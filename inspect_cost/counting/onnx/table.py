@@ -1,0 +1,62 @@
+"""All rules in one table, and what an operator's node moves."""
+
+from collections import Counter
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from inspect_cost.counting.onnx.attention import ATTENTION
+from inspect_cost.counting.onnx.call import Call, Rule
+from inspect_cost.counting.onnx.contraction import CONTRACTIONS
+from inspect_cost.counting.onnx.fourier import FOURIER
+from inspect_cost.counting.onnx.free import FREE_OPERATORS
+from inspect_cost.counting.onnx.normalization import NORMALIZATIONS
+from inspect_cost.counting.onnx.pointwise import POINTWISE
+from inspect_cost.counting.onnx.quantization import QUANTIZATION
+from inspect_cost.counting.onnx.recurrent import RECURRENT
+from inspect_cost.counting.onnx.reduction import REDUCTIONS
+from inspect_cost.counting.onnx.resampling import RESAMPLING
+
+FAMILIES: tuple[Mapping[str, Rule], ...] = (
+    CONTRACTIONS,
+    POINTWISE,
+    REDUCTIONS,
+    NORMALIZATIONS,
+    RECURRENT,
+    ATTENTION,
+    RESAMPLING,
+    FOURIER,
+    QUANTIZATION,
+    FREE_OPERATORS,
+)
+
+
+def merged(families: tuple[Mapping[str, Rule], ...]) -> Mapping[str, Rule]:
+    """One table of all families, in none of which an operator may stand twice."""
+    names = Counter(name for family in families for name in family)
+    twice = [name for name, count in names.items() if count > 1]
+    if twice:
+        raise ValueError(f"operators with two rules: {', '.join(twice)}")
+    return MappingProxyType({name: rule for family in families for name, rule in family.items()})
+
+
+#: Operator, such as onnx.Conv or com.microsoft.FusedConv -> its rule.
+ONNX_RULES = merged(FAMILIES)
+
+#: Operators that only look at their operand in another way, or at its shape, or are in the file.
+_VIEWS = frozenset(
+    f"onnx.{name}"
+    for name in "Constant Flatten Identity Reshape Shape Size Squeeze Unsqueeze Dropout".split()
+)
+#: Operators that read as much of their first operand as they return, not all of it.
+_LOOKUPS = frozenset(f"onnx.{name}" for name in "Gather GatherElements GatherND Slice".split())
+
+
+def bytes_moved(call: Call) -> int:
+    """Bytes read and written by one call: operands once, results once; views move nothing."""
+    if call.operator in _VIEWS:
+        return 0
+    written = sum(value.bytes for value in call.outputs if value)
+    operands = [value for value in call.inputs if value]
+    if call.operator in _LOOKUPS:
+        return written + written + sum(value.bytes for value in operands[1:])
+    return written + sum(value.bytes for value in operands)

@@ -1,0 +1,167 @@
+"""Files that are damaged, incomplete or up to something: one sentence each, and nothing opened."""
+
+import os
+from pathlib import Path
+
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from inspect_cost import count_onnx
+from inspect_cost.errors import UsageError
+from tests.counting.onnx.graphs import graph
+
+GOOD = "g (float[2,3] x) => (float[m,n] y) { [a] h = Relu(x)  [b] y = Tanh(h) }"
+
+
+def saved(model: onnx.ModelProto, path: Path) -> Path:
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"PNG\x89 not a model", b"{}", os.urandom(300), b"\x00" * 64],
+    ids=["empty", "text", "json", "noise", "zeros"],
+)
+def test_what_is_no_model(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=r"m\.onnx is (empty|no ONNX file)"):
+        count_onnx(path)
+
+
+def test_a_file_cut_short(tmp_path: Path) -> None:
+    whole = saved(graph(GOOD), tmp_path / "m.onnx").read_bytes()
+    counted = 0
+    for length in range(len(whole)):
+        (tmp_path / "m.onnx").write_bytes(whole[:length])
+        try:
+            counted += count_onnx(tmp_path / "m.onnx").flops == 12
+        except UsageError:
+            continue
+    assert counted <= 8  # where only the list of opsets, which stands last, is cut
+
+
+def test_no_file_and_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no file"):
+        count_onnx(tmp_path / "missing.onnx")
+    with pytest.raises(UsageError, match="is a folder"):
+        count_onnx(tmp_path)
+
+
+def test_an_opset_of_the_future() -> None:
+    with pytest.raises(UsageError, match="the file uses opset 999"):
+        count_onnx(graph(GOOD, opset=999))
+
+
+def test_an_input_without_a_shape() -> None:
+    model = graph(GOOD)
+    model.graph.input[0].type.tensor_type.ClearField("shape")
+    with pytest.raises(UsageError, match="the input x has no shape in the file"):
+        count_onnx(model)
+    assert count_onnx(model, input_shapes={"x": (5,)}).flops == 10
+
+
+def test_a_shape_that_depends_on_values() -> None:
+    body = "g (float[4] x) => (float[a,b] y) { i = NonZero(x)  f = Cast <to = 1> (i)  y = Relu(f) }"
+    with pytest.raises(UsageError, match=r"onnx.NonZero\) returns depends on values"):
+        count_onnx(graph(body))
+
+
+def test_a_cycle() -> None:
+    model = graph(GOOD)
+    model.graph.node[0].input[0] = "y"
+    with pytest.raises(UsageError, match=r"the graph has a cycle: [ab], [ab]"):
+        count_onnx(model)
+
+
+def test_nodes_out_of_order() -> None:
+    model = graph(GOOD)
+    model.graph.node.reverse()
+    with pytest.raises(UsageError, match=r"b \(Tanh\) reads 'h', which is made only after it"):
+        count_onnx(model)
+
+
+def test_what_nothing_makes() -> None:
+    model = graph(GOOD)
+    model.graph.node[0].input[0] = "nothing"
+    with pytest.raises(UsageError, match="reads 'nothing', which nothing in the graph makes"):
+        count_onnx(model)
+
+
+def test_operands_that_do_not_fit() -> None:
+    body = "g (float[2,3] a, float[4,5] b) => (float[m,n] y) { [product] y = MatMul(a, b) }"
+    with pytest.raises(UsageError, match=r"product \(onnx.MatMul\) does not fit its operands"):
+        count_onnx(graph(body))
+
+
+def external(location: str, *, offset: str = "0") -> onnx.ModelProto:
+    model = graph("g (float[2,3] x, float[3,4] w) => (float[m,n] y) { y = MatMul(x, w) }")
+    del model.graph.input[1:]
+    weight = TensorProto(name="w", dims=[3, 4], data_type=TensorProto.FLOAT)
+    weight.data_location = TensorProto.EXTERNAL
+    for key, value in (("location", location), ("offset", offset), ("length", "48")):
+        weight.external_data.add(key=key, value=value)
+    model.graph.initializer.append(weight)
+    return model
+
+
+@pytest.mark.parametrize(
+    "location", ["/etc/passwd", "../w.bin", "a/../../w.bin", "C:\\w.bin", "..\\w.bin", ""]
+)
+def test_weights_outside_the_folder_are_refused_unseen(
+    tmp_path: Path, location: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = saved(external(location), tmp_path / "m.onnx")
+    looked_at: list[str] = []
+    stat = os.stat
+    monkeypatch.setattr(os, "stat", lambda p, **kw: (looked_at.append(str(p)), stat(p, **kw))[1])
+    with pytest.raises(UsageError, match="lies outside the model's folder"):
+        count_onnx(path)
+    assert all("passwd" not in name and "w.bin" not in name for name in looked_at)
+
+
+def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "w.bin").write_bytes(bytes(48))
+    (tmp_path / "inside" / "w.bin").symlink_to(tmp_path / "w.bin")
+    path = saved(external("w.bin"), tmp_path / "inside" / "m.onnx")
+    with pytest.raises(UsageError, match="is a link"):
+        count_onnx(path)
+
+
+def test_weights_that_are_missing_or_cut_short(tmp_path: Path) -> None:
+    path = saved(external("w.bin"), tmp_path / "m.onnx")
+    with pytest.raises(UsageError, match=r"'w\.bin', which is not beside the model"):
+        count_onnx(path)
+    (tmp_path / "w.bin").write_bytes(bytes(40))
+    with pytest.raises(UsageError, match=r"reaches beyond the end of w\.bin"):
+        count_onnx(path)
+    (tmp_path / "w.bin").write_bytes(bytes(48))
+    assert count_onnx(path).macs == 24
+
+
+def test_a_function_that_calls_itself() -> None:
+    model = onnx.parser.parse_model("""
+      <ir_version: 10, opset_import: ["" : 20, "own" : 1]>
+      g (float[2] x) => (float[n] y) { y = own.f (x) }
+      <domain: "own", opset_import: ["" : 20, "own" : 1]> f (a) => (b) { b = own.f (a) }
+    """)
+    with pytest.raises(UsageError, match="the function f calls itself"):
+        count_onnx(model)
+
+
+def test_a_graph_that_asks_for_much_memory_gets_none() -> None:
+    body = """g (float[1] x) => (float[n] y) <int64[1] n = {1000000000000}> {
+      big = ConstantOfShape(n)  y = Add(big, x) }"""
+    assert count_onnx(graph(body)).flops == 10**12
+
+
+def test_optional_operands_may_be_missing() -> None:
+    node = helper.make_node("MatMul", ["x"], ["y"], name="half")
+    model = graph(GOOD)
+    del model.graph.node[:]
+    model.graph.node.append(node)
+    with pytest.raises(UsageError, match=r"half \(onnx\.MatMul\)"):
+        count_onnx(model)

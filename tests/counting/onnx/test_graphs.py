@@ -1,0 +1,228 @@
+"""Shapes that are computed, subgraphs, functions, parameters and modules."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from inspect_cost import OpCost, count_onnx
+from inspect_cost.errors import UsageError
+from tests.counting.onnx.graphs import graph
+
+RESHAPED = """g (float[B,L,6] x, float[3,5] w) => (float[p,q,r,t] y) <int64 one = {1},
+    int64[1] two = {2}, int64[1] three = {3}, int64 zero = {0}, int64[1] first = {0}> {
+  s = Shape(x)
+  b = Gather(s, zero)  bs = Unsqueeze(b, first)
+  l = Gather(s, one)   ls = Unsqueeze(l, first)
+  shape = Concat <axis = 0> (bs, ls, two, three)
+  split = Reshape(x, shape)
+  y = MatMul(split, w)
+}"""
+
+
+def test_shapes_are_computed_as_a_runtime_would() -> None:
+    report = count_onnx(graph(RESHAPED), input_shapes={"x": (2, 7, 6)})
+    assert report.macs == 2 * 7 * 2 * 3 * 5
+    assert count_onnx(graph(RESHAPED), input_shapes={"B": 2, "L": 7}).cost == report.cost
+
+
+def test_open_axes_must_be_given() -> None:
+    with pytest.raises(UsageError, match=r"axis 1 of the input x \(B, L, 6\) is open"):
+        count_onnx(graph(RESHAPED), input_shapes={"B": 2})
+
+
+@pytest.mark.parametrize(
+    ("shapes", "complaint"),
+    [
+        ({"z": (1, 2, 6)}, "no input 'z'"),
+        ({"Q": 3}, "no open axis 'Q'"),
+        ({"x": (1, 2)}, "has 3 axes"),
+        ({"x": (1, 2, 7)}, "axis 2 of the input x .* is 6, and 7 was given"),
+        ({"x": (1, 2, 6), "L": 3}, "axis 1 of the input x .* is 3, and 2 was given"),
+    ],
+)
+def test_shapes_that_do_not_fit_the_file(shapes: dict[str, int], complaint: str) -> None:
+    with pytest.raises(UsageError, match=complaint):
+        count_onnx(graph(RESHAPED), input_shapes=shapes)
+
+
+BRANCHES = """g (float[4,4] x, float[4,4] w, bool c) => (float[4,4] y) {
+  y = If <then_branch = t () => (float[4,4] a) { a = MatMul(x, w) },
+          else_branch = e () => (float[4,4] b) { b = Relu(x) }> (c)
+}"""
+
+
+def test_an_if_on_values_counts_its_costlier_branch_and_says_so() -> None:
+    report = count_onnx(graph(BRANCHES))
+    assert report.cost == OpCost(macs=64)
+    assert "costlier branch, then, was counted" in report.notes[0]
+
+
+@pytest.mark.parametrize(("condition", "cost"), [(1, OpCost(macs=64)), (0, OpCost(compare=16))])
+def test_an_if_on_a_constant_takes_its_branch(condition: int, cost: OpCost) -> None:
+    constant = BRANCHES.replace(", bool c)", ")").replace(
+        "y) {", f"y) <bool c = {{{condition}}}> {{", 1
+    )
+    report = count_onnx(graph(constant))
+    assert report.cost == cost
+    assert not report.notes
+
+
+def loop(body: str, *, trips: str = "int64 m = {5}, ", inputs: str = "") -> str:
+    return f"""g (float[4,4] x, float[4,4] w{inputs}) => (float[4,4] y, float[n,4,4] all)
+      <{trips}bool go = {{1}}> {{
+      [loop] y, all = Loop <body = b (int64 i, bool on, float[4,4] h)
+        => (bool still, float[4,4] next, float[4,4] out) {{ {body} }}> (m, go, x)
+    }}"""
+
+
+STEP = "still = Identity(on)  next = MatMul(h, w)  out = Relu(next)"
+
+
+def test_a_loop_is_counted_as_often_as_it_runs() -> None:
+    report = count_onnx(graph(loop(STEP)))
+    assert report.cost == OpCost(macs=64, compare=16) * 5
+    assert report.by_operator["onnx.MatMul"].calls == 5
+
+
+def test_a_loop_whose_iterations_differ_is_followed() -> None:
+    body = """still = Identity(on)  next = Identity(h)
+      one = Constant <value_ints = [1]> ()  zero = Constant <value_ints = [0]> ()
+      end = Add(i, one)  part = Slice(h, zero, end, zero)  out = Identity(h)  r = Relu(part)"""
+    report = count_onnx(graph(loop(body)))
+    assert report.cost == OpCost(compare=4 * (1 + 2 + 3 + 4 + 4))  # rows of h, up to all four
+
+
+def test_a_trip_count_that_nothing_tells_must_be_given() -> None:
+    unknown = graph(loop(STEP, trips="", inputs=", int64 m"))
+    with pytest.raises(UsageError, match=r"how often loop \(Loop\) runs") as raised:
+        count_onnx(unknown)
+    assert "--trip-count loop=N" in raised.value.advice
+    assert count_onnx(unknown, trip_counts={"loop": 3}).macs == 3 * 64
+
+
+def test_a_loop_that_may_stop_early_needs_a_trip_count() -> None:
+    stopping = """s = ReduceSum <keepdims = 0> (h)  still = Greater(s, s)
+      next = MatMul(h, w)  out = Relu(h)"""
+    with pytest.raises(UsageError, match="depends on values"):
+        count_onnx(graph(loop(stopping)))
+
+
+def test_a_scan_runs_once_for_each_entry() -> None:
+    body = """g (float[2,3] h, float[7,2,3] xs) => (float[2,3] last, float[p,q,r] ys) {
+      last, ys = Scan <num_scan_inputs = 1, body = b (float[2,3] s, float[2,3] x)
+        => (float[2,3] t, float[2,3] y) { t = Add(s, x)  y = Tanh(t) }> (h, xs)
+    }"""
+    assert count_onnx(graph(body)).cost == OpCost(add=6, special=6) * 7
+
+
+def test_functions_of_the_file_are_followed() -> None:
+    model = onnx.parser.parse_model("""
+      <ir_version: 10, opset_import: ["" : 20, "own" : 1]>
+      g (float[2,3] x, float[3,4] w) => (float[m,n] y) { y = own.act <alpha = 0.5> (x, w) }
+      <domain: "own", opset_import: ["" : 20]>
+      act <alpha> (a, b) => (c) { d = MatMul(a, b)  c = LeakyRelu <alpha: float = @alpha> (d) }
+    """)
+    assert count_onnx(model).cost == OpCost(macs=24, compare=8)
+
+
+def test_operators_without_a_rule_are_followed_into_their_definition() -> None:
+    body = "g (float[2,3] x, int64[2] t) => (float l) { l = NegativeLogLikelihoodLoss(x, t) }"
+    report = count_onnx(graph(body))
+    assert "onnx.NegativeLogLikelihoodLoss" not in report.by_operator
+    assert report.flops > 0
+
+
+def custom() -> onnx.ModelProto:
+    body = (
+        "g (float[2,3] x, float[3,4] w) => (float[2,4] y) {\n"
+        " [strange] z = com.acme.Strange(x)  y = MatMul(z, w) }"
+    )
+    model = graph(body, domains='"com.acme" : 1')
+    model.graph.value_info.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, [2, 3]))
+    return model
+
+
+def test_an_unknown_operator_is_a_result_with_its_nodes() -> None:
+    report = count_onnx(custom())
+    assert report.uncounted == {"com.acme.Strange": 1}
+    assert report.notes == ("com.acme.Strange has no known cost: strange.",)
+    assert report.macs == 24
+
+
+@pytest.mark.parametrize("cost", [OpCost(add=6), lambda call: OpCost(add=call.out.size)])
+def test_costs_of_operators_can_be_given(cost: OpCost) -> None:
+    report = count_onnx(custom(), op_costs={"com.acme.Strange": cost})
+    assert report.complete
+    assert report.cost == OpCost(macs=24, add=6)
+
+
+def stored() -> onnx.ModelProto:
+    def tensor(name: str, *shape: int, dtype: type = np.float32) -> TensorProto:
+        return onnx.numpy_helper.from_array(np.ones(shape, dtype), name)
+
+    names = ["norm.weight", "norm.bias", "norm.mean", "norm.var"]
+    nodes = [
+        helper.make_node("Conv", ["x", "conv.weight", "conv.bias"], ["c"]),
+        helper.make_node("BatchNormalization", ["c", *names], ["n"]),
+        helper.make_node("Mul", ["n", "factor"], ["m"]),
+        helper.make_node("Conv", ["m", "conv2.weight"], ["d"]),
+        helper.make_node("Reshape", ["d", "shape"], ["y"]),
+    ]
+    return helper.make_model(
+        helper.make_graph(
+            nodes,
+            "stored",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4, 8])],
+            [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+            [
+                tensor("conv.weight", 4, 4, 1),
+                tensor("conv.bias", 4),
+                *(tensor(name, 4) for name in names),
+                tensor("factor"),
+                tensor("conv2.weight", 4, 4, 1),
+                tensor("shape", 1, dtype=np.int64),
+            ],
+        ),
+        opset_imports=[helper.make_operatorsetid("", 15)],
+        ir_version=10,
+    )
+
+
+def test_weights_are_told_from_settings() -> None:
+    model = stored()
+    model.graph.initializer[-1].CopyFrom(onnx.numpy_helper.from_array(np.array([-1]), "shape"))
+    report = count_onnx(model)
+    assert report.params == 16 + 4 + 8 + 16  # not statistics, factor or shape
+    assert report.storage.buffers == 8 + 1 + 1
+    assert report.param_bytes == 4 * report.params
+    assert report.by_module["conv"].params == 20
+    assert report.by_module["conv"].macs == report.by_module["conv2"].macs == 4 * 4 * 8
+
+
+def test_weights_in_another_file_are_not_read(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    weight = onnx.numpy_helper.from_array(rng.standard_normal((64, 64)).astype(np.float32), "w")
+    model = graph("g (float[2,64] x, float[64,64] w) => (float[m,n] y) { y = MatMul(x, w) }")
+    del model.graph.input[1:]
+    model.graph.initializer.append(weight)
+    path = tmp_path / "m.onnx"
+    onnx.save(model, path, save_as_external_data=True, location="m.data", size_threshold=0)
+    (tmp_path / "m.data").write_bytes(bytes(64 * 64 * 4))  # other values, same size
+    report = count_onnx(path)
+    assert (report.params, report.param_bytes, report.macs) == (4096, 16384, 2 * 4096)
+
+
+def test_the_older_exporters_node_names_are_modules() -> None:
+    model = graph("g (float[2,3] x) => (float[m,n] y) { [n] y = Relu(x) }")
+    model.graph.node[0].name = "/encoder/layer.0/act/Relu"
+    assert count_onnx(model).by_module["encoder.layer.0.act"].flops == 6
+    assert list(count_onnx(model).by_module) == [
+        "",
+        "encoder",
+        "encoder.layer",
+        "encoder.layer.0",
+        "encoder.layer.0.act",
+    ]
