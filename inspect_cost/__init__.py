@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from inspect_cost.cost import FlopWeights as FlopWeights
     from inspect_cost.cost import OpCost as OpCost
     from inspect_cost.counting.count import count as count
+    from inspect_cost.crosschecking.results import CrossCheck as CrossCheck
+    from inspect_cost.crosschecking.run import crosscheck as crosscheck
     from inspect_cost.errors import CountError as CountError
 
 __version__ = version("inspect-cost")
@@ -24,12 +26,22 @@ __version__ = version("inspect-cost")
 _HOMES = {
     "CostReport": "inspect_cost.cost",
     "CountError": "inspect_cost.errors",
+    "CrossCheck": "inspect_cost.crosschecking.results",
     "FlopWeights": "inspect_cost.cost",
     "OpCost": "inspect_cost.cost",
     "count": "inspect_cost.counting.count",
+    "crosscheck": "inspect_cost.crosschecking.run",
 }
 
-__all__ = ["CostReport", "CountError", "FlopWeights", "OpCost", "count"]
+__all__ = [
+    "CostReport",
+    "CountError",
+    "CrossCheck",
+    "FlopWeights",
+    "OpCost",
+    "count",
+    "crosscheck",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -24,13 +24,19 @@ ALLOWED: dict[str, set[str]] = {
     "measuring": {"cost", "errors", "quantity", "units"},
     "carbon": {"cost", "errors", "quantity", "units"},
     "pareto": {"cost", "errors", "quantity", "units"},
-    "crosscheck": {"cost", "counting", "errors", "units"},
+    "crosschecking": {"cost", "counting", "errors", "reports", "units"},
+    "crossinspection": {
+        *("counting", "crosschecking", "errors", "inputs", "inspection", "loading", "report"),
+        "model_zoo",
+    },
     "reports": {"cost", "report", "units"},
     "generation": {"errors", "loading", "model_zoo"},
     "inspection": {"cost", "counting", "errors", "inputs", "loading", "report", "model_zoo"},
     "cli": {
         *(
             "conventions",
+            "crosschecking",
+            "crossinspection",
             "errors",
             "generation",
             "inputs",
@@ -42,7 +48,7 @@ ALLOWED: dict[str, set[str]] = {
         "model_zoo",
     },
     "__main__": {"cli"},
-    "__init__": {"cost", "counting", "errors"},
+    "__init__": {"cost", "counting", "crosschecking", "errors"},
 }
 
 

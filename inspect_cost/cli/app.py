@@ -30,6 +30,7 @@ Exit codes: 0 done, 1 uncounted operators under --strict, 2 wrong input, 130 int
 
 #: Verb -> the function that it calls, imported when it is.
 VERBS: Mapping[str, str] = {
+    "crosscheck": "inspect_cost.cli.crosscheck:crosscheck",
     "generate": "inspect_cost.cli.generate:generate",
     "zoo": "inspect_cost.cli.zoo:zoo",
     "conventions": "inspect_cost.cli.conventions:conventions",

@@ -9,8 +9,8 @@ from typing import Any
 
 from torch import nn
 
-from inspect_cost.crosscheck.calls import Call, Positional
-from inspect_cost.crosscheck.results import Entry, PeerCount, whole
+from inspect_cost.crosschecking.calls import Call, Positional
+from inspect_cost.crosschecking.results import Entry, PeerCount, whole
 
 
 def count_with_thop(call: Call) -> PeerCount:

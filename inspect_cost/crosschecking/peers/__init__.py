@@ -4,12 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from inspect_cost.crosscheck.calls import Call
-from inspect_cost.crosscheck.peers.flop_counter_mode import count_with_flop_counter_mode
-from inspect_cost.crosscheck.peers.fvcore import count_with_fvcore
-from inspect_cost.crosscheck.peers.onnx import count_through_onnx
-from inspect_cost.crosscheck.peers.thop import count_with_thop
-from inspect_cost.crosscheck.results import PeerCount
+from inspect_cost.crosschecking.calls import Call
+from inspect_cost.crosschecking.peers.flop_counter_mode import count_with_flop_counter_mode
+from inspect_cost.crosschecking.peers.fvcore import count_with_fvcore
+from inspect_cost.crosschecking.peers.onnx import count_through_onnx
+from inspect_cost.crosschecking.peers.thop import count_with_thop
+from inspect_cost.crosschecking.results import PeerCount
 
 
 @dataclass(frozen=True)
@@ -43,21 +43,21 @@ class Peer:
             return None
 
 
-_DROPPED = "which drops what no output depends on"
+_UNREAD = "where nothing that is returned depends on it"
 
 #: In the order of the report.
 PEERS: tuple[Peer, ...] = (
     Peer(
         name="fvcore",
         distribution="fvcore",
-        unit="MACs, which it calls flops",
+        unit="MACs, called flops",
         count=count_with_fvcore,
-        absence=f"absent from its trace, {_DROPPED}",
+        absence=f"absent from its trace, {_UNREAD}",
     ),
     Peer(
         name="thop",
         distribution="thop",
-        unit="MACs, element-wise work among them",
+        unit="MACs and element-wise work",
         count=count_with_thop,
         absence="run without calling the module itself, so that its hook saw nothing",
         by_layer=True,
@@ -65,16 +65,16 @@ PEERS: tuple[Peer, ...] = (
     Peer(
         name="FlopCounterMode",
         distribution="torch",
-        unit="FLOPs, 2 a MAC, contractions only",
+        unit="FLOPs, 2 a MAC and no other",
         count=count_with_flop_counter_mode,
         absence="not reached in its run",
     ),
     Peer(
         name="ONNX",
         distribution="onnx",
-        unit="MACs, counted by us in the exported graph",
+        unit="MACs of the exported graph",
         count=count_through_onnx,
-        absence=f"absent from the exported graph, {_DROPPED}",
+        absence=f"absent from the exported graph, {_UNREAD}",
         by_module=False,
     ),
 )

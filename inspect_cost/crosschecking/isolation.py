@@ -1,5 +1,6 @@
 """Running somebody else's code where it can neither hang, nor crash, nor change anything here."""
 
+import faulthandler
 import logging
 import multiprocessing
 import os
@@ -65,6 +66,7 @@ def _silence() -> None:
     """Neither warnings, nor logs, nor prints."""
     warnings.simplefilter("ignore")
     logging.disable()
+    faulthandler.disable()
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)

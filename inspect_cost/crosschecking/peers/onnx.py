@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
-from inspect_cost.crosscheck.calls import Call
-from inspect_cost.crosscheck.results import Entry, PeerCount
+from inspect_cost.crosschecking.calls import Call
+from inspect_cost.crosschecking.results import Entry, PeerCount
 from inspect_cost.errors import CountError
 
 

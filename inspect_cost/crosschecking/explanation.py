@@ -13,10 +13,10 @@ from math import prod
 from torch import nn
 
 from inspect_cost.cost import ancestry
-from inspect_cost.crosscheck.comparison import Gap, Gaps
-from inspect_cost.crosscheck.families import FUSED, plain_name
-from inspect_cost.crosscheck.peers import Peer
-from inspect_cost.crosscheck.results import Amount, Entry, Explanation, whole
+from inspect_cost.crosschecking.comparison import Gap, Gaps, settle
+from inspect_cost.crosschecking.families import FUSED, family_of, plain_name
+from inspect_cost.crosschecking.peers import Peer
+from inspect_cost.crosschecking.results import Amount, Entry, Explanation, whole
 
 #: numpy's cost of an einsum, which fvcore reads, is printed with four digits.
 EINSUM_ROUNDING = 5.1e-4
@@ -31,7 +31,7 @@ class Evidence:
         rest: MACs of it that have no reason yet.
         peer: whose it is.
         model: the caller's model, of which attributes are read.
-        fused: modules in which the peer met an operator without a rule that does the work of
+        opaque: modules in which the peer met operators without a rule that do the work of
             others, and those operators.
     """
 
@@ -39,7 +39,7 @@ class Evidence:
     rest: Amount
     peer: Peer
     model: nn.Module
-    fused: Mapping[str, str]
+    opaque: Mapping[str, list[Entry]]
 
     @cached_property
     def module(self) -> nn.Module:
@@ -64,6 +64,8 @@ class Evidence:
         return None if None in calls else sum(filter(None, calls))
 
 
+NO_RULE = "{} counted 0: it has no rule for that"
+
 Reason = tuple[str, Amount]
 Rule = Callable[[Evidence], Reason | None]
 
@@ -72,21 +74,19 @@ def without_rule(e: Evidence) -> Reason | None:
     """It met operators, or layers of a class, that it has no rule for: they are 0."""
     if e.rest >= 0 or not e.gap.unknown:
         return None
-    names = _names(e.gap.unknown)
-    plain = {plain_name(entry.operator) for entry in e.gap.unknown}
-    matched = sum(t.cost.macs for t in e.gap.ours if plain_name(t.operator) in plain)
-    missing = -e.rest if not e.gap.their_macs else min(matched, -e.rest)
-    return (f"{names} counted 0: it has no rule for that", -missing) if missing else None
+    missing = -e.rest if not e.gap.their_macs else min(_passed_over(e.gap), -e.rest)
+    return NO_RULE.format(_names(e.gap.unknown)), -missing
 
 
-def inside_fused(e: Evidence) -> Reason | None:
-    """The work was done by one operator of a module around this one, which counts 0."""
+def inside_opaque(e: Evidence) -> Reason | None:
+    """The work was done inside one operator that counts 0: a fused layer, or one not of torch."""
     if e.rest >= 0:
         return None
-    around = next((path for path in ancestry(e.gap.module) if path in e.fused), None)
-    if around is None:
-        return None
-    return f"{e.fused[around]} counted 0: it has no rule for that", e.rest
+    here = e.opaque.get(e.gap.module, [])
+    around = (e.opaque.get(path, []) for path in ancestry(e.gap.module))
+    fused = [entry for met in around for entry in met if family_of(entry.operator) == FUSED]
+    names = _names(here or fused)
+    return (NO_RULE.format(names), e.rest) if names else None
 
 
 def times_stride(e: Evidence) -> Reason | None:
@@ -139,8 +139,8 @@ def einsum_rounding(e: Evidence) -> Reason | None:
 def dropped(e: Evidence) -> Reason | None:
     """The peer never met operators that ran."""
     met = e.their_calls
-    missing = met is not None and met < e.our_calls
-    if e.rest >= 0 or not (missing or not e.gap.theirs):
+    missing = not e.gap.their_macs if met is None else met < e.our_calls
+    if e.rest >= 0 or not missing:
         return None
     names = ", ".join(dict.fromkeys(t.operator for t in e.gap.ours if t.cost.macs))
     return f"{names} {e.peer.absence}", e.rest
@@ -158,7 +158,7 @@ def elementwise(e: Evidence) -> Reason | None:
 #: Asked in this order.
 RULES: tuple[Rule, ...] = (
     without_rule,
-    inside_fused,
+    inside_opaque,
     times_stride,
     shared_places,
     fewer_calls,
@@ -173,10 +173,17 @@ def explained(
     gaps: Gaps, peer: Peer, model: nn.Module
 ) -> tuple[tuple[Explanation, ...], Explanation | None]:
     """The reasons, the largest first, and what they leave over."""
-    fused = _fused(gaps)
+    opaque = _opaque(gaps)
     amounts: dict[str, dict[str, Amount]] = defaultdict(lambda: defaultdict(int))
+    if not peer.by_layer:
+        # First what is certain, so that it is not set against work seen elsewhere.
+        for gap in gaps.values():
+            if missing := _passed_over(gap):
+                amounts[NO_RULE.format(_names(gap.unknown))][gap.module] -= missing
+                gap.macs += missing
+        settle(gaps)
     for gap in gaps.values():
-        for reason, macs in _reasons(Evidence(gap, gap.macs, peer, model, fused)):
+        for reason, macs in _reasons(Evidence(gap, gap.macs, peer, model, opaque)):
             amounts[reason][gap.module] += macs
     rest = amounts.pop(UNEXPLAINED, None)
     parts = [_part(reason, places) for reason, places in amounts.items()]
@@ -193,7 +200,7 @@ def _reasons(evidence: Evidence) -> Iterator[Reason]:
     for rule in RULES:
         if not rest:
             return
-        answer = rule(Evidence(gap, rest, evidence.peer, evidence.model, evidence.fused))
+        answer = rule(Evidence(gap, rest, evidence.peer, evidence.model, evidence.opaque))
         if answer and answer[1]:
             yield answer
             rest = whole(rest - answer[1])
@@ -205,13 +212,22 @@ def _part(reason: str, places: Mapping[str, Amount]) -> Explanation:
     return Explanation(reason, whole(sum(places.values())), tuple(places))
 
 
-def _fused(gaps: Gaps) -> dict[str, str]:
-    """Modules in which the peer met a fused operator without a rule, and the operator."""
-    return {
-        gap.module: _names(gap.unknown)
-        for gap in gaps.values()
-        if gap.family == FUSED and gap.unknown
-    }
+def _passed_over(gap: Gap) -> int:
+    """Our MACs of the very operators that the peer met here and has no rule for."""
+    names = {plain_name(entry.operator) for entry in gap.unknown}
+    return sum(tally.cost.macs for tally in gap.ours if plain_name(tally.operator) in names)
+
+
+def _opaque(gaps: Gaps) -> dict[str, list[Entry]]:
+    """Operators without a rule that are fused, or not of torch, by the module that they ran in."""
+    met: dict[str, list[Entry]] = defaultdict(list)
+    for gap in gaps.values():
+        met[gap.module] += [entry for entry in gap.unknown if _is_opaque(entry.operator)]
+    return met
+
+
+def _is_opaque(operator: str) -> bool:
+    return family_of(operator) == FUSED or not operator.startswith("aten")
 
 
 def _names(entries: Iterable[Entry]) -> str:
@@ -235,5 +251,3 @@ def _lstm_step(module: nn.LSTM, projection: int | None) -> int:
     inputs = [module.input_size] + [returned * directions] * (module.num_layers - 1)
     gates = sum(4 * H * (I + returned) for I in inputs)
     return directions * (gates + (module.num_layers * H * returned if projection else 0))
-
-

@@ -6,9 +6,10 @@ Some peers know `forward` alone, and no keyword or nested arguments: the wrapper
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import MethodType
 from typing import Any
 
-import psutil
+import psutil  # type: ignore[import-untyped]  # it has no stubs of its own
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
@@ -67,6 +68,19 @@ class Call:
         model = _filled(copy.deepcopy(self.model))
         args, kwargs = tree_map(_real, (self.args, self.kwargs))
         return Call(model, self.method, args, kwargs)
+
+    def undecorated(self) -> "Call":
+        """The call without torch's `no_grad` around its method.
+
+        Where no gradients are taken a model may overwrite its own results, and a trace loses what
+        was there.
+        """
+        method = getattr(self.model, self.method)
+        function = method.__func__
+        while function.__code__.co_name == "decorate_context":
+            function = function.__wrapped__
+        vars(self.model)[self.method] = MethodType(function, self.model)
+        return self
 
     def wrapped(self) -> tuple["Positional", tuple[Tensor, ...]]:
         """A module whose forward takes the call's tensors by position, and those tensors."""
@@ -131,11 +145,11 @@ def _filled(model: nn.Module) -> nn.Module:
     """The model with random values where it had none."""
     known: dict[int, Any] = {}
     for module in model.modules():
-        for kind in (module._parameters, module._buffers):
-            for name, tensor in kind.items():
-                if tensor is None or not tensor.is_meta:
-                    continue
-                kind[name] = known.setdefault(id(tensor), _as_stored(tensor))
+        own = (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False))
+        for name, tensor in own:
+            if tensor.is_meta:
+                known.setdefault(id(tensor), _as_stored(tensor))
+                setattr(module, name, known[id(tensor)])
     return model
 
 

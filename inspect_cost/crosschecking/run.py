@@ -3,28 +3,37 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from types import MethodType
 from typing import Any
 
 from torch import nn
 
 from inspect_cost.cost import CostReport
-from inspect_cost.counting.count import count
-from inspect_cost.counting.substitute import uncompiled
-from inspect_cost.crosscheck.calls import Call
-from inspect_cost.crosscheck.comparison import compare
-from inspect_cost.crosscheck.explanation import explained
-from inspect_cost.crosscheck.isolation import isolated
-from inspect_cost.crosscheck.peers import PEERS, Peer
-from inspect_cost.crosscheck.results import CrossCheck, PeerCount, PeerResult, whole
+from inspect_cost.counting.count import _target, count
+from inspect_cost.crosschecking.calls import Call
+from inspect_cost.crosschecking.comparison import compare
+from inspect_cost.crosschecking.explanation import explained
+from inspect_cost.crosschecking.isolation import isolated
+from inspect_cost.crosschecking.peers import PEERS, Peer
+from inspect_cost.crosschecking.results import CrossCheck, PeerCount, PeerResult, whole
 from inspect_cost.errors import CountError
 
 #: Seconds that each peer may take.
 TIMEOUT_S = 120.0
 
+#: Told the share that is done.
+Progress = Callable[[float], None]
+
+
+def unseen(_done: float) -> None:
+    """No progress is shown."""
+
 
 def crosscheck(
-    model: nn.Module | Callable[..., Any], /, *args: Any, timeout_s: float = TIMEOUT_S, **kwargs: Any
+    model: nn.Module | Callable[..., Any],
+    /,
+    *args: Any,
+    timeout_s: float = TIMEOUT_S,
+    **kwargs: Any,
 ) -> CrossCheck:
     """Count one call of a model, let other counters count it, and explain how they differ.
 
@@ -48,19 +57,24 @@ def crosscheck(
         CountError: we cannot count the call.
     """
     report = count(model, *args, **kwargs)
-    bound = isinstance(model, MethodType)
-    module: Any = model.__self__ if isinstance(model, MethodType) else model
-    method = model.__name__ if isinstance(model, MethodType) and bound else "forward"
-    call = Call(uncompiled(module), method, args, kwargs)
+    module, method = _target(model)
+    call = Call(module, method, args, kwargs)
     return CrossCheck(report, crosschecked(report, call, timeout_s))
 
 
 def crosschecked(
-    report: CostReport, call: Call, timeout_s: float = TIMEOUT_S
+    report: CostReport,
+    call: Call,
+    timeout_s: float = TIMEOUT_S,
+    progress: Progress = unseen,
 ) -> tuple[PeerResult, ...]:
-    """What each peer says of a call that we have counted."""
+    """What each peer says of a call that we have counted; ``progress`` is told the share done."""
     here = call.on_cpu()
-    return tuple(_result(peer, report, here, timeout_s) for peer in PEERS)
+    results = []
+    for done, peer in enumerate(PEERS, start=1):
+        results.append(_result(peer, report, here, timeout_s))
+        progress(done / len(PEERS))
+    return tuple(results)
 
 
 def _result(peer: Peer, report: CostReport, call: Call, timeout_s: float) -> PeerResult:

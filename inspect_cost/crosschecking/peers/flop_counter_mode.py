@@ -16,8 +16,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from inspect_cost.counting.attribution import attribute_methods
-from inspect_cost.crosscheck.calls import Call
-from inspect_cost.crosscheck.results import Entry, PeerCount
+from inspect_cost.crosschecking.calls import Call
+from inspect_cost.crosschecking.results import Entry, PeerCount
 
 FLOPS_PER_MAC = 2
 

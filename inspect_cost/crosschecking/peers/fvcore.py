@@ -5,12 +5,11 @@ It counts a multiply-accumulate as one flop, and norms, resampling and pooling w
 
 from collections import Counter
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
-import torch
-
-from inspect_cost.crosscheck.calls import Call, Positional
-from inspect_cost.crosscheck.results import Entry, PeerCount, whole
+from inspect_cost.crosschecking.calls import Call, Positional
+from inspect_cost.crosschecking.results import Entry, PeerCount, whole
 
 Handle = Callable[[Any, Any], Any]
 
@@ -20,15 +19,12 @@ CALLS = " calls"
 
 def count_with_fvcore(call: Call) -> PeerCount:
     """Its total, and its parts by module and operator."""
-    from fvcore.nn import FlopCountAnalysis  # noqa: PLC0415 - only where it is run
-
-    model, tensors = call.wrapped()
-    analysis = FlopCountAnalysis(model, tensors)
+    model, tensors = call.undecorated().wrapped()
+    analysis = import_module("fvcore.nn").FlopCountAnalysis(model, tensors)
     analysis.unsupported_ops_warnings(enabled=False).uncalled_modules_warnings(enabled=False)
     handles: dict[str, Handle] = analysis._op_handles  # noqa: SLF001 - it has no public list
     analysis.set_op_handle(**{name: _with_calls(name, h) for name, h in handles.items()})
-    with torch.no_grad():
-        inside = analysis.by_module_and_operator()
+    inside = analysis.by_module_and_operator()
     unknown = {path: analysis.unsupported_ops(path) for path in inside}
     entries = [
         *_counted(_own(inside)),

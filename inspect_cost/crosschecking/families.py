@@ -29,7 +29,9 @@ def plain_name(operator: str) -> str:
     >>> plain_name("aten::_convolution"), plain_name("aten.lstm.input"), plain_name("Gemm")
     ('_convolution', 'lstm', 'gemm')
     """
-    return re.sub(r"^(aten|quantized|onnx|com\.microsoft)(::|\.)", "", operator).split(".")[0].lower()
+    return (
+        re.sub(r"^(aten|quantized|onnx|com\.microsoft)(::|\.)", "", operator).split(".")[0].lower()
+    )
 
 
 def family_of(operator: str) -> str:

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from inspect_cost.cost import CostReport, Tally, ancestry
-from inspect_cost.crosscheck.families import CONTRACTIONS, OTHER, family_of
-from inspect_cost.crosscheck.peers import Peer
-from inspect_cost.crosscheck.results import Amount, Entry, PeerCount, whole
+from inspect_cost.crosschecking.families import CONTRACTIONS, OTHER, family_of
+from inspect_cost.crosschecking.peers import Peer
+from inspect_cost.crosschecking.results import Amount, Entry, PeerCount, whole
 
 #: The only family of a peer that tells layers as a whole.
 LAYER = "layer"
@@ -55,17 +55,20 @@ Gaps = Mapping[tuple[str, str], Gap]
 
 
 def compare(report: CostReport, count: PeerCount, peer: Peer) -> Gaps:
-    """All modules and families, with the difference that is left in each once work is matched.
-
-    The differences add up to that of the totals.
-    """
+    """All modules and families with the difference in each; these add up to that of the totals."""
     gaps = _collected(report, count, peer)
     for gap in gaps.values():
         gap.macs = whole(gap.their_macs - gap.our_macs)
-    if not peer.by_layer:
-        _settle_within_modules(gaps)
-        _settle_across_modules(gaps)
     return gaps
+
+
+def settle(gaps: Gaps) -> None:
+    """Set the same work against itself, where the two call it otherwise or see it elsewhere.
+
+    The gaps' sum stays as it is.
+    """
+    _settle_within_modules(gaps)
+    _settle_across_modules(gaps)
 
 
 def _collected(report: CostReport, count: PeerCount, peer: Peer) -> dict[tuple[str, str], Gap]:
