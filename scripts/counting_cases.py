@@ -1,4 +1,7 @@
-"""Cases of the counting benchmark: a model, its inputs, and its MACs in closed form."""
+"""Cases of the counting benchmark: a model, its inputs, and its MACs in closed form.
+
+Layers have no biases where that is a choice, since some tools count one as a MAC for each output.
+"""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -43,7 +46,9 @@ def int8_linear() -> nn.Module:
     """A linear layer whose weight is int8 and whose input is quantised as it comes."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch says that the tool has moved
-        return torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.Linear(64, 32)), {nn.Linear})
+        return torch.ao.quantization.quantize_dynamic(
+            nn.Sequential(nn.Linear(64, 32, bias=False)), {nn.Linear}
+        )
 
 
 def encoder() -> nn.Module:
@@ -85,22 +90,32 @@ def resnet50_macs() -> int:
 
 
 CASES: Mapping[str, Case] = {
-    "Linear 2-D": case(lambda: nn.Linear(64, 32), 8 * 64 * 32, (8, 64)),
-    "Linear 3-D": case(lambda: nn.Linear(64, 32), 4 * 10 * 64 * 32, (4, 10, 64)),
-    "Conv1d dilated": case(lambda: nn.Conv1d(8, 16, 3, dilation=2), 96 * 16 * 8 * 3, (1, 8, 100)),
-    "Conv1d same": case(lambda: nn.Conv1d(8, 8, 4, padding="same"), 50 * 64 * 4, (1, 8, 50)),
+    "Linear 2-D": case(lambda: nn.Linear(64, 32, bias=False), 8 * 64 * 32, (8, 64)),
+    "Linear 3-D": case(lambda: nn.Linear(64, 32, bias=False), 4 * 10 * 64 * 32, (4, 10, 64)),
+    "Conv1d dilated": case(
+        lambda: nn.Conv1d(8, 16, 3, dilation=2, bias=False), 96 * 16 * 8 * 3, (1, 8, 100)
+    ),
+    "Conv1d same": case(
+        lambda: nn.Conv1d(8, 8, 4, padding="same", bias=False), 50 * 64 * 4, (1, 8, 50)
+    ),
     "Conv2d grouped": case(
-        lambda: nn.Conv2d(8, 16, 3, padding=1, groups=4), 20 * 20 * 16 * 2 * 9, (1, 8, 20, 20)
+        lambda: nn.Conv2d(8, 16, 3, padding=1, groups=4, bias=False),
+        20 * 20 * 16 * 2 * 9,
+        (1, 8, 20, 20),
     ),
     "Conv2d depthwise": case(
-        lambda: nn.Conv2d(16, 16, 5, groups=16), 16 * 16 * 16 * 25, (1, 16, 20, 20)
+        lambda: nn.Conv2d(16, 16, 5, groups=16, bias=False), 16 * 16 * 16 * 25, (1, 16, 20, 20)
     ),
-    "Conv3d": case(lambda: nn.Conv3d(3, 6, 3), 8 * 8 * 8 * 6 * 3 * 27, (1, 3, 10, 10, 10)),
+    "Conv3d": case(
+        lambda: nn.Conv3d(3, 6, 3, bias=False), 8 * 8 * 8 * 6 * 3 * 27, (1, 3, 10, 10, 10)
+    ),
     "ConvTranspose1d stride 4": case(
-        lambda: nn.ConvTranspose1d(16, 8, 8, stride=4, padding=2), 25 * 16 * 8 * 8, (1, 16, 25)
+        lambda: nn.ConvTranspose1d(16, 8, 8, stride=4, padding=2, bias=False),
+        25 * 16 * 8 * 8,
+        (1, 16, 25),
     ),
     "ConvTranspose2d output_padding": case(
-        lambda: nn.ConvTranspose2d(8, 4, 3, stride=2, padding=1, output_padding=1),
+        lambda: nn.ConvTranspose2d(8, 4, 3, stride=2, padding=1, output_padding=1, bias=False),
         100 * 8 * 4 * 9,
         (1, 8, 10, 10),
     ),
@@ -110,7 +125,9 @@ CASES: Mapping[str, Case] = {
         (1, 4, 50),
     ),
     "weight norm": case(
-        lambda: nn.utils.parametrizations.weight_norm(nn.Conv1d(4, 8, 3)), 28 * 96, (1, 4, 30)
+        lambda: nn.utils.parametrizations.weight_norm(nn.Conv1d(4, 8, 3, bias=False)),
+        28 * 96,
+        (1, 4, 30),
     ),
     "LSTM 2 layers": case(
         lambda: nn.LSTM(32, 48, 2, batch_first=True),
@@ -161,7 +178,12 @@ CASES: Mapping[str, Case] = {
     "shared layer": case(SharedLayer, 2 * 4 * 32 * 32, (4, 32)),
     "tied weights": Case(TiedHead, ids(2, 10), 2 * 10 * 16 * 100),
     "batch of 16": case(
-        lambda: nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 64, 10)),
+        lambda: nn.Sequential(
+            nn.Conv2d(3, 8, 3, bias=False),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(8 * 64, 10, bias=False),
+        ),
         16 * (64 * 8 * 27 + 8 * 64 * 10),
         (16, 3, 10, 10),
     ),

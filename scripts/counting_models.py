@@ -18,9 +18,10 @@ class Calls(nn.Module):
         self.function = function
         self.weights = nn.ParameterList(torch.rand(shape) for shape in shapes)
 
-    def forward(self, *inputs: Tensor) -> object:
+    def forward(self, x: Tensor, y: Tensor | None = None, z: Tensor | None = None) -> object:
         """The function's result."""
-        return self.function(*inputs, *self.weights)
+        given = [tensor for tensor in (x, y, z) if tensor is not None]
+        return self.function(*given, *self.weights)
 
 
 class Product(torch.autograd.Function):
@@ -163,7 +164,7 @@ class SharedLayer(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        layer = nn.Linear(32, 32)
+        layer = nn.Linear(32, 32, bias=False)
         self.first, self.second = nn.Sequential(layer), nn.Sequential(layer)
 
     def forward(self, x: Tensor) -> Tensor:

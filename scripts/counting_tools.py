@@ -83,10 +83,6 @@ def ptflops(model: nn.Module, inputs: Inputs) -> Answer:
 
     names = list(inspect.signature(model.forward).parameters)
     given = dict(zip(names, inputs, strict=False))
-    if any(
-        p.kind is p.VAR_POSITIONAL for p in inspect.signature(model.forward).parameters.values()
-    ):
-        raise TypeError("takes keyword arguments only")
     with heard() as text:
         macs, _ = get_model_complexity_info(
             model,
