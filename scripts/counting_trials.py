@@ -15,7 +15,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -62,6 +64,8 @@ def exactness(tool: Tool) -> Iterator[dict[str, Any]]:
 
     Each is in a process of its own, for some tools leave torch patched where they fail.
     """
+    with suppress(ImportError):
+        import_module(tool.__name__)  # once, and not in every fork
     for name, case in CASES.items():
         yield {"case": name, "truth": case.macs, "touched": []} | apart(counted_case, tool, name)
     yield {"case": "raising", "touched": ["died"]} | apart(raising_case, tool)

@@ -92,7 +92,9 @@ def _places(modules: Sequence[str]) -> str:
     """Where a reason holds: the first few modules, and how many more."""
     named = ", ".join(path or "the model itself" for path in modules[:NAMED_MODULES])
     more = len(modules) - NAMED_MODULES
-    return f"in {named}" + (f" and {more} more modules" if more > 0 else "")
+    if more <= 0:
+        return f"in {named}"
+    return f"in {named} and {more} more module{'s' if more > 1 else ''}"
 
 
 def _title(result: PeerResult) -> str:

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import psutil
 import pytest
@@ -145,9 +146,17 @@ def test_the_command(run: Run) -> None:
     assert "aten::lstm counted 0" in result.out
 
 
-def test_the_command_on_a_preset(run: Run) -> None:
-    words = ("crosscheck", "wavegan", "--format", "json", "-o", "check.json", "--timeout", "60")
-    assert run(*words, "--input-len", "16384", "--set", "dimension=8").code in {0, 2}
+def test_the_command_on_a_preset(run: Run, tmp_path: Path) -> None:
+    words = ("crosscheck", "wavegan", "--set", "dim=4", "--input-len", "16384", "--timeout", "60")
+    result = run(*words, "--format", "json", "-o", "check.json")
+    assert (result.code, result.out) == (0, "")
+    data = json.loads((tmp_path / "check.json").read_text())
+    assert data["model"]["title"] == "WaveGAN  generate 16,384 samples"
+    peers = {peer["name"]: peer for peer in data["peers"]}
+    assert peers["FlopCounterMode"]["reported"] == 2 * data["ours"]["macs"]
+    assert peers["thop"]["unexplained_macs"] == 0
+    parts = peers["thop"]["explanations"]
+    assert sum(part["macs"] for part in parts) == peers["thop"]["difference_macs"] < 0
 
 
 def test_strict(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,10 +42,16 @@ def _entries(
         covers = known and not isinstance(module, nn.Sequential)
         yield Entry(
             module=Positional.inner_path(paths[id(module)]),
-            operator=type(module).__name__,
+            operator=_class_name(type(module)),
             macs=0 if inner else whole(macs),
             known=known,
             covers=covers,
         )
         if inner:
             yield from _entries(module, place, inner, paths, rules)
+
+
+def _class_name(kind: type[nn.Module]) -> str:
+    """The class's name, in full where torch has another class of that name."""
+    name = kind.__name__
+    return name if getattr(nn, name, kind) is kind else f"{kind.__module__}.{name}"
