@@ -71,11 +71,12 @@ Rule = Callable[[Evidence], Reason | None]
 
 
 def without_rule(e: Evidence) -> Reason | None:
-    """It met operators, or layers of a class, that it has no rule for: they are 0."""
-    if e.rest >= 0 or not e.gap.unknown:
+    """All that it met here are operators, or layers of a class, that it has no rule for."""
+    named = () if e.peer.by_layer else _passed_over(e.gap)
+    unknown = [entry for entry in e.gap.unknown if entry not in named]
+    if e.rest >= 0 or e.gap.their_macs or not unknown:
         return None
-    missing = -e.rest if not e.gap.their_macs else min(_passed_over(e.gap), -e.rest)
-    return NO_RULE.format(_names(e.gap.unknown)), -missing
+    return NO_RULE.format(_names(unknown)), e.rest
 
 
 def inside_opaque(e: Evidence) -> Reason | None:
@@ -178,8 +179,9 @@ def explained(
     if not peer.by_layer:
         # First what is certain, so that it is not set against work seen elsewhere.
         for gap in gaps.values():
-            if missing := _passed_over(gap):
-                amounts[NO_RULE.format(_names(gap.unknown))][gap.module] -= missing
+            if entries := _passed_over(gap):
+                missing = _our_macs(gap, entries)
+                amounts[NO_RULE.format(_names(entries))][gap.module] -= missing
                 gap.macs += missing
         settle(gaps)
     for gap in gaps.values():
@@ -212,9 +214,15 @@ def _part(reason: str, places: Mapping[str, Amount]) -> Explanation:
     return Explanation(reason, whole(sum(places.values())), tuple(places))
 
 
-def _passed_over(gap: Gap) -> int:
-    """Our MACs of the very operators that the peer met here and has no rule for."""
-    names = {plain_name(entry.operator) for entry in gap.unknown}
+def _passed_over(gap: Gap) -> list[Entry]:
+    """Operators that the peer has no rule for, and that we have counted under the same name."""
+    ours = {plain_name(tally.operator) for tally in gap.ours if tally.cost.macs}
+    return [entry for entry in gap.unknown if plain_name(entry.operator) in ours]
+
+
+def _our_macs(gap: Gap, entries: Iterable[Entry]) -> int:
+    """What we have counted for these operators of a peer, by their names."""
+    names = {plain_name(entry.operator) for entry in entries}
     return sum(tally.cost.macs for tally in gap.ours if plain_name(tally.operator) in names)
 
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from inspect_cost import CrossCheck, crosscheck
 from inspect_cost.crosschecking.results import Amount, PeerResult
-from tests.crosschecking.models import Custom, Faulty, Generator, Projected, Shared
+from tests.crosschecking.models import Crowded, Custom, Faulty, Generator, Projected, Shared
 
 B, T = 2, 20  # of what the transposed convolution makes of ten inputs
 E = 12
@@ -112,6 +112,15 @@ def test_a_function_of_the_users_own_is_opaque_to_a_tracer() -> None:
     check = crosscheck(Custom(), torch.rand(2, 4))
     assert reasons(check, "fvcore") == {
         "prim::PythonOp.Product counted 0: it has no rule for that": -32
+    }
+
+
+def test_reasons_in_one_module_are_told_apart() -> None:
+    check = crosscheck(Crowded(), torch.rand(5, 4))
+    assert reasons(check, "fvcore") == {
+        "aten::mv counted 0: it has no rule for that": -5 * 6,
+        "aten.linear, aten.mv absent from its trace, where nothing that is returned depends on "
+        "it": -5 * 4 * 6,
     }
 
 
