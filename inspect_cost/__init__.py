@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from inspect_cost.counting.laws import cost_law as cost_law
     from inspect_cost.counting.module_costs import windowed_convolution as windowed_convolution
     from inspect_cost.counting.onnx.count import count_onnx as count_onnx
+    from inspect_cost.crosschecking.results import CrossCheck as CrossCheck
+    from inspect_cost.crosschecking.run import crosscheck as crosscheck
     from inspect_cost.errors import CountError as CountError
     from inspect_cost.law import CostLaw as CostLaw
     from inspect_cost.pareto.ranking import rank as rank
@@ -36,6 +38,7 @@ _HOMES = {
     "CostLaw": "inspect_cost.law",
     "CostReport": "inspect_cost.cost",
     "CountError": "inspect_cost.errors",
+    "CrossCheck": "inspect_cost.crosschecking.results",
     "FlopWeights": "inspect_cost.cost",
     "OpCost": "inspect_cost.cost",
     "Policy": "inspect_cost.policy",
@@ -43,6 +46,7 @@ _HOMES = {
     "cost_law": "inspect_cost.counting.laws",
     "count": "inspect_cost.counting.count",
     "count_onnx": "inspect_cost.counting.onnx.count",
+    "crosscheck": "inspect_cost.crosschecking.run",
     "estimate_training_carbon": "inspect_cost.carbon.estimate",
     "load_publications": "inspect_cost.publications",
     "rank": "inspect_cost.pareto.ranking",
@@ -54,6 +58,7 @@ __all__ = [
     "CostLaw",
     "CostReport",
     "CountError",
+    "CrossCheck",
     "FlopWeights",
     "OpCost",
     "Policy",
@@ -61,6 +66,7 @@ __all__ = [
     "cost_law",
     "count",
     "count_onnx",
+    "crosscheck",
     "estimate_training_carbon",
     "load_publications",
     "rank",

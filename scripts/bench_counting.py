@@ -1,151 +1,196 @@
-"""Counting against its peers in one run: what each finds, in its own unit, and how long it takes.
+"""Counting against its peers in one run: how exact, how fast, and what each leaves behind.
 
-    python scripts/bench_counting.py [--repeat 3]
+    python scripts/bench_counting.py [--env DIR] [--threads 2] [--quick] [TOOL ...]
 
-Models have no weights (the meta device). Times are the best of the repetitions, and are to be
-compared with each other, not between machines.
+Peers come from PyPI into an environment that is made once in --env and sees the packages of this
+one, so that all use the same torch. Each trial of each tool has a process of its own. The cases
+have closed-form MACs (counting_cases.py). Times are multiples of the model's plain forward in the
+same process: give the machine nothing else to do.
 """
 
 import argparse
-import resource
-import time
-import warnings
-from collections.abc import Callable
-from functools import partial
+import json
+import os
+import site
+import subprocess
+import sys
+import venv
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-import torch
+from counting_tools import APART, INSTALLED, TOOLS
 from rich.console import Console
 from rich.table import Table
-from torch import Tensor, nn
 
-import model_zoo
-from inspect_cost import count
-from inspect_cost.counting.building import built_without_values
+ROOT = Path(__file__).parents[1]
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "inspect-cost"
+SILENT_ERROR = 0.01  # off by more than this with no sign is a silent miss
+TRIAL_LIMIT_S = 1200
 
-
-def peak_mb() -> int:
-    """Peak resident memory of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+Results = list[dict[str, Any]]
 
 
-class Generating(nn.Module):
-    """FloWaveNet generating from a mel spectrogram alone: a forward that every tool can call."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.model = model_zoo.build("flowavenet")
-
-    def forward(self, mel: Tensor, noise: Tensor) -> Tensor:
-        """(1, 80, F), (1, 1, 256 F) -> (1, 1, 256 F)."""
-        return self.model(mel, noise)
-
-
-def encoder() -> nn.Module:
-    """BERT-base's encoder."""
-    layer = nn.TransformerEncoderLayer(768, 12, 3072, batch_first=True)
-    return nn.TransformerEncoder(layer, 12, enable_nested_tensor=False)
-
-
-Make = Callable[[], tuple[nn.Module, tuple[Tensor, ...]]]
-CASES: dict[str, Make] = {
-    "FloWaveNet, 16,128 samples": lambda: (
-        Generating(),
-        (torch.empty(1, 80, 63), torch.empty(1, 1, 16_128)),
-    ),
-    "LSTM, 2 layers of 512, 265 steps": lambda: (
-        nn.LSTM(512, 512, 2),
-        (torch.empty(265, 1, 512),),
-    ),
-    "transformer encoder, 12 x 768, 128 tokens": lambda: (encoder(), (torch.empty(1, 128, 768),)),
-}
+def made_environment(folder: Path) -> Path:
+    """The Python of an environment with the peers, made now unless it is there."""
+    python = folder / "bin" / "python"
+    done = folder / "peers.txt"
+    wanted = "\n".join(INSTALLED)
+    if done.exists() and done.read_text() == wanted:
+        return python
+    print(f"making {folder}", file=sys.stderr)
+    venv.create(folder, with_pip=True, clear=True)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    (packages / "outer.pth").write_text("\n".join(site.getsitepackages()))
+    pip = [str(python), "-m", "pip", "install", "--quiet", "-c", str(ROOT / "constraints.txt")]
+    for name in INSTALLED:
+        apart = ["--no-deps", "--target", str(folder / APART)] if name == APART else []
+        if subprocess.run([*pip, *apart, name], check=False).returncode:  # noqa: S603 - our own
+            print(f"{name} cannot be installed, and is left out", file=sys.stderr)
+    done.write_text(wanted)
+    return python
 
 
-def ours(model: nn.Module, inputs: tuple[Tensor, ...]) -> float:
-    """MACs."""
-    return count(model, *inputs).macs
-
-
-def torchs(model: nn.Module, inputs: tuple[Tensor, ...]) -> float:
-    """2 FLOPs a MAC, as MACs."""
-    from torch.utils.flop_counter import FlopCounterMode  # noqa: PLC0415 - timed on its own
-
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model(*inputs)
-    return counter.get_total_flops() / 2
-
-
-def fvcores(model: nn.Module, inputs: tuple[Tensor, ...]) -> float:
-    """MACs, which it calls flops."""
-    from fvcore.nn import FlopCountAnalysis  # noqa: PLC0415
-
-    analysis = FlopCountAnalysis(model, inputs)
-    analysis.unsupported_ops_warnings(enabled=False).uncalled_modules_warnings(enabled=False)
-    return analysis.total()
-
-
-def thops(model: nn.Module, inputs: tuple[Tensor, ...]) -> float:
-    """MACs."""
-    from thop import profile  # noqa: PLC0415
-
-    return profile(model, inputs, verbose=False)[0]
-
-
-Tool = Callable[[nn.Module, tuple[Tensor, ...]], float]
-TOOLS: dict[str, Tool] = {
-    "inspect-cost": ours,
-    "torch FlopCounterMode": torchs,
-    "fvcore": fvcores,
-    "thop": thops,
-}
-
-
-def with_weights(model: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[nn.Module, Any]:
-    """The same on the CPU, for tools that cannot do without values."""
-    return model.to_empty(device="cpu"), tuple(torch.zeros(x.shape) for x in inputs)
-
-
-def timed(run: Callable[[], float], repeat: int) -> tuple[str, str]:
-    """(result, best time)."""
-    best, result = float("inf"), 0.0
-    for _ in range(repeat):
-        start = time.perf_counter()
-        result = run()
-        best = min(best, time.perf_counter() - start)
-    return f"{result:,.0f}", f"{best:.3f}"
-
-
-def row(tool: Tool, make: Make, repeat: int) -> tuple[str, str, str]:
-    """(result, best time, remark); a tool that fails is a row, not an end."""
-    model, inputs = built_without_values(make)
-    model.eval()
+def trial(python: Path, kind: str, tool: str, *arguments: str) -> Results:
+    """What a trial of a tool printed; as far as it came, if it died."""
+    script = str(ROOT / "scripts" / "counting_trials.py")
+    paths = [str(ROOT), *([str(python.parents[1] / APART)] if tool == APART else [])]
+    print(f"{tool}: {kind} {' '.join(arguments)}", file=sys.stderr)
     try:
-        return *timed(partial(tool, model, inputs), repeat), ""
-    except Exception:  # noqa: BLE001 - whatever a peer raises
-        real = with_weights(model, inputs)
-    try:
-        return *timed(partial(tool, *real), 1), "needs weights"
-    except Exception as error:  # noqa: BLE001 - see above
-        return "-", "-", f"fails: {type(error).__name__}"
+        done = subprocess.run(  # noqa: S603 - our own interpreter and script
+            [str(python), script, kind, tool, *arguments],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths[::-1])},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=TRIAL_LIMIT_S,
+            check=False,
+            text=True,
+        )
+        lines = done.stdout
+    except subprocess.TimeoutExpired as late:
+        lines = (late.stdout or b"").decode()
+    return [json.loads(line) for line in lines.splitlines()]
+
+
+def is_exact(result: dict[str, Any]) -> bool:
+    """The true MACs, and nothing said to be missing."""
+    return bool(result.get("macs") == result["truth"] and not result["incomplete"])
+
+
+def is_silent(result: dict[str, Any]) -> bool:
+    """Wrong, and without a sign."""
+    if "macs" not in result or result["incomplete"]:
+        return False
+    return bool(abs(result["macs"] - result["truth"]) > SILENT_ERROR * max(1, result["truth"]))
+
+
+def summary_row(tool: str, exactness: Results, speed: Results, threads: Results) -> list[str]:
+    """One tool in a line."""
+    cases = [r for r in exactness if r.get("truth")]
+    free = [r for r in exactness if r.get("truth") == 0]
+    touched = sorted({what for r in exactness if "truth" in r for what in r["touched"]})
+    after = next((r["touched"] for r in exactness if r["case"] == "raising"), ["died"])
+    right = threads[0] if threads else {"right": 0, "of": "?"}
+    return [
+        tool,
+        f"{sum(map(is_exact, cases))} of {len(cases)}",
+        f"{sum(map(is_exact, free))} of {len(free)}",
+        str(sum(map(is_silent, exactness_cases(exactness)))),
+        str(sum("error" in r for r in exactness_cases(exactness))),
+        *(multiple(r) for r in speed),
+        *["-"] * (3 - len(speed)),
+        f"{right['right']} of {right['of']}",
+        ", ".join(touched) or "nothing",
+        ", ".join(after) or "nothing",
+    ]
+
+
+def exactness_cases(results: Results) -> Results:
+    """Without the model that raises."""
+    return [result for result in results if "truth" in result]
+
+
+def multiple(result: dict[str, Any]) -> str:
+    """Counting time over the forward's."""
+    if "error" in result:
+        return "fails"
+    return f"{result['counting_s'] / result['forward_s']:.2f}"
+
+
+def case_table(found: dict[str, Results]) -> Table:
+    """Which case each tool gets right: MACs over the truth."""
+    table = Table(
+        "case", *found, title="MACs over the truth; ~ where it says that some are missing"
+    )
+    names = [result["case"] for result in exactness_cases(next(iter(found.values())))]
+    for name in names:
+        by_tool = [
+            next((r for r in results if r["case"] == name), {}) for results in found.values()
+        ]
+        table.add_row(name, *map(share, by_tool))
+    return table
+
+
+def share(result: dict[str, Any]) -> str:
+    """A result as a share of the truth, or what became of it."""
+    if "macs" not in result:
+        return "fails"
+    sign = "~" if result["incomplete"] else ""
+    if not result["truth"]:
+        return sign + ("0" if not result["macs"] else f"{result['macs']:,.0f}")
+    ratio = result["macs"] / result["truth"]
+    return sign + ("1" if result["macs"] == result["truth"] else f"{ratio:.4g}")
+
+
+def llama_table(python: Path) -> Table:
+    """Large models without weights: ours as users call them, the peer with a mask."""
+    table = Table("model", "tool", "parameters", "MACs", "seconds", "MB added", title="No weights")
+    for size in ("Llama-7B", "Llama-70B"):
+        for tool, masked in (("inspect-cost", "plain"), ("FlopCounterMode", "masked")):
+            runs = [r for _ in range(3) for r in trial(python, "llama", tool, size, masked)]
+            best = min(runs, key=lambda r: r["seconds"], default=None)
+            if best is None or "error" in best:
+                table.add_row(size, tool, "-", "-", "-", best["error"] if best else "died")
+                continue
+            numbers = (f"{best['params']:,}", f"{best['macs']:,.0f}", f"{best['seconds']:.2f}")
+            table.add_row(size, f"{tool}, {masked}", *numbers, f"{best['added_mb']:.1f}")
+    return table
+
+
+def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("tools", nargs="*", default=list(TOOLS), metavar="TOOL")
+    parser.add_argument("--env", type=Path, default=CACHE / "bench-counting")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--quick", action="store_true", help="no large models, and no table of cases"
+    )
+    options = parser.parse_args(arguments)
+    unknown = set(options.tools) - TOOLS.keys()
+    if unknown:
+        parser.error(f"no tool {', '.join(unknown)}; there are {', '.join(TOOLS)}")
+    return options
 
 
 def main() -> None:
-    """Print one table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeat", type=int, default=3)
-    repeat = parser.parse_args().repeat
-    warnings.simplefilter("ignore")  # peers warn of what they do not know; the table shows it
-
-    table = Table("case", "tool", "MACs", "seconds", "")
-    before = peak_mb()
-    for tool, run in TOOLS.items():
-        for case, make in CASES.items():
-            table.add_row(case, tool, *row(run, make, repeat))
-        table.add_section()
-        if tool == "inspect-cost":
-            memory = peak_mb() - before
-    Console(width=120).print(table)
-    print(f"counting all cases added {memory} MB to our peak memory")
+    """Print the tables."""
+    options = parsed()
+    os.environ["BENCH_THREADS"] = os.environ["OMP_NUM_THREADS"] = str(options.threads)
+    python = made_environment(options.env.resolve())
+    heads = ("exact", "0 is 0", "silent", "fails", "ResNet-50", "GPT-2", "LSTM", "threads")
+    table = Table("tool", *heads, "touched", "touched when it raises")
+    table.title = "Cases exact, and counting time over the plain forward's"
+    found = {}
+    for tool in options.tools:
+        found[tool] = trial(python, "exactness", tool)
+        rest = (trial(python, "speed", tool), trial(python, "threads", tool))
+        table.add_row(*summary_row(tool, found[tool], *rest))
+    console = Console(width=160)
+    console.print(table)
+    if not options.quick:
+        console.print(case_table(found))
+        console.print(llama_table(python))
 
 
 if __name__ == "__main__":

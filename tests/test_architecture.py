@@ -33,7 +33,7 @@ ALLOWED: dict[str, set[str]] = {
         *("carbon", "errors", "inspection", "pareto", "publications", "quantity", "report"),
         *("units", "model_zoo"),
     },
-    "crosscheck": {"cost", "counting", "errors", "units"},
+    "crosschecking": {"cost", "counting", "errors", "reports", "units"},
     "reports": {
         *("carbon", "cost", "law", "paper", "pareto", "quantity", "report", "units", "waste"),
     },
@@ -41,6 +41,10 @@ ALLOWED: dict[str, set[str]] = {
     "inspection": {"cost", "counting", "errors", "inputs", "law", "loading", "report", "model_zoo"},
     "onnx_inspection": {"counting", "errors", "inputs", "report"},
     "exporting": {"errors", "generation", "inputs", "loading", "model_zoo"},
+    "crossinspection": {
+        *("counting", "crosschecking", "errors", "inputs", "inspection", "loading", "report"),
+        "model_zoo",
+    },
     "gathering": {"errors", "inspection", "paper", "pareto", "publications", "model_zoo"},
     "__main__": {"cli"},
 }

@@ -31,6 +31,7 @@ Exit codes: 0 done, 1 uncounted operators under --strict, 2 wrong input, 130 int
 #: Verb -> the function that it calls, imported when it is.
 VERBS: Mapping[str, str] = {
     "export": "inspect_cost.cli.export:export",
+    "crosscheck": "inspect_cost.cli.crosscheck:crosscheck",
     "generate": "inspect_cost.cli.generate:generate",
     "law": "inspect_cost.cli.law:law",
     "rank": "inspect_cost.cli.rank:rank",

@@ -1,5 +1,6 @@
 """What options mean: lengths, settings, names of models."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from cyclopts import Parameter
@@ -56,3 +57,14 @@ def parsed_setting(text: str) -> tuple[str, Any]:
         return name, literal_eval(value.capitalize() if value in {"true", "false"} else value)
     except (ValueError, SyntaxError):
         return name, value
+
+
+def check_inputs_and_settings(model: str, inputs: Sequence[str], settings: Sequence[str]) -> None:
+    """Refuse settings of a user's own model, and inputs of a preset."""
+    own = ":" in model
+    if own and settings:
+        raise UsageError("--set is for presets of the zoo", "Set it in your factory instead.")
+    if not own and inputs:
+        raise UsageError(
+            f"{model} makes its own inputs", "Give --input-len for its length, and no --input."
+        )

@@ -12,6 +12,7 @@ from cyclopts import Parameter
 
 from inspect_cost.cli.arguments import (
     Flag,
+    check_inputs_and_settings,
     named_preset,
     parsed_option,
     parsed_setting,
@@ -93,12 +94,7 @@ def inspected(
     length = parsed_option("--input-len", input_len)
     own = ":" in model
     preset = None if own else named_preset(model)
-    if own and settings:
-        raise UsageError("--set is for presets of the zoo", "Set it in your factory instead.")
-    if not own and inputs:
-        raise UsageError(
-            f"{model} makes its own inputs", "Give --input-len for its length, and no --input."
-        )
+    check_inputs_and_settings(model, inputs, settings)
     overrides = dict(map(parsed_setting, settings))
     with without_garbage_collection():
         from inspect_cost import inputs as specs

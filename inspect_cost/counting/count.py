@@ -149,7 +149,7 @@ def count(
             there is nothing to compute a gradient of.
         CountError: the call itself fails, or it needs values that a model on "meta" lacks.
     """
-    module, method = _target(model)
+    module, method = method_of(model)
     run = Run(module, method, args, kwargs)
     with UNTOUCHED:
         way = _way(op_costs or {}, module_costs or {}, policy, backward)
@@ -170,7 +170,7 @@ def count_disposable(
 
     The model must be in eval mode, and is of no use afterwards.
     """
-    module, name = _target(method)
+    module, name = method_of(method)
     with UNTOUCHED:
         return Run(module, name, (), dict(kwargs)).count(lambda model: model, _way(**way))
 
@@ -193,7 +193,7 @@ def _real_numbers_to_meta(tensor: Tensor) -> Tensor:
     return shape_of(tensor) if tensor.is_floating_point() or tensor.is_complex() else tensor
 
 
-def _target(model: nn.Module | Callable[..., Any]) -> tuple[nn.Module, str]:
+def method_of(model: nn.Module | Callable[..., Any]) -> tuple[nn.Module, str]:
     """The module to count, and which of its methods."""
     if isinstance(model, nn.Module):
         return uncompiled(model), "forward"

@@ -1,0 +1,123 @@
+"""Where a peer's tallies and ours differ: gaps by module and family of operators."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from inspect_cost.cost import CostReport, Tally, ancestry
+from inspect_cost.crosschecking.families import CONTRACTIONS, OTHER, family_of
+from inspect_cost.crosschecking.peers import Peer
+from inspect_cost.crosschecking.results import Amount, Entry, PeerCount, whole
+
+#: The only family of a peer that tells layers as a whole.
+LAYER = "layer"
+
+
+@dataclass
+class Gap:
+    """What both say of one family of operators in one module.
+
+    Attributes:
+        module: path of the module.
+        family: of its operators.
+        ours, theirs: the tallies.
+        macs: the peer's minus ours, less what is settled already.
+    """
+
+    module: str
+    family: str
+    ours: list[Tally] = field(default_factory=list)
+    theirs: list[Entry] = field(default_factory=list)
+    macs: Amount = 0
+
+    @property
+    def our_macs(self) -> int:
+        """Our MACs of this family here."""
+        return sum(tally.cost.macs for tally in self.ours)
+
+    @property
+    def their_macs(self) -> Amount:
+        """The peer's."""
+        return sum(entry.macs for entry in self.theirs)
+
+    @property
+    def unknown(self) -> list[Entry]:
+        """What the peer met here and has no rule for."""
+        return [entry for entry in self.theirs if not entry.known]
+
+    @property
+    def known(self) -> list[Entry]:
+        """What the peer met here and has a rule for."""
+        return [entry for entry in self.theirs if entry.known]
+
+
+Gaps = Mapping[tuple[str, str], Gap]
+
+
+def compare(report: CostReport, count: PeerCount, peer: Peer) -> Gaps:
+    """All modules and families with the difference in each; these add up to that of the totals."""
+    gaps = _collected(report, count, peer)
+    for gap in gaps.values():
+        gap.macs = whole(gap.their_macs - gap.our_macs)
+    return gaps
+
+
+def settle(gaps: Gaps) -> None:
+    """Set the same work against itself, where the two call it otherwise or see it elsewhere.
+
+    The gaps' sum stays as it is.
+    """
+    _settle_within_modules(gaps)
+    _settle_across_modules(gaps)
+
+
+def _collected(report: CostReport, count: PeerCount, peer: Peer) -> dict[tuple[str, str], Gap]:
+    """Tallies and entries, sorted by module and family."""
+    covering = {entry.module for entry in count.entries if entry.covers}
+    gaps: dict[tuple[str, str], Gap] = {}
+
+    def gap(module: str, operator: str) -> Gap:
+        place = _place(module, covering) if peer.by_module else ""
+        family = LAYER if peer.by_layer else family_of(operator)
+        return gaps.setdefault((place, family), Gap(place, family))
+
+    for tally in report.tallies:
+        gap(tally.module, tally.operator).ours.append(tally)
+    for entry in count.entries:
+        gap(entry.module, entry.operator).theirs.append(entry)
+    return gaps
+
+
+def _place(module: str, covering: Iterable[str]) -> str:
+    """The outermost module that the peer takes as a whole and this one is in, or this one."""
+    return next((path for path in reversed(ancestry(module)) if path in covering), module)
+
+
+def _settle_within_modules(gaps: Gaps) -> None:
+    """Attention that one calls attention and the other matrix products is no difference."""
+    inside: dict[str, list[Gap]] = defaultdict(list)
+    for gap in gaps.values():
+        if gap.family in CONTRACTIONS:
+            inside[gap.module].append(gap)
+    for members in inside.values():
+        for gap in members:
+            for other in members:
+                _settle(gap, other)
+
+
+def _settle_across_modules(gaps: Gaps) -> None:
+    """Work that one sees in a module and the other in one around it is no difference."""
+    for (module, family), gap in gaps.items():
+        if family == OTHER:
+            continue
+        for path in ancestry(module)[1:]:
+            if (path, family) in gaps:
+                _settle(gap, gaps[path, family])
+
+
+def _settle(gap: Gap, other: Gap) -> None:
+    """Set a surplus of one against a lack of the other."""
+    if gap.macs * other.macs < 0:
+        amount = min(abs(gap.macs), abs(other.macs))
+        gap.macs += amount if gap.macs < 0 else -amount
+        other.macs += amount if other.macs < 0 else -amount

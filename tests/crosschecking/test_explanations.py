@@ -1,0 +1,158 @@
+"""Each peer's known faults, provoked: named, and with the amounts that they make."""
+
+from collections.abc import Mapping
+
+import pytest
+import torch
+from torch import nn
+
+from inspect_cost import CrossCheck, crosscheck
+from inspect_cost.crosschecking.results import Amount, PeerResult
+from tests.crosschecking.models import Crowded, Custom, Faulty, Generator, Projected, Shared
+
+B, T = 2, 20  # of what the transposed convolution makes of ten inputs
+E = 12
+
+
+def reasons(check: CrossCheck, peer: str) -> Mapping[str, Amount]:
+    """Reason -> MACs, of a peer that counted."""
+    result = check.by_peer[peer]
+    assert result.failure == ""
+    assert result.unexplained is None
+    return {part.reason: part.macs for part in result.explanations}
+
+
+def adds_up(result: PeerResult, ours: int) -> bool:
+    """Whether reasons and rest make the difference of the totals, and of the reported number."""
+    if result.count is None or result.difference is None:
+        return False
+    rest = result.unexplained.macs if result.unexplained else 0
+    per_mac = 2 if result.name == "FlopCounterMode" else 1
+    total = sum(part.macs for part in result.explanations) + rest
+    return total == result.difference == result.count.reported / per_mac - ours
+
+
+@pytest.fixture(scope="module")
+def faulty() -> CrossCheck:
+    return crosscheck(Faulty(), torch.rand(B, 4, 10), gain=2.0)
+
+
+LSTM = B * T * 2 * 4 * 6 * (8 + 6)
+SCORES = 2 * B * T * T * E  # of one attention: with the keys, and with the values
+ATTENTION = B * T * 4 * E * E + SCORES
+OWN = B * (T - 2) * 5 * E * 3 + T * E  # the functional convolution and the matrix-vector product
+
+
+def test_fvcore(faulty: CrossCheck) -> None:
+    assert reasons(faulty, "fvcore") == {
+        "aten::lstm counted 0: it has no rule for that": -LSTM,
+        "aten::scaled_dot_product_attention counted 0: it has no rule for that": -SCORES,
+        "element-wise work of aten::layer_norm counted as MACs": 5 * 3 * B * T * E,
+        "aten.linear absent from its trace, where nothing that is returned depends on it": (
+            -B * T * E * 7
+        ),
+        "aten::mv counted 0: it has no rule for that": -T * E,
+    }
+
+
+def test_thop(faulty: CrossCheck) -> None:
+    assert reasons(faulty, "thop") == {
+        "MultiheadAttention counted 0: it has no rule for that": -2 * ATTENTION,
+        "Faulty counted 0: it has no rule for that": -OWN,
+        "ParametrizedConv1d counted 0: it has no rule for that": -B * 10 * 8 * 4 * 3,
+        "transposed convolution x2 (stride 2)": B * 10 * 8 * 8 * 4,
+        "element-wise work of LSTM counted as MACs": B * T * 2 * 16 * 6,
+        "element-wise work of LayerNorm counted as MACs": 4 * 3 * B * T * E,
+        "aten.linear run without calling the module itself, so that its hook saw nothing": (
+            -B * T * E * E
+        ),
+    }
+
+
+def test_flop_counter_mode_on_a_cpu(faulty: CrossCheck) -> None:
+    assert reasons(faulty, "FlopCounterMode") == {
+        "aten.mkldnn_rnn_layer counted 0: it has no rule for that": -LSTM,
+        "aten._scaled_dot_product_flash_attention_for_cpu counted 0: it has no rule for that": (
+            -SCORES
+        ),
+        "aten.mv counted 0: it has no rule for that": -T * E,
+    }
+
+
+@pytest.mark.parametrize("peer", ["fvcore", "thop", "FlopCounterMode"])
+def test_parts_add_up_to_the_difference(faulty: CrossCheck, peer: str) -> None:
+    assert adds_up(faulty.by_peer[peer], faulty.report.macs)
+
+
+def test_reasons_name_their_modules(faulty: CrossCheck) -> None:
+    parts = {part.reason.split(" ")[0]: part for part in faulty.by_peer["thop"].explanations}
+    assert parts["MultiheadAttention"].modules == ("attention", "encoder.self_attn")
+    assert parts["Faulty"].modules == ("",)
+    assert parts["transposed"].modules == ("up",)
+
+
+def test_without_weights_peers_that_need_them_get_random_ones() -> None:
+    check = crosscheck(Faulty().to("meta"), torch.rand(B, 4, 10))
+    assert any("random weights" in note for note in check.by_peer["fvcore"].count.notes)
+    assert "aten::lstm counted 0: it has no rule for that" in reasons(check, "fvcore")
+    # On meta torch takes recurrent layers and attention apart, and its counter knows the parts.
+    torchs = reasons(check, "FlopCounterMode")
+    assert torchs == {"aten.mv counted 0: it has no rule for that": -T * E}
+    assert check.by_peer["FlopCounterMode"].count.notes == ()
+
+
+def test_an_encoders_fast_path() -> None:
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True).eval()
+    check = crosscheck(layer, torch.rand(2, 5, 8))
+    assert adds_up(check.by_peer["FlopCounterMode"], check.report.macs)
+    assert set(check.unexplained) == set()
+
+
+def test_a_function_of_the_users_own_is_opaque_to_a_tracer() -> None:
+    check = crosscheck(Custom(), torch.rand(2, 4))
+    assert reasons(check, "fvcore") == {
+        "prim::PythonOp.Product counted 0: it has no rule for that": -32
+    }
+
+
+def test_reasons_in_one_module_are_told_apart() -> None:
+    check = crosscheck(Crowded(), torch.rand(5, 4))
+    assert reasons(check, "fvcore") == {
+        "aten::mv counted 0: it has no rule for that": -5 * 6,
+        "aten.linear, aten.mv absent from its trace, where nothing that is returned depends on "
+        "it": -5 * 4 * 6,
+    }
+
+
+def test_a_shared_layer_is_counted_once_more_for_each_place() -> None:
+    check = crosscheck(Shared(), torch.rand(2, 4))
+    assert check.report.macs == 2 * 32
+    assert reasons(check, "thop") == {"module in 2 places counted x4": 3 * 64}
+
+
+def test_projections_and_cells() -> None:
+    check = crosscheck(Projected(), torch.rand(7, 2, 5))
+    steps, H, P = 2 * 7, 8, 3
+    full = 2 * 4 * H * ((5 + H) + (2 * H + H))
+    projected = 2 * (4 * H * ((5 + P) + (2 * P + P)) + 2 * H * P)
+    parts = reasons(check, "thop")
+    assert parts["LSTM without its projection"] == steps * (full - projected)
+    assert parts["element-wise work of LSTMCell counted as MACs"] == 2 * 16 * 4
+    assert check.unexplained == {}
+
+
+def test_a_method_that_overwrites_its_results_is_traced_whole() -> None:
+    model = Generator()
+    check = crosscheck(model.generate, torch.rand(5, 3), steps=2)
+    assert check.by_peer["fvcore"].difference == 0
+    assert "generate" not in vars(model)
+
+
+def test_transposed_convolutions_whatever_their_sizes() -> None:
+    layer = nn.ConvTranspose2d(4, 6, 3, stride=(2, 3), output_padding=1, groups=2, bias=False)
+    check = crosscheck(nn.Sequential(layer), torch.rand(2, 4, 5, 6))
+    inputs, outputs = 5 * 6, 12 * 19
+    assert check.report.macs == 2 * inputs * 4 * 3 * 9
+    assert reasons(check, "thop") == {
+        "transposed convolution x7.6 (stride 2 x 3)": 2 * (outputs - inputs) * 4 * 3 * 9
+    }
