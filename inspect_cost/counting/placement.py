@@ -131,7 +131,7 @@ def shape_of(tensor: Tensor) -> Tensor:
 def run_without_values(operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The result's shape, worked out here for frequent operators, else by torch's meta kernel."""
     shape = SHAPES.get(operator.full_name) or SHAPES.get(operator.name)
-    result = shape(*args, **kwargs) if shape else None
+    result = shape(*args, **kwargs) if shape and "out" not in kwargs else None
     if result is not None:
         return result
     if operator.takes_device:
