@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from inspect_cost import count
 from inspect_cost.counting.shapes import SHAPES
 
 aten = torch.ops.aten
@@ -86,3 +87,15 @@ def test_what_does_not_fit_is_left_to_torch_to_refuse() -> None:
     assert SHAPES["aten.add"](a, b) is None
     assert SHAPES["aten.mm"](a, b) is None
     assert SHAPES["aten._grouped_mm"](a, b) is None
+
+
+def test_results_written_to_a_given_tensor_are_left_to_torch() -> None:
+    class Into(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.ones(3, 3))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.mm(x, self.weight, out=torch.empty(2, 3, device="meta"))
+
+    assert count(Into().eval(), torch.ones(2, 3)).macs == 2 * 3 * 3
