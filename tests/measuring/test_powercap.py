@@ -1,0 +1,100 @@
+"""The powercap reader, on trees that a separate process drives with a known power."""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from inspect_cost.measuring.sensors.powercap import (
+    ROOT_VARIABLE,
+    PowercapSensor,
+    powercap_sensors,
+)
+from inspect_cost.measuring.sensors.protocol import EnergySensor, SensorError, consumed_j
+from tests.measuring.powercap_tree import (
+    AMD_RANGE_UJ,
+    FakeZone,
+    PowercapTree,
+    laptop,
+    make_zone,
+    one_socket,
+    out_of_order,
+    two_sockets,
+    wrapping,
+)
+
+#: Windows in which the writer was not run for longer than this are made again.
+STARVED_S = 0.0025
+SERVER = ["package-0", "dram-0", "package-1", "dram-1"]
+
+
+def window(tree: PowercapTree, sensors: Sequence[EnergySensor], seconds: float) -> float:
+    """Measured energy over the writer's, in a window in which the writer was not starved."""
+    for _ in range(50):
+        began, before = time.monotonic_ns(), [sensor.read_j() for sensor in sensors]
+        time.sleep(seconds)
+        ended, after = time.monotonic_ns(), [sensor.read_j() for sensor in sensors]
+        if tree.gap_s(began, ended) < STARVED_S:
+            break
+    measured = sum(map(consumed_j, sensors, before, after))
+    zones = [zone.key for zone in tree.zones if zone.key in {s.source.split()[1] for s in sensors}]
+    return measured / sum(tree.energy_j(zone, began, ended) for zone in zones)
+
+
+TREES: list[tuple[str, Callable[[], list[FakeZone]], list[str]]] = [
+    ("one socket", one_socket, ["package-0"]),
+    ("psys and mmio", laptop, ["package-0"]),
+    ("two sockets with memory", two_sockets, SERVER),
+    ("any order", out_of_order, ["package-1", "dram-1", "package-0", "dram-0"]),
+    ("any order of folders", lambda: two_sockets()[::-1], SERVER),
+    ("a wrap", lambda: wrapping(two_sockets(), after_j=4), SERVER),
+]
+IDS = [name for name, _, _ in TREES]
+
+
+@pytest.mark.parametrize("listing", ["linked", "nested", "copied"])
+@pytest.mark.parametrize(("name", "zones", "domains"), TREES, ids=IDS)
+def test_each_domain_is_found_once(
+    tmp_path: Path,
+    name: str,
+    zones: Callable[[], list[FakeZone]],
+    domains: list[str],
+    listing: str,
+) -> None:
+    del name
+    tree = PowercapTree(tmp_path, zones(), listing)
+    found = powercap_sensors(tree.root)
+    assert [sensor.domain for sensor in found.usable] == domains
+    assert {why.status for why in found.unavailable} <= {"contained"}
+    assert all(isinstance(sensor, EnergySensor) for sensor in found.usable)
+
+
+@pytest.mark.parametrize(("name", "zones", "domains"), TREES, ids=IDS)
+def test_ten_windows_have_the_true_energy(
+    tmp_path: Path, name: str, zones: Callable[[], list[FakeZone]], domains: list[str]
+) -> None:
+    del name, domains
+    with PowercapTree(tmp_path, zones()) as tree:
+        sensors = powercap_sensors(tree.root).usable
+        ratios = [window(tree, sensors, 0.1) for _ in range(10)]
+    assert sum(ratios) / 10 == pytest.approx(1, rel=0.01)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [0.05, 0.1, 0.2, 0.5, 1, 2])
+@pytest.mark.parametrize(("name", "zones", "domains"), TREES, ids=IDS)
+def test_ten_windows_of_any_length_have_the_true_energy(
+    tmp_path: Path,
+    name: str,
+    zones: Callable[[], list[FakeZone]],
+    domains: list[str],
+    seconds: float,
+) -> None:
+    del name, domains
+    with PowercapTree(tmp_path, zones()) as tree:
+        sensors = powercap_sensors(tree.root).usable
+        ratios = [window(tree, sensors, seconds) for _ in range(10)]
+    assert sum(ratios) / 10 == pytest.approx(1, rel=0.01)
