@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from inspect_cost.cost import OpCost as OpCost
     from inspect_cost.counting.count import count as count
     from inspect_cost.errors import CountError as CountError
+    from inspect_cost.measuring.measure import measure as measure
+    from inspect_cost.measuring.measure import measure_block as measure_block
+    from inspect_cost.measuring.measurement import Measurement as Measurement
 
 __version__ = version("inspect-cost")
 
@@ -25,11 +28,23 @@ _HOMES = {
     "CostReport": "inspect_cost.cost",
     "CountError": "inspect_cost.errors",
     "FlopWeights": "inspect_cost.cost",
+    "Measurement": "inspect_cost.measuring.measurement",
     "OpCost": "inspect_cost.cost",
     "count": "inspect_cost.counting.count",
+    "measure": "inspect_cost.measuring.measure",
+    "measure_block": "inspect_cost.measuring.measure",
 }
 
-__all__ = ["CostReport", "CountError", "FlopWeights", "OpCost", "count"]
+__all__ = [
+    "CostReport",
+    "CountError",
+    "FlopWeights",
+    "Measurement",
+    "OpCost",
+    "count",
+    "measure",
+    "measure_block",
+]
 
 
 def __getattr__(name: str) -> object:

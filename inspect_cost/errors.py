@@ -25,5 +25,9 @@ class CountError(InspectCostError):
         self.module_path = module_path
 
 
+class MeasurementError(InspectCostError):
+    """A call that was to be measured failed."""
+
+
 class UsageError(InspectCostError):
     """What was asked for does not exist or does not fit."""
