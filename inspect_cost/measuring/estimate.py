@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from inspect_cost.measuring.machine import cpu_model
+from inspect_cost.measuring.machine import cpu_model, sockets
 from inspect_cost.measuring.measurement import Measurement
 from inspect_cost.quantity import Quantity
 
@@ -75,7 +75,7 @@ def with_estimate(
             f"No estimate of the energy: the maximum power of {_chip(measurement.device)} is not "
             "known here; give it with --max-power W."
         )
-    utilisation = min(1.0, busy_threads / maximum.threads)
+    utilisation = min(float(sockets()), busy_threads / maximum.threads)
     source = (
         f"maximum power x utilisation x time = {maximum.power_w:g} W ({maximum.name}; "
         f"{maximum.source}) x {utilisation:.1%} of its {maximum.threads} threads "
