@@ -1,7 +1,7 @@
 """Linux hwmon: drivers of monitoring chips that count energy, in uJ.
 
-``amd_energy`` does (per core and per socket), so does ``ibmpowernv`` on POWER. A driver's labels are
-the only word on what a counter covers.
+``amd_energy`` does (per core and per socket), so does ``ibmpowernv`` on POWER. The labels of a driver
+are the only word on what a counter covers.
 
 Source: Documentation/hwmon/sysfs-interface.rst of Linux.
 """
@@ -73,12 +73,13 @@ def chip_sensors(chip: Path) -> Sensors:
     if driver in GPU_DRIVERS:
         return Sensors()
     labels = {
-        path: text(path.with_name(path.name.replace("_input", "_label"))) for path in counters
+        path: text(path.with_name(path.name.replace("_input", "_label")))
+        for path in sorted(chip.glob("energy*_input"))
     }
     domains = {path: covered(label) for path, label in labels.items()}
-    if len(counters) == 1:  # there is nothing that it could be counted twice with
-        domains = {path: domains[path] or f"{driver} {labels[path]}".strip() for path in counters}
-    return sum((opened(path, driver, labels[path], domains[path]) for path in counters), Sensors())
+    if len(labels) == 1:  # there is nothing that it could be counted twice with
+        domains = {p: domains[p] or f"{driver} {label}".strip() for p, label in labels.items()}
+    return sum((opened(p, driver, labels[p], domain) for p, domain in domains.items()), Sensors())
 
 
 def covered(label: str) -> str | None:
