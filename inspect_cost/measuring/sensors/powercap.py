@@ -97,7 +97,7 @@ def powercap_sensors(root: Path | str | None = None) -> Sensors:
     """
     folder = chosen_root(root)
     try:
-        zones = list(found_zones(folder))
+        zones = list(found_zones(folder)) if folder.is_dir() else []
     except PermissionError as error:
         reason = f"cannot read {error.filename}: permission denied"
         return Sensors((), (Unavailable("powercap", reason, "Let this user read it.", "refused"),))
@@ -189,7 +189,7 @@ def opened(zone: Zone, domain: str, source: str) -> PowercapSensor | Unavailable
         sensor.range_j = wrap_range_j(zone.path)
         sensor.read_j()
     except (SensorError, OSError, ValueError) as error:
-        if isinstance(error.__cause__, PermissionError):
+        if isinstance(error.__cause__ or error, PermissionError):
             return Unavailable(named, str(error), PERMISSION_FIX, "refused")
         return Unavailable(named, str(error), "", "refused")
     if not enabled(zone.path) and not moves(sensor):
