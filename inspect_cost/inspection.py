@@ -13,7 +13,7 @@ from inspect_cost.counting.building import built_without_values
 from inspect_cost.counting.count import count, count_disposable
 from inspect_cost.counting.laws import cost_law
 from inspect_cost.errors import CountError, UsageError
-from inspect_cost.inputs import InputSpec
+from inspect_cost.inputs import InputSpec, arguments, batched
 from inspect_cost.loading import model_factory, shortened
 from inspect_cost.report import Audio, Report, Subject, provenance
 
@@ -22,9 +22,18 @@ STEPWISE_VERIFICATION = (1, 3)
 
 
 def inspected_preset(
-    preset: model_zoo.Preset, samples: int | None = None, settings: Mapping[str, Any] | None = None
+    preset: model_zoo.Preset,
+    samples: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+    batch: int = 1,
 ) -> Report:
     """Count one generating call of a preset, for a second of audio unless told otherwise.
+
+    Args:
+        preset: which model.
+        samples: how many to generate.
+        settings: of its configuration, where not as published.
+        batch: so many such generations in one call.
 
     Raises:
         UsageError: a setting does not exist, or its value is impossible.
@@ -39,11 +48,11 @@ def inspected_preset(
     call = preset.call(config, wanted, "meta", 0)
     generate: Callable[..., Any] = model.generate  # type: ignore[assignment]  # of this module
     if preset.period is None:
-        report = count_disposable(generate, call.kwargs)
+        report = count_disposable(generate, batched(dict(call.kwargs), batch))
     else:
         law = cost_law(
             generate,
-            lambda length: preset.call(config, length, "meta", 0).kwargs,
+            lambda length: batched(dict(preset.call(config, length, "meta", 0).kwargs), batch),
             period=preset.period(config),
             verified_after=STEPWISE_VERIFICATION,
         )
@@ -51,26 +60,31 @@ def inspected_preset(
     subject = Subject(
         name=preset.name,
         title=preset.title,
-        call=f"generate {wanted:,} samples",
+        call=f"generate {wanted:,} samples{in_batch(batch)}",
         source=preset.paper,
         settings=overrides,
     )
-    audio = Audio(preset.sample_rate, wanted, call.samples)
+    audio = Audio(preset.sample_rate, batch * wanted, batch * call.samples)
     return Report(subject, report, audio, provenance())
 
 
 def inspected_model(
-    spec: str, inputs: Sequence[InputSpec] = (), length: int | None = None
+    spec: str, inputs: Sequence[InputSpec] = (), length: int | None = None, batch: int = 1
 ) -> Report:
     """Count one forward of a user's own model, ``module:Net`` or ``file.py:make_model``.
+
+    Args:
+        spec: where the model is.
+        inputs: of its forward.
+        length: what the L in their shapes stands for.
+        batch: each input so many times along its first dimension.
 
     Raises:
         UsageError: the model cannot be made, or the inputs do not fit its forward.
         CountError: the forward fails.
     """
     make = model_factory(spec)
-    args = [entry.tensor(length) for entry in inputs if entry.name is None]
-    kwargs: dict[str, Any] = {e.name: e.tensor(length) for e in inputs if e.name is not None}
+    args, kwargs = arguments(inputs, length, batch)
 
     def counted(model: nn.Module) -> CostReport:
         _check_arguments(spec, model, args, kwargs)
@@ -87,8 +101,13 @@ def inspected_model(
         ) from error
     shapes = ", ".join(str(entry) for entry in inputs) or "no inputs"
     at_length = f", L = {length:,}" if length and any(None in e.shape for e in inputs) else ""
-    subject = Subject(spec, report.model, f"forward of {shapes}{at_length}")
+    subject = Subject(spec, report.model, f"forward of {shapes}{at_length}{in_batch(batch)}")
     return Report(subject, report, None, provenance())
+
+
+def in_batch(batch: int) -> str:
+    """In words, a batch of more than one."""
+    return f", {batch:,} in a batch" if batch > 1 else ""
 
 
 def _without_values_first(

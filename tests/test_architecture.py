@@ -20,14 +20,16 @@ ALLOWED: dict[str, set[str]] = {
     "counting": {"cost", "errors", "formulas"},
     "inputs": {"errors", "units"},
     "loading": {"errors"},
-    "report": {"conventions", "cost"},
+    "report": {"conventions", "cost", "measuring"},
     "measuring": {"cost", "errors", "quantity", "units"},
     "carbon": {"cost", "errors", "quantity", "units"},
     "pareto": {"cost", "errors", "quantity", "units"},
     "crosscheck": {"cost", "counting", "errors", "units"},
-    "reports": {"cost", "report", "units"},
+    "reports": {"cost", "measuring", "quantity", "report", "units"},
     "generation": {"errors", "loading", "model_zoo"},
     "inspection": {"cost", "counting", "errors", "inputs", "loading", "report", "model_zoo"},
+    "workload": {"errors", "inputs", "loading", "measuring", "model_zoo"},
+    "measured": {"errors", "measuring", "units", "workload"},
     "cli": {
         *(
             "conventions",
@@ -35,14 +37,17 @@ ALLOWED: dict[str, set[str]] = {
             "generation",
             "inputs",
             "inspection",
+            "measured",
+            "measuring",
             "report",
             "reports",
             "units",
+            "workload",
         ),
         "model_zoo",
     },
     "__main__": {"cli"},
-    "__init__": {"cost", "counting", "errors"},
+    "__init__": {"cost", "counting", "errors", "measuring"},
 }
 
 
@@ -112,7 +117,7 @@ import resource, sys, torch
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 before = peak()
 from inspect_cost.cli import main
-assert main(["flowavenet", "--input-len", "16000", "--format", "json", "-o", "/dev/null"]) == 0
+assert main(["flowavenet", "--no-measure", "--format", "json", "-o", "/dev/null"]) == 0
 heavy = {"torch._dynamo", "torch._inductor", "sympy"} & set(sys.modules)
 assert not heavy, heavy
 print(peak() - before)

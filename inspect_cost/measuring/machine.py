@@ -67,3 +67,14 @@ def machine() -> dict[str, Any]:
         "clocks_mhz": clocks_mhz(),
         "temperature_c": temperature_c(),
     }
+
+
+def provenance(device: str, dtype: str, threads: int | None) -> dict[str, Any]:
+    """The machine, and how it was used; a powercap tree from the environment is named."""
+    return {
+        "device": device,
+        "dtype": dtype or None,
+        "threads": threads,
+        "powercap_root": os.environ.get("INSPECT_COST_POWERCAP_ROOT"),
+        "machine": machine(),
+    }

@@ -21,6 +21,7 @@ from inspect_cost.measuring.sensors.protocol import EnergySensor, Sensors
 from inspect_cost.measuring.summary import summarized
 from inspect_cost.measuring.target import Target, target, usable_device
 from inspect_cost.measuring.window import Bench, Window, Work
+from inspect_cost.units import parsed_share
 
 BUDGET_S = {"cpu": 30.0, "cuda": 60.0}
 WINDOWS = 10
@@ -180,16 +181,10 @@ def parsed_precision(text: float | str | None) -> float | None:
     Raises:
         UsageError: it is no share between 0 and 1.
     """
-    if text is None:
-        return None
-    plain = str(text).strip()
     try:
-        share = float(plain.removesuffix("%")) / (100 if plain.endswith("%") else 1)
-    except ValueError:
-        share = 0.0
-    if not 0 < share < 1:
-        raise UsageError(f"{text!r} is no precision", "Write 2%, or 0.02.")
-    return share
+        return None if text is None else parsed_share(str(text))
+    except ValueError as error:
+        raise UsageError(f"until_ci: {error}", "Write 2%, or 0.02.") from None
 
 
 def chosen_sensors(sensors: AnySensors | None, device: torch.device) -> Sensors:
@@ -200,11 +195,13 @@ def chosen_sensors(sensors: AnySensors | None, device: torch.device) -> Sensors:
 
 
 def missing_sensor(found: Sensors) -> tuple[str, ...]:
-    """In one line, why there is no energy, and how to get a sensor."""
+    """In one line each: why there is no energy and how to get a sensor, or what is not read."""
+    refused = [each for each in found.unavailable if each.status == "refused"]
     if found.usable:
-        return ()
-    reasons = "; ".join(f"{each.source}: {each.reason}" for each in found.unavailable)
-    return (f"No energy: no sensor{f' ({reasons})' if reasons else ''}. See inspect-cost doctor.",)
+        return tuple(f"Not read: {each.source}: {each.reason}." for each in refused)
+    told = next(iter([*refused, *found.unavailable]), None)
+    reason = f" ({told.source}: {told.reason})" if told else ""
+    return (f"No energy: no sensor{reason}; inspect-cost doctor says how to get one.",)
 
 
 def measure_block(

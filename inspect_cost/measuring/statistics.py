@@ -1,7 +1,7 @@
 """Means and medians with their 95 % confidence intervals, from few values."""
 
 from collections.abc import Sequence
-from math import comb, sqrt
+from math import comb, exp, log, sqrt
 from statistics import fmean, median, stdev
 
 Interval = tuple[float, float]
@@ -57,14 +57,19 @@ def median_interval(groups: Sequence[Sequence[float]]) -> tuple[float, Interval 
     """The median of all values, and its 95 % confidence interval where there is one.
 
     Values of one group (a window) resemble each other, so that the interval comes from the spread
-    of the groups' medians. Groups too small for that are taken as independent values.
+    of the groups' medians, in logarithms where all are positive: durations spread by factors.
+    Groups too small for that are taken as independent values.
     """
     values = sorted(value for group in groups for value in group)
     middle = median(values)
     if min(map(len, groups)) < FEWEST_FOR_MEDIANS:
         return middle, order_interval(values)
-    width = half_width([median(group) for group in groups])
-    return middle, None if width is None else (middle - width, middle + width)
+    medians = [median(group) for group in groups]
+    if min(medians) <= 0:
+        width = half_width(medians)
+        return middle, None if width is None else (middle - width, middle + width)
+    width = half_width([log(value) for value in medians])
+    return middle, None if width is None else (middle * exp(-width), middle * exp(width))
 
 
 def order_interval(ordered: Sequence[float]) -> Interval | None:

@@ -24,17 +24,14 @@ class Target:
         args: its arguments.
         kwargs: its keyword arguments.
         device: where it runs.
+        module: the module behind the call, if there is one.
     """
 
     function: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     device: torch.device
-
-    @property
-    def module(self) -> nn.Module | None:
-        """The module behind the call, if there is one."""
-        return module_of(self.function)
+    module: nn.Module | None = None
 
     @property
     def dtype(self) -> str:
@@ -107,8 +104,9 @@ def target(
     if module is not None and _must_move(module, place if device is not None else None, kind):
         moved = copy.deepcopy(module).to(device=place, dtype=kind)
         function = moved if function is module else getattr(moved, _method(function))
+        module = moved
     own_args, own_kwargs = tree_map(lambda x: _own(x, place, kind, device), (args, kwargs))
-    return Target(function, own_args, own_kwargs, place)
+    return Target(function, own_args, own_kwargs, place, module)
 
 
 def module_of(function: Callable[..., Any]) -> nn.Module | None:

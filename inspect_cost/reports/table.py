@@ -10,6 +10,7 @@ from rich.text import Text
 
 from inspect_cost.cost import CostReport, ModuleCost
 from inspect_cost.report import Audio, Report
+from inspect_cost.reports.measured import measured_part
 from inspect_cost.reports.view import View
 from inspect_cost.units import exact, percent, si
 
@@ -23,6 +24,7 @@ def table_text(report: Report, view: View) -> str:
         Text(),
         totals(report),
         Text(),
+        *measured_part(report),
         tree(report.count, view),
     ]
     if report.count.uncounted:
@@ -86,7 +88,7 @@ def totals(report: Report) -> Padding:
         ("", "", by_class(count)),
         ("Bytes moved", exact(count.bytes_moved), intensity(count)),
         ("Uncounted", coverage(count), "" if count.complete else "see below: no total has them"),
-        ("Measured", "nothing", "energy, latency and memory take a run on real values"),
+        *([] if report.measurements else [("Measured", "nothing", "left out by --no-measure")]),
     ):
         grid.add_row(name, value, remark)
     return Padding(grid, (0, 0, 0, 2))
@@ -208,6 +210,6 @@ def footnotes(report: Report) -> Iterator[str]:
     """How the count was made."""
     yield from report.count.notes
     yield (
-        "Counted, not measured: one call, inference, every tap and score (policy "
+        "Parameters to bytes and the tree are counted, not measured: one call, inference, every tap and score (policy "
         f"{report.count.policy}). FLOPs = 2 x MACs + other arithmetic: inspect-cost conventions."
     )
