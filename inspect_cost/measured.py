@@ -1,6 +1,6 @@
 """Measuring what a user named: how long it would take, each backend, what follows from it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
@@ -60,7 +60,27 @@ class Request:
 def measured(
     workload: Workload, request: Request, progress: Progress = lambda _done: None
 ) -> tuple[Measurement, ...]:
-    """Measure a workload with each backend; one that fails gives a measurement that says why."""
+    """Measure a workload with each backend; one that fails gives a measurement that says why.
+
+    Ctrl-C ends it: what was measured until then is kept, and the last of it is partial.
+    """
+    results: list[Measurement] = []
+    try:
+        for result in _measured(workload, request, progress):
+            results.append(result)
+            if result.partial:
+                break
+    except KeyboardInterrupt:
+        if not results:
+            nothing = not_measured("interrupted before a call was over.")
+            return (replace(nothing, partial=True, device=workload.conditions.device),)
+        results[-1] = replace(results[-1], partial=True)
+    return tuple(results)
+
+
+def _measured(
+    workload: Workload, request: Request, progress: Progress
+) -> Iterator[Measurement]:
     device = torch.device(workload.conditions.device).type
     budget_s = BUDGET_S[device] if request.budget_s is None else request.budget_s
     try:
@@ -69,36 +89,37 @@ def measured(
     except InspectCostError as error:
         reason, target = str(error), None
     if target is None:
-        return (not_measured(f"{reason}.", device=workload.conditions.device),)
+        yield not_measured(f"{reason}.", device=workload.conditions.device)
+        return
     if workload.stepwise and expected_s > budget_s / 2 and target.module is not None:
         told = throttled(progress)
         target.module.progress = told  # type: ignore[assignment]  # a Module takes any attribute
-    return _each_backend(workload, target, request, progress)
+    yield from _each_backend(workload, target, request, progress)
 
 
 def _each_backend(
     workload: Workload, target: Target, request: Request, progress: Progress
-) -> tuple[Measurement, ...]:
-    results: list[Measurement] = []
+) -> Iterator[Measurement]:
     reference: list[Tensor] | None = None
     several = len(request.backends)
     for number, backend in enumerate(request.backends):
         told = partial(_told, progress, number, several)
+        difference = None
         try:
             ready = _ready(workload, backend, target, request.threads)
-            difference = None
             if several > 1:
                 given = outputs(ready, request.threads)
-                difference = None if reference is None else max_relative_difference(reference, given)
+                difference = reference and max_relative_difference(reference, given)
                 reference = reference or given
             result = _one(workload, ready, backend, request, told)
         except InspectCostError as error:
-            result, difference = not_measured(f"{str(error).rstrip('.')}."), None
-        known = {"backend": backend, "max_relative_difference": difference}
-        results.append(replace(result, device=workload.conditions.device, **known))  # type: ignore[arg-type]  # of either type
-        if result.partial:
-            break
-    return tuple(results)
+            result = not_measured(f"{str(error).rstrip('.')}.")
+        yield replace(
+            result,
+            backend=backend,
+            device=workload.conditions.device,
+            max_relative_difference=difference,
+        )
 
 
 def _told(progress: Progress, number: int, several: int, done: float) -> None:

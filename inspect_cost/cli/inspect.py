@@ -78,7 +78,7 @@ def inspect(
 
 def exit_code(report: Any, options: Measuring, *, strict: bool) -> int:
     """Whether what was asked for was there; the report is written by now."""
-    if report.measurement and report.measurement.partial:
+    if any(measurement.partial for measurement in report.measurements):
         complain("interrupted: the report has what was measured until then.")
         return INTERRUPTED
     if options.require_energy and report.measurement.energy_j is None:

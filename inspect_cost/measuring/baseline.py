@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from math import inf, sqrt
-from statistics import fmean, variance
+from statistics import fmean
 
 from inspect_cost.measuring.window import Window
 
@@ -10,15 +10,17 @@ from inspect_cost.measuring.window import Window
 SURE = 7.0
 #: Smaller changes, as a share of the idle power, are drift that the windows correct for.
 NOTABLE = 0.05
-FEWEST_ON_A_SIDE = 3
+#: Of fewer idle stretches, noise may look like a step.
+FEWEST_LEVELS = 8
 
 
 def idle_step(windows: Sequence[Window]) -> str | None:
     """In words, where the idle power changed from one level to another; None if it did not."""
     levels = [sum(w.values()) for each in windows for w in _sides(each)]
-    places = range(FEWEST_ON_A_SIDE, len(levels) - FEWEST_ON_A_SIDE + 1)
-    place = max(places, key=lambda k: _errors_apart(levels, k), default=None)
-    if place is None or _errors_apart(levels, place) < SURE:
+    if len(levels) < FEWEST_LEVELS:
+        return None
+    place = max(range(1, len(levels)), key=lambda k: _errors_apart(levels, k))
+    if _errors_apart(levels, place) < SURE:
         return None
     before, after = fmean(levels[:place]), fmean(levels[place:])
     if abs(after - before) < NOTABLE * before:
@@ -38,7 +40,7 @@ def _sides(window: Window) -> list[dict[str, float]]:
 def _errors_apart(levels: Sequence[float], place: int) -> float:
     """By how many standard errors the means on both sides of a place differ."""
     left, right = levels[:place], levels[place:]
-    squares = (len(left) - 1) * variance(left) + (len(right) - 1) * variance(right)
+    squares = sum((level - fmean(side)) ** 2 for side in (left, right) for level in side)
     error = sqrt(squares / (len(levels) - 2) * (1 / len(left) + 1 / len(right)))
     distance = abs(fmean(left) - fmean(right))
     return distance / error if error else (inf if distance else 0.0)

@@ -66,10 +66,12 @@ def median_interval(groups: Sequence[Sequence[float]]) -> tuple[float, Interval 
         return middle, order_interval(values)
     medians = [median(group) for group in groups]
     if min(medians) <= 0:
-        width = half_width(medians)
-        return middle, None if width is None else (middle - width, middle + width)
-    width = half_width([log(value) for value in medians])
-    return middle, None if width is None else (middle * exp(-width), middle * exp(width))
+        _, ends = mean_interval(medians)
+    else:
+        _, logarithms = mean_interval([log(value) for value in medians])
+        ends = logarithms and (exp(logarithms[0]), exp(logarithms[1]))
+    # Where the windows' medians straddle a gap, the median of all may lie outside theirs.
+    return middle, ends and (min(ends[0], middle), max(ends[1], middle))
 
 
 def order_interval(ordered: Sequence[float]) -> Interval | None:

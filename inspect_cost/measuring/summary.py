@@ -116,6 +116,9 @@ def shortfalls(
         notes.append("Not warmed up.")
     if len(windows) > 1 and measurement.latency_s and measurement.latency_s.ci95 is None:
         notes.append("Latency has no confidence interval: its median needs six calls.")
+    net = measurement.energy_net_j
+    if net and net.ci95 and net.ci95[0] <= 0:
+        notes.append("Net of idle: not distinguishable from 0, the machine's idle noise hides it.")
     if record.per_sample > 1:
         notes.append(
             f"Calls are short: latency is timed over {record.per_sample} in a row, and its "

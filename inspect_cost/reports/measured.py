@@ -43,7 +43,8 @@ def circumstances(measurement: Measurement) -> str:
     """What ran it, where, how often."""
     threads = f"{measurement.threads} threads" if measurement.threads else ""
     kept = len(measurement.kept_windows)
-    windows = f"{measurement.calls:,} calls in {kept} window{'s' * (kept != 1)}" if kept else ""
+    calls = f"{measurement.calls:,} call{'s' * (measurement.calls != 1)}"
+    windows = f"{calls} in {kept} window{'s' * (kept != 1)}" if kept else ""
     partial = "partial" if measurement.partial else ""
     place = f"{measurement.backend} on {measurement.device}"
     return ", ".join(filter(None, (place, threads, measurement.dtype, windows, partial)))
@@ -68,10 +69,17 @@ def rows(measurement: Measurement) -> Iterator[Row]:
     yield from latency_rows(measurement)
     yield from memory_rows(measurement)
     for name, quantity in measurement.derived.items():
-        remark = f"{DERIVED_REMARKS[name]}; {quantity.source}"
-        yield DERIVED[name], shown(quantity), remark
+        yield DERIVED[name], shown(quantity), derived_remark(measurement, name, quantity)
     if (difference := measurement.max_relative_difference) is not None:
         yield "Outputs", f"{difference:.1e}", "largest relative difference from the first backend's"
+
+
+def derived_remark(measurement: Measurement, name: str, quantity: Quantity) -> str:
+    """What a derived figure is of, and whether it comes from an estimate."""
+    remark = DERIVED_REMARKS[name]
+    if name == "gco2e_per_million_calls":
+        return f"{remark}; {quantity.source}"
+    return f"{remark}; from the estimated energy" if measurement.energy_j is None else remark
 
 
 def energy_rows(measurement: Measurement) -> Iterator[Row]:
@@ -138,13 +146,15 @@ def spread(quantity: Quantity) -> str:
     return f", 95 % CI {si_s(low, quantity.unit)} to {si_s(high, quantity.unit)}"
 
 
+WITHOUT_PREFIX = ("h", "kWh")
 SMALL = (("", 1.0), ("m", 1e-3), ("µ", 1e-6), ("n", 1e-9))
 
 
 def si_s(value: float, unit: str = "s") -> str:
-    """Four digits, with a prefix below 1 too; seconds, hours and kWh are given none above."""
-    if value == 0 or abs(value) >= 1:
-        plain = unit in {"s", "h", "kWh"} or value < 0
-        return f"{value:,.4g} {unit}" if plain else si(value, unit)
-    prefix, factor = next(((p, f) for p, f in SMALL if abs(value) >= f), SMALL[-1])
+    """Four digits, with a prefix below 1 too, where the unit goes with one."""
+    if unit in WITHOUT_PREFIX or value < 0 or (unit == "s" and value >= 1):
+        return f"{value:,.4g} {unit}"
+    if value == 0 or value >= 1:
+        return si(value, unit)
+    prefix, factor = next(((p, f) for p, f in SMALL if value >= f), SMALL[-1])
     return f"{value / factor:.4g} {prefix}{unit}"
