@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
 
-import psutil
+import psutil  # type: ignore[import-untyped]  # it has no annotations
 import torch
 from torch import Tensor
 
@@ -41,6 +41,7 @@ class Request:
         until: the precision to reach, or None.
         threads: of the CPU, or None.
         backends: which, the first being the one that others are compared with.
+        memory: whether to measure what a fresh process takes of it.
         estimate: whether to estimate the energy from maximum powers.
         max_power_w: of the chip, instead of a table's.
         intensity: of the grid in kgCO2e/kWh, or None for the default.
@@ -51,6 +52,7 @@ class Request:
     until: float | None = None
     threads: int | None = None
     backends: tuple[str, ...] = ("eager",)
+    memory: bool = True
     estimate: bool = False
     max_power_w: float | None = None
     intensity: float | None = None
@@ -78,9 +80,7 @@ def measured(
     return tuple(results)
 
 
-def _measured(
-    workload: Workload, request: Request, progress: Progress
-) -> Iterator[Measurement]:
+def _measured(workload: Workload, request: Request, progress: Progress) -> Iterator[Measurement]:
     device = torch.device(workload.conditions.device).type
     budget_s = BUDGET_S[device] if request.budget_s is None else request.budget_s
     try:
@@ -109,8 +109,10 @@ def _each_backend(
             ready = _ready(workload, backend, target, request.threads)
             if several > 1:
                 given = outputs(ready, request.threads)
-                difference = reference and max_relative_difference(reference, given)
-                reference = reference or given
+                if reference is None:
+                    reference = given
+                else:
+                    difference = max_relative_difference(reference, given)
             result = _one(workload, ready, backend, request, told)
         except InspectCostError as error:
             result = not_measured(f"{str(error).rstrip('.')}.")
@@ -141,14 +143,12 @@ def _one(
         ready,
         threads=request.threads,
         sensors=None,
-        plan_of=partial(
-            planned, ready.device.type, request.budget_s, request.until, WINDOWS, None
-        ),
-        make=workload.target if backend == "eager" else None,
+        plan_of=partial(planned, ready.device.type, request.budget_s, request.until, WINDOWS, None),
+        make=workload.target if request.memory and backend == "eager" else None,
         progress=progress,
     )
     result = replace(result, audio_s=workload.audio_s, batch=workload.conditions.batch)
-    if backend != "eager":
+    if request.memory and backend != "eager":
         result = replace(result, notes=(*result.notes, "Memory is measured with eager only."))
     if request.estimate:
         energy, why = with_estimate(result, request.max_power_w)

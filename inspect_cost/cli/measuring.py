@@ -37,6 +37,7 @@ class Measuring:
         batch: Inferences in one call.
         backend: What runs it, the first being what the others are compared with: eager, compile,
             onnxruntime, with commas between.
+        no_memory: Leave out memory, which takes a fresh process and some seconds.
         estimate_energy: Add an estimate of the energy: maximum power x utilisation x time.
         max_power: Maximum power of the CPU or GPU for the estimate, in W, instead of the table's.
         battery: What a battery holds: 15Wh. Adds how long it lasts.
@@ -54,6 +55,7 @@ class Measuring:
     threads: int | None = None
     batch: int = 1
     backend: str = "eager"
+    no_memory: Annotated[bool, Flag] = False
     estimate_energy: Annotated[bool, Flag] = False
     max_power: float | None = None
     battery: str | None = None
@@ -113,6 +115,7 @@ class Measuring:
             until=parsed_precision(self.until_ci),
             threads=self.threads,
             backends=parsed_backends(self.backend),
+            memory=not self.no_memory,
             estimate=self.estimate_energy,
             max_power_w=self.max_power,
             intensity=self.grid_intensity,
@@ -128,7 +131,10 @@ class Measuring:
             progress(0.0)
             measurements = measured(workload, self.request, progress)
         first = measurements[0]
-        known = report.provenance | provenance(first.device, first.dtype, first.threads)
+        known = {
+            **report.provenance,
+            **provenance(first.device, first.dtype, first.threads),
+        }
         return replace(report, measurements=measurements, provenance=known)
 
 

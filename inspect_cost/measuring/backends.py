@@ -40,10 +40,11 @@ def compiled(target: Target, threads: int | None) -> Target:
     """
     if target.device.type == "cpu" and not _cpp_compiler():
         raise MeasurementError("torch.compile needs a C++ compiler, and none is here: install g++")
-    torch.compiler.reset()
-    ready = replace(target, function=torch.compile(target.function))
-    with _quiet(), ready.inference(threads):
-        _tried(ready, "torch.compile")
+    with _quiet():
+        torch.compiler.reset()
+        ready = replace(target, function=torch.compile(target.function))
+        with ready.inference(threads):
+            _tried(ready, "torch.compile")
     return ready
 
 
@@ -89,7 +90,7 @@ def onnx_target(
     Raises:
         MeasurementError: onnxruntime has no provider for the device, or refuses the file.
     """
-    import onnxruntime  # noqa: PLC0415 - only where it is asked for
+    import onnxruntime  # type: ignore[import-untyped]  # noqa: PLC0415 - only here
 
     provider = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}[device.type]
     if provider not in onnxruntime.get_available_providers():

@@ -52,14 +52,23 @@ def battery_hours(
 ) -> dict[str, Quantity]:
     """Hours of calls one after another; and of audio in real time, where it can keep up."""
     source = f"{battery_wh:g} Wh / {energy.kind} power, if nothing else draws on the battery"
+    powers = {
+        "battery_continuous_h": continuous_power_w(measurement, energy),
+        "battery_real_time_h": real_time_power_w(measurement, energy),
+    }
+    return {
+        name: _hours(battery_wh, power_w, source)
+        for name, power_w in powers.items()
+        if power_w is not None
+    }
+
+
+def continuous_power_w(measurement: Measurement, energy: Quantity) -> Quantity | None:
+    """Power while one call follows another."""
     latency = measurement.latency_s
-    hours = {}
-    if latency is not None:
-        power_w = measurement.power_w or energy.scaled(1 / latency.value, "W")
-        hours["battery_continuous_h"] = _hours(battery_wh, power_w, source)
-    if (power_w := real_time_power_w(measurement, energy)) is not None:
-        hours["battery_real_time_h"] = _hours(battery_wh, power_w, source)
-    return hours
+    if measurement.power_w is not None or latency is None:
+        return measurement.power_w
+    return energy.scaled(1 / latency.value, "W")
 
 
 def real_time_power_w(measurement: Measurement, energy: Quantity) -> Quantity | None:

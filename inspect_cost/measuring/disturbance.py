@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-import psutil
+import psutil  # type: ignore[import-untyped]  # it has no annotations
 
 #: Cumulative CPU seconds of everything but this process and its children.
 ForeignLoad = Callable[[], float]

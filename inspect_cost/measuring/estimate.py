@@ -43,7 +43,9 @@ def cpu_table() -> tuple[MaximumPower, ...]:
     )
 
 
-def cpu_maximum(model: str | None, rows: Sequence[MaximumPower] | None = None) -> MaximumPower | None:
+def cpu_maximum(
+    model: str | None, rows: Sequence[MaximumPower] | None = None
+) -> MaximumPower | None:
     """The row whose name is, word by word, in what the CPU calls itself; None where none is."""
     words = re.sub(r"\((R|TM)\)|®|™", "", model or "", flags=re.IGNORECASE)
     for row in cpu_table() if rows is None else rows:
@@ -102,7 +104,7 @@ def _gpu(device: str, max_power_w: float | None) -> MaximumPower | None:
     name = torch.cuda.get_device_name(device)
     if max_power_w is not None:
         return MaximumPower(name, max_power_w, 1, "--max-power")
-    import pynvml  # noqa: PLC0415 - only a GPU needs it
+    import pynvml  # type: ignore[import-untyped]  # noqa: PLC0415 - only a GPU needs it
 
     try:
         pynvml.nvmlInit()

@@ -70,7 +70,8 @@ def _memory(figures: Mapping[str, Any]) -> Memory:
     return Memory(
         peak_rss_b=in_bytes(peak, "peak resident set of a fresh process"),
         rss_increase_b=in_bytes(
-            None if before is None else peak - before, "peak resident set, less that before the call"
+            None if before is None else peak - before,
+            "peak resident set, less that before the call",
         ),
         allocator_peak_b=in_bytes(figures["allocator_peak_b"], "torch profiler, CPU allocator"),
         cuda_peak_b=in_bytes(figures["cuda_peak_b"], "torch.cuda.max_memory_allocated"),

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-import psutil
+import psutil  # type: ignore[import-untyped]  # it has no annotations
 
 CPU_INFO = Path("/proc/cpuinfo")
 GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
@@ -51,7 +51,7 @@ def clocks_mhz() -> dict[str, float] | None:
 
 def temperature_c() -> float | None:
     """The hottest part of the CPU; None where there is no sensor."""
-    readings = getattr(psutil, "sensors_temperatures", dict)()
+    readings: dict[str, Any] = getattr(psutil, "sensors_temperatures", dict)()
     values = [entry.current for chip in CPU_CHIPS for entry in readings.get(chip, ())]
     return max(values, default=None)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import nn
@@ -15,7 +15,7 @@ from inspect_cost.measuring.fresh import Make, memory_of
 from inspect_cost.measuring.measurement import Measurement
 from inspect_cost.measuring.memory import Memory
 from inspect_cost.measuring.meter import Meter
-from inspect_cost.measuring.run import IDLE_SHARE, Plan, Progress, followed
+from inspect_cost.measuring.run import IDLE_SHARE, Plan, Progress, Record, followed
 from inspect_cost.measuring.sensors.discovery import find_sensors
 from inspect_cost.measuring.sensors.protocol import EnergySensor, Sensors
 from inspect_cost.measuring.summary import summarized
@@ -91,7 +91,12 @@ def measure(
         threads=threads,
         sensors=sensors,
         plan_of=partial(
-            planned, measured.device.type, measure_time_s, parsed_precision(until_ci), windows, window_s
+            planned,
+            measured.device.type,
+            measure_time_s,
+            parsed_precision(until_ci),
+            windows,
+            window_s,
         ),
         make=partial(_itself, measured) if peak_memory else None,
         progress=progress,
@@ -207,7 +212,7 @@ def missing_sensor(found: Sensors) -> tuple[str, ...]:
 def measure_block(
     *, device: str | torch.device = "cpu", sensors: AnySensors | None = None
 ) -> "Block":
-    """Measure a block of your own code: ``with measure_block() as block: ...``.
+    """A context manager that measures a block of your own code.
 
     The block is one window with idle time on both sides, and so has no confidence interval.
     Afterwards ``block`` has what a `Measurement` has: ``block.energy_j``, ``block.latency_s``.
@@ -237,7 +242,7 @@ class Block:
         self._plan = planned(device.type, None, None, 1, None, self._meter)
         self._idle_s = self._plan.window_s * IDLE_SHARE
 
-    def __enter__(self) -> "Block":
+    def __enter__(self) -> Self:
         self._before = self._bench.idle_w(self._idle_s)
         self._bench.work.synchronize()
         self._meter.disturbances()
@@ -253,7 +258,7 @@ class Block:
             duration_s=duration_s,
             calls=1,
             latencies_s=(duration_s,),
-            energy_j=consumption and consumption.energy_j,
+            energy_j=consumption.energy_j if consumption else None,
             idle_before_w=self._before,
             idle_after_w=None if kind else self._bench.idle_w(self._idle_s),
             cpu_s=self._bench.clock.cpu() - self._cpu,
@@ -274,8 +279,6 @@ class Block:
 
 
 def _of_one_window(window: Window, meter: Meter, plan: Plan) -> Measurement:
-    from inspect_cost.measuring.run import Record
-
     record = Record([window], [], warmed_up=True)
     summary = summarized(record, meter, plan)
     note = "One block, no confidence interval: repeat it, or measure a function of it."

@@ -7,7 +7,7 @@ import time
 from itertools import accumulate
 from pathlib import Path
 
-import psutil
+import psutil  # type: ignore[import-untyped]  # it has no annotations
 import torch
 from torch.profiler import ProfilerActivity, profile
 
@@ -40,13 +40,13 @@ def figures(target: Target, threads: int) -> dict[str, int | None]:
         }
 
 
-def peak_rss_b() -> int | None:
+def peak_rss_b() -> int:
     """Most memory resident since the last reset; since the start where there is no reset."""
     if STATUS.exists():
         lines = STATUS.read_text().splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
     info = psutil.Process().memory_info()
-    return getattr(info, "peak_wset", None) or info.rss
+    return int(getattr(info, "peak_wset", 0) or info.rss)
 
 
 def _peak_reset() -> bool:
@@ -62,9 +62,9 @@ def allocator_peak_b(target: Target) -> int:
     """Most bytes that the call's own tensors held at once, as torch's CPU allocator saw it."""
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         target.call()
-    events = profiler.profiler.kineto_results.events()  # type: ignore[union-attr]  # it has run
+    events = profiler.profiler.kineto_results.events()
     changes = sorted((e.start_ns(), e.nbytes()) for e in events if e.name() == "[memory]")
-    return max(accumulate((change for _, change in changes), initial=0))
+    return int(max(accumulate((change for _, change in changes), initial=0)))
 
 
 def main() -> None:

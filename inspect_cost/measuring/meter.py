@@ -94,7 +94,9 @@ class Meter:
         return [text for text in (sensor.disturbance() for sensor in self.sensors) if text]
 
     def _give_up(self, sensor: EnergySensor, duration_s: float) -> None:
-        stalled = f"{sensor.source} ({sensor.domain}): its counter did not move in {duration_s:.3g} s"
+        stalled = (
+            f"{sensor.source} ({sensor.domain}): its counter did not move in {duration_s:.3g} s"
+        )
         # Many processors without memory of their own list a DRAM zone that counts nothing.
         if sensor.domain.startswith("dram") and len(self.sensors) > 1:
             self.sensors = tuple(s for s in self.sensors if s is not sensor)

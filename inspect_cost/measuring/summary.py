@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from inspect_cost.measuring.baseline import idle_step
 from inspect_cost.measuring.measurement import Measurement
@@ -47,7 +48,10 @@ def _with_energy(windows: Sequence[Window], meter: Meter) -> tuple[list[Window],
     if long_enough:
         return long_enough, ""
     longest_s = max(window.duration_s for window in windows)
-    return [], f"the counters tell nothing of less than {needed_s:.3g} s, and it was {longest_s:.3g}"
+    return (
+        [],
+        f"the counters tell nothing of less than {needed_s:.3g} s, and it was {longest_s:.3g}",
+    )
 
 
 def with_energy(measurement: Measurement, windows: Sequence[Window], meter: Meter) -> Measurement:
@@ -58,6 +62,9 @@ def with_energy(measurement: Measurement, windows: Sequence[Window], meter: Mete
     def quantity(unit: str, of: Callable[[Window], float], at: str = source) -> Quantity:
         value, ends = mean_interval([of(window) for window in windows])
         return Quantity(value, unit, "measured", at, ends)
+
+    def domain_j(domain: str, window: Window) -> float:
+        return (window.energy_j or {})[domain] / window.calls
 
     def gross_j(window: Window) -> float:
         return sum((window.energy_j or {})[domain] for domain in domains)
@@ -70,9 +77,7 @@ def with_energy(measurement: Measurement, windows: Sequence[Window], meter: Mete
         energy_j=quantity("J", lambda w: gross_j(w) / w.calls),
         power_w=quantity("W", lambda w: gross_j(w) / w.duration_s),
         energy_by_domain_j={
-            sensor.domain: quantity(
-                "J", lambda w, d=sensor.domain: (w.energy_j or {})[d] / w.calls, sensor.source
-            )
+            sensor.domain: quantity("J", partial(domain_j, sensor.domain), sensor.source)
             for sensor in meter.sensors
         },
     )

@@ -54,7 +54,7 @@ class Target:
 
     @contextmanager
     def inference(self, threads: int | None = None) -> Iterator[None]:
-        """Eval mode, no gradients, so many threads; all as before afterwards, and randomness too."""
+        """Eval mode, no gradients, so many threads; afterwards all is as before, randomness too."""
         devices = [self.device] if self.device.type == "cuda" else []
         before = torch.get_num_threads()
         with ExitStack() as entered:

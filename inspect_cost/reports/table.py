@@ -210,6 +210,6 @@ def footnotes(report: Report) -> Iterator[str]:
     """How the count was made."""
     yield from report.count.notes
     yield (
-        "Parameters to bytes and the tree are counted, not measured: one call, inference, every tap and score (policy "
-        f"{report.count.policy}). FLOPs = 2 x MACs + other arithmetic: inspect-cost conventions."
+        "All but the measured part is counted, from shapes: one call, inference, every tap and "
+        f"score (policy {report.count.policy}). FLOPs = 2 x MACs + other arithmetic: inspect-cost conventions."
     )

@@ -48,6 +48,9 @@ def needy(width):
 def number():
     return 3
 
+def without_values():
+    return nn.Linear(4, 3, device="meta")
+
 INSTANCE = nn.Linear(4, 3)
 CONSTANT = 3
 """

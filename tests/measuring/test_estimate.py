@@ -46,7 +46,9 @@ def measurement() -> Measurement:
     """Half a second a call, on one and a half threads."""
     window = Window(2.0, 4, (0.5,) * 4, cpu_s=3.0)
     return Measurement(
-        latency_s=Quantity(0.5, "s", "measured", "clock", (0.4, 0.6)), windows=(window,), audio_s=1.0
+        latency_s=Quantity(0.5, "s", "measured", "clock", (0.4, 0.6)),
+        windows=(window,),
+        audio_s=1.0,
     )
 
 
@@ -97,9 +99,9 @@ def test_an_intensity_that_is_given_is_named_so() -> None:
     estimated = replace(measurement(), estimated_energy_j=Quantity(3.6, "J", "estimated", "TDP"))
     derived = with_derived(estimated, intensity=0.05, battery_wh=7.2).derived
     assert derived["gco2e_per_million_calls"].value == pytest.approx(50)
-    assert "estimated energy x 0.05 kgCO2e/kWh (as given)" in derived[
-        "gco2e_per_million_calls"
-    ].source
+    assert (
+        "estimated energy x 0.05 kgCO2e/kWh (as given)" in derived["gco2e_per_million_calls"].source
+    )
     assert derived["battery_continuous_h"].value == pytest.approx(1.0)
     assert all(q.kind == "estimated" for q in derived.values())
 

@@ -20,7 +20,12 @@ from tests.measuring.powercap_tree import PowercapTree, one_socket, two_sockets,
 from tests.measuring.simulated import Counter, Machine
 
 quick = partial(
-    inspect_cost.measure, sensors=(), measure_time_s=0.5, windows=3, window_s=0.02, peak_memory=False
+    inspect_cost.measure,
+    sensors=(),
+    measure_time_s=0.5,
+    windows=3,
+    window_s=0.02,
+    peak_memory=False,
 )
 
 
@@ -90,7 +95,7 @@ def test_what_cannot_be_measured() -> None:
         quick(nn.Linear(2, 2, device="meta"), torch.ones(1, 2))
     with pytest.raises(UsageError, match="cannot be called"):
         quick(3)
-    with pytest.raises(UsageError, match="torch sees 0 CUDA devices|no device cuda:99"):
+    with pytest.raises(UsageError, match="there is no device cuda:99"):
         quick(Watching(), torch.ones(1, 4), device="cuda:99")
     with pytest.raises(UsageError, match="int64 is no floating"):
         quick(Watching(), torch.ones(1, 4), dtype="int64")
@@ -174,8 +179,9 @@ def work() -> None:
     __import__("time").sleep(time_s)
 
 
-@pytest.mark.parametrize("window_s", [0.05, 0.4])
-@pytest.mark.parametrize("zones", ["one", "two", "wrapping"])
+@pytest.mark.parametrize(
+    ("zones", "window_s"), [("one", 0.05), ("two", 0.05), ("wrapping", 0.05), ("wrapping", 0.3)]
+)
 def test_energy_on_a_counter_of_known_power(tmp_path: Path, zones: str, window_s: float) -> None:
     """The mean of ten windows against the power that a separate process writes."""
     made, power_w = {

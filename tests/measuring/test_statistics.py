@@ -32,7 +32,9 @@ def test_students_quantile_leaves_two_and_a_half_percent_above(freedom: int) -> 
 def test_a_mean_of_known_values() -> None:
     mean, ends = mean_interval([1, 2, 3, 4])
     assert mean == 2.5
-    assert ends == pytest.approx((2.5 - 3.182446 * 1.290994 / 2, 2.5 + 3.182446 * 1.290994 / 2), rel=1e-5)
+    assert ends == pytest.approx(
+        (2.5 - 3.182446 * 1.290994 / 2, 2.5 + 3.182446 * 1.290994 / 2), rel=1e-5
+    )
     assert mean_interval([7.0]) == (7.0, None)
 
 
