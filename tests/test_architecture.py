@@ -25,7 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "carbon": {"cost", "errors", "quantity", "units"},
     "pareto": {"cost", "errors", "quantity", "units"},
     "crosscheck": {"cost", "counting", "errors", "units"},
-    "reports": {"cost", "report", "units"},
+    "reports": {"cost", "measuring", "report", "units"},
     "generation": {"errors", "loading", "model_zoo"},
     "inspection": {"cost", "counting", "errors", "inputs", "loading", "report", "model_zoo"},
     "cli": {
@@ -35,6 +35,7 @@ ALLOWED: dict[str, set[str]] = {
             "generation",
             "inputs",
             "inspection",
+            "measuring",
             "report",
             "reports",
             "units",

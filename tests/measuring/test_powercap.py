@@ -1,25 +1,19 @@
 """The powercap reader, on trees that a separate process drives with a known power."""
 
-import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from inspect_cost.measuring.sensors.powercap import (
-    ROOT_VARIABLE,
-    PowercapSensor,
     powercap_sensors,
 )
-from inspect_cost.measuring.sensors.protocol import EnergySensor, SensorError, consumed_j
+from inspect_cost.measuring.sensors.protocol import EnergySensor, consumed_j
 from tests.measuring.powercap_tree import (
-    AMD_RANGE_UJ,
     FakeZone,
     PowercapTree,
     laptop,
-    make_zone,
     one_socket,
     out_of_order,
     two_sockets,
