@@ -32,6 +32,7 @@ Exit codes: 0 done, 1 uncounted operators under --strict, 2 wrong input, 130 int
 VERBS: Mapping[str, str] = {
     "generate": "inspect_cost.cli.generate:generate",
     "zoo": "inspect_cost.cli.zoo:zoo",
+    "doctor": "inspect_cost.cli.doctor:doctor",
     "conventions": "inspect_cost.cli.conventions:conventions",
 }
 

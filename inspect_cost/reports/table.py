@@ -211,5 +211,6 @@ def footnotes(report: Report) -> Iterator[str]:
     yield from report.count.notes
     yield (
         "All but the measured part is counted, from shapes: one call, inference, every tap and "
-        f"score (policy {report.count.policy}). FLOPs = 2 x MACs + other arithmetic: inspect-cost conventions."
+        f"score (policy {report.count.policy}). FLOPs = 2 x MACs + other arithmetic: "
+        "inspect-cost conventions."
     )

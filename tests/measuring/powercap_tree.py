@@ -20,10 +20,10 @@ import struct
 import subprocess
 import sys
 import time
+from bisect import bisect
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -184,11 +184,10 @@ class PowercapTree:
         times, energies = self._logged(self._index(zone), ended_ns)
         return at(times, energies, ended_ns) - at(times, energies, began_ns)
 
-    def gap_s(self, began_ns: int, ended_ns: int) -> float:
-        """The longest time without an update between two moments: the writer may be starved."""
-        times, _ = self._logged(0, ended_ns)
-        seen = [t for t in times if began_ns - 10**7 <= t <= ended_ns + 10**7]
-        return max(b - a for a, b in pairwise(seen)) / 1e9
+    def age_s(self, moment_ns: int) -> float:
+        """How old the counters were at a moment: more than a period where the writer is starved."""
+        times, _ = self._logged(0, moment_ns)
+        return (moment_ns - times[bisect(times, moment_ns) - 1]) / 1e9
 
     def _logged(self, index: int, until_ns: int) -> tuple[list[int], list[float]]:
         record = struct.Struct("q" + "d" * len(self.zones))
@@ -226,12 +225,11 @@ def shown(count_uj: float) -> bytes:
 
 def at(times: list[int], energies: list[float], moment: int) -> float:
     """Energy at a moment, on the line between two entries of the log."""
-    after = next(i for i, t in enumerate(times) if t >= moment)
-    if after == 0:
-        return energies[0]
-    before = after - 1
-    share = (moment - times[before]) / (times[after] - times[before])
-    return energies[before] + share * (energies[after] - energies[before])
+    after = bisect(times, moment)
+    if after in {0, len(times)}:
+        return energies[min(after, len(times) - 1)]
+    share = (moment - times[after - 1]) / (times[after] - times[after - 1])
+    return energies[after - 1] + share * (energies[after] - energies[after - 1])
 
 
 def hurry() -> None:

@@ -1,7 +1,7 @@
 """Linux hwmon: drivers of monitoring chips that count energy, in uJ.
 
-``amd_energy`` does (per core and per socket), so does ``ibmpowernv`` on POWER. The labels of a driver
-are the only word on what a counter covers.
+``amd_energy`` does (per core and per socket), so does ``ibmpowernv`` on POWER. The labels of a
+driver are the only word on what a counter covers.
 
 Source: Documentation/hwmon/sysfs-interface.rst of Linux.
 """

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from inspect_cost.measuring.sensors.files import MICRO, counter_j, read_count
+from inspect_cost.measuring.sensors.files import counter_j, read_count
 from inspect_cost.measuring.sensors.protocol import SensorError, Sensors, Unavailable
 
 DEFAULT_ROOT = Path("/sys/class/powercap")
@@ -186,24 +186,21 @@ def opened(zone: Zone, domain: str, source: str) -> PowercapSensor | Unavailable
     sensor = PowercapSensor(domain, source, zone.path, None)
     named = f"{source} ({zone.name})"
     try:
-        sensor.range_j = wrap_range_j(zone.path)
+        sensor.range_j = wrap_range_j(zone.path, source)
         sensor.read_j()
-    except (SensorError, OSError, ValueError) as error:
-        if isinstance(error.__cause__ or error, PermissionError):
-            return Unavailable(named, str(error), PERMISSION_FIX, "refused")
-        return Unavailable(named, str(error), "", "refused")
+    except SensorError as error:
+        fix = PERMISSION_FIX if isinstance(error.__cause__, PermissionError) else ""
+        return Unavailable(named, str(error), fix, "refused")
     if not enabled(zone.path) and not moves(sensor):
         reason = f"the zone is disabled ({zone.path}/enabled is 0) and its counter stands still"
         return Unavailable(named, reason, f"As root: echo 1 > {zone.path}/enabled.", "refused")
     return sensor
 
 
-def wrap_range_j(zone: Path) -> float | None:
+def wrap_range_j(zone: Path, source: str) -> float | None:
     """Where the counter starts again; None where the kernel does not say."""
-    try:
-        return read_count(zone / "max_energy_range_uj") * MICRO or None
-    except FileNotFoundError:
-        return None
+    path = zone / "max_energy_range_uj"
+    return (counter_j(path, source) or None) if path.exists() else None
 
 
 def enabled(zone: Path) -> bool:
