@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from inspect_cost.cost import OpCost as OpCost
     from inspect_cost.counting.count import count as count
     from inspect_cost.errors import CountError as CountError
+    from inspect_cost.measuring.block import measure_block as measure_block
     from inspect_cost.measuring.measure import measure as measure
-    from inspect_cost.measuring.measure import measure_block as measure_block
     from inspect_cost.measuring.measurement import Measurement as Measurement
 
 __version__ = version("inspect-cost")
@@ -32,7 +32,7 @@ _HOMES = {
     "OpCost": "inspect_cost.cost",
     "count": "inspect_cost.counting.count",
     "measure": "inspect_cost.measuring.measure",
-    "measure_block": "inspect_cost.measuring.measure",
+    "measure_block": "inspect_cost.measuring.block",
 }
 
 __all__ = [

@@ -86,8 +86,8 @@ def _measured(workload: Workload, request: Request, progress: Progress) -> Itera
     try:
         expected_s, reason = foreseen(workload, budget_s, request.threads)
         target = None if reason else workload.target()
-    except InspectCostError as error:
-        reason, target = str(error), None
+    except Exception as error:  # noqa: BLE001 - what fails here must not cost the count
+        reason, target = in_one_line(error), None
     if target is None:
         yield not_measured(f"{reason}.", device=workload.conditions.device)
         return
@@ -114,8 +114,8 @@ def _each_backend(
                 else:
                     difference = max_relative_difference(reference, given)
             result = _one(workload, ready, backend, request, told)
-        except InspectCostError as error:
-            result = not_measured(f"{str(error).rstrip('.')}.")
+        except Exception as error:  # noqa: BLE001 - nor the other backends' results
+            result = not_measured(f"{in_one_line(error)}.")
         yield replace(
             result,
             backend=backend,
@@ -179,6 +179,12 @@ def foreseen(workload: Workload, budget_s: float, threads: int | None) -> tuple[
 
 def _long(workload: PresetWorkload) -> bool:
     return workload.stepwise or workload.audio_s > LONG_AUDIO_S
+
+
+def in_one_line(error: Exception) -> str:
+    """What an error says; with its type, unless it is one of ours that were written to be read."""
+    text = str(error).strip().partition("\n")[0].rstrip(".")
+    return text if isinstance(error, InspectCostError) else f"{type(error).__name__}: {text}"
 
 
 def timed_call(target: Target, threads: int | None) -> float:

@@ -106,12 +106,16 @@ def _gpu(device: str, max_power_w: float | None) -> MaximumPower | None:
         return MaximumPower(name, max_power_w, 1, "--max-power")
     import pynvml  # type: ignore[import-untyped]  # noqa: PLC0415 - only a GPU needs it
 
+    from inspect_cost.measuring.sensors.nvml import NvmlGpu  # noqa: PLC0415
+
     try:
         pynvml.nvmlInit()
         uuid = f"GPU-{torch.cuda.get_device_properties(device).uuid}"
         handle = pynvml.nvmlDeviceGetHandleByUUID(uuid)
-        limit_w = pynvml.nvmlDeviceGetPowerManagementDefaultLimit(handle) / 1000
     except pynvml.NVMLError:
+        return None
+    limit_w = NvmlGpu(pynvml, handle, 0, name).power_limit_w
+    if limit_w is None:
         return None
     return MaximumPower(name, limit_w, 1, "NVML's default power limit")
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import nn
@@ -15,12 +15,12 @@ from inspect_cost.measuring.fresh import Make, memory_of
 from inspect_cost.measuring.measurement import Measurement
 from inspect_cost.measuring.memory import Memory
 from inspect_cost.measuring.meter import Meter
-from inspect_cost.measuring.run import IDLE_SHARE, Plan, Progress, Record, followed
+from inspect_cost.measuring.run import Plan, Progress, followed
 from inspect_cost.measuring.sensors.discovery import find_sensors
 from inspect_cost.measuring.sensors.protocol import EnergySensor, Sensors
 from inspect_cost.measuring.summary import summarized
-from inspect_cost.measuring.target import Target, target, usable_device
-from inspect_cost.measuring.window import Bench, Window, Work
+from inspect_cost.measuring.target import Target, target
+from inspect_cost.measuring.window import Bench
 from inspect_cost.units import parsed_share
 
 BUDGET_S = {"cpu": 30.0, "cuda": 60.0}
@@ -207,82 +207,6 @@ def missing_sensor(found: Sensors) -> tuple[str, ...]:
     told = next(iter([*refused, *found.unavailable]), None)
     reason = f" ({told.source}: {told.reason})" if told else ""
     return (f"No energy: no sensor{reason}; inspect-cost doctor says how to get one.",)
-
-
-def measure_block(
-    *, device: str | torch.device = "cpu", sensors: AnySensors | None = None
-) -> "Block":
-    """A context manager that measures a block of your own code.
-
-    The block is one window with idle time on both sides, and so has no confidence interval.
-    Afterwards ``block`` has what a `Measurement` has: ``block.energy_j``, ``block.latency_s``.
-
-    Args:
-        device: whose work it is; a CUDA device is synchronised at both ends.
-        sensors: the energy counters to read; all that this machine has unless given.
-    """
-    place = usable_device(device)
-    return Block(place, chosen_sensors(sensors, place))
-
-
-class Block:
-    """A user's block of code as one window; see `measure_block`.
-
-    Attributes:
-        measurement: what it took; None until it is over.
-    """
-
-    measurement: Measurement | None = None
-
-    def __init__(self, device: torch.device, found: Sensors) -> None:
-        self._device, self._found = device, found
-        self._meter = Meter(found.usable)
-        wait = Target(lambda: None, (), {}, device).work.synchronize
-        self._bench = Bench(Work(lambda: None, wait), self._meter)
-        self._plan = planned(device.type, None, None, 1, None, self._meter)
-        self._idle_s = self._plan.window_s * IDLE_SHARE
-
-    def __enter__(self) -> Self:
-        self._before = self._bench.idle_w(self._idle_s)
-        self._bench.work.synchronize()
-        self._meter.disturbances()
-        self._cpu, self._readings = self._bench.clock.cpu(), self._meter.read()
-        self._started = self._bench.clock.now()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
-        self._bench.work.synchronize()
-        duration_s, after = self._bench.clock.now() - self._started, self._meter.read()
-        consumption = self._meter.between(self._readings, after, duration_s)
-        window = Window(
-            duration_s=duration_s,
-            calls=1,
-            latencies_s=(duration_s,),
-            energy_j=consumption.energy_j if consumption else None,
-            idle_before_w=self._before,
-            idle_after_w=None if kind else self._bench.idle_w(self._idle_s),
-            cpu_s=self._bench.clock.cpu() - self._cpu,
-            disturbances=tuple(self._meter.disturbances()),
-        )
-        self.measurement = replace(
-            _of_one_window(window, self._meter, self._plan),
-            device=str(self._device),
-            threads=torch.get_num_threads(),
-            partial=kind is not None,
-        )
-
-    def __getattr__(self, name: str) -> Any:
-        """What the measurement has, once there is one."""
-        if self.measurement is None:
-            raise AttributeError(f"{name}: the block is not over yet")
-        return getattr(self.measurement, name)
-
-
-def _of_one_window(window: Window, meter: Meter, plan: Plan) -> Measurement:
-    record = Record([window], [], warmed_up=True)
-    summary = summarized(record, meter, plan)
-    note = "One block, no confidence interval: repeat it, or measure a function of it."
-    return replace(summary, notes=(*summary.notes, note))
 
 
 def _itself(measured: Target) -> Target:

@@ -23,6 +23,7 @@ class Measurement:
         latency_s: the median of a call.
         latency_quartiles_s: a quarter of the calls are below the first, and above the second.
         latency_p95_s: 5 % of the calls are above.
+        sensors: the counters that were read, by their sources; none where there are none.
         memory: of one call; None where it was not measured.
         windows: all of them, those that were redone included.
         calls: in the windows that count.
@@ -48,6 +49,7 @@ class Measurement:
     latency_s: Quantity | None = None
     latency_quartiles_s: tuple[float, float] | None = None
     latency_p95_s: float | None = None
+    sensors: tuple[str, ...] = ()
     memory: Memory | None = None
     windows: tuple[Window, ...] = ()
     calls: int = 0
@@ -101,6 +103,7 @@ class Measurement:
             "energy_by_domain_j": {d: _dict(q) for d, q in self.energy_by_domain_j.items()},
             "latency_quartiles_s": list(quartiles) if quartiles else None,
             "latency_p95_s": self.latency_p95_s,
+            "sensors": list(self.sensors),
             "memory": _dict(self.memory),
             "windows": [window.to_dict() for window in self.windows],
             "calls": self.calls,

@@ -18,6 +18,8 @@ STABLE = 0.03
 WARM_UP_SHARE = 0.2  # of the budget, at most
 WARM_UP_STRETCHES = 6
 STRETCH_S = 0.05
+#: No call is shorter, whatever a coarse clock says.
+SHORTEST_CALL_S = 1e-8
 #: So many undisturbed windows are preferred to more that were disturbed.
 FEWEST_UNDISTURBED = 3
 
@@ -116,7 +118,7 @@ def _follow(
     if now() + first.duration_s > deadline:
         return
     latency_s = _warmed_up(bench, plan, record, first.duration_s)
-    record.per_sample = max(1, ceil(SHORTEST_SAMPLE_S / latency_s))
+    record.per_sample = max(1, ceil(SHORTEST_SAMPLE_S / max(latency_s, SHORTEST_CALL_S)))
     made: list[Window] = []
     while (window := _next(bench, plan, record, latency_s, deadline, first=not made)) is not None:
         made.append(window)
@@ -165,7 +167,7 @@ def _warmed_up(bench: Bench, plan: Plan, record: Record, first_s: float) -> floa
         record.warmed_up = True
         return first_s
     ends = clock.now() + limit_s
-    calls = max(1, ceil(STRETCH_S / max(median(bench.timed(3, 1)), 1e-9)))
+    calls = ceil(STRETCH_S / max(median(bench.timed(3, 1)), SHORTEST_CALL_S))
     stretches: list[float] = []
     while clock.now() < ends:
         stretches += bench.timed(calls, calls)

@@ -32,6 +32,7 @@ def summarized(record: Record, meter: Meter, plan: Plan) -> Measurement:
     return replace(
         measurement,
         calls=sum(window.calls for window in windows),
+        sensors=tuple(sensor.source for sensor in meter.sensors),
         notes=tuple(notes),
         partial=record.interrupted,
     )

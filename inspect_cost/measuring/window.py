@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import repeat
+from statistics import median
 from typing import Any
 
 from inspect_cost.measuring.clock import Clock
@@ -62,10 +63,11 @@ class Window:
         return {d: (w + after[d]) / 2 for d, w in self.idle_before_w.items() if d in after}
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data, for JSON; the single latencies are left out."""
+        """As plain data, for JSON; of the latencies, the median."""
         return {
             "duration_s": self.duration_s,
             "calls": self.calls,
+            "latency_s": median(self.latencies_s),
             "energy_j": None if self.energy_j is None else dict(self.energy_j),
             "idle_power_w": self.idle_power_w,
             "cpu_s": self.cpu_s,

@@ -85,7 +85,10 @@ def derived_remark(measurement: Measurement, name: str, quantity: Quantity) -> s
 def energy_rows(measurement: Measurement) -> Iterator[Row]:
     """Gross and net; without a sensor, that there is none."""
     energy = measurement.energy_j
-    yield "Energy", shown(energy), "gross, a call" + spread(energy) if energy else "see below"
+    if energy:
+        yield "Energy", shown(energy), "gross, a call" + spread(energy)
+    else:
+        yield "Energy", "not known" if measurement.sensors else "no sensor", "see below"
     if energy and (net := measurement.energy_net_j):
         yield "", shown(net), "net of idle" + spread(net)
     if audio := measurement.energy_per_audio_second_j:
@@ -131,10 +134,8 @@ def memory_rows(measurement: Measurement) -> Iterator[Row]:
         yield "", shown(memory.cuda_peak_b), "on the GPU, weights included"
 
 
-def shown(quantity: Quantity | None) -> str:
-    """Four digits with a prefix; "not known" of nothing."""
-    if quantity is None:
-        return "no sensor"
+def shown(quantity: Quantity) -> str:
+    """Four digits with a prefix."""
     return si_s(quantity.value, quantity.unit)
 
 
