@@ -44,7 +44,7 @@ class Measuring:
         grid_intensity: Of the electricity, in kgCO2e/kWh; 0.437, the world's of 2018, unless given.
         require_energy: Exit with 3 if no energy can be measured; the report is written all the
             same.
-        seed: Of random weights and inputs.
+        seed: Of random weights, and of a preset's inputs.
     """
 
     no_measure: Annotated[bool, Flag] = False

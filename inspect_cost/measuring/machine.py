@@ -76,5 +76,5 @@ def provenance(device: str, dtype: str, threads: int | None) -> dict[str, Any]:
         "dtype": dtype or None,
         "threads": threads,
         "powercap_root": os.environ.get("INSPECT_COST_POWERCAP_ROOT"),
-        "machine": machine(),
+        **machine(),
     }

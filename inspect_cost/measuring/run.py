@@ -123,6 +123,8 @@ def _follow(
     while (window := _next(bench, plan, record, latency_s, deadline, first=not made)) is not None:
         made.append(window)
         record.windows = made
+        if len(made) == 1:  # better known than from a first call or a warm-up
+            latency_s = window.duration_s / window.calls
         progress(_done(record, plan, 1 - (deadline - now()) / plan.budget_s))
 
 
@@ -225,7 +227,7 @@ def _set_aside(record: Record, plan: Plan) -> None:
         record.notes.append(f"{_counted(len(disturbed))} disturbed and redone: {reasons}.")
     else:
         record.notes.append(
-            f"{_counted(len(disturbed))} disturbed and kept, as nearly all were: {reasons}."
+            f"{_counted(len(disturbed))} disturbed and kept, for want of others: {reasons}."
         )
 
 

@@ -44,7 +44,7 @@ def test_no_sensor_is_said_in_one_line_and_latency_and_memory_come(measuring: Ru
         *(1, "cpu"),
         "float32",
     )
-    assert {"cpu", "governor", "clocks_mhz", "temperature_c"} <= set(provenance["machine"])
+    assert {"cpu", "governor", "clocks_mhz", "temperature_c"} <= set(provenance)
     assert report["count"]["macs"] > 0
 
 

@@ -148,6 +148,21 @@ def test_a_measurement_is_data() -> None:
     assert pickle.loads(pickle.dumps(result)) == result  # noqa: S301 - our own
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_has_energy_latency_and_memory() -> None:
+    model = nn.Sequential(*(nn.Linear(4096, 4096) for _ in range(8)))
+    result = inspect_cost.measure(model, torch.zeros(512, 4096), device="cuda", windows=3)
+    assert result.device == "cuda:0"
+    assert next(model.parameters()).device.type == "cpu"
+    assert result.energy_j, result.notes
+    assert 20 < result.power_w.value < 2000
+    assert result.energy_j.value == pytest.approx(
+        result.power_w.value * result.latency_s.value, rel=0.2
+    )
+    assert result.memory.cuda_peak_b.value > 8 * 4 * 4096**2
+
+
 def test_a_block_is_one_window(tmp_path: Path) -> None:
     with (
         PowercapTree(tmp_path, one_socket(50.0)) as tree,
