@@ -51,7 +51,8 @@ class Record:
         windows: all of them, in order; those that were set aside say so.
         notes: sentences on how it went.
         interrupted: Ctrl-C ended it.
-        warmed_up: whether calls preceded the windows until latency was stable.
+        warmed_up: whether calls preceded the windows.
+        per_sample: calls that are timed together.
     """
 
     windows: list[Window] = field(default_factory=list)
@@ -177,6 +178,7 @@ def _warmed_up(bench: Bench, plan: Plan, record: Record, first_s: float) -> floa
             record.warmed_up = True
             break
     else:
+        record.warmed_up = True
         record.notes.append(
             f"Latency was not yet stable when the warm-up ended, after {limit_s:.3g} s."
         )
@@ -193,11 +195,16 @@ def stable(latencies: list[float]) -> bool:
 
 def _enough(bench: Bench, record: Record, plan: Plan) -> bool:
     """Whether the windows suffice, or so many were disturbed that the rest will be."""
-    undisturbed = record.undisturbed
-    if plan.until is not None and len(undisturbed) >= plan.windows:
-        achieved = precision(bench, undisturbed)
-        return achieved is not None and achieved <= plan.until
-    return len(undisturbed) >= plan.windows or len(record.windows) >= 2 * plan.windows
+    if len(record.undisturbed) >= plan.windows:
+        windows = record.undisturbed
+    elif len(record.windows) >= 2 * plan.windows:
+        windows = record.windows
+    else:
+        return False
+    if plan.until is None:
+        return True
+    achieved = precision(bench, windows)
+    return achieved is not None and achieved <= plan.until
 
 
 def precision(bench: Bench, windows: list[Window]) -> float | None:

@@ -118,7 +118,7 @@ def shortfalls(
         notes.append(f"Interrupted after {_number(calls, 'call')}: these figures are partial.")
     elif len(windows) < plan.windows:
         notes.append(_too_short(plan, windows, calls))
-    if not record.warmed_up and not record.interrupted and calls > 1:
+    if not record.warmed_up and not record.interrupted:
         notes.append("Not warmed up.")
     if len(windows) > 1 and measurement.latency_s and measurement.latency_s.ci95 is None:
         notes.append("Latency has no confidence interval: its median needs six calls.")
