@@ -97,16 +97,16 @@ def poll(sensor: EnergySensor, time_s: float) -> Examined:
     result = Examined(sensor.domain, sensor.source, sensor.device, sensor.range_j, sensor.period_s)
     try:
         changes, readings, took_s = changes_of(sensor, time_s)
+        result = replace(result, read_s=took_s / readings)
+        steps_j = [consumed_j(sensor, a, b) for (_, a), (_, b) in pairwise(changes)]
     except SensorError as error:
         return replace(result, fault=str(error))
-    result = replace(result, read_s=took_s / readings)
-    if len(changes) < 2:  # noqa: PLR2004 - the first reading, and one change
+    if not steps_j:
         return replace(result, fault=f"its counter did not move within {took_s:.2g} s")
-    steps_j = [consumed_j(sensor, a, b) for (_, a), (_, b) in pairwise(changes)]
     if max(steps_j) > IMPLAUSIBLE_W * took_s:
         return replace(result, fault="its counter went backwards")
     # The first change came somewhere within a period.
-    gaps_s = [b - a for (a, _), (b, _) in pairwise(changes)][1:]
+    gaps_s = [b - a for (a, _), (b, _) in pairwise(changes[1:])]
     period_s = statistics.median(gaps_s) if gaps_s else None
     return replace(result, period_s=period_s, resolution_j=min(steps_j))
 

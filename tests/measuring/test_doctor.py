@@ -75,6 +75,21 @@ def test_a_counter_that_goes_backwards_is_named(tmp_path: Path, moment_s: float)
     assert sensor.fault == "its counter went backwards"
 
 
+@pytest.mark.parametrize("moment_s", [0.005, 0.4])
+def test_backwards_without_a_range_is_named_too(tmp_path: Path, moment_s: float) -> None:
+    with PowercapTree(tmp_path, one_socket()) as tree, later(moment_s, tree, -50.0):
+        (sensor,) = powercap_sensors(tree.root).usable
+        sensor.range_j = None
+        (examined,) = diagnosis(TIME_S, sensors=Sensors((sensor,)), load=sleep).sensors
+    assert "went backwards" in examined.fault
+
+
+def sleep(device: str, seconds: float) -> None:
+    """No load at all."""
+    del device
+    time.sleep(seconds)
+
+
 @contextmanager
 def later(moment_s: float, tree: PowercapTree, jump_j: float) -> Iterator[None]:
     """The counter jumps while the doctor is at it."""
@@ -90,7 +105,7 @@ def test_a_zone_that_disappears_is_named_and_the_others_go_on(tmp_path: Path) ->
     with PowercapTree(tmp_path, two_sockets()) as tree:
         sensors = powercap_sensors(tree.root)
         tree.remove("package-1")
-        found = diagnosis(TIME_S, sensors=sensors, load=lambda _, s: time.sleep(s))
+        found = diagnosis(TIME_S, sensors=sensors, load=sleep)
     faults = {sensor.domain: sensor.fault for sensor in found.sensors}
     assert faults["package-0"] == faults["dram-0"] == ""
     assert "has disappeared" in faults["package-1"]

@@ -20,23 +20,30 @@ from tests.measuring.powercap_tree import (
     wrapping,
 )
 
-#: A window at whose ends the counters were older than this, since the writer was not run, is
-#: made again.
+#: A window is made again if at one of its ends the counters were older than this, or took longer
+#: to read, because the machine ran something else.
 STARVED_S = 0.0025
 SERVER = ["package-0", "dram-0", "package-1", "dram-1"]
 
 
 def window(tree: PowercapTree, sensors: Sequence[EnergySensor], seconds: float) -> float:
-    """Measured energy over the writer's, in a window at whose ends the writer was not starved."""
+    """Measured energy over the writer's, in a window at whose ends nobody was starved."""
     for _ in range(50):
-        began, before = time.monotonic_ns(), [sensor.read_j() for sensor in sensors]
+        began, before, delay_s = reading(sensors)
         time.sleep(seconds)
-        ended, after = time.monotonic_ns(), [sensor.read_j() for sensor in sensors]
-        if max(tree.age_s(began), tree.age_s(ended)) < STARVED_S:
+        ended, after, other_delay_s = reading(sensors)
+        if max(tree.age_s(began), tree.age_s(ended), delay_s, other_delay_s) < STARVED_S:
             break
     measured = sum(map(consumed_j, sensors, before, after))
-    zones = [zone.key for zone in tree.zones if zone.key in {s.source.split()[1] for s in sensors}]
+    read = {sensor.source.split()[1] for sensor in sensors}
+    zones = [zone.key for zone in tree.zones if zone.key in read]
     return measured / sum(tree.energy_j(zone, began, ended) for zone in zones)
+
+
+def reading(sensors: Sequence[EnergySensor]) -> tuple[int, list[float], float]:
+    """(moment in ns, counters, how long it took)."""
+    began, counters = time.monotonic_ns(), [sensor.read_j() for sensor in sensors]
+    return began, counters, (time.monotonic_ns() - began) / 1e9
 
 
 TREES: list[tuple[str, Callable[[], list[FakeZone]], list[str]]] = [
