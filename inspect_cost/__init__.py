@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from inspect_cost.crosschecking.run import crosscheck as crosscheck
     from inspect_cost.errors import CountError as CountError
     from inspect_cost.law import CostLaw as CostLaw
+    from inspect_cost.measuring.block import measure_block as measure_block
+    from inspect_cost.measuring.measure import measure as measure
+    from inspect_cost.measuring.measurement import Measurement as Measurement
     from inspect_cost.pareto.ranking import rank as rank
     from inspect_cost.policy import Policy as Policy
     from inspect_cost.publications import load_publications as load_publications
@@ -40,6 +43,7 @@ _HOMES = {
     "CountError": "inspect_cost.errors",
     "CrossCheck": "inspect_cost.crosschecking.results",
     "FlopWeights": "inspect_cost.cost",
+    "Measurement": "inspect_cost.measuring.measurement",
     "OpCost": "inspect_cost.cost",
     "Policy": "inspect_cost.policy",
     "Quantity": "inspect_cost.quantity",
@@ -49,6 +53,8 @@ _HOMES = {
     "crosscheck": "inspect_cost.crosschecking.run",
     "estimate_training_carbon": "inspect_cost.carbon.estimate",
     "load_publications": "inspect_cost.publications",
+    "measure": "inspect_cost.measuring.measure",
+    "measure_block": "inspect_cost.measuring.block",
     "rank": "inspect_cost.pareto.ranking",
     "windowed_convolution": "inspect_cost.counting.module_costs",
 }
@@ -60,6 +66,7 @@ __all__ = [
     "CountError",
     "CrossCheck",
     "FlopWeights",
+    "Measurement",
     "OpCost",
     "Policy",
     "Quantity",
@@ -69,6 +76,8 @@ __all__ = [
     "crosscheck",
     "estimate_training_carbon",
     "load_publications",
+    "measure",
+    "measure_block",
     "rank",
     "windowed_convolution",
 ]

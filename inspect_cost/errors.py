@@ -29,5 +29,9 @@ class NoLawError(CountError):
     """A model's cost follows no polynomial in the length that was sought."""
 
 
+class MeasurementError(InspectCostError):
+    """A call that was to be measured failed."""
+
+
 class UsageError(InspectCostError):
     """What was asked for does not exist or does not fit."""

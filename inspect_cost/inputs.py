@@ -1,9 +1,10 @@
 """Inputs as the command line describes them: ``[name=]SHAPE[:dtype]``."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inspect_cost.errors import UsageError
 from inspect_cost.units import parsed_length
@@ -89,6 +90,31 @@ def parsed_input(text: str) -> InputSpec:
     if dtype not in DTYPES:
         raise UsageError(f"--input {text!r}: no data type {dtype!r}", f"Use {', '.join(DTYPES)}.")
     return InputSpec(match["name"], _parsed_shape(match["shape"], text), dtype)
+
+
+def arguments(
+    inputs: Sequence[InputSpec], length: int | None, batch: int = 1
+) -> tuple[list[Any], dict[str, Any]]:
+    """Positional and named arguments of a forward, for these specs."""
+    args = [entry.tensor(length) for entry in inputs if entry.name is None]
+    kwargs = {entry.name: entry.tensor(length) for entry in inputs if entry.name is not None}
+    repeated: tuple[list[Any], dict[str, Any]] = batched((args, kwargs), batch)
+    return repeated
+
+
+def batched(arguments: Any, batch: int) -> Any:
+    """A call's arguments, each tensor so many times along its first dimension."""
+    if batch == 1:
+        return arguments
+    import torch  # noqa: PLC0415 - parsing does not need torch
+    from torch.utils._pytree import tree_map  # noqa: PLC0415
+
+    def repeated(value: Any) -> Any:
+        if not isinstance(value, torch.Tensor) or not value.dim():
+            return value
+        return value.repeat(batch, *[1] * (value.dim() - 1))
+
+    return tree_map(repeated, arguments)
 
 
 def _parsed_shape(shape: str, text: str) -> tuple[int | None, ...]:

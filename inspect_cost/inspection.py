@@ -2,7 +2,7 @@
 
 import inspect as signatures
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self, TypeVar
 
 import torch
@@ -14,7 +14,7 @@ from inspect_cost.counting.building import built_without_values
 from inspect_cost.counting.count import count, count_disposable
 from inspect_cost.counting.laws import VERIFIED_AFTER, Arguments, cost_law
 from inspect_cost.errors import CountError, NoLawError, UsageError
-from inspect_cost.inputs import InputSpec
+from inspect_cost.inputs import InputSpec, arguments, batched
 from inspect_cost.law import CostLaw
 from inspect_cost.loading import model_factory, shortened
 from inspect_cost.report import Audio, Report, Subject, provenance
@@ -29,14 +29,16 @@ def inspected_preset(
     preset: model_zoo.Preset,
     samples: int | None = None,
     settings: Mapping[str, Any] | None = None,
+    batch: int = 1,
     **options: Any,
 ) -> Report:
     """Count one generating call of a preset, for a second of audio unless told otherwise.
 
     Args:
-        preset: which.
-        samples: to generate.
+        preset: which model.
+        samples: how many to generate.
         settings: of its configuration, where not as published.
+        batch: so many such generations in one call.
         **options: of `count`, such as ``policy``.
 
     Raises:
@@ -44,7 +46,7 @@ def inspected_preset(
     """
     wanted = samples or preset.sample_rate
     overrides = dict(settings or {})
-    generating = _Generating.of(preset, overrides)
+    generating = _Generating.of(preset, overrides, batch)
     call = generating.call(wanted)
     if options.get("backward"):
         raise UsageError(
@@ -58,11 +60,11 @@ def inspected_preset(
     subject = Subject(
         name=preset.name,
         title=preset.title,
-        call=f"generate {wanted:,} samples",
+        call=f"generate {wanted:,} samples{in_batch(batch)}",
         source=preset.paper,
         settings=overrides,
     )
-    audio = Audio(preset.sample_rate, wanted, call.samples)
+    audio = Audio(preset.sample_rate, batch * wanted, batch * call.samples)
     return Report(subject, report, audio, provenance())
 
 
@@ -85,18 +87,21 @@ class _Generating:
     preset: model_zoo.Preset
     config: Any
     method: Callable[..., Any]
+    batch: int
 
     @classmethod
-    def of(cls, preset: model_zoo.Preset, settings: dict[str, Any]) -> Self:
+    def of(cls, preset: model_zoo.Preset, settings: dict[str, Any], batch: int = 1) -> Self:
         try:
             model = built_without_values(lambda: preset.build(**settings), wholly=True)
         except (ValueError, TypeError) as error:
             raise UsageError(f"{preset.name}: {error}", "Mend the --set options.") from error
-        return cls(preset, preset.configuration(**settings), model.generate)  # type: ignore[arg-type]  # a Module's attribute
+        generate: Callable[..., Any] = model.generate  # type: ignore[assignment]  # of this module
+        return cls(preset, preset.configuration(**settings), generate, batch)
 
     def call(self, samples: int) -> model_zoo.GenerationCall:
-        """One that generates so many samples, or the next number that it can."""
-        return self.preset.call(self.config, samples, "meta", 0)
+        """One that generates so many samples, or the next number that it can, in a batch."""
+        call = self.preset.call(self.config, samples, "meta", 0)
+        return replace(call, kwargs=batched(dict(call.kwargs), self.batch))
 
     def law(self, **options: Any) -> CostLaw:
         """Along lengths that it can generate."""
@@ -111,14 +116,19 @@ class _Generating:
 
 
 def inspected_model(
-    spec: str, inputs: Sequence[InputSpec] = (), length: int | None = None, **options: Any
+    spec: str,
+    inputs: Sequence[InputSpec] = (),
+    length: int | None = None,
+    batch: int = 1,
+    **options: Any,
 ) -> Report:
     """Count one forward of a user's own model, ``module:Net`` or ``file.py:make_model``.
 
     Args:
-        spec: the model.
-        inputs: of the forward.
-        length: the L in their shapes.
+        spec: where the model is.
+        inputs: of its forward.
+        length: what the L in their shapes stands for.
+        batch: each input so many times along its first dimension.
         **options: of `count`, such as ``policy``.
 
     Raises:
@@ -127,14 +137,14 @@ def inspected_model(
     """
 
     def counted(model: nn.Module) -> CostReport:
-        args, kwargs = _tensors(inputs, length)
+        args, kwargs = arguments(inputs, length, batch)
         _check_arguments(spec, model, args, kwargs)
         return count(model.eval(), *args, **kwargs, **options)
 
     report = _of_own_model(spec, inputs, counted)
     shapes = ", ".join(str(entry) for entry in inputs) or "no inputs"
     at_length = f", L = {length:,}" if length and _have_length(inputs) else ""
-    subject = Subject(spec, report.model, f"forward of {shapes}{at_length}")
+    subject = Subject(spec, report.model, f"forward of {shapes}{at_length}{in_batch(batch)}")
     return Report(subject, report, None, provenance())
 
 
@@ -166,24 +176,16 @@ def model_law(
         )
 
     def lawful(model: nn.Module) -> CostLaw:
-        _check_arguments(spec, model, *_tensors(inputs, length or 1))
+        _check_arguments(spec, model, *arguments(inputs, length or 1))
         return cost_law(
             model.eval(),
-            lambda n: Arguments(*_tensors(inputs, n)),
+            lambda n: Arguments(*arguments(inputs, n)),
             period=period,
             at=length,
             **options,
         )
 
     return _of_own_model(spec, inputs, lawful)
-
-
-def _tensors(
-    inputs: Sequence[InputSpec], length: int | None
-) -> tuple[list[torch.Tensor], dict[str, Any]]:
-    """Positional and named arguments."""
-    args = [entry.tensor(length) for entry in inputs if entry.name is None]
-    return args, {e.name: e.tensor(length) for e in inputs if e.name is not None}
 
 
 def _have_length(inputs: Sequence[InputSpec]) -> bool:
@@ -203,6 +205,11 @@ def _of_own_model(spec: str, inputs: Sequence[InputSpec], found: Callable[[nn.Mo
             f"the forward of {spec} failed{where}: {error}",
             f"The inputs were: {given}. Give others with --input [name=]SHAPE[:dtype].",
         ) from error
+
+
+def in_batch(batch: int) -> str:
+    """In words, a batch of more than one."""
+    return f", {batch:,} in a batch" if batch > 1 else ""
 
 
 def _without_values_first(make: Callable[[], nn.Module], counted: Callable[[nn.Module], T]) -> T:

@@ -10,6 +10,7 @@ from typing import Any
 
 from inspect_cost.conventions import CONVENTIONS
 from inspect_cost.cost import CostReport, ModuleCost, Storage
+from inspect_cost.measuring.measurement import Measurement
 from inspect_cost.waste import Waste
 
 SCHEMA = "inspect-cost/report/1"
@@ -60,12 +61,26 @@ class Audio:
 
 @dataclass(frozen=True)
 class Report:
-    """What inspecting a model gives."""
+    """What inspecting a model gives.
+
+    Attributes:
+        subject: what was inspected.
+        count: what one call costs by its shapes.
+        audio: what it generates, if that is audio.
+        provenance: what made this report.
+        measurements: one for each backend, in the order asked for; none where nothing was run.
+    """
 
     subject: Subject
     count: CostReport
     audio: Audio | None
     provenance: Mapping[str, Any]
+    measurements: tuple[Measurement, ...] = ()
+
+    @property
+    def measurement(self) -> Measurement | None:
+        """That of the first backend; None where nothing was run."""
+        return self.measurements[0] if self.measurements else None
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain data, for JSON; the schema's name is in it."""
@@ -74,7 +89,7 @@ class Report:
             "model": _model_dict(self.subject, self.count),
             "count": _count_dict(self.count),
             "audio": _audio_dict(self.audio, self.count),
-            "measurement": None,
+            "measurement": _measurement_dict(self.measurements),
             "conventions": dict(CONVENTIONS),
             "provenance": dict(self.provenance),
         }
@@ -162,6 +177,16 @@ def _module_dict(module: ModuleCost) -> dict[str, Any]:
         "arithmetic_intensity": module.arithmetic_intensity,
         "calls": module.calls,
     }
+
+
+def _measurement_dict(measurements: tuple[Measurement, ...]) -> dict[str, Any] | None:
+    """The first, and where backends were compared, all of them under "backends"."""
+    if not measurements:
+        return None
+    first = measurements[0].to_dict()
+    if len(measurements) > 1:
+        first["backends"] = [measurement.to_dict() for measurement in measurements]
+    return first
 
 
 def _audio_dict(audio: Audio | None, count: CostReport) -> dict[str, Any] | None:

@@ -65,3 +65,19 @@ def parsed_length(text: str) -> int:
     if not 1 <= length <= LARGEST_LENGTH:
         raise ValueError(f"{text} is not between 1 and 10^15")
     return length
+
+
+def parsed_share(text: str) -> float:
+    """A share as people write it: 2%, or 0.02.
+
+    Raises:
+        ValueError: it is not between 0 and 1.
+    """
+    plain = text.strip()
+    try:
+        share = float(plain.removesuffix("%")) / (100 if plain.endswith("%") else 1)
+    except ValueError:
+        share = 0.0
+    if not 0 < share < 1:
+        raise ValueError(f"{text!r} is not a share between 0 and 1")
+    return share

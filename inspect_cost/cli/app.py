@@ -38,6 +38,7 @@ VERBS: Mapping[str, str] = {
     "zoo": "inspect_cost.cli.zoo:zoo",
     "carbon": "inspect_cost.cli.carbon:carbon",
     "paper": "inspect_cost.cli.paper:paper",
+    "doctor": "inspect_cost.cli.doctor:doctor",
     "conventions": "inspect_cost.cli.conventions:conventions",
 }
 

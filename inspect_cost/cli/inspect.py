@@ -18,7 +18,16 @@ from inspect_cost.cli.arguments import (
     parsed_setting,
     parsed_trip_count,
 )
-from inspect_cost.cli.terminal import FAILED, OK, check_writable, complain, write
+from inspect_cost.cli.measuring import Measuring
+from inspect_cost.cli.terminal import (
+    FAILED,
+    INTERRUPTED,
+    NO_SENSOR,
+    OK,
+    check_writable,
+    complain,
+    write,
+)
 from inspect_cost.errors import UsageError
 
 
@@ -34,10 +43,10 @@ def inspect(
     exact: Annotated[bool, Flag] = False,
     format: Literal["table", "json"] = "table",  # noqa: A002 - the option's name
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
-    no_measure: Annotated[bool, Flag] = False,
+    measuring: Annotated[Measuring | None, Parameter(name="*")] = None,
     strict: Annotated[bool, Flag] = False,
 ) -> int:
-    """Count what one inference of a model costs.
+    """Count what one inference of a model costs, then measure it.
 
     Parameters
     ----------
@@ -60,19 +69,18 @@ def inspect(
         What to write: a table to read, or JSON with everything in it.
     output
         File to write to, instead of standard output.
-    no_measure
-        Only count; never run the model to measure it.
     strict
         Exit with 1 if any operator has no known cost.
     """
-    del no_measure  # a promise that already holds: this version only counts
+    options = measuring or Measuring()
     check_writable(output)
+    options.check()
     if model.endswith(".onnx"):
         report = inspected_onnx(model, input_len, inputs or [], settings or [], trip_counts or [])
     elif trip_counts:
         raise UsageError("--trip-count is for ONNX files", "Other models run their own loops.")
     else:
-        report = inspected(model, input_len, inputs or [], settings or [])
+        report = inspected(model, input_len, inputs or [], settings or [], options)
 
     from inspect_cost.reports import RENDERERS, View
 
@@ -81,6 +89,20 @@ def inspect(
     width = shutil.get_terminal_size((100, 24)).columns if to_screen else 100
     view = View(depth=depth, exact=exact, width=width, color=color)
     write(RENDERERS[format](report, view), output)
+    return exit_code(report, options, strict=strict)
+
+
+def exit_code(report: Any, options: Measuring, *, strict: bool) -> int:
+    """Whether what was asked for was there; the report is written by now."""
+    if any(measurement.partial for measurement in report.measurements):
+        complain("interrupted: the report has what was measured until then.")
+        return INTERRUPTED
+    if options.require_energy and report.measurement.energy_j is None:
+        complain(
+            "no energy was measured, and --require-energy asks for it.",
+            "inspect-cost doctor says what each sensor lacks.",
+        )
+        return NO_SENSOR
     if report.count.uncounted and strict:
         complain(f"uncounted under --strict: {', '.join(report.count.uncounted)}.")
         return FAILED
@@ -88,9 +110,13 @@ def inspect(
 
 
 def inspected(
-    model: str, input_len: str | None, inputs: Sequence[str], settings: Sequence[str]
+    model: str,
+    input_len: str | None,
+    inputs: Sequence[str],
+    settings: Sequence[str],
+    options: Measuring,
 ) -> Any:
-    """The report on a preset or on a user's own model."""
+    """The report on a preset or on a user's own model, measured unless that is not wanted."""
     length = parsed_option("--input-len", input_len)
     own = ":" in model
     preset = None if own else named_preset(model)
@@ -100,9 +126,23 @@ def inspected(
         from inspect_cost import inputs as specs
         from inspect_cost import inspection
 
+        given = [specs.parsed_input(text) for text in inputs]
+        options.check_device()
         if preset:
-            return inspection.inspected_preset(preset, length, overrides)
-        return inspection.inspected_model(model, [specs.parsed_input(i) for i in inputs], length)
+            report = inspection.inspected_preset(preset, length, overrides, options.batch)
+        else:
+            report = inspection.inspected_model(model, given, length, options.batch)
+    if options.no_measure:
+        return report
+
+    from inspect_cost.workload import OwnWorkload, PresetWorkload
+
+    if preset:
+        samples = length or preset.sample_rate
+        return options.measured(
+            report, PresetWorkload(preset.name, samples, overrides, options.conditions)
+        )
+    return options.measured(report, OwnWorkload(model, given, length, options.conditions))
 
 
 def inspected_onnx(

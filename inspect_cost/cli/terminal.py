@@ -12,15 +12,21 @@ OK, FAILED, USAGE, NO_SENSOR, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 @contextmanager
-def progress_bar(task: str) -> Iterator[Callable[[float], None]]:
-    """Show progress on standard error, where that is a terminal; yields what to tell it."""
+def progress_bar(task: str, *, still: bool = False) -> Iterator[Callable[[float], None]]:
+    """Show progress on standard error, where that is a terminal; yields what to tell it.
+
+    One that is still is redrawn only when it is told something: drawing takes time and energy.
+    """
     from rich.console import Console
     from rich.progress import Progress
 
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    hidden = not console.is_terminal
+    with Progress(
+        console=console, transient=True, disable=hidden, auto_refresh=not still
+    ) as progress:
         bar = progress.add_task(task, total=1)
-        yield lambda done: progress.update(bar, completed=done)
+        yield lambda done: progress.update(bar, completed=done, refresh=still)
 
 
 def check_writable(output: Path | None) -> None:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from inspect_cost.cost import CostReport, ModuleCost
 from inspect_cost.report import Audio, Report
+from inspect_cost.reports.measured import measured_part
 from inspect_cost.reports.view import View
 from inspect_cost.reports.waste import waste_lines
 from inspect_cost.units import exact, percent, si
@@ -25,6 +26,7 @@ def table_text(report: Report, view: View) -> str:
         totals(report),
         *waste_lines(report.count),
         Text(),
+        *measured_part(report),
         tree(report.count, view),
     ]
     if report.count.uncounted:
@@ -89,7 +91,7 @@ def totals(report: Report) -> Padding:
         ("Bytes moved", exact(count.bytes_moved), intensity(count)),
         ("Peak activations", *activations(count)),
         ("Uncounted", coverage(count), "" if count.complete else "see below: no total has them"),
-        ("Measured", "nothing", "energy, latency and memory take a run on real values"),
+        *([] if report.measurements else [("Measured", "nothing", "left out by --no-measure")]),
     ):
         grid.add_row(name, value, remark)
     return Padding(grid, (0, 0, 0, 2))
@@ -219,6 +221,7 @@ def footnotes(report: Report) -> Iterator[str]:
     """How the count was made."""
     yield from report.count.notes
     yield (
-        "Counted, not measured: one call, inference, every tap and score (policy "
-        f"{report.count.policy}). FLOPs = 2 x MACs + other arithmetic: inspect-cost conventions."
+        "All but the measured part is counted, from shapes: one call, inference, every tap and "
+        f"score (policy {report.count.policy}). FLOPs = 2 x MACs + other arithmetic: "
+        "inspect-cost conventions."
     )

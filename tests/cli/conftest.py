@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from inspect_cost.cli import main
+from inspect_cost.cli.app import VERBS
 
 MODELS = """
 import torch
@@ -47,6 +48,9 @@ def needy(width):
 def number():
     return 3
 
+def without_values():
+    return nn.Linear(4, 3, device="meta")
+
 INSTANCE = nn.Linear(4, 3)
 CONSTANT = 3
 """
@@ -65,7 +69,28 @@ class Ran:
 def run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., Ran]:
-    """Run a command line in a fresh folder that holds ``net.py``."""
+    """Run a command line in a fresh folder that holds ``net.py``; the main job only counts."""
+    measured = runner(tmp_path, monkeypatch, capsys)
+
+    def run(*words: str) -> Ran:
+        counts = words and words[0] not in VERBS and not words[0].startswith("-")
+        return measured(*words, *(["--no-measure"] if counts else []))
+
+    return run
+
+
+@pytest.fixture
+def measuring(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Ran]:
+    """As `run`, and it measures."""
+    return runner(tmp_path, monkeypatch, capsys)
+
+
+def runner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Ran]:
+    """What runs a command line, as it is."""
     (tmp_path / "net.py").write_text(MODELS)
     (tmp_path / "faulty.py").write_text("import nothing_of_that_name\n")
     monkeypatch.chdir(tmp_path)

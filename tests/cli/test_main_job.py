@@ -30,7 +30,7 @@ def specified_flops() -> int:
 
 
 def test_flowavenet_16000(run: Run) -> None:
-    result = run("flowavenet", "--input-len", "16000", "--format", "json", "--no-measure")
+    result = run("flowavenet", "--input-len", "16000", "--format", "json")
     assert (result.code, result.err) == (0, "")
     report = json.loads(result.out)
     assert report["schema"] == "inspect-cost/report/1"

@@ -5,7 +5,7 @@ until it wraps. It is read at both ends of a *window*; the difference is what th
 """
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from inspect_cost.errors import InspectCostError
 
@@ -53,11 +53,14 @@ class Unavailable:
         source: which: "powercap", "nvml".
         reason: why, in one sentence.
         fix: what a user can do, in one sentence; "" if nothing.
+        status: "absent": not there; "refused": there, but it cannot be read or trusted;
+            "contained": readable, and left out because another sensor's figure includes it.
     """
 
     source: str
     reason: str
     fix: str = ""
+    status: Literal["absent", "refused", "contained"] = "absent"
 
 
 @dataclass(frozen=True)

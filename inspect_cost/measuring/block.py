@@ -1,0 +1,93 @@
+"""`measure_block`: a user's own block of code as one window."""
+
+from dataclasses import replace
+from typing import Any, Self
+
+import torch
+
+from inspect_cost.measuring.measure import AnySensors, chosen_sensors, missing_sensor, planned
+from inspect_cost.measuring.measurement import Measurement
+from inspect_cost.measuring.meter import Meter
+from inspect_cost.measuring.run import IDLE_SHARE, Plan, Record
+from inspect_cost.measuring.sensors.protocol import Sensors
+from inspect_cost.measuring.summary import summarized
+from inspect_cost.measuring.target import Target, usable_device
+from inspect_cost.measuring.window import Bench, Window, Work
+
+
+def measure_block(
+    *, device: str | torch.device = "cpu", sensors: AnySensors | None = None
+) -> "Block":
+    """A context manager that measures a block of your own code.
+
+    The block is one window with idle time on both sides, and so has no confidence interval.
+    Afterwards ``block`` has what a `Measurement` has: ``block.energy_j``, ``block.latency_s``.
+
+    Args:
+        device: whose work it is; a CUDA device is synchronised at both ends.
+        sensors: the energy counters to read; all that this machine has unless given.
+    """
+    place = usable_device(device)
+    return Block(place, chosen_sensors(sensors, place))
+
+
+class Block:
+    """A user's block of code as one window; see `measure_block`.
+
+    Attributes:
+        measurement: what it took; None until it is over.
+    """
+
+    measurement: Measurement | None = None
+
+    def __init__(self, device: torch.device, found: Sensors) -> None:
+        self._device, self._found = device, found
+        self._meter = Meter(found.usable)
+        wait = Target(lambda: None, (), {}, device).work.synchronize
+        self._bench = Bench(Work(lambda: None, wait), self._meter)
+        self._plan = planned(device.type, None, None, 1, None, self._meter)
+        self._idle_s = self._plan.window_s * IDLE_SHARE
+
+    def __enter__(self) -> Self:
+        self._before = self._bench.idle_w(self._idle_s)
+        self._bench.work.synchronize()
+        self._meter.disturbances()
+        self._cpu, self._readings = self._bench.clock.cpu(), self._meter.read()
+        self._started = self._bench.clock.now()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        self._bench.work.synchronize()
+        duration_s, after = self._bench.clock.now() - self._started, self._meter.read()
+        consumption = self._meter.between(self._readings, after, duration_s)
+        window = Window(
+            duration_s=duration_s,
+            calls=1,
+            latencies_s=(duration_s,),
+            energy_j=consumption.energy_j if consumption else None,
+            idle_before_w=self._before,
+            idle_after_w=None if kind else self._bench.idle_w(self._idle_s),
+            cpu_s=self._bench.clock.cpu() - self._cpu,
+            disturbances=tuple(self._meter.disturbances()),
+        )
+        summary = _of_one_window(window, self._meter, self._plan)
+        self.measurement = replace(
+            summary,
+            notes=(*missing_sensor(self._found), *summary.notes),
+            device=str(self._device),
+            threads=torch.get_num_threads(),
+            partial=kind is not None,
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        """What the measurement has, once there is one."""
+        if self.measurement is None:
+            raise AttributeError(f"{name}: the block is not over yet")
+        return getattr(self.measurement, name)
+
+
+def _of_one_window(window: Window, meter: Meter, plan: Plan) -> Measurement:
+    record = Record([window], [], warmed_up=True)
+    summary = summarized(record, meter, plan)
+    note = "One block, no confidence interval: repeat it, or measure a function of it."
+    return replace(summary, notes=(*summary.notes, note))

@@ -1,0 +1,121 @@
+"""All energy counters of a run, read together, until one of them cannot be trusted."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from inspect_cost.measuring.sensors.protocol import EnergySensor, SensorError, consumed_j
+
+#: Readings of all counters at one moment: domain -> J.
+Readings = Mapping[str, float]
+
+#: A counter that stands still for so many of its periods is stalled.
+STALLED_PERIODS = 4
+#: A window must have so many periods of a counter, or its ends are too coarse to be told.
+FEWEST_PERIODS = 20
+
+
+@dataclass(frozen=True)
+class Consumption:
+    """What the counters say of one stretch of time.
+
+    Attributes:
+        energy_j: by domain.
+        wrapped: the domains whose counter started again at 0 meanwhile.
+    """
+
+    energy_j: Mapping[str, float]
+    wrapped: tuple[str, ...] = ()
+
+
+class Meter:
+    """Reads counters together; one that fails ends the energy of the whole run, with a reason.
+
+    Attributes:
+        sensors: those still read.
+        reason: why there is no energy any more, or "".
+        notes: on counters that were left out.
+    """
+
+    def __init__(self, sensors: Iterable[EnergySensor]) -> None:
+        self.sensors = tuple(sensors)
+        self.reason = ""
+        self.notes: list[str] = []
+
+    @property
+    def works(self) -> bool:
+        """Whether there is anything to read that has not failed."""
+        return bool(self.sensors) and not self.reason
+
+    @property
+    def shortest_window_s(self) -> float:
+        """What a window must last for all counters to tell anything of it."""
+        return max(
+            (min(s.recommended_window_s, FEWEST_PERIODS * s.period_s) for s in self.sensors),
+            default=0.0,
+        )
+
+    def read(self) -> Readings | None:
+        """All counters now; None once there is nothing to trust."""
+        if not self.works:
+            return None
+        try:
+            return {sensor.domain: sensor.read_j() for sensor in self.sensors}
+        except SensorError as error:
+            self.reason = str(error)
+            return None
+
+    def between(
+        self, before: Readings | None, after: Readings | None, duration_s: float
+    ) -> Consumption | None:
+        """What was consumed from one reading to the next; None where that cannot be told."""
+        if before is None or after is None:
+            return None
+        energy_j, wrapped = {}, []
+        try:
+            for sensor in self.sensors:
+                start, end = before[sensor.domain], after[sensor.domain]
+                energy_j[sensor.domain] = _consumed(sensor, start, end)
+                wrapped += [sensor.domain] if end < start else []
+        except SensorError as error:
+            self.reason = str(error)
+            return None
+        stalled = [s for s in self.sensors if not energy_j[s.domain] and _telling(s, duration_s)]
+        for sensor in stalled:
+            self._give_up(sensor, duration_s)
+        if not self.works:
+            return None
+        counted = {sensor.domain: energy_j[sensor.domain] for sensor in self.sensors}
+        return Consumption(counted, tuple(wrapped))
+
+    def disturbances(self) -> list[str]:
+        """What the sensors know of that spoiled the time since this was last asked."""
+        if not self.works:
+            return []
+        return [text for text in (sensor.disturbance() for sensor in self.sensors) if text]
+
+    def _give_up(self, sensor: EnergySensor, duration_s: float) -> None:
+        stalled = (
+            f"{sensor.source} ({sensor.domain}): its counter did not move in {duration_s:.3g} s"
+        )
+        # Many processors without memory of their own list a DRAM zone that counts nothing.
+        if sensor.domain.startswith("dram") and len(self.sensors) > 1:
+            self.sensors = tuple(s for s in self.sensors if s is not sensor)
+            self.notes.append(f"{stalled}, and is left out.")
+        else:
+            self.reason = stalled
+
+
+def _consumed(sensor: EnergySensor, before_j: float, after_j: float) -> float:
+    energy_j = consumed_j(sensor, before_j, after_j)
+    # Windows are far shorter than a wrap: what looks like most of one went backwards.
+    if sensor.range_j is not None and after_j < before_j and energy_j > sensor.range_j / 2:
+        raise SensorError(
+            f"{sensor.source} ({sensor.domain}): its counter went backwards, "
+            f"by {before_j - after_j:.6g} J"
+        )
+    return energy_j
+
+
+def _telling(sensor: EnergySensor, duration_s: float) -> bool:
+    """Whether so long a stand-still means that the counter is stalled."""
+    return duration_s >= STALLED_PERIODS * sensor.period_s

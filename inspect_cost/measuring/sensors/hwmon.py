@@ -1,0 +1,114 @@
+"""Linux hwmon: drivers of monitoring chips that count energy, in uJ.
+
+``amd_energy`` does (per core and per socket), so does ``ibmpowernv`` on POWER. The labels of a
+driver are the only word on what a counter covers.
+
+Source: Documentation/hwmon/sysfs-interface.rst of Linux.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from inspect_cost.measuring.sensors.files import counter_j
+from inspect_cost.measuring.sensors.protocol import SensorError, Sensors, Unavailable
+
+DEFAULT_ROOT = Path("/sys/class/hwmon")
+
+#: Labels of counters that are not part of each other -> the domain's name.
+WHOLE = (
+    (re.compile(r"(?:E?socket|package|pkg|processor|chip)\D*(\d*)", re.IGNORECASE), "package"),
+    (re.compile(r"(?:dram|memory)\D*(\d*)", re.IGNORECASE), "dram"),
+)
+#: Drivers whose counters are of something else than the CPU.
+GPU_DRIVERS = {"xe", "i915", "amdgpu"}
+
+#: Drivers poll their chip; amd_energy's counters advance every ms.
+PERIOD_S = 0.01
+WINDOW_S = 1.0
+
+
+@dataclass
+class HwmonSensor:
+    """One counter of a monitoring chip; see `EnergySensor` for the attributes.
+
+    Attributes:
+        path: the counter's file.
+    """
+
+    domain: str
+    source: str
+    path: Path
+    device: str = "cpu"
+    period_s: float = PERIOD_S
+    recommended_window_s: float = WINDOW_S
+    range_j: float | None = None  # the drivers extend their counters to 64 bits
+
+    def read_j(self) -> float:
+        """Joules since some moment in the past."""
+        return counter_j(self.path, self.source)
+
+    def disturbance(self) -> str | None:
+        """None: a counter of energy does not see what spoils it."""
+        return None
+
+
+def hwmon_sensors(root: Path | str | None = None) -> Sensors:
+    """The energy counters of monitoring chips, parts of a whole left out.
+
+    Args:
+        root: /sys/class/hwmon unless given.
+    """
+    folder = Path(root or DEFAULT_ROOT)
+    chips = sorted(folder.iterdir()) if folder.is_dir() else []
+    found = sum((chip_sensors(chip) for chip in chips), Sensors())
+    if found == Sensors():
+        return Sensors((), (Unavailable("hwmon", f"no chip in {folder} counts energy"),))
+    return found
+
+
+def chip_sensors(chip: Path) -> Sensors:
+    """The counters of one chip that can be added to each other."""
+    driver = text(chip / "name") or chip.name
+    if driver in GPU_DRIVERS:
+        return Sensors()
+    labels = {
+        path: text(path.with_name(path.name.replace("_input", "_label")))
+        for path in sorted(chip.glob("energy*_input"))
+    }
+    domains = {path: covered(label) for path, label in labels.items()}
+    if len(labels) == 1:  # there is nothing that it could be counted twice with
+        domains = {p: domains[p] or f"{driver} {label}".strip() for p, label in labels.items()}
+    return sum((opened(p, driver, labels[p], domain) for p, domain in domains.items()), Sensors())
+
+
+def covered(label: str) -> str | None:
+    """The domain of a counter that is no part of another; None where the label does not say."""
+    for pattern, domain in WHOLE:
+        if match := pattern.match(label):
+            return f"{domain}-{match[1] or 0}"
+    return None
+
+
+def opened(path: Path, driver: str, label: str, domain: str | None) -> Sensors:
+    """The sensor of one counter, or why there is none."""
+    source = f"hwmon {driver} {path.name.removesuffix('_input')} ({label or 'no label'})"
+    if domain is None:
+        reason = "it may be a part of another counter of this chip"
+        return Sensors((), (Unavailable(source, reason, "", "contained"),))
+    sensor = HwmonSensor(domain, source, path)
+    try:
+        sensor.read_j()
+    except SensorError as error:
+        fix = f"As root: chgrp GROUP {path}; chmod 0440 {path}, for one group to read it."
+        denied = isinstance(error.__cause__, PermissionError)
+        return Sensors((), (Unavailable(source, str(error), fix if denied else "", "refused"),))
+    return Sensors((sensor,))
+
+
+def text(path: Path) -> str:
+    """What a file says; "" where there is none."""
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""

@@ -1,0 +1,152 @@
+"""Linux perf's power events: the RAPL counters by another door, where powercap is absent.
+
+The kernel's PMU ``power`` has the events energy-pkg (a whole package) and energy-ram (its memory),
+counted once per package on the CPUs that ``cpumask`` names.
+
+Source: perf_event_open(2); arch/x86/events/rapl.c of Linux.
+"""
+
+import ctypes
+import os
+import platform
+import re
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from inspect_cost.measuring.sensors.protocol import SensorError, Sensors, Unavailable
+
+DEFAULT_ROOT = Path("/sys/bus/event_source/devices/power")
+#: Event -> the domain that it covers. The others (cores, gpu, psys) are parts or wholes of these.
+EVENTS = {"energy-pkg": "package", "energy-ram": "dram"}
+
+PERIOD_S = 0.001
+WINDOW_S = 1.0
+
+SYSCALLS = {"x86_64": 298, "aarch64": 241}
+ATTRIBUTE_SIZE = 128
+CLOSE_ON_EXEC = 8
+COUNT = struct.Struct("Q")
+
+PERMISSION_FIX = (
+    "As root: sysctl kernel.perf_event_paranoid=0, or give this Python the capability to read "
+    "counters: setcap cap_perfmon=ep PYTHON. Both open the CPU's other counters too."
+)
+
+#: (type, config, CPU) -> a function that reads the counter; an OSError where it may not be opened.
+Opener = Callable[[int, int, int], Callable[[], int]]
+
+
+@dataclass
+class PerfSensor:
+    """One counter on one package; see `EnergySensor` for the attributes.
+
+    Attributes:
+        count: reads the counter, in units of ``scale_j``.
+        scale_j: joules per unit.
+    """
+
+    domain: str
+    source: str
+    count: Callable[[], int]
+    scale_j: float
+    device: str = "cpu"
+    period_s: float = PERIOD_S
+    recommended_window_s: float = WINDOW_S
+    range_j: float | None = None  # the kernel extends the counter to 64 bits
+
+    def read_j(self) -> float:
+        """Joules since the counter was opened."""
+        try:
+            return self.count() * self.scale_j
+        except (OSError, struct.error) as error:
+            raise SensorError(f"{self.source} cannot be read any more: {error}") from error
+
+    def disturbance(self) -> str | None:
+        """None: a counter of energy does not see what spoils it."""
+        return None
+
+
+def opened_counter(kind: int, config: int, cpu: int) -> Callable[[], int]:
+    """Open a counter of all processes on one CPU.
+
+    Raises:
+        OSError: it may not be opened, or this machine has no such system call.
+    """
+    number = SYSCALLS.get(platform.machine())
+    if number is None:
+        raise OSError(f"perf_event_open is not known for {platform.machine()}")
+    attribute = struct.pack("IIQ", kind, ATTRIBUTE_SIZE, config).ljust(ATTRIBUTE_SIZE, b"\0")
+    libc = ctypes.CDLL(None, use_errno=True)
+    everybody, no_group = -1, -1
+    descriptor = libc.syscall(number, attribute, everybody, cpu, no_group, CLOSE_ON_EXEC)
+    if descriptor < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return lambda: int(COUNT.unpack(os.read(descriptor, COUNT.size))[0])
+
+
+def perf_sensors(root: Path | str | None = None, *, opener: Opener = opened_counter) -> Sensors:
+    """Every package and its memory that perf counts.
+
+    Args:
+        root: the PMU's folder; /sys/bus/event_source/devices/power unless given.
+        opener: opens a counter.
+    """
+    folder = Path(root or DEFAULT_ROOT)
+    if not (folder / "events").is_dir():
+        return Sensors((), (Unavailable("perf", f"there is no power PMU at {folder}"),))
+    try:
+        kind = int((folder / "type").read_text())
+        cpus = listed_cpus((folder / "cpumask").read_text())
+        events = [name for name in EVENTS if (folder / "events" / name).is_file()]
+        return Sensors(
+            tuple(
+                opened(folder, kind, event, package, cpu, opener)
+                for event in events
+                for package, cpu in enumerate(cpus)
+            )
+        )
+    except PermissionError:
+        reason = f"the counters of {folder} may not be opened: permission denied"
+        return Sensors((), (Unavailable("perf", reason, PERMISSION_FIX, "refused"),))
+    except (OSError, ValueError, SensorError) as error:
+        return Sensors((), (Unavailable("perf", f"{folder}: {error}", "", "refused"),))
+
+
+def opened(
+    folder: Path, kind: int, event: str, package: int, cpu: int, opener: Opener
+) -> PerfSensor:
+    """The sensor of one event on one package."""
+    events = folder / "events"
+    config = encoded((events / event).read_text())
+    unit = (events / f"{event}.unit").read_text().strip()
+    if unit != "Joules":
+        raise SensorError(f"{event} is in {unit!r}, not in Joules")
+    scale_j = float((events / f"{event}.scale").read_text())
+    source = f"perf power/{event}/ on CPU {cpu}"
+    sensor = PerfSensor(f"{EVENTS[event]}-{package}", source, opener(kind, config, cpu), scale_j)
+    sensor.read_j()
+    return sensor
+
+
+def encoded(description: str) -> int:
+    """The number of an event that is described as "event=0x02"."""
+    match = re.search(r"event=(0x[0-9a-fA-F]+|\d+)", description)
+    if match is None:
+        raise ValueError(f"{description.strip()!r} names no event")
+    return int(match[1], 0)
+
+
+def listed_cpus(text: str) -> list[int]:
+    """The CPUs of a list such as "0,24-25".
+
+    >>> listed_cpus("0,24-25")
+    [0, 24, 25]
+    """
+    cpus: list[int] = []
+    for part in text.strip().split(","):
+        first, _, last = part.partition("-")
+        cpus += range(int(first), int(last or first) + 1)
+    return cpus

@@ -1,0 +1,221 @@
+"""Linux powercap: the RAPL counters of CPU packages and of their memory, by Intel and AMD.
+
+Words of the field: a *zone* is one counter, a folder; *package* is a whole socket; *core* and
+*uncore* are parts of it, counted in it; *dram* is nested in a package's folder but not counted in
+it; *psys* is the whole platform, packages included. The tree may list a zone several times, and
+``intel-rapl-mmio`` repeats the packages through another register.
+
+Source: Documentation/power/powercap/powercap.rst and drivers/powercap of Linux.
+"""
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from inspect_cost.measuring.sensors.files import counter_j, read_count
+from inspect_cost.measuring.sensors.protocol import SensorError, Sensors, Unavailable
+
+DEFAULT_ROOT = Path("/sys/class/powercap")
+ROOT_VARIABLE = "INSPECT_COST_POWERCAP_ROOT"
+
+#: The control type ("intel-rapl") and its zones ("intel-rapl:0:1"); not "intel-rapl-mmio".
+ZONE_FOLDER = re.compile(r"intel-rapl(:\d+)*")
+
+PERIOD_S = 0.001
+#: A thousand periods: what is missed at both ends is then below 0.2 %.
+WINDOW_S = 1.0
+#: A zone whose power limit is off ("enabled" is 0) usually counts all the same: it is given this.
+PROOF_S = 0.05
+
+PERMISSION_FIX = (
+    "As root: groupadd --force rapl; usermod -aG rapl YOU; write into "
+    "/etc/udev/rules.d/70-rapl.rules the line "
+    'SUBSYSTEM=="powercap", KERNEL=="intel-rapl:*", ACTION=="add", '
+    'RUN+="/bin/chgrp rapl /sys%p/energy_uj", RUN+="/bin/chmod 0440 /sys%p/energy_uj"; '
+    "udevadm trigger --action=add --subsystem-match=powercap; then log in again. "
+    "One group, not everybody: counters that all can read let every local user spy on what the "
+    "CPU computes (CVE-2020-8694)."
+)
+ABSENT_FIX = (
+    "On a bare-metal Linux with an Intel or AMD CPU, load it with: modprobe intel_rapl_msr. "
+    "Virtual machines have none. In a container, mount the host's /sys and name its class/powercap "
+    f"folder in {ROOT_VARIABLE}."
+)
+
+
+@dataclass
+class PowercapSensor:
+    """The counter of one package, or of its memory; see `EnergySensor` for the attributes.
+
+    Attributes:
+        path: the zone's folder.
+    """
+
+    domain: str
+    source: str
+    path: Path
+    range_j: float | None
+    device: str = "cpu"
+    period_s: float = PERIOD_S
+    recommended_window_s: float = WINDOW_S
+
+    def read_j(self) -> float:
+        """The counter, in joules; it starts again at 0 after ``range_j``."""
+        return counter_j(self.path / "energy_uj", self.source)
+
+    def disturbance(self) -> str | None:
+        """None: a counter of energy does not see what spoils it."""
+        return None
+
+
+@dataclass(frozen=True)
+class Zone:
+    """A folder of the tree.
+
+    Attributes:
+        key: its name in the kernel, "intel-rapl:0:1", unique however often it is listed.
+        path: where it was found.
+        name: what it covers: "package-0", "dram", "core", "psys".
+        parent: the name of the zone that it is nested in, or "".
+    """
+
+    key: str
+    path: Path
+    name: str
+    parent: str
+
+
+def powercap_sensors(root: Path | str | None = None) -> Sensors:
+    """Every package and every memory zone, each once; what is inside another is not added.
+
+    Args:
+        root: the tree; the environment's ``INSPECT_COST_POWERCAP_ROOT``, or /sys/class/powercap,
+            unless given.
+    """
+    folder = chosen_root(root)
+    try:
+        zones = list(found_zones(folder)) if folder.is_dir() else []
+    except PermissionError as error:
+        reason = f"cannot read {error.filename}: permission denied"
+        return Sensors((), (Unavailable("powercap", reason, "Let this user read it.", "refused"),))
+    if not zones:
+        return Sensors((), (Unavailable("powercap", why_none(folder), ABSENT_FIX),))
+    place = "" if folder == DEFAULT_ROOT else f" under {folder}"
+    return sum((zone_sensor(zone, place) for zone in zones), Sensors())
+
+
+def chosen_root(root: Path | str | None = None) -> Path:
+    """The tree to read: as given, or from the environment, or the kernel's."""
+    return Path(root or os.environ.get(ROOT_VARIABLE) or DEFAULT_ROOT)
+
+
+def why_none(folder: Path) -> str:
+    """Why no zone was found in a folder."""
+    named = f" (from {ROOT_VARIABLE})" if os.environ.get(ROOT_VARIABLE) == str(folder) else ""
+    if not folder.is_dir():
+        return f"there is no folder {folder}{named}"
+    if any(entry.is_symlink() and not entry.exists() for entry in folder.iterdir()):
+        return f"the entries of {folder}{named} are links to nothing: mount all of /sys"
+    return f"no RAPL zone is in {folder}{named}"
+
+
+def found_zones(folder: Path) -> Iterator[Zone]:
+    """The zones of a tree, each once, packages first, in the order of their numbers."""
+    paths: dict[str, Path] = {}
+    collect(folder, paths)
+    names = {key: zone_name(path) for key, path in paths.items()}
+    for key in sorted(paths, key=lambda key: [int(n) for n in key.split(":")[1:]]):
+        if ":" in key:  # the control type itself is no zone
+            yield Zone(key, paths[key], names[key], names.get(key.rpartition(":")[0], ""))
+
+
+def collect(folder: Path, paths: dict[str, Path]) -> None:
+    """Add the zones below a folder, by the kernel's name, which links and copies share."""
+    for entry in sorted(folder.iterdir()):
+        key = entry.resolve().name
+        if not (ZONE_FOLDER.fullmatch(entry.name) and ZONE_FOLDER.fullmatch(key)):
+            continue
+        if key not in paths and entry.is_dir():
+            paths[key] = entry
+            collect(entry, paths)
+
+
+def zone_name(path: Path) -> str:
+    """What a zone covers; "" where it does not say."""
+    try:
+        return (path / "name").read_text().strip()
+    except FileNotFoundError:
+        return ""
+
+
+def zone_sensor(zone: Zone, place: str) -> Sensors:
+    """The sensor of a zone, or why there is none."""
+    source = f"powercap {zone.key}{place}"
+    domain = covered(zone)
+    if domain is None:
+        found: PowercapSensor | Unavailable = left_out(zone, source)
+    else:
+        found = opened(zone, domain, source)
+    return Sensors((), (found,)) if isinstance(found, Unavailable) else Sensors((found,))
+
+
+def covered(zone: Zone) -> str | None:
+    """The domain whose energy nothing else counts: "package-0", "dram-0"; None for any other."""
+    if zone.name == "dram":
+        return f"dram-{zone.parent.removeprefix('package-')}".removesuffix("-")
+    return zone.name if zone.name.startswith("package") else None
+
+
+def left_out(zone: Zone, source: str) -> Unavailable:
+    """Why a zone is not added to the others."""
+    if not zone.name:
+        return Unavailable(source, f"{zone.path} has no name", "", "refused")
+    reason = (
+        "it contains the packages, which are read one by one"
+        if zone.name == "psys"
+        else f"it is counted in {zone.parent or 'its package'}"
+    )
+    return Unavailable(f"{source} ({zone.name})", reason, "", "contained")
+
+
+def opened(zone: Zone, domain: str, source: str) -> PowercapSensor | Unavailable:
+    """The zone's sensor, read once."""
+    sensor = PowercapSensor(domain, source, zone.path, None)
+    named = f"{source} ({zone.name})"
+    try:
+        sensor.range_j = wrap_range_j(zone.path, source)
+        sensor.read_j()
+    except SensorError as error:
+        fix = PERMISSION_FIX if isinstance(error.__cause__, PermissionError) else ""
+        return Unavailable(named, str(error), fix, "refused")
+    if not enabled(zone.path) and not moves(sensor):
+        reason = f"the zone is disabled ({zone.path}/enabled is 0) and its counter stands still"
+        return Unavailable(named, reason, f"As root: echo 1 > {zone.path}/enabled.", "refused")
+    return sensor
+
+
+def wrap_range_j(zone: Path, source: str) -> float | None:
+    """Where the counter starts again; None where the kernel does not say."""
+    path = zone / "max_energy_range_uj"
+    return (counter_j(path, source) or None) if path.exists() else None
+
+
+def enabled(zone: Path) -> bool:
+    """Whether the zone's power limit is on; so it is taken where that cannot be read."""
+    try:
+        return read_count(zone / "enabled") != 0
+    except (OSError, ValueError):
+        return True
+
+
+def moves(sensor: PowercapSensor) -> bool:
+    """Whether the counter advances within `PROOF_S`."""
+    before, end = sensor.read_j(), time.monotonic() + PROOF_S
+    while time.monotonic() < end:
+        if sensor.read_j() != before:
+            return True
+        time.sleep(PERIOD_S)
+    return False

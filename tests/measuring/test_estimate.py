@@ -1,0 +1,110 @@
+"""What is estimated and derived: formulas named, kinds kept apart, rows found."""
+
+from dataclasses import replace
+
+import pytest
+
+from inspect_cost.measuring.derived import with_derived
+from inspect_cost.measuring.estimate import cpu_maximum, cpu_table, with_estimate
+from inspect_cost.measuring.measurement import Measurement
+from inspect_cost.measuring.window import Window
+from inspect_cost.quantity import Quantity
+
+NAMES = [
+    ("Intel(R) Core(TM) i7-8700K CPU @ 3.70GHz", "Core i7-8700K", 95),
+    ("Intel(R) Core(TM) i7-8700 CPU @ 3.20GHz", "Core i7-8700", 65),
+    ("12th Gen Intel(R) Core(TM) i9-12900K", "Core i9-12900K", 241),
+    ("Intel(R) Xeon(R) CPU E5-2680 v4 @ 2.40GHz", "Xeon CPU E5-2680 v4", 120),
+    ("Intel(R) Xeon(R) Gold 6148 CPU @ 2.40GHz", "Xeon Gold 6148", 150),
+    ("Intel(R) Xeon(R) Platinum 8480+", "Xeon Platinum 8480+", 350),
+    ("AMD EPYC 7763 64-Core Processor", "EPYC 7763", 280),
+    ("AMD Ryzen 9 5950X 16-Core Processor", "Ryzen 9 5950X", 105),
+]
+
+
+@pytest.mark.parametrize(("model", "row", "power_w"), NAMES)
+def test_rows_are_found_by_what_a_cpu_calls_itself(model: str, row: str, power_w: float) -> None:
+    found = cpu_maximum(model)
+    assert found
+    assert (found.name, found.power_w) == (row, power_w)
+    assert found.source
+
+
+@pytest.mark.parametrize("model", ["AMD EPYC", "Intel(R) Core(TM) i7-8700KS", None, ""])
+def test_a_cpu_that_is_in_no_row(model: str | None) -> None:
+    assert cpu_maximum(model) is None
+
+
+def test_the_table_is_sound() -> None:
+    rows = cpu_table()
+    assert len(rows) >= 36
+    assert len({row.name for row in rows}) == len(rows)
+    assert all(5 <= row.power_w <= 500 and 2 <= row.threads <= 256 for row in rows)
+
+
+def measurement() -> Measurement:
+    """Half a second a call, on one and a half threads."""
+    window = Window(2.0, 4, (0.5,) * 4, cpu_s=3.0)
+    return Measurement(
+        latency_s=Quantity(0.5, "s", "measured", "clock", (0.4, 0.6)),
+        windows=(window,),
+        audio_s=1.0,
+    )
+
+
+def test_maximum_power_times_utilisation_times_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "inspect_cost.measuring.estimate.cpu_model", lambda: "AMD EPYC 7763 64-Core Processor"
+    )
+    energy, why = with_estimate(measurement())
+    assert (energy.kind, why) == ("estimated", "")
+    assert energy.value == pytest.approx(280 * 1.5 / 128 * 0.5)
+    for text in ("maximum power x utilisation x time", "280 W (EPYC 7763; default TDP", "1.2%"):
+        assert text in energy.source
+
+
+def test_a_cpu_without_a_row_is_not_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inspect_cost.measuring.estimate.cpu_model", lambda: "AMD EPYC")
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    energy, why = with_estimate(measurement())
+    assert energy is None
+    assert "AMD EPYC is not known here; give it with --max-power W" in why
+    energy, _ = with_estimate(measurement(), 100.0)
+    assert energy.value == pytest.approx(100 * 1.5 / 4 * 0.5)
+
+
+def test_electricity_carbon_and_battery() -> None:
+    measured = replace(
+        measurement(),
+        energy_j=Quantity(36.0, "J", "measured", "rapl", (27.0, 45.0)),
+        energy_net_j=Quantity(26.0, "J", "measured", "rapl", (17.0, 35.0)),
+        power_w=Quantity(72.0, "W", "measured", "rapl", (54.0, 90.0)),
+        idle_power_w=Quantity(20.0, "W", "measured", "rapl"),
+    )
+    derived = with_derived(measured, battery_wh=14.4).derived
+    assert derived["kwh_per_million_calls"].value == pytest.approx(10)
+    assert derived["kwh_per_million_calls"].kind == "measured"
+    carbon = derived["gco2e_per_million_calls"]
+    assert carbon.value == pytest.approx(4370)
+    assert carbon.ci95 == pytest.approx((3277.5, 5462.5))
+    assert carbon.kind == "estimated"
+    assert "0.437 kgCO2e/kWh (world average of 2018" in carbon.source
+    assert derived["battery_continuous_h"].value == pytest.approx(0.2)
+    assert derived["battery_continuous_h"].ci95 == pytest.approx((0.16, 0.2667), rel=1e-3)
+    # A second of audio takes 26 J beside the 20 W that flow anyway.
+    assert derived["battery_real_time_h"].value == pytest.approx(14.4 / 46)
+
+
+def test_an_intensity_that_is_given_is_named_so() -> None:
+    estimated = replace(measurement(), estimated_energy_j=Quantity(3.6, "J", "estimated", "TDP"))
+    derived = with_derived(estimated, intensity=0.05, battery_wh=7.2).derived
+    assert derived["gco2e_per_million_calls"].value == pytest.approx(50)
+    assert (
+        "estimated energy x 0.05 kgCO2e/kWh (as given)" in derived["gco2e_per_million_calls"].source
+    )
+    assert derived["battery_continuous_h"].value == pytest.approx(1.0)
+    assert all(q.kind == "estimated" for q in derived.values())
+
+
+def test_nothing_follows_from_no_energy() -> None:
+    assert with_derived(measurement(), battery_wh=15).derived == {}
