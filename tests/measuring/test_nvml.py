@@ -74,13 +74,13 @@ def test_a_gpu_without_mig_is_not_refused() -> None:
 
 
 def test_without_a_counter_power_is_integrated() -> None:
-    """A ramp of 20 W/s: the trapezoidal rule is exact, whenever the samples come."""
+    """A ramp of 1 kW/s: the trapezoidal rule is exact, whenever the samples come."""
     start = time.monotonic()
     gpu = FakeGpu(
         "a",
         name="Tesla P100",
         energy_mj=None,
-        power_mw=lambda: round(1000 * (100 + 20 * (time.monotonic() - start))),
+        power_mw=lambda: round(1000 * (100 + 1000 * (time.monotonic() - start))),
     )
     sensor = only(found(gpu))
     assert isinstance(sensor, SampledPowerSensor)
@@ -95,7 +95,7 @@ def test_without_a_counter_power_is_integrated() -> None:
     sensor.close()
 
     def truth_j(began: float, ended: float) -> float:
-        return 100 * (ended - began) + 10 * (ended**2 - began**2)
+        return 100 * (ended - began) + 500 * (ended**2 - began**2)
 
     least, most = truth_j(moments[1], moments[2]), truth_j(moments[0], moments[3])
     assert 0.999 * least <= consumed_j(sensor, before_j, after_j) <= 1.001 * most
