@@ -19,7 +19,9 @@ CONVENTIONS: Mapping[str, str] = MappingProxyType(
         ),
         "policy": (
             "dense: every tap of every computed output counts, on padding or not, and every "
-            "attention score, masked or not."
+            "attention score, masked or not. valid leaves out taps on padding, cropped taps of "
+            "transposed convolutions, and the scores that a causal mask or a known mask of "
+            "booleans removes. Reports name the policy in force."
         ),
         "flops": (
             "2 x MACs + all other arithmetic. The other arithmetic is kept by class (add, mul, "

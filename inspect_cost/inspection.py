@@ -188,6 +188,37 @@ def model_law(
     return _of_own_model(spec, inputs, lawful)
 
 
+def with_law(
+    report: Report,
+    model: str,
+    inputs: Sequence[InputSpec] = (),
+    length: int | None = None,
+    **options: Any,
+) -> Report:
+    """The report with the law of its model's cost; where none holds, with a note that says so.
+
+    Args:
+        report: of a preset, or of a user's own model.
+        model: what it was named.
+        inputs: of a user's own model, with L in a shape.
+        length: that the law must hold for.
+        **options: of `count`.
+
+    Raises:
+        UsageError: as of `model_law`.
+    """
+    try:
+        if ":" in model:
+            law = model_law(model, inputs, length, **options)
+        else:
+            law = preset_law(model_zoo.preset(model), report.subject.settings, **options)
+    except NoLawError as error:
+        note = f"No cost law: {error}. This length was counted in full."
+        counted = replace(report.count, notes=(*report.count.notes, note))
+        return replace(report, count=counted)
+    return replace(report, law=law)
+
+
 def _have_length(inputs: Sequence[InputSpec]) -> bool:
     return any(None in entry.shape for entry in inputs)
 

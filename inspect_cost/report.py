@@ -9,7 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from inspect_cost.conventions import CONVENTIONS
-from inspect_cost.cost import CostReport, ModuleCost, Storage
+from inspect_cost.cost import CostReport, FlopWeights, ModuleCost, Storage
+from inspect_cost.law import CostLaw
 from inspect_cost.measuring.measurement import Measurement
 from inspect_cost.waste import Waste
 
@@ -69,6 +70,9 @@ class Report:
         audio: what it generates, if that is audio.
         provenance: what made this report.
         measurements: one for each backend, in the order asked for; none where nothing was run.
+        law: its cost as a polynomial in the length, if that was asked for and there is one.
+        weights: of the classes of FLOPs, for a further total.
+        standing: an `inspect_cost.paper.standing.Standing`, beside other models; or None.
     """
 
     subject: Subject
@@ -76,6 +80,14 @@ class Report:
     audio: Audio | None
     provenance: Mapping[str, Any]
     measurements: tuple[Measurement, ...] = ()
+    law: CostLaw | None = None
+    weights: FlopWeights | None = None
+    standing: Any = None  # its type is made of reports, and so cannot be imported here
+
+    @property
+    def weighted_flops(self) -> int | None:
+        """FLOPs by the weights; None where there are none."""
+        return None if self.weights is None else self.count.cost.weighted_flops(self.weights)
 
     @property
     def measurement(self) -> Measurement | None:
@@ -89,7 +101,11 @@ class Report:
             "model": _model_dict(self.subject, self.count),
             "count": _count_dict(self.count),
             "audio": _audio_dict(self.audio, self.count),
+            "law": self.law and self.law.to_dict(),
+            "weighted_flops": self.weights
+            and {"weights": asdict(self.weights), "flops": self.weighted_flops},
             "measurement": _measurement_dict(self.measurements),
+            "standing": self.standing and self.standing.to_dict(),
             "conventions": dict(CONVENTIONS),
             "provenance": dict(self.provenance),
         }

@@ -60,11 +60,12 @@ def parsed_setting(text: str) -> tuple[str, Any]:
 
 
 def check_inputs_and_settings(model: str, inputs: Sequence[str], settings: Sequence[str]) -> None:
-    """Refuse settings of a user's own model, and inputs of a preset."""
-    own = ":" in model
-    if own and settings:
-        raise UsageError("--set is for presets of the zoo", "Set it in your factory instead.")
-    if not own and inputs:
+    """Refuse settings of a user's own model or of a file, and inputs of a preset."""
+    own, file = ":" in model, model.endswith(".onnx")
+    if (own or file) and settings:
+        where = "Set it in your factory" if own else "Export the model with it"
+        raise UsageError("--set is for presets of the zoo", f"{where} instead.")
+    if not (own or file) and inputs:
         raise UsageError(
             f"{model} makes its own inputs", "Give --input-len for its length, and no --input."
         )

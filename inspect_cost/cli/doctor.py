@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from inspect_cost.cli.arguments import Flag
-from inspect_cost.cli.screen import view_of
 from inspect_cost.cli.terminal import (
     NO_SENSOR,
     OK,
@@ -15,6 +14,7 @@ from inspect_cost.cli.terminal import (
     progress_bar,
     write,
 )
+from inspect_cost.cli.view import screen_view
 from inspect_cost.errors import UsageError
 
 SHORTEST_S, LONGEST_S = 1.0, 600.0
@@ -52,7 +52,7 @@ def doctor(
 
     with progress_bar("trying the sensors") as progress:
         found = diagnosis(time, progress=progress)
-    write(DOCTOR_RENDERERS[format](found, view_of(output)), output)
+    write(DOCTOR_RENDERERS[format](found, screen_view(output)), output)
     if require_energy and not found.can_measure_energy:
         complain("no energy can be measured here, under --require-energy.")
         return NO_SENSOR

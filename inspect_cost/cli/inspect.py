@@ -1,10 +1,8 @@
 """``inspect-cost MODEL``, the main job."""
 
-import os
-import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,6 +16,7 @@ from inspect_cost.cli.arguments import (
     parsed_setting,
     parsed_trip_count,
 )
+from inspect_cost.cli.counting import Counting
 from inspect_cost.cli.measuring import Measuring
 from inspect_cost.cli.terminal import (
     FAILED,
@@ -28,7 +27,8 @@ from inspect_cost.cli.terminal import (
     complain,
     write,
 )
-from inspect_cost.errors import UsageError
+from inspect_cost.cli.view import screen_view
+from inspect_cost.errors import InspectCostError, UsageError
 
 
 def inspect(
@@ -43,6 +43,7 @@ def inspect(
     exact: Annotated[bool, Flag] = False,
     format: Literal["table", "json"] = "table",  # noqa: A002 - the option's name
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    counting: Annotated[Counting | None, Parameter(name="*")] = None,
     measuring: Annotated[Measuring | None, Parameter(name="*")] = None,
     strict: Annotated[bool, Flag] = False,
 ) -> int:
@@ -72,24 +73,28 @@ def inspect(
     strict
         Exit with 1 if any operator has no known cost.
     """
-    options = measuring or Measuring()
+    options, counted = measuring or Measuring(), counting or Counting()
     check_writable(output)
     options.check()
-    if model.endswith(".onnx"):
-        report = inspected_onnx(model, input_len, inputs or [], settings or [], trip_counts or [])
-    elif trip_counts:
+    weights = counted.weights
+    check_inputs_and_settings(model, inputs or [], settings or [])
+    if trip_counts and not is_onnx(model):
         raise UsageError("--trip-count is for ONNX files", "Other models run their own loops.")
+    if is_onnx(model):
+        report = inspected_onnx(model, input_len, inputs or [], trip_counts or [], counted)
     else:
-        report = inspected(model, input_len, inputs or [], settings or [], options)
+        report = inspected(model, input_len, inputs or [], settings or [], options, counted)
+    report = replace(report, weights=weights, standing=standing_of(model))
 
-    from inspect_cost.reports import RENDERERS, View
+    from inspect_cost.reports import RENDERERS
 
-    to_screen = output is None and sys.stdout.isatty()
-    color = to_screen and "NO_COLOR" not in os.environ
-    width = shutil.get_terminal_size((100, 24)).columns if to_screen else 100
-    view = View(depth=depth, exact=exact, width=width, color=color)
-    write(RENDERERS[format](report, view), output)
+    write(RENDERERS[format](report, screen_view(output, depth=depth, exact=exact)), output)
     return exit_code(report, options, strict=strict)
+
+
+def is_onnx(model: str) -> bool:
+    """Whether MODEL is an ONNX file."""
+    return model.endswith(".onnx")
 
 
 def exit_code(report: Any, options: Measuring, *, strict: bool) -> int:
@@ -115,12 +120,11 @@ def inspected(
     inputs: Sequence[str],
     settings: Sequence[str],
     options: Measuring,
+    counting: Counting,
 ) -> Any:
     """The report on a preset or on a user's own model, measured unless that is not wanted."""
     length = parsed_option("--input-len", input_len)
-    own = ":" in model
-    preset = None if own else named_preset(model)
-    check_inputs_and_settings(model, inputs, settings)
+    preset = None if ":" in model else named_preset(model)
     overrides = dict(map(parsed_setting, settings))
     with without_garbage_collection():
         from inspect_cost import inputs as specs
@@ -128,11 +132,14 @@ def inspected(
 
         given = [specs.parsed_input(text) for text in inputs]
         options.check_device()
+        how = counting.options
         if preset:
-            report = inspection.inspected_preset(preset, length, overrides, options.batch)
+            report = inspection.inspected_preset(preset, length, overrides, options.batch, **how)
         else:
-            report = inspection.inspected_model(model, given, length, options.batch)
-    if options.no_measure:
+            report = inspection.inspected_model(model, given, length, options.batch, **how)
+        if counting.law:
+            report = inspection.with_law(report, model, given, length, **how)
+    if options.no_measure or counting.backward:
         return report
 
     from inspect_cost.workload import OwnWorkload, PresetWorkload
@@ -149,12 +156,15 @@ def inspected_onnx(
     model: str,
     input_len: str | None,
     inputs: Sequence[str],
-    settings: Sequence[str],
     trip_counts: Sequence[str],
+    counting: Counting,
 ) -> Any:
     """The report on an ONNX file."""
-    if settings:
-        raise UsageError("--set is for presets of the zoo", "Export the model with it instead.")
+    if counting != Counting(flop_weights=counting.flop_weights):
+        raise UsageError(
+            "--policy, --attention, --backward and --law are for PyTorch models",
+            "Count the model that the file was made from.",
+        )
     length = parsed_option("--input-len", input_len)
     trips = dict(map(parsed_trip_count, trip_counts))
 
@@ -163,6 +173,19 @@ def inspected_onnx(
 
     shapes = [specs.parsed_input(text) for text in inputs]
     return onnx_inspection.inspected_onnx(model, shapes, length, trips)
+
+
+def standing_of(model: str) -> Any:
+    """Where a preset stands beside the paper's models; None for other models."""
+    if ":" in model or is_onnx(model):
+        return None
+    from inspect_cost.paper.standing import standing
+
+    try:
+        return standing(model)
+    except InspectCostError as error:  # it must not cost the report
+        complain(f"where it stands is not known: {error}")
+        return None
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from inspect_cost.crosschecking.results import Amount, CrossCheck, Explanation, PeerResult
-from inspect_cost.reports.table import rendered
+from inspect_cost.reports.text import rendered
 from inspect_cost.reports.view import View
 from inspect_cost.units import percent
 

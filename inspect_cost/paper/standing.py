@@ -69,6 +69,11 @@ class Standing:
     unranked: str
     source: str
 
+    @property
+    def text(self) -> str:
+        """In a few lines."""
+        return standing_text(self)
+
     def to_dict(self) -> dict[str, Any]:
         """As plain data, for JSON."""
         return {
@@ -186,7 +191,11 @@ def _verdict(place: Place) -> str:
         return f"unranked, {place.reason}"
     amount = _amount(place)
     if place.rank == 0:
-        chance = "" if place.probability_optimal is None else f" ({place.probability_optimal:.0%})"
+        chance = (
+            ""
+            if place.probability_optimal is None
+            else f" (probability {place.probability_optimal:.0%})"
+        )
         return f"{amount}, Pareto-optimal{chance} among {place.of}"
     return f"{amount}, dominated by {', '.join(place.dominated_by)}, front {place.rank + 1}"
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from inspect_cost.carbon.estimate import CarbonEstimate, Phase
 from inspect_cost.quantity import Quantity
 from inspect_cost.report import provenance
-from inspect_cost.reports.table import rendered
+from inspect_cost.reports.text import rendered
 from inspect_cost.reports.view import View
 
 UNKNOWN = "not known"

@@ -13,7 +13,7 @@ from rich.text import Text
 from inspect_cost.measuring.doctor import Diagnosis
 from inspect_cost.measuring.examination import Examined
 from inspect_cost.measuring.sensors.protocol import Unavailable
-from inspect_cost.reports.table import rendered
+from inspect_cost.reports.text import rendered
 from inspect_cost.reports.view import View
 from inspect_cost.units import si
 

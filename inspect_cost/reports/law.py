@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from inspect_cost.law import CostLaw, polynomial_text
-from inspect_cost.reports.table import rendered
+from inspect_cost.reports.text import rendered
 from inspect_cost.reports.view import View
 
 SCHEMA = "inspect-cost/laws/1"

@@ -11,7 +11,7 @@ from rich.text import Text
 from inspect_cost.paper.as_data import as_data
 from inspect_cost.paper.fronts import INFERENCE, Front
 from inspect_cost.paper.reproduction import Alternative, Discrepancy, QualityRow, Reproduction
-from inspect_cost.reports.table import rendered
+from inspect_cost.reports.text import rendered
 from inspect_cost.reports.view import View
 from inspect_cost.units import exact, si
 

@@ -15,7 +15,7 @@ from inspect_cost.pareto.candidates import Candidate, half_width
 from inspect_cost.pareto.comparison import Comparison
 from inspect_cost.pareto.objectives import Objective
 from inspect_cost.quantity import Quantity
-from inspect_cost.reports.table import rendered
+from inspect_cost.reports.text import rendered
 from inspect_cost.reports.view import View
 from inspect_cost.units import THOUSAND, percent, si
 

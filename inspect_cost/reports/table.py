@@ -1,16 +1,18 @@
 """The report that a person reads: totals first, then the module tree."""
 
 from collections.abc import Iterator
-from io import StringIO
+from dataclasses import asdict
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from inspect_cost.cost import CostReport, ModuleCost
+from inspect_cost.cost import CONVENTIONAL, CostReport, ModuleCost
 from inspect_cost.report import Audio, Report
+from inspect_cost.reports.law import law_table
 from inspect_cost.reports.measured import measured_part
+from inspect_cost.reports.text import rendered
 from inspect_cost.reports.view import View
 from inspect_cost.reports.waste import waste_lines
 from inspect_cost.units import exact, percent, si
@@ -31,23 +33,12 @@ def table_text(report: Report, view: View) -> str:
     ]
     if report.count.uncounted:
         parts += [Text(), uncounted(report.count)]
+    if report.law:
+        parts += [Text(), law_table(report.law)]
+    if report.standing:
+        parts += [Text(), Text(report.standing.text)]
     parts += [Text(), *(Text(note, style="dim") for note in footnotes(report))]
     return rendered(Group(*parts), view)
-
-
-def rendered(content: RenderableType, view: View) -> str:
-    """Rich content as text."""
-    sink = StringIO()
-    console = Console(
-        file=sink,
-        width=view.width,
-        force_terminal=view.color,
-        no_color=not view.color,
-        color_system="truecolor" if view.color else None,
-        highlight=False,
-    )
-    console.print(content)
-    return "\n".join(line.rstrip() for line in sink.getvalue().splitlines())
 
 
 def heading(report: Report) -> Text:
@@ -88,6 +79,7 @@ def totals(report: Report) -> Padding:
         (f"MACs{least}", exact(count.macs), rate(count.macs, "MAC", audio)),
         (f"FLOPs{least}", exact(count.flops), rate(count.flops, "FLOP", audio)),
         ("", "", by_class(count)),
+        *weighted(report),
         ("Bytes moved", exact(count.bytes_moved), intensity(count)),
         ("Peak activations", *activations(count)),
         ("Uncounted", coverage(count), "" if count.complete else "see below: no total has them"),
@@ -95,6 +87,15 @@ def totals(report: Report) -> Padding:
     ):
         grid.add_row(name, value, remark)
     return Padding(grid, (0, 0, 0, 2))
+
+
+def weighted(report: Report) -> list[tuple[str, str, str]]:
+    """FLOPs by the user's own weights, if there are any."""
+    if report.weights is None or report.weighted_flops is None:
+        return []
+    weights = asdict(report.weights)
+    changed = [f"{n} = {w}" for n, w in weights.items() if w != getattr(CONVENTIONAL, n)]
+    return [("  weighted", exact(report.weighted_flops), f"with {', '.join(changed) or 'nothing'}")]
 
 
 def stored(count: CostReport) -> str:
@@ -221,7 +222,6 @@ def footnotes(report: Report) -> Iterator[str]:
     """How the count was made."""
     yield from report.count.notes
     yield (
-        "All but the measured part is counted, from shapes: one call, inference, every tap and "
-        f"score (policy {report.count.policy}). FLOPs = 2 x MACs + other arithmetic: "
-        "inspect-cost conventions."
+        f"Counted from shapes but for what is measured: one call, policy {report.count.policy}. "
+        "FLOPs = 2 x MACs + other arithmetic: inspect-cost conventions."
     )
