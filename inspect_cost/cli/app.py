@@ -11,7 +11,7 @@ from inspect_cost.cli.inspect import inspect
 from inspect_cost.cli.terminal import INTERRUPTED, OK, USAGE, complain, ended
 from inspect_cost.errors import InspectCostError, UsageError
 
-HELP = """What one inference of a PyTorch model costs: parameters, MACs and FLOPs, counted exactly.
+HELP = """What one inference of a PyTorch model costs: counted exactly, measured, and ranked.
 
 MODEL is a preset of the zoo (inspect-cost zoo lists them), package.module:ClassOrFactory,
 path/to/file.py:ClassOrFactory, or model.onnx. The second and third run your code.
@@ -19,13 +19,16 @@ path/to/file.py:ClassOrFactory, or model.onnx. The second and third run your cod
 
 EPILOGUE = """Examples:
   inspect-cost flowavenet --input-len 16000
-  inspect-cost flowavenet --set layers=3 --depth 3 --exact
-  inspect-cost torch.nn:Identity --input 1,3,224,224
+  inspect-cost flowavenet --set layers=3 --depth 3 --exact --no-measure
   inspect-cost net.py:make_model --input ids=1,L:int64 --input mask=1,L --input-len 512
-  inspect-cost flowavenet --format json -o flowavenet.json
+  inspect-cost model.onnx --input x=1,80,L --input-len 512 --format json -o model.json
+  inspect-cost wavegan --backend eager,compile,onnxruntime --measure-time 1m
+  inspect-cost rank wavegan sing flowavenet --cost params,macs_per_s --quality mos_ratio
+  inspect-cost carbon --gpu "4 x P100" --hours 12+10+30
   inspect-cost generate wavegan -o clip.wav --seconds 1 --seed 7
 
-Exit codes: 0 done, 1 uncounted operators under --strict, 2 wrong input, 130 interrupted.
+Exit codes: 0 done, 1 uncounted operators under --strict, 2 wrong input, 3 no energy sensor under
+--require-energy, 130 interrupted.
 """
 
 #: Verb -> the function that it calls, imported when it is.
@@ -53,7 +56,7 @@ app = App(
 )
 app.default(inspect)
 for verb, function in VERBS.items():
-    app.command(function, name=verb)
+    app.command(function, name=verb, help_epilogue="")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
