@@ -23,7 +23,7 @@ ALLOWED: dict[str, set[str]] = {
     "counting": {"cost", "errors", "formulas", "law", "policy", "waste"},
     "inputs": {"errors", "units"},
     "loading": {"errors"},
-    "report": {"conventions", "cost", "measuring", "waste"},
+    "report": {"conventions", "cost", "law", "measuring", "waste"},
     "measuring": {"cost", "errors", "quantity", "units"},
     "carbon": {"cost", "errors", "quantity", "units"},
     "pareto": {"cost", "errors", "quantity", "units"},
