@@ -84,7 +84,7 @@ def inspect(
         report = inspected_onnx(model, input_len, inputs or [], trip_counts or [], counted)
     else:
         report = inspected(model, input_len, inputs or [], settings or [], options, counted)
-    report = replace(report, weights=weights, standing=standing_of(model))
+    report = replace(report, weights=weights, standing=standing_of(model, report, counted))
 
     from inspect_cost.reports import RENDERERS
 
@@ -175,14 +175,17 @@ def inspected_onnx(
     return onnx_inspection.inspected_onnx(model, shapes, length, trips)
 
 
-def standing_of(model: str) -> Any:
+def standing_of(model: str, report: Any, counting: Counting) -> Any:
     """Where a preset stands beside the paper's models; None for other models."""
     if ":" in model or is_onnx(model):
         return None
+    from inspect_cost.paper.counted import Counted
     from inspect_cost.paper.standing import standing
 
+    published = not report.subject.settings and counting.policy == "dense"
     try:
-        return standing(model)
+        with without_garbage_collection():
+            return standing(model, own=Counted.of(report) if published else None)
     except InspectCostError as error:  # it must not cost the report
         complain(f"where it stands is not known: {error}")
         return None

@@ -55,7 +55,11 @@ class _NoInitialisation(TorchDispatchMode):
         options = dict(kwargs or {})
         first = args[0] if args else None
         if not isinstance(first, Tensor):
-            return func(*args, **options | ({"device": META} if self._made_on_meta(func) else {}))
+            if not self._made_on_meta(func):
+                return func(*args, **options)
+            if self._operators[func].name in SMALL_TABLES:
+                return shape_of(func(*args, **options | {"device": CPU}))
+            return func(*args, **options | {"device": META})
         if not first.is_meta:
             made = self._wholly and self._operators[func].name == "aten.lift_fresh"  # torch.tensor
             return shape_of(first) if made else func(*args, **options)
@@ -67,6 +71,16 @@ class _NoInitialisation(TorchDispatchMode):
     def _made_on_meta(self, func: OpOverload) -> bool:
         return self._wholly and self._operators[func].takes_device
 
+
+CPU = torch.device("cpu")
+
+#: Without values they take longer: torch's kernels for that are in Python, and import its compiler.
+SMALL_TABLES = frozenset(
+    f"aten.{name}"
+    for name in (
+        "hann_window hamming_window blackman_window bartlett_window kaiser_window eye"
+    ).split()
+)
 
 #: In-place operators that change values alone.
 INITIALISERS = frozenset(

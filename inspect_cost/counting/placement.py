@@ -132,12 +132,20 @@ def shape_of(tensor: Tensor) -> Tensor:
 def run_without_values(operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The result's shape, worked out here for frequent operators, else by torch's meta kernel."""
     shape = SHAPES.get(operator.full_name) or SHAPES.get(operator.name)
-    result = shape(*args, **kwargs) if shape and "out" not in kwargs else None
-    if result is not None:
-        return result
+    target = kwargs.get("out")
+    plain = {name: value for name, value in kwargs.items() if name != "out"}
+    result = shape(*args, **plain) if shape else None
+    if result is not None and (target is None or is_alike(result, target)):
+        return result if target is None else target
     if operator.takes_device:
         args, kwargs = tree_map(_device_to_meta, (args, kwargs))
     return operator.func(*args, **kwargs)
+
+
+def is_alike(result: Any, target: Any) -> bool:
+    """Whether a result can be written to where it is to go."""
+    both = isinstance(result, Tensor) and isinstance(target, Tensor)
+    return both and result.shape == target.shape and result.dtype == target.dtype
 
 
 def _positions(indices: Sequence[Tensor | None]) -> list[Tensor | None]:

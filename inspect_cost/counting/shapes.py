@@ -15,6 +15,8 @@ from torch import Tensor
 from inspect_cost.counting.aten.recurrent import RECURRENT_RESULTS
 from inspect_cost.counting.contents import is_sparse
 
+COMPLEX_OF = {torch.float32: torch.complex64, torch.float64: torch.complex128}
+
 Result = Tensor | tuple[Tensor, ...] | None
 
 
@@ -39,18 +41,78 @@ def _laid_out_as_first(tensors: Sequence[Tensor]) -> Tensor | None:
     """The first operand's shape and order of dimensions, where the others fit into it."""
     first = tensors[0]
     fits = all(_broadcast(first.shape, x.shape) == first.shape for x in tensors[1:])
-    return torch.empty_like(first) if fits and first.stride().count(0) == 0 else None
+    return _compact(first) if fits and not first.stride().count(0) else None
+
+
+def _compact(x: Tensor) -> Tensor:
+    """A tensor of the same shape and order of dimensions, its elements side by side."""
+    strides, reach = [0] * x.dim(), 1
+    for d in sorted(range(x.dim()), key=lambda d: (x.stride(d), x.shape[d])):
+        strides[d], reach = reach, reach * max(1, x.shape[d])
+    return torch.empty_strided(x.shape, strides, dtype=x.dtype, device="meta")
 
 
 def in_place(x: Tensor, *operands: Any, **_options: Any) -> Tensor | None:
     """The first operand itself, where the result fits into it."""
-    shaped = elementwise(x, *operands)
-    return x if shaped is not None and shaped.shape == x.shape else None
+    tensors = [x, *(other for other in operands if isinstance(other, Tensor))]
+    fits = _same_kind(tensors) and all(_broadcast(x.shape, y.shape) == x.shape for y in tensors)
+    return x if fits else None
 
 
 def like_first(x: Tensor, *_parameters: Any, out: Any = None, **_options: Any) -> Tensor | None:
     """The first operand's shape, whatever the parameters."""
     return _empty(x.shape, x) if out is None and _plain([x]) else None
+
+
+def along(x: Tensor, _dim: int, dtype: torch.dtype | None = None) -> Tensor | None:
+    """The first operand's shape, for what works along a dimension, unless the type changes."""
+    return _empty(x.shape, x) if dtype in {None, x.dtype} and _plain([x]) else None
+
+
+def bounded(x: Tensor, *bounds: Any, **named_bounds: Any) -> Tensor | None:
+    """The operand's shape; integers stay integers where their bounds are."""
+    whole = all(b is None or isinstance(b, int) for b in (*bounds, *named_bounds.values()))
+    plain = x.is_meta and x.is_contiguous() and not is_sparse(x)
+    return _empty(x.shape, x) if plain and (x.is_floating_point() or whole) else None
+
+
+def quotient(x: Any, divisor: Any, **options: Any) -> Tensor | None:
+    """As `elementwise`; an integer by a number is a floating-point number."""
+    whole = isinstance(x, Tensor) and x.is_meta and not (x.is_floating_point() or x.is_complex())
+    if not whole or isinstance(divisor, (Tensor, complex)) or options:
+        return elementwise(x, divisor, **options)
+    return torch.empty(x.shape, device="meta") if x.is_contiguous() else None
+
+
+def compared(x: Tensor, _number: float) -> Tensor | None:
+    """A truth for each element."""
+    plain = x.is_meta and x.is_contiguous() and not is_sparse(x)
+    return torch.empty(x.shape, dtype=torch.bool, device="meta") if plain else None
+
+
+def joined(a: Tensor, b: Tensor) -> Tensor | None:
+    """Two truths for each element, as one."""
+    plain = all(x.is_meta and x.dtype is torch.bool and x.is_contiguous() for x in (a, b))
+    return (
+        torch.empty(a.shape, dtype=torch.bool, device="meta")
+        if plain and a.shape == b.shape
+        else None
+    )
+
+
+def complex_number(a: Tensor, b: Tensor) -> Tensor | None:
+    """Of two parts, or of a modulus and an angle."""
+    shaped = elementwise(a, b)
+    if shaped is None or shaped.dtype not in COMPLEX_OF:
+        return None
+    return torch.empty(shaped.shape, dtype=COMPLEX_OF[shaped.dtype], device="meta")
+
+
+def chosen(condition: Tensor, a: Any, b: Any) -> Tensor | None:
+    """One of two, element by element."""
+    plain = condition.is_meta and condition.is_contiguous()
+    result = elementwise(a, b) if plain else None
+    return result if result is not None and result.shape == condition.shape else None
 
 
 def concatenation(tensors: Sequence[Tensor], dim: int = 0) -> Tensor | None:
@@ -66,6 +128,15 @@ def concatenation(tensors: Sequence[Tensor], dim: int = 0) -> Tensor | None:
         return None
     length = sum(x.shape[axis] for x in tensors)
     return _empty((*first[:axis], length, *first[axis + 1 :]), tensors[0])
+
+
+def stacked(tensors: Sequence[Tensor], dim: int = 0) -> Tensor | None:
+    """Side by side, along a dimension of its own."""
+    shape = list(tensors[0].shape)
+    if not _plain(list(tensors)) or any(list(x.shape) != shape for x in tensors):
+        return None
+    axis = dim % (len(shape) + 1)
+    return _empty((*shape[:axis], len(tensors), *shape[axis:]), tensors[0])
 
 
 def vector_norm(
@@ -91,6 +162,12 @@ def mean(
 ) -> Tensor | None:
     """As `vector_norm`."""
     return None if _options else vector_norm(x, 2, dim or None, keepdim)
+
+
+def matrix_by_vector(matrix: Tensor, x: Tensor) -> Tensor | None:
+    """(m, k) by (k)."""
+    fits = matrix.dim() == 2 and x.shape == matrix.shape[1:]  # noqa: PLR2004
+    return _empty(matrix.shape[:1], x) if fits and _same_kind([matrix, x]) else None
 
 
 def product(a: Tensor, b: Tensor) -> Tensor | None:
@@ -150,11 +227,30 @@ def grouped_product(
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor | None:
-    """(..., inputs) by (outputs, inputs)."""
-    operands = [x, weight] if bias is None else [x, weight, bias]
+    """(..., inputs) by (outputs, inputs), which may lie in memory in any order."""
+    added = [] if bias is None else [bias]
     fits = weight.dim() == 2 and x.dim() > 0 and x.shape[-1] == weight.shape[1]  # noqa: PLR2004
     fits = fits and (bias is None or bias.shape == weight.shape[:1])
-    return _empty((*x.shape[:-1], weight.shape[0]), x) if fits and _plain(operands) else None
+    fits = fits and _plain([x, *added]) and _same_kind([x, weight])
+    return _empty((*x.shape[:-1], weight.shape[0]), x) if fits else None
+
+
+def like(x: Tensor, *, dtype: torch.dtype | None = None, **_options: Any) -> Tensor | None:
+    """A new tensor of the same shape and type."""
+    return _compact(x) if dtype in {None, x.dtype} and not is_sparse(x) else None
+
+
+def looked_up(table: Tensor, indices: Tensor, *_options: Any) -> Tensor | None:
+    """A row of the table for each index."""
+    plain = table.dim() == 2 and indices.is_contiguous() and _plain([table])  # noqa: PLR2004
+    return _empty((*indices.shape, table.shape[1]), table) if plain else None
+
+
+def next_state(x: Tensor, state: Tensor | Sequence[Tensor], *_weights: Any) -> Result:
+    """What a recurrent cell makes of its state, or of the two states of an LSTM."""
+    if isinstance(state, Tensor):
+        return _empty(state.shape, state) if _same_kind([x, state]) else None
+    return tuple(_empty(s.shape, s) for s in state) if _same_kind([x, *state]) else None
 
 
 def convolution(
@@ -169,7 +265,7 @@ def convolution(
     """(B, C, T...) by (O, C / groups, K...): as many steps as the dilated kernel fits in."""
     operands = [x, weight] if bias is None else [x, weight, bias]
     fits = x.dim() == weight.dim() and x.shape[1] == weight.shape[1] * groups
-    if isinstance(padding, str) or not fits or not _plain(operands):
+    if isinstance(padding, str) or not fits or not _convolvable(operands):
         return None
     kernel = weight.shape[2:]
     sizes = [
@@ -193,7 +289,7 @@ def transposed_convolution(
 ) -> Tensor | None:
     """(B, C, T...) by (C, O / groups, K...): each input starts a kernel, a stride apart."""
     operands = [x, weight] if bias is None else [x, weight, bias]
-    if x.dim() != weight.dim() or x.shape[1] != weight.shape[0] or not _plain(operands):
+    if x.dim() != weight.dim() or x.shape[1] != weight.shape[0] or not _convolvable(operands):
         return None
     kernel = weight.shape[2:]
     options = _for_each(kernel, stride, padding, output_padding, dilation)
@@ -208,6 +304,11 @@ def transposed_convolution(
 def packed_linear(x: Tensor, packed: Any, *_options: Any) -> Tensor:
     """(..., inputs) by a packed weight of (outputs, inputs)."""
     return _empty((*x.shape[:-1], packed.unpack()[0].shape[0]), x)
+
+
+def _convolvable(operands: Sequence[Tensor]) -> bool:
+    """Whether the result is contiguous: in one dimension always, in more if the operands are."""
+    return _same_kind(operands) if operands[0].dim() == 3 else _plain(operands)  # noqa: PLR2004
 
 
 def _for_each(kernel: Sequence[int], *options: Sequence[int]) -> list[Sequence[int]]:
@@ -254,9 +355,10 @@ def _channels_last(x: Tensor) -> bool:
 
 _ELEMENTWISE = """
     add sub mul div neg exp log sqrt rsqrt sin cos tanh sigmoid erf relu leaky_relu silu gelu
-    elu softplus maximum minimum
+    elu softplus maximum minimum rsub abs reciprocal square remainder
+    floor ceil round sign
 """
-_LIKE_FIRST = "_weight_norm layer_norm rms_norm group_norm softmax log_softmax batch_norm"
+_LIKE_FIRST = "_weight_norm layer_norm rms_norm group_norm batch_norm"
 
 Shape = Callable[..., Result]
 
@@ -264,12 +366,29 @@ _PLAIN_CASES: dict[str, Shape] = (
     {f"aten.{name}": elementwise for name in _ELEMENTWISE.split()}
     | {f"aten.{name}_": in_place for name in _ELEMENTWISE.split()}
     | {f"aten.{name}": like_first for name in _LIKE_FIRST.split()}
+    | {f"aten.{name}.Scalar": compared for name in "eq ne lt le gt ge".split()}
     | {f"aten.conv{d}d": convolution for d in (1, 2, 3)}
     | {
         "aten.cat": concatenation,
         "aten.linalg_vector_norm": vector_norm,
+        "aten.div.Tensor": quotient,
+        "aten.where.self": chosen,
+        "aten.polar": complex_number,
+        "aten.complex": complex_number,
+        "aten.where.ScalarSelf": chosen,
+        "aten.where.ScalarOther": chosen,
+        "aten.__and__.Tensor": joined,
+        "aten.logical_and": joined,
+        "aten.stack": stacked,
         "aten.pow.Tensor_Scalar": elementwise,
+        "aten.clamp.default": bounded,
+        "aten.clamp_min.default": bounded,
+        "aten.clamp_max.default": bounded,
         "aten.mean.dim": mean,
+        "aten.softmax": along,
+        "aten.log_softmax": along,
+        "aten.cumsum": along,
+        "aten.mv": matrix_by_vector,
         "aten.mm": product,
         "aten.bmm": product,
         "aten.matmul": product,
@@ -277,6 +396,13 @@ _PLAIN_CASES: dict[str, Shape] = (
         "aten._sparse_addmm": sparse_sum_of_products,
         "aten._grouped_mm": grouped_product,
         "aten.linear": linear,
+        "aten.embedding": looked_up,
+        "aten.gru_cell": next_state,
+        "aten.lstm_cell": next_state,
+        "aten.rnn_tanh_cell": next_state,
+        "aten.rnn_relu_cell": next_state,
+        "aten.randn_like": like,
+        "aten.rand_like": like,
         "quantized.linear_dynamic": packed_linear,
         "quantized.linear_relu_dynamic": packed_linear,
         "quantized.linear_dynamic_fp16": packed_linear,

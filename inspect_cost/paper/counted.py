@@ -12,6 +12,7 @@ import model_zoo
 from inspect_cost.errors import UsageError
 from inspect_cost.inspection import inspected_preset
 from inspect_cost.quantity import Quantity
+from inspect_cost.report import Report
 
 ENERGY = "energy_per_audio_second_j"
 
@@ -34,6 +35,24 @@ class Counted:
     params_generating: int
     macs_per_s: float
 
+    @classmethod
+    def of(cls, generating: Report, whole: Report | None = None) -> "Counted":
+        """From the report of a preset, and that of its whole architecture if that is another.
+
+        Raises:
+            UsageError: it makes no audio.
+        """
+        subject, audio = generating.subject, generating.audio
+        if audio is None:
+            raise UsageError(f"{subject.name} makes no audio", "Name a preset that does.")
+        return cls(
+            preset=subject.name,
+            title=subject.title,
+            params=(whole or generating).count.params,
+            params_generating=generating.count.params,
+            macs_per_s=audio.per_second(generating.count.macs),
+        )
+
 
 def counted(preset: str, settings: Mapping[str, Any] = MappingProxyType({})) -> Counted:
     """The costs of a preset of the zoo.
@@ -47,20 +66,9 @@ def counted(preset: str, settings: Mapping[str, Any] = MappingProxyType({})) -> 
 
 @cache
 def _counted(preset: str, settings: tuple[tuple[str, Any], ...]) -> Counted:
-    generating = inspected_preset(model_zoo.preset(preset))
-    whole = (
-        inspected_preset(model_zoo.preset(preset), settings=dict(settings)) if settings else None
-    )
-    audio = generating.audio
-    if audio is None:
-        raise UsageError(f"{preset} makes no audio", "Name a preset that does.")
-    return Counted(
-        preset=preset,
-        title=generating.subject.title,
-        params=(whole or generating).count.params,
-        params_generating=generating.count.params,
-        macs_per_s=audio.per_second(generating.count.macs),
-    )
+    published = model_zoo.preset(preset)
+    whole = inspected_preset(published, settings=dict(settings)) if settings else None
+    return Counted.of(inspected_preset(published), whole)
 
 
 def measured_energy(reports: Iterable[Path]) -> dict[str, Quantity]:

@@ -8,7 +8,7 @@ import model_zoo
 from inspect_cost.carbon.estimate import CarbonEstimate
 from inspect_cost.errors import UsageError
 from inspect_cost.paper import printed
-from inspect_cost.paper.counted import counted
+from inspect_cost.paper.counted import Counted, counted
 from inspect_cost.paper.fronts import NO_SCORE, TRAINING, Front, front
 from inspect_cost.paper.fronts import reasons_without_score as reasons
 from inspect_cost.paper.reproduction import counted_values, further_values
@@ -90,15 +90,18 @@ class Standing:
         }
 
 
-def standing(model: str, publications: Sequence[Publication] = ()) -> Standing | None:
+def standing(
+    model: str, publications: Sequence[Publication] = (), own: Counted | None = None
+) -> Standing | None:
     """Where a model stands among the paper's five and further publications.
 
-    The presets of the zoo are counted for it, which takes seconds the first time.
+    The other presets with an opinion score are counted for it, which takes a second.
 
     Args:
         model: a preset's name, or that of a publication. Another size of a model that the paper
             has, such as wavegan-65536, stands in its place, with its scores and its training.
         publications: further models, the user's own.
+        own: the model's costs, if they are counted already.
 
     Returns:
         None for a model of which no publication is known.
@@ -110,10 +113,16 @@ def standing(model: str, publications: Sequence[Publication] = ()) -> Standing |
     subject = _subject(model, known)
     if subject is None:
         return None
-    values = {name: further_values(entry, {}) for name, entry in known.items()}
+    values = {
+        name: further_values(entry, {}) if entry.mos_loss else dict(entry.facts())
+        for name, entry in known.items()
+        if entry is not subject
+    }
+    if model in model_zoo.PRESETS:
+        values[subject.name] = {**subject.facts(), **counted_values(own or counted(model))}
+    else:
+        values[subject.name] = further_values(subject, {})
     another_size = model in model_zoo.PRESETS and model != subject.preset
-    if another_size:
-        values[subject.name] |= counted_values(counted(model))
     why = reasons(known)
     fronts = [front(cost, values, why) for cost in COSTS]
     places = tuple(_place(subject.name, values, found) for found in fronts)

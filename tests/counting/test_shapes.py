@@ -8,8 +8,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.nn import functional as F
 
 from inspect_cost import count
+from inspect_cost.counting.aten import ATEN_RULES
+from inspect_cost.counting.dataflow import DataFlow
+from inspect_cost.counting.ledger import Ledger
+from inspect_cost.counting.mode import CountingMode
 from inspect_cost.counting.shapes import SHAPES
 
 aten = torch.ops.aten
@@ -99,3 +104,46 @@ def test_results_written_to_a_given_tensor_are_left_to_torch() -> None:
             return torch.mm(x, self.weight, out=torch.empty(2, 3, device="meta"))
 
     assert count(Into().eval(), torch.ones(2, 3)).macs == 2 * 3 * 3
+
+
+DENSE = torch.empty(3, 4, 5, device="meta")
+PLAIN_CALLS = {
+    "permuted operands": lambda x: torch.relu(x.permute(2, 0, 1)),
+    "a part of a tensor": lambda x: x[..., :2] + x[:, :1, :2],
+    "a part of a permuted one": lambda x: torch.tanh(x.transpose(0, 2)[:2]),
+    "truths": lambda x: (x > 1) & (x < 2),
+    "a choice": lambda x: torch.where(x > 0, 1.5, x),
+    "a choice of two": lambda x: torch.where(x > 0, x, x + x),
+    "bounds": lambda x: x.clamp(0, 1).clamp_min(2).clamp_max(3.5),
+    "bounds of integers": lambda x: x.argmax(-1).clamp_max(2),
+    "an integer's quotient": lambda x: x.argmax(-1) / 2,
+    "a wider softmax": lambda x: torch.softmax(x, -1, dtype=torch.float64).cumsum(-1),
+    "a cumulative sum": lambda x: x.cumsum(1),
+    "a stack": lambda x: torch.stack([x, x], -2),
+    "a complex number": lambda x: torch.polar(x, x),
+    "a matrix by a vector": lambda x: torch.mv(x[0], x[0, 0]),
+    "a row for each index": lambda x: F.embedding(x.argmax(-1), x[0]),
+    "noise alike": lambda x: torch.randn_like(x.transpose(0, 1)),
+    "a transposed kernel": lambda x: F.linear(x, x.new_empty(5, 7).t(), x.new_empty(7)),
+    "a convolution of permuted operands": lambda x: F.conv1d(
+        x.transpose(0, 1), x.new_empty(2, 6, 3).transpose(1, 2)[:, :, :2]
+    ),
+    "given memory": lambda x: torch.mm(x[0], x[0].t(), out=x.new_empty(4, 4)),
+    "a cell": lambda x: torch.gru_cell(
+        x[0], x.new_empty(4, 6), x.new_empty(18, 5), x.new_empty(18, 6), None, None
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PLAIN_CALLS)
+def test_less_plain_cases_are_what_torch_says(name: str) -> None:
+    call = PLAIN_CALLS[name]
+    expected = call(DENSE)
+    mode = CountingMode(Ledger(), ATEN_RULES, torch.device("cpu"), DataFlow())
+    with torch.inference_mode(), mode:
+        found = call(DENSE)
+    assert found.shape == expected.shape
+    assert found.dtype == expected.dtype
+    assert found.is_contiguous() == expected.is_contiguous()
+    if expected.numel() > 1:
+        assert found.stride() == expected.stride()

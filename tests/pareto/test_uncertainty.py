@@ -2,9 +2,12 @@
 
 from math import erf, sqrt
 
+import numpy as np
 import pytest
 
 from inspect_cost import rank
+from inspect_cost.pareto import sorting
+from inspect_cost.pareto.uncertainty import LARGEST_SET, ranks_of_each
 from inspect_cost.quantity import Quantity
 
 Z95 = 1.959963984540054  # of a Gaussian's 97.5 % quantile
@@ -96,3 +99,13 @@ def test_missing_values_are_left_out_of_the_draws() -> None:
     assert ranking.probability_optimal[1] is None
     assert ranking.probability_optimal[0] == 1
     assert ranking.probability_optimal[2] == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize("objectives", [2, 3, 4])
+@pytest.mark.parametrize("points", [1, 12, LARGEST_SET + 1])
+def test_many_sets_at_once_rank_as_one_by_one(points: int, objectives: int) -> None:
+    """With ties: small whole numbers."""
+    shape = (20, points, objectives)
+    costs = np.random.default_rng(3).integers(0, 4, shape).astype(float)
+    one_by_one = np.stack([sorting.ranks(of_one) for of_one in costs])
+    assert np.array_equal(ranks_of_each(costs), one_by_one)
