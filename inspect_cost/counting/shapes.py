@@ -242,7 +242,8 @@ def like(x: Tensor, *, dtype: torch.dtype | None = None, **_options: Any) -> Ten
 
 def looked_up(table: Tensor, indices: Tensor, *_options: Any) -> Tensor | None:
     """A row of the table for each index."""
-    plain = table.dim() == 2 and indices.is_contiguous() and _plain([table])  # noqa: PLR2004
+    whole = indices.dtype in {torch.int32, torch.int64}
+    plain = whole and table.dim() == 2 and indices.is_contiguous() and _plain([table])  # noqa: PLR2004
     return _empty((*indices.shape, table.shape[1]), table) if plain else None
 
 
