@@ -156,7 +156,7 @@ def exported(
     expected = _run_by_torch(model, args, kwargs)
     with tempfile.TemporaryDirectory(dir=output.resolve().parent, prefix=".export-") as folder:
         draft = Path(folder) / output.name
-        _write(model, args, kwargs, draft)
+        write_onnx(model, args, kwargs, draft)
         difference = _difference(expected, _run_by_onnxruntime(draft, (*args, *kwargs.values())))
         if not difference <= TOLERANCE:  # also where it is not a number
             raise MismatchError(
@@ -186,9 +186,25 @@ def _run_by_torch(
     return [leaf for leaf in flat if isinstance(leaf, Tensor)]
 
 
-def _write(
-    model: nn.Module, args: tuple[Tensor, ...], kwargs: Mapping[str, Tensor], path: Path
+def write_onnx(
+    model: nn.Module,
+    args: tuple[Tensor, ...],
+    kwargs: Mapping[str, Tensor],
+    path: Path,
+    input_names: Sequence[str] | None = None,
 ) -> None:
+    """Write one call as an ONNX file, its weights beside it where they are too large for one.
+
+    Args:
+        model: whose call.
+        args: of the call.
+        kwargs: of the call.
+        path: the file.
+        input_names: of the graph's inputs, in the order of the call's tensors.
+
+    Raises:
+        CountError: the exporter cannot do it.
+    """
     size = sum(t.numel() * t.element_size() for t in (*model.parameters(), *model.buffers()))
     try:
         with torch.no_grad(), _quiet():
@@ -196,6 +212,7 @@ def _write(
                 model,
                 args,
                 kwargs=dict(kwargs),
+                input_names=input_names,
                 dynamo=True,
                 verbose=False,
                 optimize=False,  # it drops biases that are still 0, and takes minutes

@@ -1,6 +1,6 @@
 """Measuring what a user named: how long it would take, each backend, what follows from it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from inspect_cost.errors import InspectCostError, MeasurementError
-from inspect_cost.measuring.backends import BACKENDS, max_relative_difference, outputs
+from inspect_cost.measuring.backends import BACKENDS, Setup, max_relative_difference, outputs
 from inspect_cost.measuring.derived import with_derived
 from inspect_cost.measuring.estimate import with_estimate
 from inspect_cost.measuring.fresh import memory_of
@@ -28,6 +28,8 @@ LONG_AUDIO_S = 10.0
 PILOT_SAMPLES = 512
 #: A share of the free memory that a call may take.
 MEMORY_SHARE = 0.8
+#: Getting a backend ready is worth a note from so long on.
+NOTABLE_S = 5.0
 
 Progress = Callable[[float], None]
 
@@ -101,12 +103,13 @@ def _each_backend(
     workload: Workload, target: Target, request: Request, progress: Progress
 ) -> Iterator[Measurement]:
     reference: list[Tensor] | None = None
-    several = len(request.backends)
-    for number, backend in enumerate(request.backends):
+    backends = run_by(workload, request.backends)
+    several = len(backends)
+    for number, backend in enumerate(backends):
         told = partial(_told, progress, number, several)
         difference = None
         try:
-            ready = _ready(workload, backend, target, request.threads)
+            ready, note = _ready(workload, backend, target, request)
             if several > 1:
                 given = outputs(ready, request.threads)
                 if reference is None:
@@ -114,6 +117,7 @@ def _each_backend(
                 else:
                     difference = max_relative_difference(reference, given)
             result = _one(workload, ready, backend, request, told)
+            result = replace(result, notes=(*result.notes, *note))
         except Exception as error:  # noqa: BLE001 - nor the other backends' results
             result = not_measured(f"{in_one_line(error)}.")
         yield replace(
@@ -128,12 +132,29 @@ def _told(progress: Progress, number: int, several: int, done: float) -> None:
     progress((number + done) / several)
 
 
-def _ready(workload: Workload, backend: str, target: Target, threads: int | None) -> Target:
-    if workload.stepwise and backend != "eager":
+def run_by(workload: Workload, backends: Sequence[str]) -> tuple[str, ...]:
+    """The backends asked for; "eager", as it is, is onnxruntime for a file that is ONNX already."""
+    return tuple(dict.fromkeys(workload.given_to if b == "eager" else b for b in backends))
+
+
+def _ready(
+    workload: Workload, backend: str, target: Target, request: Request
+) -> tuple[Target, tuple[str, ...]]:
+    """The call by a backend, and what there is to say of how it was made."""
+    if backend == workload.given_to:
+        return target, ()
+    if not target.by_torch:
+        raise MeasurementError(f"{backend} takes a PyTorch model, not an ONNX file")
+    if workload.stepwise:
         raise MeasurementError(
             f"{backend} would unroll every step of a model that goes sample by sample"
         )
-    return BACKENDS[backend](target, threads)
+    started = perf_counter()
+    setup = Setup(workload.target, request.threads, request.budget_s or BUDGET_S["cpu"])
+    ready = BACKENDS[backend](target, setup)
+    took_s = perf_counter() - started
+    known = f"Getting {backend} ready took {in_words(took_s)}, which no figure includes."
+    return ready, (known,) if took_s > NOTABLE_S else ()
 
 
 def _one(
@@ -144,12 +165,13 @@ def _one(
         threads=request.threads,
         sensors=None,
         plan_of=partial(planned, ready.device.type, request.budget_s, request.until, WINDOWS, None),
-        make=workload.target if request.memory and backend == "eager" else None,
+        make=workload.target if request.memory and backend == workload.given_to else None,
         progress=progress,
     )
     result = replace(result, audio_s=workload.audio_s, batch=workload.conditions.batch)
-    if request.memory and backend != "eager":
-        result = replace(result, notes=(*result.notes, "Memory is measured with eager only."))
+    if request.memory and backend != workload.given_to:
+        note = f"Memory is measured with {workload.given_to} only."
+        result = replace(result, notes=(*result.notes, note))
     if request.estimate:
         energy, why = with_estimate(result, request.max_power_w)
         notes = (*result.notes, why) if why else result.notes

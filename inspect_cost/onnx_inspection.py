@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from onnx import GraphProto
+
 from inspect_cost.counting.onnx.binding import free_inputs, open_axes
 from inspect_cost.counting.onnx.count import count_onnx
 from inspect_cost.counting.onnx.loading import loaded
@@ -28,15 +30,27 @@ def inspected_onnx(
         UsageError: as `count_onnx`, or what is given does not fit the graph's inputs.
     """
     model = loaded(path)
-    names = [entry.name for entry in free_inputs(model.graph)]
-    shapes: dict[str, Sequence[int] | int] = {**_shapes(inputs, names, length)}
-    if length is not None and not any(None in spec.shape for spec in inputs):
-        shapes[_only_open_axis(path, open_axes(model.graph))] = length
+    shapes = input_shapes(path, model.graph, inputs, length)
     report = count_onnx(model, input_shapes=shapes, trip_counts=trip_counts)
     given = ", ".join(str(spec) for spec in inputs)
     at_length = f"L = {length:,}" if length is not None else ""
     call = " at ".join(filter(None, ("one run", ", ".join(filter(None, (given, at_length))))))
     return Report(Subject(path, report.model, call), report, None, provenance())
+
+
+def input_shapes(
+    path: str, graph: GraphProto, inputs: Sequence[InputSpec], length: int | None
+) -> dict[str, Sequence[int] | int]:
+    """What a user gave as sizes, by the names of the graph's inputs and open axes.
+
+    Raises:
+        UsageError: it does not fit the graph's inputs.
+    """
+    names = [entry.name for entry in free_inputs(graph)]
+    shapes: dict[str, Sequence[int] | int] = {**_shapes(inputs, names, length)}
+    if length is not None and not any(None in spec.shape for spec in inputs):
+        shapes[_only_open_axis(path, open_axes(graph))] = length
+    return shapes
 
 
 def _shapes(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -30,6 +30,29 @@ class Conditions:
     seed: int = 0
 
 
+class Workload(Protocol):
+    """What can be measured; it can be pickled."""
+
+    @property
+    def conditions(self) -> Conditions:
+        """Under which."""
+
+    @property
+    def stepwise(self) -> bool:
+        """Whether one sample is made after another."""
+
+    @property
+    def audio_s(self) -> float | None:
+        """The audio that the call makes, all of a batch together."""
+
+    @property
+    def given_to(self) -> str:
+        """The backend that runs the target as it is."""
+
+    def target(self) -> Target:
+        """The call itself."""
+
+
 @dataclass(frozen=True)
 class PresetWorkload:
     """Generating with a preset of the zoo, with random weights; it can be pickled.
@@ -45,6 +68,7 @@ class PresetWorkload:
     samples: int
     settings: Mapping[str, Any] = field(default_factory=dict)
     conditions: Conditions = Conditions()
+    given_to: str = "eager"
 
     @property
     def preset(self) -> model_zoo.Preset:
@@ -100,6 +124,7 @@ class OwnWorkload:
     conditions: Conditions = Conditions()
     stepwise: bool = False
     audio_s: float | None = None
+    given_to: str = "eager"
 
     def target(self) -> Target:
         """The model as its factory makes it, and its inputs.
@@ -115,6 +140,3 @@ class OwnWorkload:
         if any(tensor.is_meta for tensor in (*args, *kwargs.values())):
             raise UsageError("an input is so large that it has a shape only", "Give a smaller one.")
         return target(model, tuple(args), kwargs, at.device, at.dtype)
-
-
-Workload = PresetWorkload | OwnWorkload

@@ -24,7 +24,8 @@ ALLOWED: dict[str, set[str]] = {
     "inputs": {"errors", "units"},
     "loading": {"errors"},
     "report": {"conventions", "cost", "law", "measuring", "waste"},
-    "measuring": {"cost", "errors", "quantity", "units"},
+    # The export's fresh process alone needs the exporter, which knows nothing of measuring.
+    "measuring": {"cost", "errors", "exporting", "quantity", "units"},
     "carbon": {"cost", "errors", "quantity", "units"},
     "pareto": {"cost", "errors", "quantity", "units"},
     "publication_lines": {"errors"},
@@ -47,6 +48,9 @@ ALLOWED: dict[str, set[str]] = {
         "model_zoo",
     },
     "workload": {"errors", "inputs", "loading", "measuring", "model_zoo"},
+    "onnx_workload": {
+        *("counting", "errors", "inputs", "measuring", "onnx_inspection", "workload"),
+    },
     "measured": {"errors", "measuring", "units", "workload"},
     "gathering": {"errors", "inspection", "paper", "pareto", "publications", "model_zoo"},
     "__main__": {"cli"},

@@ -81,7 +81,9 @@ def inspect(
     if trip_counts and not is_onnx(model):
         raise UsageError("--trip-count is for ONNX files", "Other models run their own loops.")
     if is_onnx(model):
-        report = inspected_onnx(model, input_len, inputs or [], trip_counts or [], counted)
+        report = inspected_onnx(
+            model, input_len, inputs or [], trip_counts or [], options, counted
+        )
     else:
         report = inspected(model, input_len, inputs or [], settings or [], options, counted)
     report = replace(report, weights=weights, standing=standing_of(model, report, counted))
@@ -157,9 +159,10 @@ def inspected_onnx(
     input_len: str | None,
     inputs: Sequence[str],
     trip_counts: Sequence[str],
+    options: Measuring,
     counting: Counting,
 ) -> Any:
-    """The report on an ONNX file."""
+    """The report on an ONNX file, run by onnxruntime unless that is not wanted."""
     if counting != Counting(flop_weights=counting.flop_weights):
         raise UsageError(
             "--policy, --attention, --backward and --law are for PyTorch models",
@@ -172,7 +175,15 @@ def inspected_onnx(
     from inspect_cost import onnx_inspection
 
     shapes = [specs.parsed_input(text) for text in inputs]
-    return onnx_inspection.inspected_onnx(model, shapes, length, trips)
+    report = onnx_inspection.inspected_onnx(model, shapes, length, trips)
+    if options.no_measure:
+        return report
+
+    from inspect_cost.onnx_workload import OnnxWorkload
+
+    options.check_device()
+    workload = OnnxWorkload(model, shapes, length, options.conditions, options.threads)
+    return options.measured(report, workload)
 
 
 def standing_of(model: str, report: Any, counting: Counting) -> Any:

@@ -6,7 +6,7 @@ import shutil
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,10 +14,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
-from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
+from torch import Tensor
+from torch.utils._pytree import tree_leaves
 
 from inspect_cost.errors import MeasurementError
+from inspect_cost.measuring.fresh import Make, answered
 from inspect_cost.measuring.target import Target
 
 if TYPE_CHECKING:
@@ -26,13 +27,37 @@ if TYPE_CHECKING:
 CPP_COMPILERS = ("g++", "clang++", "c++", "cl")
 
 
-def eager(target: Target, threads: int | None) -> Target:
+#: An export may take so long at least, and as long as the measurement itself.
+LEAST_EXPORT_S = 60.0
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a backend needs to know beside the call.
+
+    Attributes:
+        make: makes the call anew in a fresh process; it can be pickled.
+        threads: of the CPU, or None for torch's choice.
+        budget_s: the time for measuring.
+    """
+
+    make: Make
+    threads: int | None = None
+    budget_s: float = 30.0
+
+    @property
+    def limit_s(self) -> float:
+        """What an export may take."""
+        return max(LEAST_EXPORT_S, self.budget_s)
+
+
+def eager(target: Target, setup: Setup) -> Target:
     """As it is written."""
-    del threads
+    del setup
     return target
 
 
-def compiled(target: Target, threads: int | None) -> Target:
+def compiled(target: Target, setup: Setup) -> Target:
     """By `torch.compile`; the compiling itself happens here, not in the windows.
 
     Raises:
@@ -43,37 +68,31 @@ def compiled(target: Target, threads: int | None) -> Target:
     with _quiet():
         torch.compiler.reset()
         ready = replace(target, function=torch.compile(target.function))
-        with ready.inference(threads):
+        with ready.inference(setup.threads):
             _tried(ready, "torch.compile")
     return ready
 
 
-def with_onnxruntime(target: Target, threads: int | None) -> Target:
-    """Exported to ONNX, then run by onnxruntime on its CPU or CUDA provider.
+def with_onnxruntime(target: Target, setup: Setup) -> Target:
+    """Exported to ONNX by a fresh process, then run by onnxruntime on its CPU or CUDA provider.
 
     Raises:
-        MeasurementError: it cannot be exported, or onnxruntime has no provider for the device.
+        MeasurementError: it cannot be exported, not in this time, or onnxruntime has no provider
+            for the device.
     """
+    tensors = [leaf for leaf in tree_leaves((target.args, target.kwargs)) if is_tensor(leaf)]
+    feed = {input_name(number): tensor for number, tensor in enumerate(tensors)}
     with TemporaryDirectory(prefix="inspect-cost-") as folder:
         path = Path(folder, "model.onnx")
-        names = exported(target, path)
-        tensors = [leaf for leaf in tree_leaves((target.args, target.kwargs)) if _is_tensor(leaf)]
-        feed = dict(zip(names, tensors, strict=True))
-        return onnx_target(path, feed, target.device, threads)
-
-
-def exported(target: Target, path: Path) -> list[str]:
-    """Write the call as an ONNX file, and name its inputs in the order of its tensors."""
-    leaves, structure = tree_flatten((target.args, target.kwargs))
-    tensors = tuple(leaf for leaf in leaves if _is_tensor(leaf))
-    names = [f"input_{i}" for i in range(len(tensors))]
-    call = _Call(target, leaves, structure).eval()
-    try:
-        with _quiet(), torch.no_grad():
-            torch.onnx.export(call, tensors, path, input_names=names, dynamo=True, verbose=False)
-    except Exception as error:
-        raise MeasurementError(f"the export to ONNX failed: {_first_line(error)}") from error
-    return names
+        answer, reason = answered("export_child", (setup.make, path), setup.limit_s)
+        if answer is None and "was not done after" in reason:
+            raise MeasurementError(
+                f"the export to ONNX took longer than {setup.limit_s:.0f} s",
+                "Give it more with --measure-time, or a shorter input.",
+            )
+        if failure := reason if answer is None else answer["error"]:
+            raise MeasurementError(f"the export to ONNX failed: {failure}")
+        return onnx_target(path, feed, target.device, setup.threads)
 
 
 def onnx_target(
@@ -104,15 +123,25 @@ def onnx_target(
         arrays = {name: t.cpu().numpy() for name, t in feed.items() if name in wanted}
     except Exception as error:
         raise MeasurementError(f"onnxruntime refuses it: {_first_line(error)}") from error
-    ready = Target(session.run, (None, arrays), {}, device)
+    ready = Target(session.run, (None, arrays), {}, device, by_torch=False)
     _tried(ready, "onnxruntime")
     return ready
 
 
-#: Name -> from a call as written, and the number of threads, to the same call by that backend.
-BACKENDS: Mapping[str, Callable[[Target, int | None], Target]] = MappingProxyType(
+#: Name -> from a call as written to the same call by that backend.
+BACKENDS: Mapping[str, Callable[[Target, Setup], Target]] = MappingProxyType(
     {"eager": eager, "compile": compiled, "onnxruntime": with_onnxruntime}
 )
+
+
+def input_name(number: int) -> str:
+    """Of an exported graph's input, by its place among the call's tensors."""
+    return f"input_{number}"
+
+
+def is_tensor(leaf: Any) -> bool:
+    """Whether a leaf of a call's arguments is an input of its graph."""
+    return isinstance(leaf, Tensor)
 
 
 def outputs(target: Target, threads: int | None = None) -> list[Tensor]:
@@ -138,22 +167,6 @@ def max_relative_difference(reference: list[Tensor], other: list[Tensor]) -> flo
     return worst
 
 
-class _Call(nn.Module):
-    """One call as a module whose forward takes its tensors, as the exporter wants it."""
-
-    def __init__(self, target: Target, leaves: list[Any], structure: Any) -> None:
-        super().__init__()
-        self.model = target.module
-        self._function, self._leaves, self._structure = target.function, leaves, structure
-
-    def forward(self, *tensors: Tensor) -> Any:
-        """The call, with these in the tensors' places."""
-        given = iter(tensors)
-        leaves = [next(given) if _is_tensor(leaf) else leaf for leaf in self._leaves]
-        args, kwargs = tree_unflatten(leaves, self._structure)
-        return self._function(*args, **kwargs)
-
-
 def _tried(target: Target, what: str) -> None:
     try:
         target.call()
@@ -164,10 +177,6 @@ def _tried(target: Target, what: str) -> None:
 def _cpp_compiler() -> bool:
     named = os.environ.get("CXX")
     return any(shutil.which(name) for name in ((named,) if named else CPP_COMPILERS))
-
-
-def _is_tensor(leaf: Any) -> bool:
-    return isinstance(leaf, Tensor)
 
 
 def _is_plain(leaf: Any) -> bool:

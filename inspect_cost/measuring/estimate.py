@@ -74,8 +74,8 @@ def with_estimate(
         busy_threads = sum(w.cpu_s for w in windows) / sum(w.duration_s for w in windows)
     if maximum is None:
         return None, (
-            f"No estimate of the energy: the maximum power of {_chip(measurement.device)} is not "
-            "known here; give it with --max-power W."
+            f"No estimate of the energy: {_chip(measurement.device)} is not in the table of "
+            "maximum powers; look up its TDP at its maker's, and give it with --max-power W."
         )
     utilisation = min(float(sockets()), busy_threads / maximum.threads)
     source = (

@@ -1,4 +1,4 @@
-"""Asking a fresh process what one call takes of memory."""
+"""Asking a fresh process: what one call takes of memory, or to do what may take too long."""
 
 import json
 import os
@@ -34,22 +34,33 @@ def memory_of(
         call_s: about what one call takes.
         process_threads: threads that torch uses in this process.
     """
+    job = (make, threads or process_threads)
+    figures, reason = answered("memory_child", job, START_S + CALLS * call_s)
+    return (None, reason) if figures is None else (_memory(figures), "")
+
+
+def answered(child: str, job: Any, timeout_s: float) -> tuple[dict[str, Any] | None, str]:
+    """What a fresh process answers; or None, and why there is no answer.
+
+    Args:
+        child: the module of this package that it runs, with the paths of job and answer.
+        job: what it is to do; it is pickled.
+        timeout_s: it is ended after so long.
+    """
     with TemporaryDirectory(prefix="inspect-cost-") as folder:
-        job, answer = Path(folder, "job"), Path(folder, "answer.json")
+        written, answer = Path(folder, "job"), Path(folder, "answer.json")
         try:
-            with job.open("wb") as file:
-                pickle.dump((make, threads or process_threads), file)
+            with written.open("wb") as file:
+                pickle.dump(job, file)
         except Exception as error:  # noqa: BLE001 - whatever an object's own pickling raises
             return None, f"it cannot be copied to a fresh process ({error})"
-        reason = _ran(job, answer, START_S + CALLS * call_s)
-        if reason:
-            return None, reason
-        return _memory(json.loads(answer.read_text())), ""
+        reason = _ran(child, written, answer, timeout_s)
+        return (None, reason) if reason else (json.loads(answer.read_text()), "")
 
 
-def _ran(job: Path, answer: Path, timeout_s: float) -> str:
+def _ran(child: str, job: Path, answer: Path, timeout_s: float) -> str:
     """Run the fresh process; why it gave no answer, or ""."""
-    command = [sys.executable, "-m", "inspect_cost.measuring.memory_child", str(job), str(answer)]
+    command = [sys.executable, "-m", f"inspect_cost.measuring.{child}", str(job), str(answer)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
         done = subprocess.run(  # noqa: S603 - our own interpreter

@@ -85,6 +85,7 @@ def measure(
         UsageError: an argument is impossible, or the model has no values (it is on "meta").
         MeasurementError: the call itself fails.
     """
+    _check_numbers(threads=threads, measure_time_s=measure_time_s, windows=windows)
     measured = target(model, args, kwargs, device, dtype)
     return measured_target(
         measured,
@@ -101,6 +102,13 @@ def measure(
         make=partial(_itself, measured) if peak_memory else None,
         progress=progress,
     )
+
+
+def _check_numbers(**given: object) -> None:
+    """Refuse what is no number above 0, where something is given."""
+    for name, value in given.items():
+        if value is not None and not (isinstance(value, int | float) and value > 0):
+            raise UsageError(f"{name}={value!r} is no number above 0", "Give, for example, 10.")
 
 
 def measured_target(

@@ -31,12 +31,14 @@ def figures(target: Target, threads: int) -> dict[str, int | None]:
         target.work.synchronize()
         duration_s = time.perf_counter() - started
         peak = peak_rss_b()
-        quick = duration_s < LONGEST_PROFILED_S and not cuda
+        seen = duration_s < LONGEST_PROFILED_S and not cuda and target.by_torch
         return {
             "rss_before_b": before,
             "rss_peak_b": peak,
-            "allocator_peak_b": allocator_peak_b(target) if quick else None,
-            "cuda_peak_b": torch.cuda.max_memory_allocated(target.device) if cuda else None,
+            "allocator_peak_b": allocator_peak_b(target) if seen else None,
+            "cuda_peak_b": torch.cuda.max_memory_allocated(target.device)
+            if cuda and target.by_torch
+            else None,
         }
 
 

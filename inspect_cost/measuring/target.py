@@ -25,6 +25,7 @@ class Target:
         kwargs: its keyword arguments.
         device: where it runs.
         module: the module behind the call, if there is one.
+        by_torch: whether torch computes it, so that its allocator and profiler see it.
     """
 
     function: Callable[..., Any]
@@ -32,6 +33,7 @@ class Target:
     kwargs: dict[str, Any]
     device: torch.device
     module: nn.Module | None = None
+    by_torch: bool = True
 
     @property
     def dtype(self) -> str:

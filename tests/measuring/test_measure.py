@@ -102,8 +102,9 @@ def test_what_cannot_be_measured() -> None:
         quick(Watching(), torch.ones(1, 4), dtype="int64")
     with pytest.raises(UsageError, match="not a share"):
         quick(Watching(), torch.ones(1, 4), until_ci="2")
-    with pytest.raises(UsageError, match="above 0"):
-        quick(Watching(), torch.ones(1, 4), windows=0)
+    for wrong in ({"windows": 0}, {"threads": 0}, {"measure_time_s": "5"}, {"window_s": -1}):
+        with pytest.raises(UsageError, match="above 0"):
+            quick(Watching(), torch.ones(1, 4), **wrong)
 
 
 def test_without_a_sensor_it_says_so_and_latency_comes() -> None:

@@ -37,6 +37,23 @@ def test_ten_windows_as_long_as_the_sensor_wants_with_half_as_much_idle() -> Non
     assert idle == pytest.approx(10 * 2.1 / 2 + 2.0 / 2)  # and around the first call
 
 
+class Slow(Counter):
+    """A counter that takes a hundredth of a second to read, at the power of a call."""
+
+    def read_j(self) -> float:
+        """The counter, then the rest of the reading."""
+        before = super().read_j()
+        self.machine.spend(0.01, 30)
+        return before
+
+
+def test_the_time_of_reading_is_not_the_calls() -> None:
+    machine = Machine(call_s=0.1)
+    result = measured(machine, Slow(machine), plan=Plan(budget_s=30, window_s=0.1))
+    assert result.latency_s.value == pytest.approx(0.1)
+    assert result.power_w.value == pytest.approx(30)
+
+
 def test_domains_add_up() -> None:
     machine = Machine(call_s=0.5)
     result = measured(machine, Counter(machine), Counter(machine, "dram-0"))
