@@ -20,7 +20,10 @@ from inspect_cost.errors import CountError
 
 T = TypeVar("T")
 
-IMMUTABLE = (bool, int, float, complex, str, bytes, FunctionType, torch.dtype, torch.device)
+#: Exact types, of which a copy is the thing itself; asking for them first spares most of the time.
+IMMUTABLE = frozenset(
+    {type(None), bool, int, float, complex, str, bytes, FunctionType, torch.dtype, torch.device}
+)
 
 
 def uncompiled(model: nn.Module) -> nn.Module:
@@ -89,7 +92,7 @@ def _twin(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
 
 def _copied(value: Any, memo: dict[int, Any]) -> Any:
     """A deep copy where there can be one, else (a lock, a handle) the thing itself."""
-    if value is None or isinstance(value, IMMUTABLE):
+    if type(value) in IMMUTABLE:
         return value
     if id(value) in memo:
         return memo[id(value)]

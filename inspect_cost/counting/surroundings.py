@@ -1,5 +1,6 @@
 """Leaving the process as it was: random states and compilation, on one thread or on many."""
 
+import gc
 import random
 import sys
 import threading
@@ -115,8 +116,24 @@ def _is_mode_flag(name: str) -> bool:
 
 
 @contextmanager
+def _uncollected() -> Iterator[None]:
+    """Python searches for no garbage meanwhile: a count makes many small objects that it keeps.
+
+    Each search would go through all of them again. Nor does what an activation's memory is held
+    by then depend on when one happens.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@contextmanager
 def _kept() -> Iterator[None]:
-    with _random_states_kept(), _dispatch_flags_kept(), _eager():
+    with _random_states_kept(), _dispatch_flags_kept(), _eager(), _uncollected():
         yield
 
 

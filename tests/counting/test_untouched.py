@@ -1,10 +1,12 @@
 """A count leaves the model, its inputs and the process as they were."""
 
 import copy
+import gc
 import random
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -133,3 +135,34 @@ def test_compiled_functions_are_compiled_again_after_concurrent_counts() -> None
         list(pool.map(lambda _: count(nn.Linear(2, 2), torch.zeros(1, 2)), range(12)))
     torch.compile(lambda x: x + 1, backend=backend)(torch.zeros(2))
     assert calls
+
+
+class Searching(nn.Module):
+    """Notes whether garbage is searched for while it runs, and may fail."""
+
+    searched: list[bool]
+
+    def forward(self, x: Tensor, *, fails: bool) -> Tensor:
+        self.searched.append(gc.isenabled())
+        if fails:
+            raise RuntimeError("half-way")
+        return x
+
+
+@pytest.mark.parametrize("enabled", [False, True])
+@pytest.mark.parametrize("fails", [False, True])
+def test_garbage_is_not_searched_for_meanwhile_and_is_afterwards(
+    *, fails: bool, enabled: bool
+) -> None:
+    model, before = Searching(), gc.isenabled()
+    Searching.searched = []
+    (gc.enable if enabled else gc.disable)()
+    try:
+        with suppress(CountError):
+            count(model, torch.ones(2), fails=fails)
+        after = gc.isenabled()
+    finally:
+        (gc.enable if before else gc.disable)()
+    assert after is enabled
+    assert model.searched
+    assert not any(model.searched)

@@ -57,8 +57,9 @@ _FACTORIES = """
 _QUESTIONS = """
     _local_scalar_dense item size numel dim stride is_complex is_floating_point is_nonzero
     is_same_size is_signed is_pinned isreal result_type can_cast allclose
-    sym_size sym_stride sym_numel sym_storage_offset _assert_async _assert_tensor_metadata
-    _assert_scalar _nested_tensor_from_mask_left_aligned is_contiguous storage_offset promote_types
+    sym_size sym_stride sym_numel sym_storage_offset sym_is_contiguous
+    _assert_async _assert_tensor_metadata _assert_scalar _nested_tensor_from_mask_left_aligned
+    is_contiguous storage_offset promote_types
     data _version output_nr requires_grad_ retain_grad is_leaf __and__ __or__ __xor__ record_stream
     _linalg_check_errors lu_unpack _fused_sdp_choice
     _is_all_true _is_any_true _functional_assert_async _functional_assert_scalar
