@@ -15,6 +15,7 @@ from inspect_cost import count, count_onnx, exporting
 from inspect_cost.cli import main
 from inspect_cost.errors import CountError, UsageError
 from inspect_cost.exporting import MismatchError, exported, exported_preset
+from inspect_cost.onnx_writing import quiet
 
 # torch's exporter warns of its own deprecated calls
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -118,7 +119,7 @@ def test_a_transformer_has_the_same_macs_before_and_after_onnxruntime(
     layer = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True, activation="gelu")
     model, x = random_weights(layer), torch.randn(1, 7, 16)
     path = tmp_path / "m.onnx"
-    with exporting._quiet():  # noqa: SLF001 - the test calls the exporter with another opset
+    with quiet():
         torch.onnx.export(model, (x,), path, dynamo=True, opset_version=opset, verbose=False)
     before = count_onnx(path)
     assert before.macs == count(model, x).macs

@@ -2,10 +2,9 @@
 
 from inspect_cost.cost import FREE, OpCost
 from inspect_cost.counting.onnx.call import Call, Rule
-from inspect_cost.counting.onnx.pointwise import ROTATION
 from inspect_cost.formulas import contraction
 from inspect_cost.formulas.attention import scaled_dot_product_attention as formula
-from inspect_cost.formulas.pointwise import DIV, MUL, SPECIAL
+from inspect_cost.formulas.pointwise import DIV, MUL, ROTATION, SPECIAL
 
 HEADS_APART = 4  # dimensions of (B, heads, T, size), as against (B, T, heads x size)
 

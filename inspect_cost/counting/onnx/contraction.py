@@ -9,6 +9,7 @@ from inspect_cost.counting.onnx.fused_shapes import factor
 from inspect_cost.formulas import contraction as formula
 from inspect_cost.formulas import pointwise
 from inspect_cost.formulas.pointwise import ADD, MUL
+from inspect_cost.formulas.resampling import deformed_taps
 
 ACTIVATIONS = {
     b"": FREE,
@@ -60,7 +61,7 @@ def deform_conv(call: Call) -> OpCost | None:
     """Convolution whose taps are interpolated between four neighbours, and weighed by a mask."""
     weight, out = call.operand(1).sizes, call.out.sizes
     taps = out[0] * call.x.sizes[1] * prod(out[2:]) * prod(weight[2:])
-    sampled = OpCost(mul=4, add=3) * taps + MUL * taps * call.has(4)
+    sampled = deformed_taps(taps, call.operand(2).size // 2, masked=call.has(4))
     return sampled + formula.convolution(weight, out, biased=call.has(3))
 
 
