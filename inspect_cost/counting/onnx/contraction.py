@@ -43,6 +43,9 @@ def gemm(call: Call) -> OpCost | None:
 
 def conv(call: Call) -> OpCost | None:
     """Convolution in any number of dimensions, grouped or not."""
+    channels, read = call.x.sizes[1], call.operand(1).sizes[1] * call.get("group", 1)
+    if call.operator == "onnx.Conv" and channels != read:  # ONNX's inference does not look
+        raise ValueError(f"its weight reads {read} channels, and there are {channels}")
     return formula.convolution(call.operand(1).sizes, call.out.sizes, biased=call.has(2))
 
 

@@ -462,6 +462,57 @@ FUSED = [
         ),
         OpCost(macs=60, mul=15, compare=22 + 2 + 24, div=12, special=12, add=12),
     ),
+    (
+        (
+            "g (uint8[3,4] a, float s, uint8 z, uint8[4,5] b) => (float[m,n] y) "
+            "{ y = com.microsoft.QGemm(a, s, z, b, s, z) }"
+        ),
+        OpCost(macs=60, mul=15),
+    ),
+    (
+        (
+            "g (uint8[3,4] a, float s, uint8 z, uint8[4,5] b, int32[5] c) => (uint8[m,n] y) "
+            "{ y = com.microsoft.QGemm(a, s, z, b, s, z, c, s, z) }"
+        ),
+        OpCost(macs=60, mul=15, special=15, compare=30, add=15 + 15),
+    ),
+    (
+        (
+            "g (uint8[3,4] a, uint8[4,5] b, float s, uint8 z, float[5] c) => (float[m,n] y) "
+            "{ y = com.microsoft.MatMulIntegerToFloat(a, b, s, s, z, z, c) }"
+        ),
+        OpCost(macs=60, mul=15, add=15),
+    ),
+    (
+        (
+            "g (int32[1,4] i, float[10,8] w, float[16,8] p, float[8] gain) => (float[b,l,d] y) "
+            "{ y, m = com.microsoft.EmbedLayerNormalization(i, , w, p, , gain, gain) }"
+        ),
+        # positions added; of 4 rows means, deviations, squares, factors, gain and offset
+        OpCost(add=32 + 4 * 31, mul=4 * 24, div=4 * 2, sqrt=4),
+    ),
+    (
+        (
+            "g (float[1,4,2,3,8] q) => (float[p,q,r] y) "
+            "{ y = com.microsoft.MultiHeadAttention <num_heads = 2> (q) }"
+        ),
+        OpCost(macs=2 * 32 * 8, mul=32, compare=8 * 3, add=32 + 8 * 3, special=32, div=32),
+    ),
+    (
+        (
+            "g (uint8[1,4,16] x, uint8[16,48] w, float[48] b, float s) => (float[p,q,r] y) "
+            "{ y = com.microsoft.QAttention <num_heads = 2> (x, w, b, s, s) }"
+        ),
+        # as Attention above, and each projected number scaled
+        OpCost(
+            macs=4 * 16 * 48 + 2 * 32 * 8,
+            add=192 + 32 + 8 * 3,
+            mul=32 + 192,
+            compare=24,
+            special=32,
+            div=32,
+        ),
+    ),
 ]
 
 
