@@ -1,11 +1,8 @@
 """Writing models as ONNX files, each run beside the model itself before it is kept."""
 
 import inspect as signatures
-import logging
 import tempfile
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +10,6 @@ from typing import Any
 import numpy as np
 import onnxruntime  # type: ignore[import-untyped]  # has no stubs
 import torch
-from onnxscript import opset18
 from torch import Tensor, nn
 
 import model_zoo
@@ -21,14 +17,15 @@ from inspect_cost.errors import CountError, UsageError
 from inspect_cost.generation import built_with_weights
 from inspect_cost.inputs import InputSpec
 from inspect_cost.loading import model_factory, shortened
+from inspect_cost.onnx_writing import write
 
 #: Largest difference that rounding may make, relative to the largest output: phases that are summed
 #: over seconds come close to a tenth of it.
 TOLERANCE = 1e-2
+#: Deviation of random numbers in place of parameters that start at 0.
+START_STD = 0.01
 #: What an output's largest number is taken for at least.
 SMALLEST = 1e-30
-#: ONNX files hold up to 2 GB; weights beyond this go into a file beside it.
-MOST_INLINE_BYTES = 1_500_000_000
 #: A model that goes sample by sample is unrolled: each sample's nodes are in the file.
 MOST_UNROLLED = 256
 
@@ -97,6 +94,8 @@ def exported_preset(
         config = preset.configuration(**overrides)
         wanted = _length(preset, config, samples)
         model = built_with_weights(preset, weights, overrides, seed)
+        if weights is None:
+            _without_zeros(model, seed)
     except (ValueError, TypeError) as error:
         raise UsageError(f"{preset.name}: {error}", "Mend --set or --weights.") from error
     call = preset.call(config, wanted, "cpu", seed)
@@ -105,6 +104,15 @@ def exported_preset(
     clips = max((len(v) for v in call.kwargs.values() if isinstance(v, Tensor)), default=1)
     note = f"{call.samples // clips:,} samples at {preset.sample_rate:,} Hz"
     return exported(Generation(model, fixed).eval(), (), tensors, output, note)
+
+
+def _without_zeros(model: nn.Module, seed: int) -> None:
+    """Random numbers for parameters that start at 0, whose layers would otherwise go uncompared."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if not parameter.any():
+                parameter.normal_(std=START_STD, generator=generator)
 
 
 def _length(preset: model_zoo.Preset, config: Any, samples: int | None) -> int:
@@ -156,7 +164,7 @@ def exported(
     expected = _run_by_torch(model, args, kwargs)
     with tempfile.TemporaryDirectory(dir=output.resolve().parent, prefix=".export-") as folder:
         draft = Path(folder) / output.name
-        write_onnx(model, args, kwargs, draft)
+        write(model, args, kwargs, draft)
         difference = _difference(expected, _run_by_onnxruntime(draft, (*args, *kwargs.values())))
         if not difference <= TOLERANCE:  # also where it is not a number
             raise MismatchError(
@@ -184,84 +192,6 @@ def _run_by_torch(
         ) from error
     flat = torch.utils._pytree.tree_leaves(result)  # noqa: SLF001 - how the exporter orders them
     return [leaf for leaf in flat if isinstance(leaf, Tensor)]
-
-
-def write_onnx(
-    model: nn.Module,
-    args: tuple[Tensor, ...],
-    kwargs: Mapping[str, Tensor],
-    path: Path,
-    input_names: Sequence[str] | None = None,
-) -> None:
-    """Write one call as an ONNX file, its weights beside it where they are too large for one.
-
-    Args:
-        model: whose call.
-        args: of the call.
-        kwargs: of the call.
-        path: the file.
-        input_names: of the graph's inputs, in the order of the call's tensors.
-
-    Raises:
-        CountError: the exporter cannot do it.
-    """
-    size = sum(t.numel() * t.element_size() for t in (*model.parameters(), *model.buffers()))
-    try:
-        with torch.no_grad(), _quiet():
-            program = torch.onnx.export(
-                model,
-                args,
-                kwargs=dict(kwargs),
-                input_names=input_names,
-                dynamo=True,
-                verbose=False,
-                optimize=False,  # it drops biases that are still 0, and takes minutes
-                custom_translation_table={torch.ops.aten.searchsorted.Tensor: _searchsorted},
-            )
-            assert program is not None  # noqa: S101 - it is where dynamo=True
-            program.save(path, external_data=size > MOST_INLINE_BYTES)
-    except Exception as error:
-        raise CountError(
-            f"torch.onnx.export cannot export it: {_cause(error)}",
-            "Replace what it names, or export by hand and count the file.",
-        ) from error
-
-
-def _cause(error: BaseException) -> str:
-    """The innermost reason: the exporter's own message is its instructions."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return shortened(error)
-
-
-def _searchsorted(
-    sorted_sequence: Any,
-    values: Any,
-    out_int32: bool = False,
-    right: bool = False,
-    side: str | None = None,
-    sorter: Any = None,
-) -> Any:
-    """How many numbers are smaller, counted: torch's exporter has no translation of its own."""
-    del side, sorter
-    op: Any = opset18  # annotated for its own scripts, not for tracing
-    row, each = op.Unsqueeze(sorted_sequence, [-2]), op.Unsqueeze(values, [-1])
-    before = op.LessOrEqual(row, each) if right else op.Less(row, each)
-    counts = op.ReduceSum(op.Cast(before, to=7), [-1], keepdims=0)
-    return op.Cast(counts, to=6) if out_int32 else counts
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the exporter's remarks on what is not installed."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
 
 
 def _run_by_onnxruntime(path: Path, inputs: Sequence[Tensor]) -> list[Any]:

@@ -55,7 +55,7 @@ def export(
     from inspect_cost import exporting
     from inspect_cost import inputs as specs
 
-    say(f"exporting {model}: seconds to minutes.")
+    say(f"exporting {model}: half a minute, or two for thousands of operators (flowavenet).")
     try:
         if preset:
             done = exporting.exported_preset(

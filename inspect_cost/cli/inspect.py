@@ -81,9 +81,7 @@ def inspect(
     if trip_counts and not is_onnx(model):
         raise UsageError("--trip-count is for ONNX files", "Other models run their own loops.")
     if is_onnx(model):
-        report = inspected_onnx(
-            model, input_len, inputs or [], trip_counts or [], options, counted
-        )
+        report = inspected_onnx(model, input_len, inputs or [], trip_counts or [], options, counted)
     else:
         report = inspected(model, input_len, inputs or [], settings or [], options, counted)
     report = replace(report, weights=weights, standing=standing_of(model, report, counted))

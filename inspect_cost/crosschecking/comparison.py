@@ -77,7 +77,7 @@ def _collected(report: CostReport, count: PeerCount, peer: Peer) -> dict[tuple[s
     gaps: dict[tuple[str, str], Gap] = {}
 
     def gap(module: str, operator: str) -> Gap:
-        place = _place(module, covering) if peer.by_module else ""
+        place = _place(module, covering)
         family = LAYER if peer.by_layer else family_of(operator)
         return gaps.setdefault((place, family), Gap(place, family))
 
@@ -107,12 +107,16 @@ def _settle_within_modules(gaps: Gaps) -> None:
 
 def _settle_across_modules(gaps: Gaps) -> None:
     """Work that one sees in a module and the other in one around it is no difference."""
-    for (module, family), gap in gaps.items():
-        if family == OTHER:
-            continue
-        for path in ancestry(module)[1:]:
-            if (path, family) in gaps:
-                _settle(gap, gaps[path, family])
+    pairs = [
+        (gap, gaps[path, family])
+        for (module, family), gap in gaps.items()
+        if family != OTHER
+        for path in ancestry(module)[1:]
+        if (path, family) in gaps
+    ]
+    # First what cancels to nothing: the rest could be set against work of the same kind.
+    for gap, other in sorted(pairs, key=lambda pair: pair[0].macs != -pair[1].macs):
+        _settle(gap, other)
 
 
 def _settle(gap: Gap, other: Gap) -> None:

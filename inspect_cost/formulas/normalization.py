@@ -1,8 +1,8 @@
 """Normalisations: statistics of each group of n numbers, then an affine map of each number."""
 
 from inspect_cost.cost import FREE, OpCost
-from inspect_cost.formulas.pointwise import ADD, DIV, MUL, SQRT
-from inspect_cost.formulas.reduction import mean, norm2, variance
+from inspect_cost.formulas.pointwise import ADD, DIV, MUL, SQRT, power
+from inspect_cost.formulas.reduction import mean, norm2, summation, variance
 
 
 def affine_map(elements: int, *, scaled: bool = True, shifted: bool = True) -> OpCost:
@@ -46,6 +46,15 @@ def batch_norm_inference(elements: int, channels: int, *, scaled: bool, shifted:
 def batch_norm_training(elements: int, channels: int, *, scaled: bool, shifted: bool) -> OpCost:
     """The same with the batch's own statistics, each channel being one group."""
     return layer_norm(channels, elements // channels, scaled=scaled, shifted=shifted)
+
+
+def local_response_norm(elements: int, neighbours: int, beta: float) -> OpCost:
+    """x / (k + alpha / n times a sum of n squares) ^ beta, Krizhevsky et al. 2012, section 3.3.
+
+    Squares are taken once; every sum is one of n, padding included.
+    """
+    scales = MUL * elements + summation(elements, neighbours) + (MUL + ADD) * elements
+    return scales + (power(beta) + DIV) * elements
 
 
 def weight_norm(weights: int, groups: int) -> OpCost:

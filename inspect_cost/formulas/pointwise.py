@@ -38,6 +38,7 @@ GLU = SPECIAL + MUL  # a sigmoid(b), per output
 ADDCMUL = MUL + ADD  # x + a b
 ADDCDIV = DIV + ADD  # x + a / b
 LERP = ADD + MUL + ADD  # x + w (y - x)
+ROTATION = 2 * MUL + ADD  # x cos - y sin: each of a pair of numbers turned by an angle
 HYPOT = 2 * MUL + ADD + SQRT  # sqrt(x^2 + y^2)
 
 IS_CLOSE = 3 * COMPARE + 2 * ADD + MUL  # |x - y| <= a + r |y|

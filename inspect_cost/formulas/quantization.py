@@ -8,6 +8,7 @@ QUANTIZE = DIV + SPECIAL + ADD + CLAMP  # clamp(round(r / S) + Z, low, high)
 DEQUANTIZE = ADD + MUL  # S (q - Z)
 FAKE_QUANTIZE = QUANTIZE + DEQUANTIZE
 RESCALE = MUL  # S_x S_w, known before, times a sum of integer products
+REQUANTIZE = MUL + SPECIAL + ADD + CLAMP  # from sums at one scale to integers at another
 SCALE_AND_ZERO = MUL + ADD  # s q + z, of a weight of four bits
 
 

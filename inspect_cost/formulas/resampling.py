@@ -75,6 +75,18 @@ def linear_grid_weights(points: int, dimensions: int) -> OpCost:
     return distances + MUL * (points * corners * (dimensions - 1))
 
 
+def deformed_taps(taps: int, points: int, *, masked: bool) -> OpCost:
+    """Inputs of a deformable convolution (Dai et al. 2017; the mask: Zhu et al. 2019).
+
+    Args:
+        taps: channels times points: how many numbers are interpolated between four neighbours.
+        points: places in the plane, each moved by an offset that all channels of a group share.
+        masked: whether each interpolated number is weighed.
+    """
+    moved = ADD * (2 * points) + linear_grid_weights(points, 2)
+    return moved + linear_interpolation(taps, 2) + (MUL if masked else FREE) * taps
+
+
 def nearest_grid(points: int, dimensions: int) -> OpCost:
     """Rounding."""
     return SPECIAL * (points * dimensions)

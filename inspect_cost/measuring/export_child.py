@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from inspect_cost.errors import CountError
-from inspect_cost.exporting import write_onnx
 from inspect_cost.measuring.backends import input_name, is_tensor
 from inspect_cost.measuring.target import Target
+from inspect_cost.onnx_writing import write
 
 
 class Call(nn.Module):
@@ -41,7 +41,7 @@ def export(target: Target, path: Path) -> str:
     call = Call(target).eval()
     names = [input_name(number) for number, _ in enumerate(call.tensors)]
     try:
-        write_onnx(call, call.tensors, {}, path, names)
+        write(call, call.tensors, {}, path, names)
     except CountError as error:
         return str(error).partition("\n")[0]
     return ""

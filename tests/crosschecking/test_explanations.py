@@ -79,7 +79,20 @@ def test_flop_counter_mode_on_a_cpu(faulty: CrossCheck) -> None:
     }
 
 
-@pytest.mark.parametrize("peer", ["fvcore", "thop", "FlopCounterMode"])
+def test_the_exported_graph(faulty: CrossCheck) -> None:
+    """What nothing reads is not in it; the rest is the same, module by module."""
+    (part,) = faulty.by_peer["ONNX"].explanations
+    assert part.reason.startswith("aten.linear absent from the exported graph")
+    assert (part.macs, part.modules) == (-B * T * E * 7, ("unread",))
+    assert faulty.unexplained == {}
+
+
+def test_the_exported_graph_of_a_module_in_two_places() -> None:
+    check = crosscheck(Shared(), torch.rand(2, 4))
+    assert (check.by_peer["ONNX"].difference, reasons(check, "ONNX")) == (0, {})
+
+
+@pytest.mark.parametrize("peer", ["fvcore", "thop", "FlopCounterMode", "ONNX"])
 def test_parts_add_up_to_the_difference(faulty: CrossCheck, peer: str) -> None:
     assert adds_up(faulty.by_peer[peer], faulty.report.macs)
 

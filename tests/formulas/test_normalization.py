@@ -216,3 +216,21 @@ def test_the_operators_below_autograd_cost_the_same(batch: int, channels: int, l
         naive.weight_norm,
         *(v, g),
     )
+
+
+@EXACT
+@given(channels=SIZE, n=SIZE, size=st.sampled_from([1, 3]), beta=st.sampled_from([0.5, 0.75, 1]))
+def test_local_response_norm(channels: int, n: int, size: int, beta: float) -> None:
+    """With alpha / n as one constant, as ONNX has it; torch divides by n."""
+    (x,) = normal((1, channels, n))
+
+    def call(x: torch.Tensor) -> torch.Tensor:
+        squares = F.pad(x * x, (0, 0, size // 2, size // 2)).unfold(1, size, 1).sum(-1)
+        return x / (1.5 + 0.1 * squares) ** beta
+
+    prove(
+        call,
+        lambda x: naive.local_response(x, size, 1.5, 0.1, beta),
+        x,
+        formula=formula.local_response_norm(channels * n, size, beta),
+    )

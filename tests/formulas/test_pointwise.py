@@ -73,6 +73,7 @@ ARITHMETIC = [
     Row(torch.addcmul, naive.addcmul, formula.ADDCMUL, "rrr"),
     Row(torch.addcdiv, naive.addcdiv, formula.ADDCDIV, "rrr"),
     Row(torch.lerp, naive.lerp, formula.LERP, "rrp"),
+    Row(lambda x, y, c, s: x * c - y * s, naive.rotated, formula.ROTATION, "rrrr", "rotated"),
     Row(torch.hypot, naive.hypot, formula.HYPOT, "rr"),
     Row(torch.remainder, naive.remainder, None, "rp"),
     Row(torch.fmod, naive.fmod, None, "rp"),

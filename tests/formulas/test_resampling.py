@@ -8,12 +8,13 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
 from inspect_cost.cost import OpCost
 from inspect_cost.formulas import resampling as formula
 from tests.formulas.naive import resampling as naive
 from tests.formulas.naive.reduction import largest, mean
-from tests.formulas.proof import EXACT, SIZE, counted, normal, prove
+from tests.formulas.proof import EXACT, SIZE, between, counted, normal, prove
 
 MAX_POOL = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
 AVERAGE_POOL = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
@@ -180,6 +181,33 @@ def test_sampling_at_points_of_a_grid(
         ),
         *(x, grid),
         formula=places + (formula.nearest_grid(n, 2) if mode == "nearest" else taken),
+    )
+
+
+def deformed(x: Tensor, places: Tensor, offsets: Tensor, mask: Tensor | None) -> Tensor:
+    """What a deformable convolution reads, in torch's own operators."""
+    moved = places + offsets
+    floors = moved.floor()
+    i, j = floors.long().unbind(1)
+    above = moved - floors
+    below = 1 - above
+    (v, u), (b, a) = below.unbind(1), above.unbind(1)
+    near = (v * u) * x[:, i, j] + (v * a) * x[:, i, j + 1]
+    taps = near + (b * u) * x[:, i + 1, j] + (b * a) * x[:, i + 1, j + 1]
+    return taps if mask is None else taps * mask
+
+
+@EXACT
+@given(channels=SIZE, points=SIZE, masked=st.booleans())
+def test_taps_of_a_deformable_convolution(channels: int, points: int, masked: bool) -> None:
+    x, mask = normal((channels, 5, 5), (points,))
+    (offsets,) = between(-0.9, 0.9, (points, 2))
+    places = torch.arange(2 * points).reshape(points, 2) % 3 + 1
+    prove(
+        deformed,
+        naive.deformed,
+        *(x, places, offsets, mask if masked else None),
+        formula=formula.deformed_taps(channels * points, points, masked=masked),
     )
 
 

@@ -2,10 +2,10 @@
 
 from inspect_cost.cost import FREE, OpCost
 from inspect_cost.counting.onnx.call import Call, Rule
-from inspect_cost.counting.onnx.pointwise import ROTATION
 from inspect_cost.formulas import contraction
 from inspect_cost.formulas.attention import scaled_dot_product_attention as formula
-from inspect_cost.formulas.pointwise import DIV, MUL, SPECIAL
+from inspect_cost.formulas.pointwise import DIV, MUL, ROTATION, SPECIAL
+from inspect_cost.formulas.quantization import RESCALE
 
 HEADS_APART = 4  # dimensions of (B, heads, T, size), as against (B, T, heads x size)
 
@@ -86,7 +86,7 @@ def quantized_attention(call: Call) -> OpCost | None:
     width, heads = call.operand(1).sizes[1], call.get("num_heads")
     past = call.optional(8)
     S, E = L + (past.sizes[3] if past else 0), width // 3 // heads
-    scaling = MUL * (B * L * width)
+    scaling = RESCALE * (B * L * width)
     masked = call.has(5) or bool(call.get("unidirectional", 0))
     projected = contraction.linear(B * L, D, width, biased=True) + scaling
     return projected + formula(B * heads, L, S, E, E, masked=masked)

@@ -110,6 +110,10 @@ def _size(
     entry: ValueInfoProto, axis: int, dim: TensorShapeProto.Dimension, symbols: Mapping[str, int]
 ) -> int:
     if dim.HasField("dim_value"):
+        if dim.dim_value < 0:
+            raise UsageError(
+                f"axis {axis} of the input {described(entry)} is below 0", "Export the file again."
+            )
         return dim.dim_value
     if dim.dim_param not in symbols:
         raise UsageError(

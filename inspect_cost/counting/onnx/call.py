@@ -86,4 +86,4 @@ def operator_name(node: NodeProto) -> str:
 
 def label(node: NodeProto) -> str:
     """The node's name, or what it makes where it has none."""
-    return node.name or next((f"of {name}" for name in node.output if name), node.op_type)
+    return node.name or next((f"the node of {name}" for name in node.output if name), node.op_type)

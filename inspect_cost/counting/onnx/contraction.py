@@ -9,6 +9,7 @@ from inspect_cost.counting.onnx.fused_shapes import factor
 from inspect_cost.formulas import contraction as formula
 from inspect_cost.formulas import pointwise
 from inspect_cost.formulas.pointwise import ADD, MUL
+from inspect_cost.formulas.resampling import deformed_taps
 
 ACTIVATIONS = {
     b"": FREE,
@@ -42,6 +43,9 @@ def gemm(call: Call) -> OpCost | None:
 
 def conv(call: Call) -> OpCost | None:
     """Convolution in any number of dimensions, grouped or not."""
+    channels, read = call.x.sizes[1], call.operand(1).sizes[1] * call.get("group", 1)
+    if call.operator == "onnx.Conv" and channels != read:  # ONNX's inference does not look
+        raise ValueError(f"its weight reads {read} channels, and there are {channels}")
     return formula.convolution(call.operand(1).sizes, call.out.sizes, biased=call.has(2))
 
 
@@ -60,7 +64,7 @@ def deform_conv(call: Call) -> OpCost | None:
     """Convolution whose taps are interpolated between four neighbours, and weighed by a mask."""
     weight, out = call.operand(1).sizes, call.out.sizes
     taps = out[0] * call.x.sizes[1] * prod(out[2:]) * prod(weight[2:])
-    sampled = OpCost(mul=4, add=3) * taps + MUL * taps * call.has(4)
+    sampled = deformed_taps(taps, call.operand(2).size // 2, masked=call.has(4))
     return sampled + formula.convolution(weight, out, biased=call.has(3))
 
 

@@ -130,7 +130,7 @@ class Walk:
             if name in CONTROL:
                 return CONTROL[name](self, call, module)
             if name in SEQUENCES:
-                call = replace(call, outputs=[SEQUENCES[name](call)])
+                call = replace(call, outputs=[_sequenced(call)])
                 self.book.enter(module, call, OpCost())
                 return call.outputs
             return self._counted(call, module, declared)
@@ -197,6 +197,17 @@ class Walk:
             elif attribute.ref_attr_name in self.attributes:
                 found[attribute.name] = self.attributes[attribute.ref_attr_name]
         return found
+
+
+def _sequenced(call: Call) -> Value:
+    """What an operator on sequences returns."""
+    try:
+        return SEQUENCES[call.operator](call)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"{call.label} ({call.operator}) is not as its definition says: {error}",
+            "Check the file with onnx.checker.check_model.",
+        ) from error
 
 
 def _cost(rule: Rule, call: Call) -> OpCost | None:

@@ -24,6 +24,7 @@ _DOES_NOT_FIT = (
     LookupError,
     ValueError,
 )
+_CHECK = "Check the shapes that you gave, or the file with onnx.checker.check_model."
 _RANDOM = ("Random", "Bernoulli", "Multinomial")
 
 
@@ -49,7 +50,7 @@ def results(
     Raises:
         UsageError: the operands do not fit the operator.
     """
-    inferred = _shape_function(call)(call, opsets)
+    inferred = _inferred(call, opsets)
     values = []
     for position, name in enumerate(call.node.output):
         value = inferred[position] if position < len(inferred) else None
@@ -57,11 +58,27 @@ def results(
             value = of_type(declared[name], _reason(call))
         if name and value is None:
             value = Value(onnx.TensorProto.UNDEFINED, None, because=_reason(call))
+        if value and value.shape and min(value.shape) < 0:
+            raise UsageError(f"{call.label} ({call.operator}) makes a size below 0", _CHECK)
         values.append(value if name else None)
     return evaluated(call, values, opsets)
 
 
+def _inferred(call: Call, opsets: Mapping[str, int]) -> Sequence[Value | None]:
+    """What the operator's rule of shapes says; one that stumbles met an impossible node."""
+    try:
+        return _shape_function(call)(call, opsets)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"{call.label} ({call.operator}) is not as its definition says: {_first_line(error)}",
+            _CHECK,
+        ) from error
+
+
 def _reason(call: Call) -> str:
+    for value in call.inputs:
+        if value and value.shape is None and value.because:
+            return value.because  # what is not known begins further up
     if schema_of(call.node, call.version) is None:
         return f"nothing tells what {call.label} ({call.operator}) returns"
     return f"the size of what {call.label} ({call.operator}) returns depends on values"
@@ -99,7 +116,7 @@ def by_schema(call: Call, opsets: Mapping[str, int]) -> Sequence[Value | None]:
     except _DOES_NOT_FIT as error:
         raise UsageError(
             f"{call.label} ({call.operator}) does not fit its operands: {_first_line(error)}",
-            "Check the shapes that you gave, or the file with onnx.checker.check_model.",
+            _CHECK,
         ) from error
     return [of_type(inferred[n], _reason(call)) if n in inferred else None for n in node.output]
 
@@ -157,7 +174,8 @@ def _computed(call: Call, opsets: Mapping[str, int]) -> list[Any]:
     )
     imports = [helper.make_operatorsetid(domain, v) for domain, v in opsets.items()]
     model = helper.make_model(graph, opset_imports=imports)
-    made = iter(ReferenceEvaluator(model).run(None, inputs))
+    with np.errstate(all="ignore", divide="raise"):  # integers over 0 are nothing to go on with
+        made = iter(ReferenceEvaluator(model).run(None, inputs))
     return [next(made) if name else None for name in call.node.output]
 
 

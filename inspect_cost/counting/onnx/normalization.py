@@ -5,7 +5,7 @@ from math import prod
 from inspect_cost.cost import OpCost
 from inspect_cost.counting.onnx.call import Call, Rule
 from inspect_cost.formulas import normalization as formula
-from inspect_cost.formulas.pointwise import ADD, DIV, MUL, SILU, SPECIAL
+from inspect_cost.formulas.pointwise import ADD, DIV, SILU
 from inspect_cost.formulas.reduction import norm1, norm2
 
 
@@ -79,8 +79,8 @@ def mean_variance(call: Call) -> OpCost | None:
 
 def local_response(call: Call) -> OpCost | None:
     """x / (bias + alpha / n times the sum of n squares of neighbouring channels) ^ beta."""
-    neighbours: int = call.get("size")
-    return (MUL + ADD * (neighbours - 1) + MUL + ADD + SPECIAL + DIV) * call.out.size
+    size: int = call.get("size")
+    return formula.local_response_norm(call.out.size, size, call.get("beta", 0.75))
 
 
 NORMALIZATIONS: dict[str, Rule] = {

@@ -74,10 +74,8 @@ def rotary(call: Call) -> OpCost | None:
     turned = call.get("rotary_embedding_dim", 0)
     size, heads = call.x.size, call.get("num_heads", 0)
     head = call.x.sizes[-1] if len(call.x.sizes) == 4 or not heads else call.x.sizes[-1] // heads  # noqa: PLR2004 - (B, heads, T, size)
-    return ROTATION * (size * turned // head if turned else size)
+    return formula.ROTATION * (size * turned // head if turned else size)
 
-
-ROTATION = 2 * MUL + ADD
 
 _ARITHMETIC: dict[str, Rule] = {
     "Add": each(ADD),

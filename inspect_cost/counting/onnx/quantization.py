@@ -1,7 +1,6 @@
 """Rules of quantised operators: integers in a contraction make MACs, scaling them is arithmetic.
 
-Quantising divides by the scale, rounds, and clamps at both ends of the type; dequantising is one
-product. Zero points are integers, and adding them is free.
+Quantising and dequantising cost what they do in PyTorch: `inspect_cost.formulas.quantization`.
 """
 
 from math import prod
@@ -9,17 +8,19 @@ from math import prod
 from inspect_cost.cost import FREE, OpCost
 from inspect_cost.counting.onnx.call import Call, Rule
 from inspect_cost.formulas import contraction
-from inspect_cost.formulas.pointwise import ADD, CLAMP, DIV, LEAKY_RELU, MUL, SPECIAL
-from inspect_cost.formulas.reduction import extremum, mean, softmax
-
-QUANTIZE = DIV + SPECIAL + CLAMP
-DEQUANTIZE = MUL
-#: From integers at one scale to integers at another.
-REQUANTIZE = MUL + SPECIAL + CLAMP
+from inspect_cost.formulas.pointwise import ADD, LEAKY_RELU, MUL, SPECIAL
+from inspect_cost.formulas.quantization import (
+    DEQUANTIZE,
+    QUANTIZE,
+    REQUANTIZE,
+    RESCALE,
+    dynamic_quantization,
+)
+from inspect_cost.formulas.reduction import mean, softmax
 
 
 def quantize(call: Call) -> OpCost | None:
-    """x / scale, rounded and clamped."""
+    """x / scale, rounded, plus the zero point, clamped."""
     return QUANTIZE * call.out.size
 
 
@@ -30,8 +31,7 @@ def dequantize(call: Call) -> OpCost | None:
 
 def dynamic_quantize(call: Call) -> OpCost | None:
     """Both extremes are looked for, then x is quantised."""
-    n = call.x.size
-    return extremum(2, n) + QUANTIZE * n
+    return dynamic_quantization(call.x.size)
 
 
 def conv(call: Call) -> OpCost | None:
@@ -48,7 +48,7 @@ def matmul(call: Call) -> OpCost | None:
 def gemm(call: Call) -> OpCost | None:
     """QGemm: a, b and c with scales; floats unless the result has a scale."""
     k = call.x.sizes[0 if call.get("transA", 0) else 1]
-    scaling = REQUANTIZE if call.has(7) else MUL
+    scaling = REQUANTIZE if call.has(7) else RESCALE
     biased = contraction.bias(call.out.size) if call.has(6) else FREE
     return contraction.dot_products(call.out.size, k) + scaling * call.out.size + biased
 
@@ -59,7 +59,7 @@ def scaled_matmul(bias_at: int) -> Rule:
     def rule(call: Call) -> OpCost | None:
         out = call.out.size
         biased = contraction.bias(out) if call.has(bias_at) else FREE
-        return contraction.dot_products(out, call.x.sizes[-1]) + MUL * out + biased
+        return contraction.dot_products(out, call.x.sizes[-1]) + RESCALE * out + biased
 
     return rule
 

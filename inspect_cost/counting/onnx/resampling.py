@@ -30,21 +30,32 @@ def lp_pool(call: Call) -> OpCost | None:
 def resize(call: Call) -> OpCost | None:
     """Weighted sums of neighbours along the axes whose size changes; the nearest is free."""
     pairs = zip(call.x.sizes, call.out.sizes, strict=True)
-    return _interpolated(call, sum(before != after for before, after in pairs))
-
-
-def grid_sample(call: Call) -> OpCost | None:
-    """The same at positions that a grid gives, along all axes but batch and channels."""
-    return _interpolated(call, len(call.x.sizes) - 2)
-
-
-def _interpolated(call: Call, dimensions: int) -> OpCost | None:
-    mode = call.get("mode", b"linear" if call.node.op_type == "GridSample" else b"nearest")
-    if mode in {b"cubic", b"bicubic"}:
+    dimensions = sum(before != after for before, after in pairs)
+    mode = call.get("mode", b"nearest")
+    if mode == b"cubic":
         return formula.cubic_interpolation(call.out.size, dimensions)
     if mode in {b"linear", b"bilinear"}:
         return formula.linear_interpolation(call.out.size, dimensions)
     return FREE if mode == b"nearest" else None
+
+
+def grid_sample(call: Call) -> OpCost | None:
+    """The same at positions that a grid gives, along all axes but batch and channels.
+
+    None for cubics and for reflecting edges, as for torch's.
+    """
+    dimensions, points = len(call.x.sizes) - 2, call.operand(1).size // (len(call.x.sizes) - 2)
+    edge, mode = call.get("padding_mode", b"zeros"), call.get("mode", b"linear")
+    if edge not in {b"zeros", b"border"} or mode not in {b"nearest", b"linear", b"bilinear"}:
+        return None
+    aligned = bool(call.get("align_corners", 0))
+    positions = formula.grid_positions(
+        points, dimensions, aligned=aligned, clamped=edge == b"border"
+    )
+    if mode == b"nearest":
+        return positions + formula.nearest_grid(points, dimensions)
+    weights = formula.linear_grid_weights(points, dimensions)
+    return positions + weights + formula.linear_interpolation(call.out.size, dimensions)
 
 
 def roi_align(call: Call) -> OpCost | None:

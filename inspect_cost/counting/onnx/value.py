@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto, TypeProto, helper, numpy_helper
 
+from inspect_cost.errors import UsageError
+
 Array = NDArray[np.generic]
 
 #: Contents are kept up to so many elements: what shapes are computed from is small.
@@ -105,12 +107,22 @@ def known(array: Array) -> Value:
 
 
 def of_tensor(tensor: TensorProto) -> Value:
-    """The value of a stored tensor; what lies in another file has a shape only."""
+    """The value of a stored tensor; what lies in another file has a shape only.
+
+    Raises:
+        UsageError: its contents are not of its shape.
+    """
     shape, dtype = tuple(tensor.dims), tensor.data_type
     most = MOST_FLOATS if dtype in FLOATING else MOST_INTEGERS
     if tensor.data_location == _T.EXTERNAL or prod(shape) > most:
         return Value(dtype, shape)
-    return Value(dtype, shape, numpy_helper.to_array(tensor))
+    try:
+        return Value(dtype, shape, numpy_helper.to_array(tensor))
+    except (ValueError, TypeError) as error:
+        raise UsageError(
+            f"the weight {tensor.name} is not of its shape {shape}: {error}",
+            "Export the file again, or check it with onnx.checker.check_model.",
+        ) from error
 
 
 def of_type(proto: TypeProto, because: str) -> Value:

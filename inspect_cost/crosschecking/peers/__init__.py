@@ -23,7 +23,6 @@ class Peer:
         count: runs it; it imports the tool when called.
         absence: why it may have nothing at all for an operator that ran.
         by_layer: whether it tells layers, each as a whole, and not operators.
-        by_module: whether it tells modules apart.
     """
 
     name: str
@@ -32,7 +31,6 @@ class Peer:
     count: Callable[[Call], PeerCount]
     absence: str
     by_layer: bool = False
-    by_module: bool = True
 
     @property
     def version(self) -> str | None:
@@ -75,7 +73,6 @@ PEERS: tuple[Peer, ...] = (
         unit="MACs of the exported graph",
         count=count_through_onnx,
         absence=f"absent from the exported graph, {_UNREAD}",
-        by_module=False,
     ),
 )
 

@@ -3,35 +3,36 @@
 The formulas are ours, so this checks what they are applied to: two ways of following one model.
 """
 
-from importlib import import_module
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
-import torch
-
-from inspect_cost.crosschecking.calls import Call
+from inspect_cost.counting.onnx.count import count_onnx
+from inspect_cost.crosschecking.calls import Call, Positional
 from inspect_cost.crosschecking.results import Entry, PeerCount
-from inspect_cost.errors import CountError
+from inspect_cost.onnx_writing import write
 
 
 def count_through_onnx(call: Call) -> PeerCount:
-    """MACs of the graph, by operator."""
-    count_onnx = _counter()
-    model, tensors = call.wrapped()
+    """MACs of the graph, by module and operator."""
+    model, tensors = call.undecorated().wrapped()
     with TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
-        torch.onnx.export(model, tensors, path, dynamo=True, verbose=False)
+        write(model, tensors, {}, path)
         report = count_onnx(path)
+    canonical = {id(module): path for path, module in call.model.named_modules()}
+    every = call.model.named_modules(remove_duplicate=False)
+    known = {path: canonical[id(module)] for path, module in every}
     entries = tuple(
-        Entry("", tally.operator, tally.cost.macs, tally.calls, tally.counted)
-        for tally in report.by_operator.values()
+        Entry(_place(t.module, known), t.operator, t.cost.macs, t.calls, t.counted)
+        for t in report.tallies
     )
     return PeerCount(report.macs, entries)
 
 
-def _counter() -> Any:
-    try:
-        return import_module("inspect_cost.counting.onnx").count_onnx
-    except (ImportError, AttributeError) as error:
-        raise CountError(f"not available: {error}") from error
+def _place(path: str, known: Mapping[str, str]) -> str:
+    """The first path of the module that a path of the graph is in, or is below."""
+    inner = Positional.inner_path(path)
+    while inner not in known:
+        inner = inner.rpartition(".")[0]
+    return known[inner]

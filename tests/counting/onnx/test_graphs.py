@@ -9,7 +9,7 @@ from onnx import TensorProto, helper
 
 from inspect_cost import OpCost, count_onnx
 from inspect_cost.errors import UsageError
-from tests.counting.onnx.graphs import graph
+from tests.counting.onnx.graphs import MICROSOFT, graph
 
 RESHAPED = """g (float[B,L,6] x, float[3,5] w) => (float[p,q,r,t] y) <int64 one = {1},
     int64[1] two = {2}, int64[1] three = {3}, int64 zero = {0}, int64[1] first = {0}> {
@@ -226,3 +226,51 @@ def test_the_older_exporters_node_names_are_modules() -> None:
         "encoder.layer.0",
         "encoder.layer.0.act",
     ]
+
+
+IMPOSSIBLE = {
+    "a position beyond the end": "s = SequenceConstruct(x)  y = SequenceAt(s, i)",
+    "nothing to erase": "s = SequenceEmpty()  t = SequenceErase(s)  y = SequenceLength(t)",
+    "nothing to join": "s = SequenceEmpty()  y = ConcatFromSequence <axis = 0> (s)",
+    "pieces of no length": "s = SplitToSequence(x, o)  y = ConcatFromSequence <axis = 0> (s)",
+    "an axis that is not there": "s = SplitToSequence <axis = 5> (x)  y = SequenceAt(s, o)",
+    "operands left out": "y = com.microsoft.Attention <num_heads = 2> (x)",
+    "no heads": "y = com.microsoft.MultiHeadAttention <num_heads = 0> (x, x, x)",
+    "quantised operands left out": "y = com.microsoft.QGemm(x)",
+}
+
+
+@pytest.mark.parametrize("nodes", IMPOSSIBLE.values(), ids=IMPOSSIBLE)
+def test_a_node_that_cannot_be_is_named(nodes: str) -> None:
+    body = (
+        f"g (float[6,3,8] x) => (float[p,q,r] y) <int64 i = {{7}}, int64 o = {{0}}> {{ {nodes} }}"
+    )
+    with pytest.raises(UsageError, match="not as its definition says"):
+        count_onnx(graph(body, domains=MICROSOFT))
+
+
+def test_a_size_below_zero_is_no_count() -> None:
+    model = graph("g (float[3,2] x) => (float[p,q] y) { y = Relu(x) }")
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = -3
+    with pytest.raises(UsageError, match=r"axis 0 of the input x .* is below 0"):
+        count_onnx(model)
+
+
+def test_a_weight_whose_contents_are_torn() -> None:
+    model = graph("g (float[2,3] x) => (float[p,q] y) <int64[2] s = {3, 2}> { y = Reshape(x, s) }")
+    del model.graph.initializer[0].int64_data[:]
+    model.graph.initializer[0].raw_data = b"abc"
+    with pytest.raises(UsageError, match="the weight s is not of its shape"):
+        count_onnx(model)
+
+
+def test_a_weight_for_other_channels_is_no_count() -> None:
+    body = "g (float[1,3,9] x, float[4,5,3] w) => (float[p,q,r] y) { y = Conv(x, w) }"
+    with pytest.raises(UsageError, match="reads 5 channels, and there are 3"):
+        count_onnx(graph(body))
+
+
+def test_an_unknown_shape_names_where_it_begins() -> None:
+    body = "g (float[2] x) => (float[n] y) { a = own.F(x)  y = Relu(a) }"
+    with pytest.raises(UsageError, match=r"nothing tells what the node of a \(own\.F\) returns"):
+        count_onnx(graph(body, domains='"own" : 1'))

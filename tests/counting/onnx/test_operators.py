@@ -265,7 +265,30 @@ CASES = [
     (
         20,
         "g (float[1,2,4,4] x, float[1,3,3,2] g) => (float[p,q,r,t] y) { y = GridSample(x, g) }",
-        OpCost(mul=18 * 4, add=18 * 3),
+        # 9 points: 18 coordinates, their floors and distances, 4 corners; 18 results
+        OpCost(mul=18 + 9 * 4 + 18 * 4, add=2 * 18 + 2 * 18 + 18 * 3, special=18),
+    ),
+    (
+        20,
+        (
+            "g (float[1,2,4,4] x, float[1,3,3,2] g) => (float[p,q,r,t] y) { y = GridSample "
+            '<mode = "nearest", align_corners = 1, padding_mode = "border"> (x, g) }'
+        ),
+        OpCost(mul=18, add=18, compare=2 * 18, special=18),
+    ),
+    (
+        19,
+        (
+            "g (float[1,2,4,4] x, float[3,2,2,2] w, float[1,8,3,3] o, float[3] b, "
+            "float[1,4,3,3] m) => (float[p,q,r,t] y) { y = DeformConv(x, w, o, b, m) }"
+        ),
+        # 36 places of 2 coordinates: moved, floors, distances, 4 corners; 72 numbers; 27 results
+        OpCost(macs=27 * 8, add=3 * 72 + 72 * 3 + 27, mul=36 * 4 + 72 * 4 + 72, special=72),
+    ),
+    (
+        13,
+        "g (float[1,6,2,2] x) => (float[p,q,r,t] y) { y = LRN <size = 3> (x) }",
+        OpCost(mul=2 * 24, add=2 * 24 + 24, special=24, div=24),
     ),
     # Fourier
     (
@@ -301,7 +324,7 @@ CASES = [
             "g (float[6] x, float s, uint8 z) => (float[n] y) "
             "{ q = QuantizeLinear(x, s, z)  y = DequantizeLinear(q, s, z) }"
         ),
-        OpCost(div=6, special=6, compare=12, mul=6),
+        OpCost(div=6, special=6, compare=12, mul=6, add=2 * 6),  # both with the zero point
     ),
     (
         13,
@@ -309,7 +332,7 @@ CASES = [
             "g (uint8[3,4] a, float s, uint8 z, uint8[4,5] b) => (uint8[m,n] y) "
             "{ y = QLinearMatMul(a, s, z, b, s, z, s, z) }"
         ),
-        OpCost(macs=60, mul=15, special=15, compare=30),
+        OpCost(macs=60, mul=15, special=15, compare=30, add=15),
     ),
     (
         13,
@@ -317,7 +340,7 @@ CASES = [
             "g (uint8[1,2,6] x, float s, uint8 z, uint8[3,2,3] w, int32[3] b) => (uint8[p,q,r] y) "
             "{ y = QLinearConv(x, s, z, w, s, z, s, z, b) }"
         ),
-        OpCost(macs=72, mul=12, special=12, compare=24, add=12),
+        OpCost(macs=72, mul=12, special=12, compare=24, add=2 * 12),
     ),
     # free
     (
@@ -430,14 +453,65 @@ FUSED = [
             "g (uint8[4] a, float s, uint8 z, uint8[4] b) => (uint8[n] y) "
             "{ y = com.microsoft.QLinearAdd(a, s, z, b, s, z, s, z) }"
         ),
-        OpCost(add=4, mul=8, div=4, special=4, compare=8),
+        OpCost(add=4 + 2 * 4 + 4, mul=8, div=4, special=4, compare=8),
     ),
     (
         (
             "g (float[3,4] a, uint8[4,5] b, float s) => (float[m,n] y) "
             "{ y = com.microsoft.DynamicQuantizeMatMul(a, b, s) }"
         ),
-        OpCost(macs=60, mul=15, compare=22 + 24, div=12, special=12),
+        OpCost(macs=60, mul=15, compare=22 + 2 + 24, div=12, special=12, add=12),
+    ),
+    (
+        (
+            "g (uint8[3,4] a, float s, uint8 z, uint8[4,5] b) => (float[m,n] y) "
+            "{ y = com.microsoft.QGemm(a, s, z, b, s, z) }"
+        ),
+        OpCost(macs=60, mul=15),
+    ),
+    (
+        (
+            "g (uint8[3,4] a, float s, uint8 z, uint8[4,5] b, int32[5] c) => (uint8[m,n] y) "
+            "{ y = com.microsoft.QGemm(a, s, z, b, s, z, c, s, z) }"
+        ),
+        OpCost(macs=60, mul=15, special=15, compare=30, add=15 + 15),
+    ),
+    (
+        (
+            "g (uint8[3,4] a, uint8[4,5] b, float s, uint8 z, float[5] c) => (float[m,n] y) "
+            "{ y = com.microsoft.MatMulIntegerToFloat(a, b, s, s, z, z, c) }"
+        ),
+        OpCost(macs=60, mul=15, add=15),
+    ),
+    (
+        (
+            "g (int32[1,4] i, float[10,8] w, float[16,8] p, float[8] gain) => (float[b,l,d] y) "
+            "{ y, m = com.microsoft.EmbedLayerNormalization(i, , w, p, , gain, gain) }"
+        ),
+        # positions added; of 4 rows means, deviations, squares, factors, gain and offset
+        OpCost(add=32 + 4 * 31, mul=4 * 24, div=4 * 2, sqrt=4),
+    ),
+    (
+        (
+            "g (float[1,4,2,3,8] q) => (float[p,q,r] y) "
+            "{ y = com.microsoft.MultiHeadAttention <num_heads = 2> (q) }"
+        ),
+        OpCost(macs=2 * 32 * 8, mul=32, compare=8 * 3, add=32 + 8 * 3, special=32, div=32),
+    ),
+    (
+        (
+            "g (uint8[1,4,16] x, uint8[16,48] w, float[48] b, float s) => (float[p,q,r] y) "
+            "{ y = com.microsoft.QAttention <num_heads = 2> (x, w, b, s, s) }"
+        ),
+        # as Attention above, and each projected number scaled
+        OpCost(
+            macs=4 * 16 * 48 + 2 * 32 * 8,
+            add=192 + 32 + 8 * 3,
+            mul=32 + 192,
+            compare=24,
+            special=32,
+            div=32,
+        ),
     ),
 ]
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tests.formulas.naive.reduction import Row, mean, norm2
-from tests.formulas.scalars import Real, rsqrt
+from tests.formulas.naive.reduction import Row, mean, norm2, summation
+from tests.formulas.scalars import Real, rsqrt, special, sqrt
 
 
 def affine(x: Real, gain: Real | None, offset: Real | None) -> Real:
@@ -113,3 +113,21 @@ def weight_norm(v: np.ndarray, g: np.ndarray) -> np.ndarray:
 def weight_norm_of_last(v: np.ndarray, g: np.ndarray) -> np.ndarray:
     """The same for each entry of the last dimension."""
     return np.moveaxis(weight_norm(np.moveaxis(v, -1, 0), g), 0, -1)
+
+
+def local_response(x: np.ndarray, size: int, k: float, alpha: float, beta: float) -> np.ndarray:
+    """Over (k + alpha times the squares of neighbouring channels) ^ beta, with 0 at the edges."""
+    B, C, T = x.shape
+    squares = np.array([[[v * v for v in row] for row in plane] for plane in x], dtype=object)
+    padded = np.pad(squares, ((0, 0), (size // 2,) * 2, (0, 0)), constant_values=0.0)
+    out = np.empty(x.shape, dtype=object)
+    for n, c, t in np.ndindex(B, C, T):
+        summed = summation(list(padded[n, c : c + size, t]))
+        out[n, c, t] = x[n, c, t] / _power(k + alpha * summed, beta)
+    return out
+
+
+def _power(x: Real, beta: float) -> Real:
+    if beta == 1:
+        return x
+    return sqrt(x) if beta == 0.5 else special(lambda v: v**beta, x)

@@ -145,6 +145,10 @@ def lerp(x: Real, y: Real, weight: float | Real) -> Real:
     return x + weight * (y - x)
 
 
+def rotated(x: Real, y: Real, cosine: Real, sine: Real) -> Real:
+    return x * cosine - y * sine
+
+
 def hypot(x: Real, y: Real) -> Real:
     return sqrt(x * x + y * y)
 

@@ -98,6 +98,19 @@ def _cubic_weight(distance: float, a: float = -0.75) -> float:
 # --- at given places ---
 
 
+def deformed(
+    x: np.ndarray, places: np.ndarray, offsets: np.ndarray, mask: np.ndarray | None
+) -> np.ndarray:
+    """(C, H, W) between the neighbours of (P, 2) places that are moved, to (C, P)."""
+    out = np.empty((len(x), len(places)), dtype=object)
+    for p in range(len(places)):
+        around = weighed_corners([offsets[p, d] + int(places[p, d]) for d in (0, 1)])
+        for c in range(len(x)):
+            tap = summation([w * x[(c, *where)] for where, w in around])
+            out[c, p] = tap if mask is None else tap * mask[p]
+    return out
+
+
 def sampled(
     x: np.ndarray, grid: np.ndarray, *, aligned: bool, clamped: bool, nearest: bool
 ) -> np.ndarray:
@@ -109,9 +122,9 @@ def sampled(
             _pixel(grid[(n, *place, d)], size, aligned=aligned, clamped=clamped)
             for d, size in enumerate(reversed(sizes))
         ]
-        corners = _nearest(point) if nearest else _corners(point)
+        around = _nearest(point) if nearest else weighed_corners(point)
         for c in range(C):
-            read = [(w, _inside(x[n, c], tuple(reversed(where)))) for where, w in corners]
+            read = [(w, _inside(x[n, c], tuple(reversed(where)))) for where, w in around]
             taps = [v if w is None else w * v for w, v in read]
             out[(n, c, *place)] = summation(taps)
     return out
@@ -127,7 +140,8 @@ def _nearest(point: Sequence[Real]) -> list[tuple[tuple[int, ...], None]]:
     return [(tuple(int(special(round, p).value) for p in point), None)]
 
 
-def _corners(point: Sequence[Real]) -> list[tuple[tuple[int, ...], Real]]:
+def weighed_corners(point: Sequence[Real]) -> list[tuple[tuple[int, ...], Real]]:
+    """The neighbours of a point, and their weights."""
     floors = [special(math.floor, p) for p in point]
     above = [p - f for p, f in zip(point, floors, strict=True)]
     below = [1 - a for a in above]
