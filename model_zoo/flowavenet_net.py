@@ -148,10 +148,10 @@ class WaveNet(nn.Module):
         self.out = ZeroConv1d(config.channels, out_channels)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
-        h = torch.relu(self.front(x))
+        h = self.front(x).relu_()
         skips = skips_by_products if generates_on_cpu(h) else summed_skips
-        hidden = self.hidden(torch.relu(skips(self.layers, h, condition)))
-        return self.out(torch.relu(hidden))
+        hidden = self.hidden(skips(self.layers, h, condition).relu_())
+        return self.out(hidden.relu_())
 
 
 def summed_skips(layers: Iterable[Any], h: Tensor, condition: Tensor) -> Tensor:
@@ -195,8 +195,26 @@ def gated_by_products(layer: ResidualLayer, h: Tensor, condition: Tensor) -> Ten
     both = F.conv1d(h, kernel, bias, padding=dilation, dilation=dilation)
     filtered, gate = both.chunk(2, dim=1)
     for half, (_, conditioned) in zip((filtered, gate), pairs, strict=True):
-        half.baddbmm_(matrix_of(conditioned, len(h)), condition)
-    return filtered.tanh_().mul_(gate.sigmoid_())
+        add_product(half, conditioned, condition)
+    return tanh_by_sigmoid(filtered).mul_(gate.sigmoid_())
+
+
+def tanh_by_sigmoid(x: Tensor) -> Tensor:
+    """Tanh, in place, as 2 sigmoid(2 x) - 1: torch's sigmoid takes a quarter of its tanh's time."""
+    return x.mul_(2).sigmoid_().mul_(2).sub_(1)
+
+
+def add_product(total: Tensor, conv: nn.Conv1d, x: Tensor) -> None:
+    """Add conv(x) without its bias to the total, (B, O, T), in place.
+
+    Weight norm scales the rows of the kernel or, where those are shorter, those of the product.
+    """
+    if isinstance(conv, WeightNormConv1d) and x.shape[1] > x.shape[2]:
+        direction, length = conv.weight_v.squeeze(2), conv.weight_g.squeeze(2)
+        scale = length / torch.linalg.vector_norm(direction, dim=1, keepdim=True)
+        total.addcmul_(direction @ x, scale)
+    else:
+        total.baddbmm_(matrix_of(conv, len(x)), x)
 
 
 def residual_by_product(conv: nn.Conv1d, h: Tensor, out: Tensor) -> None:

@@ -89,9 +89,12 @@ def test_leaner_forms_generate_the_same_audio(
     "changes", [{}, {"weight_norm": False}, {"unused_residuals": False}], ids=str
 )
 @pytest.mark.parametrize("layers", [1, 3])
-def test_the_form_for_a_cpu_computes_the_same(changes: dict, layers: int) -> None:
-    net = randomised(WaveNet(replace(TINY, **changes), 2, 4, 5, layers)).double()
-    h, condition = torch.randn(3, 4, 32).double(), torch.randn(3, 5, 32).double()
+@pytest.mark.parametrize("condition_channels", [5, 40])  # fewer and more than there are samples
+def test_the_form_for_a_cpu_computes_the_same(
+    changes: dict, layers: int, condition_channels: int
+) -> None:
+    net = randomised(WaveNet(replace(TINY, **changes), 2, 4, condition_channels, layers)).double()
+    h, condition = torch.randn(3, 4, 32).double(), torch.randn(3, condition_channels, 32).double()
     plain = summed_skips(net.layers, h, condition)
     with torch.no_grad():
         fast = skips_by_products(net.layers, h, condition)
