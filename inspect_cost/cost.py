@@ -119,6 +119,7 @@ class Tally:
         counted: False where nothing tells the operator's cost; `cost` is then no statement.
         dead_calls: those whose result never reaches the output.
         dead_cost: their arithmetic.
+        fixed_cost: arithmetic of the calls that depend on nothing but parameters and buffers.
     """
 
     operator: str
@@ -129,6 +130,7 @@ class Tally:
     counted: bool = True
     dead_calls: int = 0
     dead_cost: OpCost = FREE
+    fixed_cost: OpCost = FREE
 
     def __add__(self, other: "Tally") -> "Tally":
         """Calls of the same operator, in the module that both are in or else in the model."""
@@ -143,6 +145,7 @@ class Tally:
             counted=self.counted and other.counted,
             dead_calls=self.dead_calls + other.dead_calls,
             dead_cost=self.dead_cost + other.dead_cost,
+            fixed_cost=self.fixed_cost + other.fixed_cost,
         )
 
     @property
@@ -358,6 +361,21 @@ class CostReport:
                     unread[path].add(parameter)
         uses = (_use(module, frozenset(unread[path])) for path, module in self.by_module.items())
         return Waste.found(uses, self.macs)
+
+    @cached_property
+    def foldable(self) -> Mapping[str, OpCost] | None:
+        """Module path -> what it computes from parameters and buffers alone.
+
+        Such work yields the same in every call; folded into what is stored, it is saved. Weight
+        norm is an example, a window over a kernel another. None where the data flow is not known.
+        """
+        if self.unread is None:
+            return None
+        fixed = [tally for tally in self.tallies if tally.fixed_cost.flops]
+        paths = dict.fromkeys(tally.module for tally in fixed)
+        return MappingProxyType(
+            {p: total(tally.fixed_cost for tally in fixed if tally.module == p) for p in paths}
+        )
 
     @cached_property
     def uncounted(self) -> Mapping[str, int]:

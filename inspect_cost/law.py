@@ -10,11 +10,12 @@ from typing import Any
 from inspect_cost.cost import CostReport, OpCost, Tally
 from inspect_cost.errors import UsageError
 
-#: What a tally holds, as numbers: calls, the fields of an `OpCost`, bytes; the dead calls, theirs.
+#: What a tally holds, as numbers: calls, the fields of an `OpCost`, bytes; the dead calls, the
+#: fields of their cost; those of what is fixed.
 Amounts = tuple[int, ...]
 Entry = tuple[str, str, bool]
 
-NOTHING: Amounts = (0,) * (2 * len(fields(OpCost)) + 3)
+NOTHING: Amounts = (0,) * (3 * len(fields(OpCost)) + 3)
 
 
 @dataclass(frozen=True)
@@ -270,13 +271,14 @@ def _entry(tally: Tally) -> Entry:
 
 def _amounts(tally: Tally) -> Amounts:
     dead = (tally.dead_calls, *astuple(tally.dead_cost))
-    return (tally.calls, *astuple(tally.cost), tally.bytes_moved, *dead)
+    spent = (tally.calls, *astuple(tally.cost), tally.bytes_moved)
+    return (*spent, *dead, *astuple(tally.fixed_cost))
 
 
 def _tally(entry: Entry, amounts: Amounts) -> Tally:
     operator, module, counted = entry
     kinds = len(fields(OpCost))
     calls, *cost = amounts[: kinds + 1]
-    moved, dead_calls, *dead_cost = amounts[kinds + 1 :]
-    spent, in_vain = OpCost(*cost), OpCost(*dead_cost)
-    return Tally(operator, module, calls, spent, moved, counted, dead_calls, in_vain)
+    moved, dead_calls, *others = amounts[kinds + 1 :]
+    spent, in_vain, fixed = OpCost(*cost), OpCost(*others[:kinds]), OpCost(*others[kinds:])
+    return Tally(operator, module, calls, spent, moved, counted, dead_calls, in_vain, fixed)

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from inspect_cost.conventions import CONVENTIONS
-from inspect_cost.cost import CostReport, FlopWeights, ModuleCost, Storage
+from inspect_cost.cost import CostReport, FlopWeights, ModuleCost, OpCost, Storage
 from inspect_cost.law import CostLaw
 from inspect_cost.measuring.measurement import Measurement
 from inspect_cost.waste import Waste
@@ -135,6 +135,7 @@ def _count_dict(count: CostReport) -> dict[str, Any]:
         "peak_activation_bytes": count.peak_activation_bytes,
         "input_bytes": count.input_bytes,
         "waste": _waste_dict(count.waste),
+        "foldable": _foldable_dict(count.foldable),
         "uncounted": dict(count.uncounted),
         "complete": count.complete,
         "notes": list(count.notes),
@@ -165,6 +166,17 @@ def _waste_dict(waste: Waste | None) -> dict[str, Any] | None:
         "modules": [asdict(module) for module in waste.modules],
         "untouched_params": list(waste.untouched_params),
         "untouched_elements": waste.untouched_elements,
+    }
+
+
+def _foldable_dict(foldable: Mapping[str, OpCost] | None) -> dict[str, Any] | None:
+    if foldable is None:
+        return None
+    costs = foldable.items()
+    return {
+        "macs": sum(cost.macs for _, cost in costs),
+        "flops": sum(cost.flops for _, cost in costs),
+        "modules": [{"path": p, "macs": cost.macs, "flops": cost.flops} for p, cost in costs],
     }
 
 

@@ -78,7 +78,8 @@ class Run:
             # Autograd wants a gradient on the device of its tensor: nothing keeps its values.
             args, kwargs = tree_map_only(Tensor, _real_numbers_to_meta, (args, kwargs))
             home = META
-        flow = DataFlow()
+        # A training step changes its parameters, so that nothing is the same in the next.
+        flow = DataFlow(() if backward else (*model.parameters(), *model.buffers()))
         mode = CountingMode(ledger, way.rules, home, flow)
         try:
             with torch.inference_mode(not way.backward), torch.set_grad_enabled(way.backward), mode:

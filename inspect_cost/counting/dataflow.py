@@ -1,4 +1,4 @@
-"""Which operators' results reach what a call gives: dead code, found by following the data.
+"""Which operators' results reach what a call gives, and which depend on no input.
 
 Each call of an operator that makes or writes memory is a node; it depends on the nodes that wrote
 last to the memory it reads. Views are their operand's memory, so they need no node. Once the call
@@ -8,6 +8,9 @@ What counts as reaching the output: the call's result; memory that outlives the 
 something keeps it (a cache, a buffer, an input written to); and values that Python reads, or learns
 as a shape. Memory is followed as a whole: where one part of it is read, all that was written to
 it counts as read. So what is called dead is dead; the reverse is not claimed.
+
+The same graph tells what depends on nothing but parameters and buffers: weight norm, a window over
+a kernel. Such work yields the same in every call, and can be folded into what is stored.
 """
 
 import gc
@@ -45,12 +48,14 @@ class Dataflow(NamedTuple):
         names: of those that it writes to, where they are given by name.
         outs: names of those that it only writes to.
         shape_from_values: whether its result's shape tells values.
+        random: whether it draws from a random state.
     """
 
     positions: frozenset[int]
     names: frozenset[str]
     outs: frozenset[str]
     shape_from_values: bool
+    random: bool
 
 
 def dataflow_of(func: OpOverload) -> Dataflow:
@@ -65,34 +70,47 @@ def dataflow_of(func: OpOverload) -> Dataflow:
         frozenset(a.name for _, a in written),
         frozenset(a.name for _, a in written if a.is_out),
         torch.Tag.dynamic_output_shape in func.tags,
+        torch.Tag.nondeterministic_seeded in func.tags,
     )
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What a call did in vain.
+    """What a call did in vain, or would do again in every call.
 
     Attributes:
         dead: by module and operator, the costs of the calls whose result reaches nothing.
+        fixed: likewise, of the calls that depend on nothing but parameters and buffers.
         unread: parameters on which nothing depends that the call gives.
         peak_bytes: the most that results of operators held at once.
     """
 
     dead: dict[Key, list[OpCost]]
+    fixed: dict[Key, list[OpCost]]
     unread: tuple[UnreadParameter, ...]
     peak_bytes: int
 
     def marked(self, tallies: Iterable[Tally]) -> Iterator[Tally]:
-        """Tallies with what is dead of them."""
+        """Tallies with what is dead, and what is fixed, of them."""
         for tally in tallies:
-            costs = self.dead.get((tally.module, tally.operator))
-            yield replace(tally, dead_calls=len(costs), dead_cost=total(costs)) if costs else tally
+            key = (tally.module, tally.operator)
+            dead, fixed = self.dead.get(key, ()), self.fixed.get(key, ())
+            yield (
+                replace(tally, dead_calls=len(dead), dead_cost=total(dead), fixed_cost=total(fixed))
+                if dead or fixed
+                else tally
+            )
 
 
 class DataFlow:
-    """Follows one call of a model, operator by operator."""
+    """Follows one call of a model, operator by operator.
 
-    def __init__(self) -> None:
+    Args:
+        stored: the model's parameters and buffers, which every call finds the same.
+    """
+
+    def __init__(self, stored: Iterable[Tensor] = ()) -> None:
+        self._stored = {s._cdata for s in storages_in(stored) if s is not None}
         self._graph = Graph()
         self._memories = Memories()
         self._described: dict[str, Dataflow] = {}  # by full names, which hash faster
@@ -123,7 +141,9 @@ class DataFlow:
             self._roots.update(sources)
         if followed and not made and not targets:
             return  # a view: the same memory
-        node = self._graph.add(key, cost or FREE, sources)
+        own_memory = all(memory.result for memory, _ in targets)
+        fixed = bool(sources) and own_memory and not described.random
+        node = self._graph.add(key, cost or FREE, sources, fixed=fixed)
         for storage in made.values():
             self._memories.add(storage, node, result=True)
         for memory, storage in targets:
@@ -153,7 +173,7 @@ class DataFlow:
         self, name: str, described: Dataflow, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[list[int], list[tuple[Memory, UntypedStorage]]]:
         """The nodes that a writing call depends on, and the memory that it writes to."""
-        positions, names, outs, _ = described
+        positions, names, outs, *_ = described
         read = [a for i, a in enumerate(args) if i not in positions]
         read += [a for name, a in kwargs.items() if name not in names]
         changed = [args[i] for i in positions if i < len(args)]
@@ -175,7 +195,8 @@ class DataFlow:
         known = self._memories.find(storage)
         if known is not None:
             return known
-        return self._memories.add(storage, self._graph.add(None, FREE, ()), result=False)
+        node = self._graph.add(None, FREE, (), fixed=storage._cdata in self._stored)
+        return self._memories.add(storage, node, result=False)
 
     def _shaping(self, node: int, operator: Operator, args: tuple[Any, ...]) -> list[int]:
         """Whose values a result's shape tells: of `x[mask]`, the mask's."""
@@ -197,7 +218,8 @@ class DataFlow:
         live, read = self._graph.reached(self._roots | given | kept)
         unread = tuple(self._unread(model, live, read))
         self._memories.clear()
-        return Findings(self._graph.spent(live), unread, self._memories.peak_bytes)
+        dead, fixed = self._graph.spent_on_dead(live), self._graph.spent_on_fixed()
+        return Findings(dead, fixed, unread, self._memories.peak_bytes)
 
     def _unread(
         self, model: nn.Module, live: bytearray, read: bytearray

@@ -14,7 +14,7 @@ from inspect_cost.reports.law import law_table
 from inspect_cost.reports.measured import measured_part
 from inspect_cost.reports.text import rendered
 from inspect_cost.reports.view import View
-from inspect_cost.reports.waste import waste_lines
+from inspect_cost.reports.waste import folding_lines, waste_lines
 from inspect_cost.units import exact, percent, si
 
 BAR_WIDTH = 10
@@ -27,6 +27,7 @@ def table_text(report: Report, view: View) -> str:
         Text(),
         totals(report),
         *waste_lines(report.count),
+        *folding_lines(report.count),
         Text(),
         *measured_part(report),
         tree(report.count, view),

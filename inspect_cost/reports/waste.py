@@ -1,13 +1,15 @@
-"""The part of the table that says what a call does in vain."""
+"""The part of the table that says what a call does in vain, or need not do in every call."""
 
 from collections.abc import Iterator
 
 from rich.text import Text
 
-from inspect_cost.cost import CostReport
+from inspect_cost.cost import CostReport, total
 from inspect_cost.units import exact, percent, si
 from inspect_cost.waste import ModuleWaste, Waste, grouped, pattern
 
+#: Modules whose work can be folded that are named; of more the number is told.
+FEW_MODULES = 3
 #: Groups of modules, or of parameters, that are named; of more the number is told.
 LARGEST_LIST = 8
 
@@ -26,6 +28,19 @@ def waste_lines(count: CostReport) -> Iterator[Text]:
         yield Text(f"  {untouched(waste)}", style="yellow")
         lines = [f"{name}.*" if name else "(itself)" for name in untouched_modules(waste)]
         yield from (Text(f"    {line}", style="dim") for line in shortened(lines))
+
+
+def folding_lines(count: CostReport) -> Iterator[Text]:
+    """What is the same in every call, and in which modules."""
+    if not count.foldable:
+        return
+    flops = total(count.foldable.values()).flops
+    modules = [path or "the model itself" for path in count.foldable]
+    where = ", ".join(modules) if len(modules) <= FEW_MODULES else f"{exact(len(modules))} modules"
+    amount = f"{si(flops, 'FLOP')} ({percent(flops, count.flops)})"
+    yield Text()
+    yield Text(f"  {amount} in {where} depend on parameters and buffers alone:")
+    yield Text("  folded into them once, they are saved in every call.")
 
 
 def sentence(waste: Waste, count: CostReport) -> str:
