@@ -4,6 +4,7 @@ import wave
 from collections.abc import Callable, Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 import model_zoo
 from inspect_cost.errors import UsageError
 from inspect_cost.loading import shortened
+from model_zoo.published import load_published
 
 #: What is told of progress: how much of the whole is done, from 0 to 1.
 Progress = Callable[[float], None]
@@ -94,7 +96,7 @@ def built_with_weights(
     state = read_weights(weights)
     own = preset.build(**overrides)
     if own.state_dict().keys() == state.keys():
-        own.load_state_dict(state)
+        load_published(own, state, lambda name: name)
         return own
     return preset.from_published(state, **overrides)
 
@@ -109,11 +111,18 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise UsageError(f"there is no file {path}", "Give a path to a checkpoint.")
     try:
         state = _loaded(path)
+    except UnpicklingError:  # its text advises to load the file unsafely
+        raise UsageError(
+            f"{path} cannot be read as weights: it holds something else than tensors",
+            "Give a .safetensors file, or one saved with torch.save that holds tensors only.",
+        ) from None
     except Exception as error:
         raise UsageError(
             f"{path} cannot be read as weights: {shortened(error)}",
             "Give a .safetensors file, or one saved with torch.save that holds tensors only.",
         ) from error
+    if not isinstance(state, Mapping):
+        raise UsageError(f"{path} holds no names of tensors", "Give a checkpoint's state dict.")
     state = state.get("state_dict", state)
     tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
     if not tensors:

@@ -107,6 +107,8 @@ MISTAKES = [
     ("flowavenet -o a.wav --weights net.py", "net.py cannot be read as weights"),
     ("flowavenet -o a.wav --weights other.pt --set blocks=1", "the checkpoint lacks blocks.0"),
     ("flowavenet -o a.wav --weights code.pt", "code.pt cannot be read as weights"),
+    ("flowavenet -o a.wav --weights list.pt", "list.pt holds no names of tensors"),
+    ("wavegan -o a.wav --weights small.pt", "has tensors of another shape"),
     ("flowavenet -o a.wav --set flows=3", "flows must be even"),
 ]
 
@@ -122,6 +124,8 @@ class Code:
 def test_mistakes(run: Run, tmp_path: Path, words: str, complaint: str) -> None:
     torch.save({"other": torch.zeros(1)}, tmp_path / "other.pt")
     torch.save(Code(), tmp_path / "code.pt")
+    torch.save([torch.zeros(1)], tmp_path / "list.pt")
+    torch.save(model_zoo.build("wavegan", dim=1).state_dict(), tmp_path / "small.pt")
     result = run("generate", *words.split())
     assert result.code == 2
     assert complaint in result.err
