@@ -2,13 +2,23 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from cyclopts import App, CycloptsError
 
 from inspect_cost import __version__
+from inspect_cost.cli.carbon import carbon
+from inspect_cost.cli.conventions import conventions
+from inspect_cost.cli.crosscheck import crosscheck
+from inspect_cost.cli.doctor import doctor
+from inspect_cost.cli.export import export
+from inspect_cost.cli.generate import generate
 from inspect_cost.cli.inspect import inspect
-from inspect_cost.cli.terminal import INTERRUPTED, OK, USAGE, complain, ended
+from inspect_cost.cli.law import law
+from inspect_cost.cli.paper import paper
+from inspect_cost.cli.rank import rank
+from inspect_cost.cli.terminal import FAULT, INTERRUPTED, OK, USAGE, complain, ended
+from inspect_cost.cli.zoo import zoo
 from inspect_cost.errors import InspectCostError, UsageError
 
 HELP = """What one inference of a PyTorch model costs: counted exactly, measured, and ranked.
@@ -28,21 +38,21 @@ EPILOGUE = """Examples:
   inspect-cost generate wavegan -o clip.wav --seconds 1 --seed 7
 
 Exit codes: 0 done, 1 uncounted operators under --strict, 2 wrong input, 3 no energy sensor under
---require-energy, 130 interrupted.
+--require-energy, 70 a fault of inspect-cost itself, 130 interrupted.
 """
 
-#: Verb -> the function that it calls, imported when it is.
-VERBS: Mapping[str, str] = {
-    "export": "inspect_cost.cli.export:export",
-    "crosscheck": "inspect_cost.cli.crosscheck:crosscheck",
-    "generate": "inspect_cost.cli.generate:generate",
-    "law": "inspect_cost.cli.law:law",
-    "rank": "inspect_cost.cli.rank:rank",
-    "zoo": "inspect_cost.cli.zoo:zoo",
-    "carbon": "inspect_cost.cli.carbon:carbon",
-    "paper": "inspect_cost.cli.paper:paper",
-    "doctor": "inspect_cost.cli.doctor:doctor",
-    "conventions": "inspect_cost.cli.conventions:conventions",
+#: From a word that is no MODEL to its function, which imports what is heavy when it runs.
+VERBS: Mapping[str, Callable[..., int]] = {
+    "law": law,
+    "crosscheck": crosscheck,
+    "export": export,
+    "generate": generate,
+    "rank": rank,
+    "carbon": carbon,
+    "paper": paper,
+    "doctor": doctor,
+    "zoo": zoo,
+    "conventions": conventions,
 }
 
 app = App(
@@ -55,8 +65,8 @@ app = App(
     suppress_keyboard_interrupt=False,  # main() says that it was interrupted
 )
 app.default(inspect)
-for verb, function in VERBS.items():
-    app.command(function, name=verb, help_epilogue="")
+for word, function in VERBS.items():
+    app.command(function, name=word, help_epilogue="")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -80,6 +90,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader (head, a pager) has seen enough; nothing is left to say it to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
+    except Exception as error:
+        if debug:
+            raise
+        first_line = str(error).partition("\n")[0]
+        complain(
+            ended(f"an unexpected {type(error).__name__}: {first_line}"),
+            "It is a fault of inspect-cost: run it again with --debug, and report what it prints.",
+        )
+        return FAULT
 
 
 def run(tokens: list[str]) -> int:
@@ -90,6 +109,7 @@ def run(tokens: list[str]) -> int:
     try:
         result = app(tokens, exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        raise UsageError(str(error), "See inspect-cost --help.") from error
+        verb = f" {tokens[0]}" if tokens[0] in VERBS else ""
+        raise UsageError(str(error), f"See inspect-cost{verb} --help.") from error
     sys.stdout.flush()
     return result if isinstance(result, int) else OK

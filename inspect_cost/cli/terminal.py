@@ -8,7 +8,7 @@ from pathlib import Path
 
 from inspect_cost.errors import UsageError
 
-OK, FAILED, USAGE, NO_SENSOR, INTERRUPTED = 0, 1, 2, 3, 130
+OK, FAILED, USAGE, NO_SENSOR, FAULT, INTERRUPTED = 0, 1, 2, 3, 70, 130
 
 
 @contextmanager

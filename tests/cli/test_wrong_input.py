@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from inspect_cost.cli.app import VERBS
 from inspect_cost.errors import InspectCostError
 from tests.cli.conftest import Ran
 
@@ -86,6 +87,26 @@ def test_an_interrupt_ends_cleanly(run: Run, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("inspect_cost.cli.inspect.inspected", interrupted)
     result = run("flowavenet")
     assert (result.code, result.out, result.err) == (130, "", "inspect-cost: interrupted.\n")
+
+
+def test_a_fault_of_ours_is_said_to_be_one(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def faulty(*_: object) -> None:
+        raise ZeroDivisionError("division by zero\nsomewhere")
+
+    monkeypatch.setattr("inspect_cost.cli.inspect.inspected", faulty)
+    result = run("flowavenet")
+    assert (result.code, result.out) == (70, "")
+    assert "an unexpected ZeroDivisionError: division by zero.\n" in result.err
+    assert "fault of inspect-cost" in result.err
+    with pytest.raises(ZeroDivisionError):
+        run("flowavenet", "--debug")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_command_says_what_it_does_and_points_to_its_own_help(run: Run, verb: str) -> None:
+    (line,) = [line for line in run("--help").out.splitlines() if f"│ {verb} " in line]
+    assert len(line.strip("│ ").removeprefix(verb).split()) > 2
+    assert f"See inspect-cost {verb} --help." in run(verb, "--no-such-option").err
 
 
 def test_debug_lets_the_traceback_through(run: Run) -> None:
