@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
-from math import hypot, isfinite
+from math import hypot
 from pathlib import Path
 from typing import Any, get_args
 
@@ -21,6 +21,8 @@ from inspect_cost.quantity import Kind, Quantity
 
 #: The end of the usual opinion scale, from bad (1) to excellent (5): ITU-T P.800.
 BEST_MOS = 5
+#: Nothing real is larger; products of larger ones overflow.
+LARGEST = 1e100
 WORDS = ("title", "preset", "source", "unranked", "kind")
 RUN_WORDS = ("what", "gpu", "power_kind", "zone", "source")
 RUN_NUMBERS = ("hours", "power_w", "intensity", "year", "pue", "cpu_power_w", "ram_power_w")
@@ -160,9 +162,14 @@ def _number(key: str, value: Any, place: Place) -> tuple[float, float | None]:
         with suppress(ValueError):
             numbers = [float(part) for part in WITH_INTERVAL.split(value.strip(), maxsplit=1)]
     for number in numbers:
-        if isinstance(number, bool) or not isinstance(number, (int, float)) or not isfinite(number):
+        if isinstance(number, bool) or not isinstance(number, (int, float)) or not _usual(number):
             raise place.mistake(key, f"{value!r} is no number", _hint(key))
     return numbers[0], numbers[1] if numbers[1:] else None
+
+
+def _usual(number: float) -> bool:
+    """Whether it is finite, and small enough to be computed with."""
+    return abs(number) < LARGEST  # NaN is not
 
 
 def _hint(key: str) -> str:
@@ -226,14 +233,22 @@ def _run(run: Mapping[str, Any], place: Place) -> CarbonEstimate:
             _word(key, value, place)
         elif isinstance(value, bool) or not isinstance(value, (int, float, str, list)):
             raise place.mistake(key, f"{value!r} is no number", 'Write 52, or "52..60".')
+        if key == "year" and not isinstance(value, int):
+            raise place.mistake(key, f"{value!r} is no year", "Write year = 2023.")
     if "hours" not in run:
         raise place.mistake("", "the run has no hours", "Give how long it took: hours = 52.")
     options = {key: run[key] for key in run if key not in {"what", "gpu", "hours", "source"}}
     try:
         return estimate_training_carbon(run.get("gpu", ""), run["hours"], **options)
     except UsageError as error:
-        key = next((k for k in run if k.removesuffix("_w") in str(error).lower()), "gpu")
+        named = [key for key in run if _spoken(key) in str(error).lower()]
+        key = max(named, key=len, default="gpu")
         raise place.mistake(key, str(error), error.advice) from error
+
+
+def _spoken(key: str) -> str:
+    """A key as messages say it: "cpu power" for cpu_power_w."""
+    return key.removesuffix("_w").replace("_", " ")
 
 
 def _half_width(quantity: Quantity) -> float:

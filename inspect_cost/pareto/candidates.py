@@ -1,7 +1,7 @@
 """Models to rank: each a name and what is known of it, from reports and publications."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from math import hypot
 from typing import Any
 
@@ -10,6 +10,8 @@ from inspect_cost.quantity import Quantity
 
 #: The end of the usual opinion scale, from bad (1) to excellent (5): ITU-T P.800.
 BEST_MOS = 5
+#: Beyond this, differences and products overflow: nothing real is so large.
+LARGEST = 1e100
 QUALITY = ("mos", "mos_truth", "mos_ratio", "mos_loss")
 #: Objective -> its place in a report, and its kind.
 COUNTED: Mapping[str, tuple[str, str]] = {
@@ -43,22 +45,28 @@ class Candidate:
         name: what it is told by.
         values: objective -> value; an unknown one is not there.
         origin: the file, or where else it comes from.
+        words: column without any number -> what it says, and where, for whoever ranks by it.
     """
 
     name: str
     values: Mapping[str, Quantity]
     origin: str = ""
+    words: Mapping[str, str] = field(default_factory=dict)
 
 
 def from_report(report: Mapping[str, Any], origin: str) -> Candidate:
-    """A candidate from a report as data, schema inspect-cost/report/1."""
+    """A candidate from a report as data, schema inspect-cost/report/1.
+
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError: it is no whole report.
+    """
     values: dict[str, Quantity] = {}
     whole = not report["count"].get("uncounted")
     for name, (part, key) in COUNTED.items():
         number = (report.get(part) or {}).get(key)
         # Where operators have no known cost, their sums are lower bounds: no value to rank by.
         if number is not None and (whole or name.startswith("param")):
-            values[name] = Quantity(number, "", "counted", origin)
+            values[name] = Quantity(_number(number), "", "counted", origin)
     measurement = report.get("measurement") or {}
     memory = measurement.get("memory") or {}
     found = {name: measurement.get(key) for name, key in MEASURED.items()}
@@ -66,10 +74,20 @@ def from_report(report: Mapping[str, Any], origin: str) -> Candidate:
     for name, given in found.items():
         if given is not None:
             ends = given.get("ci95")
+            low_high = (_number(ends[0]), _number(ends[1])) if ends else None
             values[name] = Quantity(
-                given["value"], given["unit"], given["kind"], given["source"], ends and tuple(ends)
+                _number(given["value"]), given["unit"], given["kind"], given["source"], low_high
             )
     return Candidate(str(report["model"]["name"]), values, origin)
+
+
+def _number(given: Any) -> float:
+    """What a report has as a number; whole ones stay whole."""
+    if isinstance(given, bool) or not isinstance(given, (int, float)):
+        raise TypeError(f"{given!r} is no number")
+    if abs(given) > LARGEST:
+        raise ValueError(f"{given!r} is too large")
+    return given
 
 
 def merged(candidates: Iterable[Candidate]) -> list[Candidate]:
@@ -95,7 +113,10 @@ def _joined(first: Candidate, second: Candidate) -> Candidate:
                 "Give one of them, or different names.",
             )
     return Candidate(
-        first.name, {**second.values, **first.values}, f"{first.origin}, {second.origin}"
+        first.name,
+        {**second.values, **first.values},
+        f"{first.origin}, {second.origin}",
+        {**second.words, **first.words},
     )
 
 
@@ -125,7 +146,7 @@ def completed(candidate: Candidate, facts: Mapping[str, Quantity] | None = None)
     for name, other in (("mos_loss", "mos_ratio"), ("mos_ratio", "mos_loss")):
         if name not in values and other in values:
             values[name] = _complement(values[other])
-    return Candidate(candidate.name, values, candidate.origin)
+    return replace(candidate, values=values)
 
 
 def _ratio(part: Quantity, whole: Quantity) -> Quantity:

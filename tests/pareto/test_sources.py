@@ -61,7 +61,7 @@ def test_kinds_and_sources_beside_values(tmp_path: Path) -> None:
 MALFORMED = [
     ("t.csv", "name,a\nx,1\ny,1,2\n", "t.csv, line 3: 3 cells, and 2 columns"),
     ("t.csv", "name,a\nx,1\ny,one\n", "t.csv, line 3, a: 'one' is no number"),
-    ("t.csv", "name,a\nx,1\ny,inf\n", "t.csv, line 3, a: inf is no finite value"),
+    ("t.csv", "name,a\nx,1\ny,inf\n", "t.csv, line 3, a: inf is too large a value"),
     ("t.csv", 'name,a\nx,"1\n', "t.csv, line 2: "),
     ("t.csv", "name,a,a\nx,1,2\n", "line 1: two columns are called 'a'"),
     ("t.csv", "nom,a\nx,1\n", "line 1: no column is called name"),
@@ -70,6 +70,9 @@ MALFORMED = [
     ("t.csv", "name,a\nx,1 +- -2\n", "line 2, a: an interval"),
     ("t.csv", "name,a\n", "has no models"),
     ("t.csv", "", "line 1: no column is called name"),
+    ("t.csv", "name,a\nx,1\ny,1e300\n", "line 3, a: 1e.300 is too large"),
+    ("t.csv", "name,a\nx,1\ny,80%\n", "line 3, a: '80%' is no number"),
+    ("t.csv", "name;a\nx;1\ny;0,8\n", "line 3, a: '0,8' is no number"),
     ("t.json", "{", "t.json, line 1: not JSON"),
     ("t.json", "[]", "has no models"),
     ("t.json", "3", "its schema is None"),
