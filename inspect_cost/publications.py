@@ -8,21 +8,17 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from math import hypot
 from pathlib import Path
 from typing import Any, get_args
 
 from inspect_cost.carbon.estimate import CarbonEstimate, combined, estimate_training_carbon
 from inspect_cost.errors import UsageError
+from inspect_cost.opinion import BEST_MOS, complement, mos_ratio
 from inspect_cost.publication_lines import Place
-from inspect_cost.quantity import Kind, Quantity
+from inspect_cost.quantity import LARGEST, Kind, Quantity
 
-#: The end of the usual opinion scale, from bad (1) to excellent (5): ITU-T P.800.
-BEST_MOS = 5
-#: Nothing real is larger; products of larger ones overflow.
-LARGEST = 1e100
 WORDS = ("title", "preset", "source", "unranked", "kind")
 RUN_WORDS = ("what", "gpu", "power_kind", "zone", "source")
 RUN_NUMBERS = ("hours", "power_w", "intensity", "year", "pue", "cpu_power_w", "ram_power_w")
@@ -57,26 +53,17 @@ class Publication:
 
     @property
     def mos_ratio(self) -> Quantity | None:
-        """%MOS = MOS / MOS of the ground truth (eq. 8 of the 2021 paper); None without both.
-
-        The interval is to first order, for independent errors.
-        """
+        """%MOS = MOS / MOS of the ground truth (eq. 8 of the 2021 paper); None without both."""
         mos, truth = (self.values.get(name) for name in SCORES)
         if mos is None or truth is None:
             return None
-        ratio = mos.value / truth.value
-        spread = ratio * hypot(*(_half_width(score) / score.value for score in (mos, truth)))
-        ends = (ratio - spread, ratio + spread) if spread else None
-        return Quantity(ratio, "", "reported", self.source, ends)
+        return replace(mos_ratio(mos, truth), source=self.source)
 
     @property
     def mos_loss(self) -> Quantity | None:
         """1 - %MOS, which the 2021 paper minimises; None without both scores."""
         ratio = self.mos_ratio
-        if ratio is None:
-            return None
-        ends = ratio.ci95 and (1 - ratio.ci95[1], 1 - ratio.ci95[0])
-        return Quantity(1 - ratio.value, "", ratio.kind, ratio.source, ends)
+        return complement(ratio) if ratio else None
 
     def facts(self) -> dict[str, Quantity]:
         """Objective -> value, as models are ranked by: all values, and what follows from them."""
@@ -249,8 +236,3 @@ def _run(run: Mapping[str, Any], place: Place) -> CarbonEstimate:
 def _spoken(key: str) -> str:
     """A key as messages say it: "cpu power" for cpu_power_w."""
     return key.removesuffix("_w").replace("_", " ")
-
-
-def _half_width(quantity: Quantity) -> float:
-    low, high = quantity.ci95 or (0.0, 0.0)
-    return (high - low) / 2

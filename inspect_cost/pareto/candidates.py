@@ -2,16 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import hypot
 from typing import Any
 
 from inspect_cost.errors import UsageError
-from inspect_cost.quantity import Quantity
+from inspect_cost.opinion import BEST_MOS, complement, mos_ratio
+from inspect_cost.quantity import LARGEST, Quantity
 
-#: The end of the usual opinion scale, from bad (1) to excellent (5): ITU-T P.800.
-BEST_MOS = 5
-#: Beyond this, differences and products overflow: nothing real is so large.
-LARGEST = 1e100
 QUALITY = ("mos", "mos_truth", "mos_ratio", "mos_loss")
 #: Objective -> its place in a report, and its kind.
 COUNTED: Mapping[str, tuple[str, str]] = {
@@ -142,31 +138,11 @@ def completed(candidate: Candidate, facts: Mapping[str, Quantity] | None = None)
                 "Rescale it, or give mos_ratio itself.",
             )
     if "mos_ratio" not in values and {"mos", "mos_truth"} <= values.keys():
-        values["mos_ratio"] = _ratio(values["mos"], values["mos_truth"])
+        values["mos_ratio"] = mos_ratio(values["mos"], values["mos_truth"])
     for name, other in (("mos_loss", "mos_ratio"), ("mos_ratio", "mos_loss")):
         if name not in values and other in values:
-            values[name] = _complement(values[other])
+            values[name] = complement(values[other])
     return replace(candidate, values=values)
-
-
-def _ratio(part: Quantity, whole: Quantity) -> Quantity:
-    """With the interval to first order, for independent errors."""
-    value = part.value / whole.value
-    relative = hypot(half_width(part) / part.value, half_width(whole) / whole.value)
-    ends = (value * (1 - relative), value * (1 + relative)) if relative else None
-    return Quantity(value, "", part.kind, part.source, ends)
-
-
-def _complement(share: Quantity) -> Quantity:
-    """1 - share."""
-    ends = share.ci95 and (1 - share.ci95[1], 1 - share.ci95[0])
-    return Quantity(1 - share.value, "", share.kind, share.source, ends)
-
-
-def half_width(quantity: Quantity) -> float:
-    """Of the 95 % interval; 0 where there is none."""
-    low, high = quantity.ci95 or (0.0, 0.0)
-    return (high - low) / 2
 
 
 def available(candidates: Sequence[Candidate]) -> list[str]:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from inspect_cost.errors import UsageError
-from inspect_cost.pareto.candidates import LARGEST, Candidate, from_report
-from inspect_cost.quantity import Kind, Quantity
+from inspect_cost.pareto.candidates import Candidate, from_report
+from inspect_cost.quantity import LARGEST, Kind, Quantity
 
 HOW_TO_WRITE = 'Write 3.9 or "3.9 +- 0.2", with a decimal point; leave it out if unknown.'
 REPORT_SCHEMA = "inspect-cost/report/1"

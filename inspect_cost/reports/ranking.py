@@ -12,7 +12,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from inspect_cost.pareto.candidates import Candidate, half_width
+from inspect_cost.pareto.candidates import Candidate
 from inspect_cost.pareto.comparison import Comparison
 from inspect_cost.pareto.objectives import Objective
 from inspect_cost.quantity import Quantity
@@ -95,7 +95,7 @@ def shown(quantity: Quantity) -> str:
     """A value with its interval and the mark of its kind: "2.80 +- 0.24 *"."""
     text = amount(quantity.value)
     if quantity.ci95:
-        half = half_width(quantity)
+        half = quantity.half_width
         text += f" ± {si(half) if half >= THOUSAND else f'{half:.2g}'}"
     return f"{text} {MARKS[quantity.kind]}".rstrip()
 
@@ -178,7 +178,7 @@ def _csv_cells(candidate: Candidate, objective: Objective) -> tuple[object, obje
     quantity = candidate.values.get(objective.name)
     if quantity is None:
         return None, None, None
-    return quantity.value, half_width(quantity) or None, quantity.kind
+    return quantity.value, quantity.half_width or None, quantity.kind
 
 
 #: Format -> renderer.
