@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from inspect_cost.errors import UsageError
-from inspect_cost.pareto.candidates import Candidate, completed, from_report, half_width, merged
+from inspect_cost.pareto.candidates import Candidate, completed, from_report, merged
 from inspect_cost.pareto.sources import read_candidates
 from inspect_cost.quantity import Quantity
 
@@ -39,7 +39,7 @@ def test_tables_of_anything(tmp_path: Path, name: str, text: str) -> None:
         "j": (2.5, "reported"),
         "mos": (3.9, "reported"),
     }
-    assert half_width(candidate.values["mos"]) == pytest.approx(0.2)
+    assert candidate.values["mos"].half_width == pytest.approx(0.2)
     assert candidate.values["j"].ci95 is None
 
 
@@ -149,8 +149,8 @@ def test_opinion_scores_give_ratio_and_loss() -> None:
     assert values["mos_ratio"].value == pytest.approx(0.8458, abs=5e-5)
     assert values["mos_loss"].value == pytest.approx(0.1542, abs=5e-5)
     error = 0.8458 * hypot(0.15 / 3.95, 0.08 / 4.67)
-    assert half_width(values["mos_ratio"]) == pytest.approx(error, rel=1e-3)
-    assert half_width(values["mos_loss"]) == pytest.approx(error, rel=1e-3)
+    assert values["mos_ratio"].half_width == pytest.approx(error, rel=1e-3)
+    assert values["mos_loss"].half_width == pytest.approx(error, rel=1e-3)
     only_loss = completed(Candidate("net", {"mos_loss": reported(0.4, 0.1)})).values
     assert only_loss["mos_ratio"].value == pytest.approx(0.6)
 
