@@ -1,6 +1,5 @@
 """The application: its commands, and what becomes of errors."""
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -8,7 +7,7 @@ from cyclopts import App, CycloptsError
 
 from inspect_cost import __version__
 from inspect_cost.cli.inspect import inspect
-from inspect_cost.cli.terminal import INTERRUPTED, OK, USAGE, complain, ended
+from inspect_cost.cli.terminal import INTERRUPTED, OK, USAGE, close_output, complain, ended
 from inspect_cost.errors import InspectCostError, UsageError
 
 HELP = """What one inference of a PyTorch model costs: counted exactly, measured, and ranked.
@@ -78,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # The reader (head, a pager) has seen enough; nothing is left to say it to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        close_output()
         return OK
 
 
