@@ -1,6 +1,7 @@
 """Training carbon against the paper's own table, its two equations by hand, and ranges."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -160,6 +161,30 @@ def test_a_zone_without_a_year_is_what_ecologits_has() -> None:
     assert "names no year" in found.source
 
 
+def test_a_zone_without_ecologits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ecologits.electricity_mix_repository", None)
+    _ecologits_table.cache_clear()
+    with pytest.raises(UsageError, match="ecologits, which is not installed") as raised:
+        zone_intensity("FR")
+    assert "inspect-cost[grid]" in raised.value.advice
+    assert zone_intensity("FR", 2023).kgco2e_per_kwh.value == 0.056
+
+
 def test_the_world_of_2018_is_the_default() -> None:
     assert zone_intensity("WOR", 2018) == zone_intensity("world", 2018)
     assert zone_intensity("WOR", 2018).kgco2e_per_kwh.value == 0.437
+
+
+@pytest.mark.parametrize("assumed", [{"cpu_power_w": 80}, {"ram_power_w": 80}])
+def test_what_is_assumed_beside_a_measurement_makes_an_estimate(assumed: dict[str, float]) -> None:
+    given = {"power_w": 250, "power_kind": "measured"}
+    assert estimate_training_carbon("P100", 10, **given).energy_kwh.kind == "measured"  # type: ignore[arg-type]  # by name
+    both = estimate_training_carbon("P100", 10, **given, **assumed)  # type: ignore[arg-type]  # by name
+    assert both.energy_kwh.kind == "estimated"
+    assert both.energy_kwh.value == pytest.approx(3.3)
+
+
+def test_json_has_null_for_what_is_not_known() -> None:
+    (phase,) = estimate_training_carbon(hours=10, power_w=100).to_dict()["inputs"]["phases"]
+    assert phase["hardware"] is None
+    assert phase["note"] is None

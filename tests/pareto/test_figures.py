@@ -2,6 +2,7 @@
 
 import random
 import re
+import sys
 from collections.abc import Iterator
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -22,7 +23,7 @@ from inspect_cost.pareto.figures import pareto_figure
 from inspect_cost.pareto.geometry import Panel, staircase
 from inspect_cost.pareto.many import spread
 from inspect_cost.pareto.ranking import Ranking
-from inspect_cost.pareto.saving import figure_bytes, save
+from inspect_cost.pareto.saving import check_suffix, figure_bytes, save
 from inspect_cost.quantity import Kind, Quantity
 
 
@@ -299,6 +300,13 @@ def _data(
     assert isinstance(layer, dict)
     data = layer.get("data", {})
     return data.get("values") or chart.get("datasets", {}).get(data.get("name"), [])
+
+
+def test_interactive_figures_without_their_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    with pytest.raises(UsageError, match="altair and vl-convert") as raised:
+        check_suffix(Path("front.html"))
+    assert "inspect-cost[html]" in raised.value.advice
 
 
 def test_interactive_matrix_of_three() -> None:
