@@ -68,7 +68,7 @@ def rank(
     from inspect_cost.gathering import gathered
 
     with progress_bar("counting presets") as progress:
-        candidates = gathered(sources, models, progress)
+        candidates = gathered(sources, models, [o.name for o in objectives], progress)
     comparison = compared(candidates, objectives, seed=seed, draws=draws)
     if plot:
         from inspect_cost.pareto.drawing import ranking_figure

@@ -1,6 +1,6 @@
 """Models to rank: each a name and what is known of it, from reports and publications."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -86,21 +86,21 @@ def _number(given: Any) -> float:
     return given
 
 
-def merged(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """One candidate of each name, with what all of them know.
+def merged(candidates: Iterable[Candidate], asked: Collection[str]) -> list[Candidate]:
+    """One candidate of each name, with what all of them know, of the first that knows it.
 
     Raises:
-        UsageError: two know different values of the same.
+        UsageError: two know different values of what is asked for, or of a score behind it.
     """
     known: dict[str, Candidate] = {}
     for candidate in candidates:
         before = known.get(candidate.name)
-        known[candidate.name] = candidate if before is None else _joined(before, candidate)
+        known[candidate.name] = candidate if before is None else _joined(before, candidate, asked)
     return list(known.values())
 
 
-def _joined(first: Candidate, second: Candidate) -> Candidate:
-    for name in first.values.keys() & second.values.keys():
+def _joined(first: Candidate, second: Candidate, asked: Collection[str]) -> Candidate:
+    for name in first.values.keys() & second.values.keys() & {*asked, *QUALITY}:
         one, other = first.values[name], second.values[name]
         if one.value != other.value:
             raise UsageError(

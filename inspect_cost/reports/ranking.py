@@ -23,6 +23,7 @@ from inspect_cost.units import THOUSAND, percent, si
 #: Digits and names are not to be cut: a narrower terminal breaks the lines.
 WIDTH, UNLIMITED = 120, 100_000
 LOSSES = 30  # of the column that folds
+MOST_TOLD = 3  # dominators of one model
 #: What marks a value that was not measured.
 MARKS = MappingProxyType({"measured": "", "counted": "", "estimated": "~", "reported": "*"})
 
@@ -81,9 +82,14 @@ def _cells(comparison: Comparison, candidate: Candidate) -> Iterator[str]:
 
 
 def _losses(comparison: Comparison, candidate: Candidate) -> str:
-    """Who dominates it, and by how much."""
-    losses = comparison.losses(candidate.name).items()
-    return ", ".join(f"{winner} ({_margins(margin)})" for winner, margin in losses)
+    """Who dominates it, and by how much; the others of many are in JSON and CSV."""
+    winners = comparison.ranking.dominated_by[candidate.name] or []
+    told = [
+        f"{winner} ({_margins(comparison.ranking.margin(candidate.name, winner))})"
+        for winner in winners[:MOST_TOLD]
+    ]
+    more = len(winners) - len(told)
+    return ", ".join(told) + (f", and {more} more" if more else "")
 
 
 def _margins(margin: Mapping[str, float]) -> str:

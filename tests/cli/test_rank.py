@@ -183,6 +183,17 @@ def test_many_objectives_are_not_cut_off(run: Run) -> None:
     assert "a name of some length 2" in result.out
 
 
+def test_a_table_tells_three_dominators_and_json_all(run: Run) -> None:
+    Path("line.csv").write_text("name,a,b\n" + "".join(f"m{n},{n},{n}\n" for n in range(6)))
+    words = "rank line.csv --cost a,b".split()
+    last = run(*words).out.partition("m5 ")[2].partition("\n\n")[0]
+    assert " ".join(last.split()).endswith(
+        "m0 (a by 5, b by 5), m1 (a by 4, b by 4), m2 (a by 3, b by 3), and 2 more"
+    )
+    models = json.loads(run(*words, "--format", "json").out)["models"]
+    assert [winner["name"] for winner in models[-1]["dominated_by"]] == [f"m{n}" for n in range(5)]
+
+
 def test_json_stays_json_where_names_find_no_room(run: Run) -> None:
     rows = "".join(f"a name far too long for all of this {n},1,1\n" for n in range(12))
     Path("full.csv").write_text("name,a,b\n" + rows)

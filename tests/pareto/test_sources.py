@@ -169,11 +169,19 @@ def test_scores_beyond_the_scale() -> None:
 
 
 def test_what_several_files_know_is_put_together() -> None:
-    (candidate,) = merged(
-        [Candidate("net", {"a": reported(1)}, "x"), Candidate("net", {"b": reported(2)}, "y")]
-    )
+    one = Candidate("net", {"a": reported(1)}, "x", {"b": "'much'"})
+    (candidate,) = merged([one, Candidate("net", {"b": reported(2)}, "y")], ["a"])
     assert candidate.values.keys() == {"a", "b"}
+    assert candidate.words == one.words
+    other = Candidate("net", {"a": reported(2)}, "y")
     with pytest.raises(UsageError, match="two values of a: 1 in x and 2 in y"):
-        merged(
-            [Candidate("net", {"a": reported(1)}, "x"), Candidate("net", {"a": reported(2)}, "y")]
-        )
+        merged([one, other], ["a"])
+    (candidate,) = merged([one, other], ["b"])
+    assert candidate.values["a"].value == 1, "nobody asked for it; the first has it"
+
+
+def test_two_scores_of_one_model_always_contradict() -> None:
+    """The objective follows from them."""
+    ratings = [Candidate("net", {"mos": reported(mos)}, f"file {mos}") for mos in (3, 4)]
+    with pytest.raises(UsageError, match="two values of mos"):
+        merged(ratings, ["mos_loss"])

@@ -115,3 +115,9 @@ def test_more_points_than_pairs_are_held_of() -> None:
     count = int(LARGEST_TABLE**0.5) + 1
     points = [(float(n), (float(-n), 0.1)) for n in range(count)]
     assert set(rank(points, draws=2).probability_optimal) == {1}
+
+
+def test_draws_in_several_batches_are_as_many_as_asked_for() -> None:
+    """Of 200 points, 52 draws are ranked at once: 100 take one whole batch and a part of one."""
+    points = [(float(n), (float(-n), 0.01)) for n in range(200)]
+    assert set(rank(points, draws=100).probability_optimal) == {1}
