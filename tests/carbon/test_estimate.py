@@ -214,4 +214,7 @@ def test_runs_of_one_training_together() -> None:
     assert both.pue is not None
     assert both.pue.value == 1.2
     assert combined([first, first]).intensity == first.intensity
+    sensed = estimate_training_carbon(hours=1, power_w=9, power_kind="measured")
+    assert combined([sensed, sensed]).energy_kwh.kind == "measured"
+    assert combined([sensed, first]).energy_kwh.kind == "estimated"
     assert combined([first, estimate_training_carbon("P100", 1, intensity=0.1)]).pue is None
