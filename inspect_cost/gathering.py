@@ -1,6 +1,6 @@
 """From what a user names to what is ranked: reports, tables, publications, presets of the zoo."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 import model_zoo
@@ -15,17 +15,22 @@ PUBLICATIONS = ".toml"
 
 
 def gathered(
-    sources: Sequence[str], models: Path | None, progress: Callable[[float], None]
+    sources: Sequence[str],
+    models: Path | None,
+    asked: Collection[str],
+    progress: Callable[[float], None],
 ) -> list[Candidate]:
     """The models that are named, one of each name, with what is published of them.
 
     Args:
         sources: files, and presets of the zoo, which are counted.
         models: a file of publications; its models are ranked too.
+        asked: the objectives to rank by.
         progress: is told how much is done.
 
     Raises:
-        UsageError: one does not exist or is malformed, or two contradict each other.
+        UsageError: one does not exist or is malformed, or two contradict each other in
+            what is asked.
     """
     candidates: list[Candidate] = []
     publications = list(load_publications(models)) if models else []
@@ -37,7 +42,9 @@ def gathered(
         progress((done + 1) / len(sources))
     candidates += _as_candidates(publications, {candidate.name for candidate in candidates})
     facts = facts_by_model(papers_models().values())
-    return [completed(candidate, facts.get(candidate.name)) for candidate in merged(candidates)]
+    return [
+        completed(candidate, facts.get(candidate.name)) for candidate in merged(candidates, asked)
+    ]
 
 
 def _found(source: str) -> list[Candidate]:

@@ -8,19 +8,17 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from math import hypot, isfinite
 from pathlib import Path
 from typing import Any, get_args
 
 from inspect_cost.carbon.estimate import CarbonEstimate, combined, estimate_training_carbon
 from inspect_cost.errors import UsageError
+from inspect_cost.opinion import BEST_MOS, complement, mos_ratio
 from inspect_cost.publication_lines import Place
-from inspect_cost.quantity import Kind, Quantity
+from inspect_cost.quantity import LARGEST, Kind, Quantity
 
-#: The end of the usual opinion scale, from bad (1) to excellent (5): ITU-T P.800.
-BEST_MOS = 5
 WORDS = ("title", "preset", "source", "unranked", "kind")
 RUN_WORDS = ("what", "gpu", "power_kind", "zone", "source")
 RUN_NUMBERS = ("hours", "power_w", "intensity", "year", "pue", "cpu_power_w", "ram_power_w")
@@ -55,26 +53,17 @@ class Publication:
 
     @property
     def mos_ratio(self) -> Quantity | None:
-        """%MOS = MOS / MOS of the ground truth (eq. 8 of the 2021 paper); None without both.
-
-        The interval is to first order, for independent errors.
-        """
+        """%MOS = MOS / MOS of the ground truth (eq. 8 of the 2021 paper); None without both."""
         mos, truth = (self.values.get(name) for name in SCORES)
         if mos is None or truth is None:
             return None
-        ratio = mos.value / truth.value
-        spread = ratio * hypot(*(_half_width(score) / score.value for score in (mos, truth)))
-        ends = (ratio - spread, ratio + spread) if spread else None
-        return Quantity(ratio, "", "reported", self.source, ends)
+        return replace(mos_ratio(mos, truth), source=self.source)
 
     @property
     def mos_loss(self) -> Quantity | None:
         """1 - %MOS, which the 2021 paper minimises; None without both scores."""
         ratio = self.mos_ratio
-        if ratio is None:
-            return None
-        ends = ratio.ci95 and (1 - ratio.ci95[1], 1 - ratio.ci95[0])
-        return Quantity(1 - ratio.value, "", ratio.kind, ratio.source, ends)
+        return complement(ratio) if ratio else None
 
     def facts(self) -> dict[str, Quantity]:
         """Objective -> value, as models are ranked by: all values, and what follows from them."""
@@ -160,9 +149,14 @@ def _number(key: str, value: Any, place: Place) -> tuple[float, float | None]:
         with suppress(ValueError):
             numbers = [float(part) for part in WITH_INTERVAL.split(value.strip(), maxsplit=1)]
     for number in numbers:
-        if isinstance(number, bool) or not isinstance(number, (int, float)) or not isfinite(number):
+        if isinstance(number, bool) or not isinstance(number, (int, float)) or not _usual(number):
             raise place.mistake(key, f"{value!r} is no number", _hint(key))
     return numbers[0], numbers[1] if numbers[1:] else None
+
+
+def _usual(number: float) -> bool:
+    """Whether it is finite, and small enough to be computed with."""
+    return abs(number) < LARGEST  # NaN is not
 
 
 def _hint(key: str) -> str:
@@ -226,16 +220,19 @@ def _run(run: Mapping[str, Any], place: Place) -> CarbonEstimate:
             _word(key, value, place)
         elif isinstance(value, bool) or not isinstance(value, (int, float, str, list)):
             raise place.mistake(key, f"{value!r} is no number", 'Write 52, or "52..60".')
+        if key == "year" and not isinstance(value, int):
+            raise place.mistake(key, f"{value!r} is no year", "Write year = 2023.")
     if "hours" not in run:
         raise place.mistake("", "the run has no hours", "Give how long it took: hours = 52.")
     options = {key: run[key] for key in run if key not in {"what", "gpu", "hours", "source"}}
     try:
         return estimate_training_carbon(run.get("gpu", ""), run["hours"], **options)
     except UsageError as error:
-        key = next((k for k in run if k.removesuffix("_w") in str(error).lower()), "gpu")
+        named = [key for key in run if _spoken(key) in str(error).lower()]
+        key = max(named, key=len, default="gpu")
         raise place.mistake(key, str(error), error.advice) from error
 
 
-def _half_width(quantity: Quantity) -> float:
-    low, high = quantity.ci95 or (0.0, 0.0)
-    return (high - low) / 2
+def _spoken(key: str) -> str:
+    """A key as messages say it: "cpu power" for cpu_power_w."""
+    return key.removesuffix("_w").replace("_", " ")

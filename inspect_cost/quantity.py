@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 #: counted from shapes, measured by a sensor or a clock, estimated by a model, reported elsewhere.
 Kind = Literal["counted", "measured", "estimated", "reported"]
+#: What users give is smaller, for squares of larger numbers overflow; nothing real is so large.
+LARGEST = 1e100
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,12 @@ class Quantity:
     kind: Kind
     source: str
     ci95: tuple[float, float] | None = None
+
+    @property
+    def half_width(self) -> float:
+        """Of the interval; 0 where there is none."""
+        low, high = self.ci95 or (0.0, 0.0)
+        return (high - low) / 2
 
     def scaled(self, factor: float, unit: str = "") -> "Quantity":
         """This quantity times an exact positive factor, in another unit if one is given."""

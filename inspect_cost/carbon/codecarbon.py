@@ -15,9 +15,9 @@ SHARES = ("gpu_energy", "cpu_energy", "ram_energy")
 def read_codecarbon(path: Path) -> Logged:
     """All runs of the file together; errors as `text_of`, or naming line and cell."""
     rows = _last_of_each_run(_csv_rows(path), path)
-    energy, carbon = (sum(_number(row, key, path) for _, row in rows) for key in NEEDED)
-    shares = {key: sum(_number(row, key, path, 0.0) for _, row in rows) for key in SHARES}
-    pues = {_number(row, "pue", path, 1.0) for _, row in rows}
+    energy, carbon = (sum(_number(row, key, path) for row in rows) for key in NEEDED)
+    shares = {key: sum(_number(row, key, path, 0.0) for row in rows) for key in SHARES}
+    pues = {_number(row, "pue", path, 1.0) for row in rows}
     _, last = rows[-1]
     by_sensor = shares["gpu_energy"] >= energy / 2 > 0
     version = last.get("codecarbon_version") or "of an unknown version"
@@ -76,8 +76,9 @@ def _last_of_each_run(rows: Iterable[Row], path: Path) -> list[Row]:
     return list(runs.values())
 
 
-def _number(row: Mapping[str, str], key: str, path: Path, missing: float | None = None) -> float:
+def _number(of: Row, key: str, path: Path, missing: float | None = None) -> float:
     """A cell as a number; a column that older versions lack, or leave empty, has a default."""
+    line, row = of
     cell = row.get(key) or ""
     if not cell and missing is not None:
         return missing
@@ -86,8 +87,7 @@ def _number(row: Mapping[str, str], key: str, path: Path, missing: float | None 
     except ValueError:
         number = float("nan")
     if not isfinite(number) or number < 0:
-        run = row.get("run_id") or row.get("timestamp") or "a run"
         raise UsageError(
-            f"{path}, {run}, {key}: {cell!r} is no energy or emission", "Mend that cell."
+            f"{path}, line {line}, {key}: {cell!r} is no energy or emission", "Mend that cell."
         )
     return number

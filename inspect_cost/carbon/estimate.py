@@ -19,6 +19,7 @@ EQUATION_4 = (
     "Douwes, Esling & Briot 2021, eq. 4)"
 )
 W_PER_KW = 1000
+POWER_KINDS = ("estimated", "measured")
 NO_PUE = "none: no overhead of the data centre (as in the 2021 paper's Table 1); 1.58 in its eq. 4"
 
 
@@ -152,6 +153,8 @@ def estimate_training_carbon(
     Raises:
         UsageError: a GPU or zone is unknown or ambiguous, or a number is impossible.
     """
+    if power_kind not in POWER_KINDS:
+        raise UsageError(f"no power kind is called {power_kind!r}", "Write estimated or measured.")
     power = None if power_w is None else (power_w, power_kind, power_source)
     phases = _phases(gpu, hours, power)
     factor = chosen_intensity(intensity, zone, year)

@@ -1,6 +1,5 @@
 """The application: its commands, and what becomes of errors."""
 
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
@@ -17,7 +16,7 @@ from inspect_cost.cli.inspect import inspect
 from inspect_cost.cli.law import law
 from inspect_cost.cli.paper import paper
 from inspect_cost.cli.rank import rank
-from inspect_cost.cli.terminal import FAULT, INTERRUPTED, OK, USAGE, complain, ended
+from inspect_cost.cli.terminal import FAULT, INTERRUPTED, OK, USAGE, close_output, complain, ended
 from inspect_cost.cli.zoo import zoo
 from inspect_cost.errors import InspectCostError, UsageError
 
@@ -88,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # The reader (head, a pager) has seen enough; nothing is left to say it to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        close_output()
         return OK
     except Exception as error:
         if debug:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def carbon(
     *,
-    gpu: Annotated[list[str] | None, Parameter(negative="")] = None,
+    gpu: Annotated[list[str] | None, Parameter(negative="", allow_leading_hyphen=True)] = None,
     hours: Annotated[list[str] | None, Parameter(negative="", allow_leading_hyphen=True)] = None,
     power: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     power_kind: Annotated[Literal["estimated", "measured"], Parameter(name="--power-kind")] = (
@@ -40,8 +40,8 @@ def carbon(
 ) -> int:
     """Estimate what training a model took and emitted.
 
-    From hardware and hours, CO2e = intensity x n x p_max x t; or from a tracker's file. Any number
-    may be a range, 52..60.
+    From hardware and hours, CO2e = intensity x n x p_max x t; or from a tracker's
+    file. Any number may be a range, 52..60.
 
     Parameters
     ----------

@@ -10,7 +10,8 @@ from inspect_cost.cli.arguments import (
     parsed_option,
     parsed_setting,
 )
-from inspect_cost.cli.terminal import OK, check_writable, write, write_bytes
+from inspect_cost.cli.figures import write_figure
+from inspect_cost.cli.terminal import OK, check_writable, write
 from inspect_cost.cli.view import screen_view
 from inspect_cost.errors import UsageError
 
@@ -61,7 +62,7 @@ def law(
 
     write(LAW_RENDERERS[format](laws, screen_view(output)), output)
     if plot:
-        write_bytes(drawn(laws, plot), plot)
+        write_figure(drawn(laws), plot)
     return OK
 
 
@@ -76,13 +77,11 @@ def check_plot(plot: Path | None) -> None:
         raise UsageError(f"laws are not drawn as {plot.name}", "Write a .svg, .pdf or .png.")
 
 
-def drawn(laws: dict[str, Any], plot: Path) -> bytes:
+def drawn(laws: dict[str, Any]) -> Any:
     """The laws as curves."""
     from inspect_cost.pareto.curves import curves_figure
-    from inspect_cost.pareto.saving import figure_bytes
 
-    curves = {name: law.sampled(*PLOTTED) for name, law in laws.items()}
-    return figure_bytes(curves_figure(curves), plot.suffix.lower())
+    return curves_figure({name: law.sampled(*PLOTTED) for name, law in laws.items()})
 
 
 def found(

@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from inspect_cost.cli.terminal import OK, check_writable, say, write, write_bytes
+from inspect_cost.cli.figures import write_figure
+from inspect_cost.cli.terminal import OK, check_writable, write
 from inspect_cost.cli.view import screen_view
-from inspect_cost.errors import UsageError
 
 
 def paper(
@@ -20,8 +20,9 @@ def paper(
 ) -> int:
     """Recompute the tables and fronts of Douwes, Esling & Briot 2021.
 
-    Printed figures stand beside what follows from the paper's own inputs, and beside exact counts
-    of the published architectures; what does not follow is marked.
+    Printed figures stand beside what follows from the paper's own inputs, and
+    beside exact counts of the published architectures; what does not follow is
+    marked.
 
     Parameters
     ----------
@@ -30,7 +31,8 @@ def paper(
     models
         TOML file of your own models and publications, which take part in the fronts.
     plot
-        Figure to write, .svg, .pdf or .png: the paper's Figure 3, and what exact counts change.
+        Figure to write, .svg, .pdf, .png, or .html to explore: the paper's Figure 3, and what
+        changes it.
     format
         What to write: a table to read, or JSON with everything in it.
     output
@@ -38,28 +40,20 @@ def paper(
     """
     for path in (output, plot):
         check_writable(path)
-    suffix = figure_suffix(plot) if plot else ""
+    from inspect_cost.pareto.saving import check_suffix
+
+    suffix = check_suffix(plot) if plot else ""
+
     from inspect_cost.paper.reproduction import reproduce
     from inspect_cost.publications import load_publications
     from inspect_cost.reports.paper import paper_json, paper_table
 
     found = reproduce(reports or (), load_publications(models) if models else ())
     if plot:
-        from inspect_cost.paper.figure import figure_3
-        from inspect_cost.pareto.saving import figure_bytes
+        from inspect_cost.paper.figure import figure_3, interactive_figure_3
+        from inspect_cost.pareto.saving import HTML
 
-        write_bytes(figure_bytes(figure_3(found), suffix), plot)
-        say(f"wrote {plot}.")
+        write_figure((interactive_figure_3 if suffix == HTML else figure_3)(found), plot)
     view = screen_view(output)
     write(paper_json(found) if format == "json" else paper_table(found, view), output)
     return OK
-
-
-def figure_suffix(plot: Path) -> str:
-    """How the figure is written; several panels are for print only."""
-    from inspect_cost.pareto.saving import HTML, check_suffix
-
-    suffix = check_suffix(plot)
-    if suffix == HTML:
-        raise UsageError("the paper's figure is for print", "Write .svg, .pdf or .png.")
-    return suffix

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from inspect_cost.cli.terminal import OK, check_writable, progress_bar, say, write, write_bytes
+from inspect_cost.cli.figures import write_figure
+from inspect_cost.cli.terminal import OK, check_writable, progress_bar, write
 from inspect_cost.cli.view import screen_view
 from inspect_cost.errors import UsageError
 
@@ -59,7 +60,7 @@ def rank(
 
     from inspect_cost.pareto.comparison import compared
     from inspect_cost.pareto.objectives import chosen
-    from inspect_cost.pareto.saving import check_suffix, figure_bytes
+    from inspect_cost.pareto.saving import check_suffix
 
     objectives = chosen(*map(split, (cost, quality, maximise, minimise)))
     suffix = check_suffix(plot) if plot else ""
@@ -67,14 +68,12 @@ def rank(
     from inspect_cost.gathering import gathered
 
     with progress_bar("counting presets") as progress:
-        candidates = gathered(sources, models, progress)
+        candidates = gathered(sources, models, [o.name for o in objectives], progress)
     comparison = compared(candidates, objectives, seed=seed, draws=draws)
     if plot:
         from inspect_cost.pareto.drawing import ranking_figure
 
-        figure = ranking_figure(comparison.ranking, suffix)
-        write_bytes(figure_bytes(figure, suffix), plot)
-        say(f"wrote {plot}.")
+        write_figure(ranking_figure(comparison.ranking, suffix), plot)
 
     from inspect_cost.reports.ranking import RANKING_RENDERERS
 

@@ -44,10 +44,23 @@ def check_writable(output: Path | None) -> None:
 
 def write(text: str, output: Path | None = None) -> None:
     """To standard output, or all at once to a file."""
-    if output is None:
-        print(text)
-    else:
+    if output is not None:
         write_bytes((text + "\n").encode(), output)
+        return
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        raise  # the reader has seen enough
+    except OSError as error:
+        close_output()
+        raise UsageError(
+            f"cannot write to standard output: {error.strerror}", "Choose another place."
+        ) from error
+
+
+def close_output() -> None:
+    """Nothing is left to say; what is in the buffer goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def write_bytes(content: bytes, output: Path) -> None:

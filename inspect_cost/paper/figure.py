@@ -1,4 +1,6 @@
-"""Figure 3 of the paper, recomputed: training and inference side by side."""
+"""Figure 3 of the paper, recomputed: training and inference side by side, and what changes it."""
+
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -6,19 +8,30 @@ from inspect_cost.paper.fronts import INFERENCE, Front
 from inspect_cost.paper.reproduction import Reproduction
 from inspect_cost.pareto.figures import pareto_figure
 from inspect_cost.pareto.geometry import Panel
+from inspect_cost.pareto.objectives import objective
 
-#: Three panels fit across a page; the others are in the table.
-SHOWN = ("params_printed", "params_exact")
 LOSS = "1 - %MOS"
 
 
 def figure_3(paper: Reproduction) -> Figure:
-    """Training, inference by parameters as printed, as in the paper, and by exact ones."""
+    """Training, inference by parameters as printed, as in the paper, and by each other cost."""
+    return pareto_figure(*panels(paper))
+
+
+def interactive_figure_3(paper: Reproduction) -> Any:
+    """The same to explore: a chart of altair."""
+    from inspect_cost.pareto.interactive import interactive_figure  # noqa: PLC0415 - an extra
+
+    return interactive_figure(*panels(paper))
+
+
+def panels(paper: Reproduction) -> list[Panel]:
+    """Quality against what training emitted, then against each way to tell inference's cost."""
     training = Panel(paper.training.ranking, "Training", x_title="CO2e (kg)", y_title=LOSS)
-    inference = [_inference(cost, paper.inference[cost]) for cost in SHOWN]
-    return pareto_figure(training, *inference)
+    return [training, *(_inference(cost, found) for cost, found in paper.inference.items())]
 
 
 def _inference(cost: str, front: Front) -> Panel:
-    name = INFERENCE[cost]
-    return Panel(front.ranking, "Inference", x_title=name[:1].upper() + name[1:], y_title=LOSS)
+    name, unit = INFERENCE[cost], objective(cost).unit
+    title = name[:1].upper() + name[1:] + (f" ({unit})" if unit else "")
+    return Panel(front.ranking, "Inference", x_title=title, y_title=LOSS)

@@ -1,12 +1,13 @@
 """The paper's figures as data: what its tables print, and what is known beside them."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from inspect_cost.errors import UsageError
 from inspect_cost.publications import Publication, load_publications
 
 DATA = Path(__file__).with_name("data")
@@ -114,6 +115,20 @@ def table2() -> tuple[PrintedQuality, ...]:
 def models() -> Mapping[str, Publication]:
     """The five models' facts, by name."""
     return {entry.name: entry for entry in load_publications(DATA / "models.toml")}
+
+
+def with_further(publications: Iterable[Publication]) -> dict[str, Publication]:
+    """The five models and further ones, by name.
+
+    Raises:
+        UsageError: two publications have one name.
+    """
+    known = dict(models())
+    for entry in publications:
+        if entry.name in known:
+            raise UsageError(f"two publications are of {entry.name}", "Rename one.")
+        known[entry.name] = entry
+    return known
 
 
 @cache

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import model_zoo
 from inspect_cost.carbon.estimate import CarbonEstimate
 from inspect_cost.paper import printed
 from inspect_cost.paper.counted import Counted, counted, measured_energy
@@ -118,21 +119,20 @@ def reproduce(
     Raises:
         UsageError: a report is none, or a further model has the name of one of the five.
     """
+    known = printed.with_further(publications)
     rows1 = tuple(TrainingRow(row, _carbon(row.model)) for row in printed.table1())
     rows2 = tuple(_quality_row(row) for row in printed.table2())
     energies = measured_energy(reports)
     values = {row.printed.model: model_values(row, energies) for row in rows2}
     values |= {entry.name: further_values(entry, energies) for entry in publications}
-    reasons = reasons_without_score(
-        {**printed.models(), **{entry.name: entry for entry in publications}}
-    )
-    known = {cost: _scored(cost, values) for cost in INFERENCE}
+    reasons = reasons_without_score(known)
+    scored = {cost: _scored(cost, values) for cost in INFERENCE}
     return Reproduction(
         table1=rows1,
         table2=rows2,
         training=front(TRAINING, values, reasons),
-        inference={cost: front(cost, values, reasons) for cost in INFERENCE if known[cost]},
-        unavailable={cost: NOT_MEASURED for cost in INFERENCE if not known[cost]},
+        inference={cost: front(cost, values, reasons) for cost in INFERENCE if scored[cost]},
+        unavailable={cost: NOT_MEASURED for cost in INFERENCE if not scored[cost]},
         variants=tuple(_variants(rows2, values, reasons)),
         discrepancies=tuple(_discrepancies(rows1, rows2)),
         what_ifs=tuple(_alternative(given, values, reasons) for given in printed.what_ifs()),
@@ -160,7 +160,7 @@ def further_values(
     facts = publication.facts()
     if "params" in facts:
         facts = {"params_printed": facts["params"], "params_exact": facts["params"], **facts}
-    if publication.preset:
+    if publication.preset in model_zoo.PRESETS:
         facts |= counted_values(counted(publication.preset))
     found = energies.get(publication.preset) or energies.get(publication.name)
     return {**facts, "energy_j_per_s": found} if found else facts

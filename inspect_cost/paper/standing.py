@@ -6,7 +6,6 @@ from typing import Any
 
 import model_zoo
 from inspect_cost.carbon.estimate import CarbonEstimate
-from inspect_cost.errors import UsageError
 from inspect_cost.paper import printed
 from inspect_cost.paper.counted import Counted, counted
 from inspect_cost.paper.fronts import NO_SCORE, TRAINING, Front, front
@@ -109,7 +108,7 @@ def standing(
     Raises:
         UsageError: two publications have one name.
     """
-    known = _known(publications)
+    known = printed.with_further(publications)
     subject = _subject(model, known)
     if subject is None:
         return None
@@ -135,15 +134,6 @@ def standing(
         unranked="" if subject.mos_loss else subject.unranked or NO_SCORE,
         source=subject.source,
     )
-
-
-def _known(publications: Sequence[Publication]) -> dict[str, Publication]:
-    known = dict(printed.models())
-    for entry in publications:
-        if entry.name in known:
-            raise UsageError(f"two publications are of {entry.name}", "Rename one.")
-        known[entry.name] = entry
-    return known
 
 
 def _subject(model: str, known: dict[str, Publication]) -> Publication | None:

@@ -1,6 +1,8 @@
 """Axes of a figure: scales, limits, and labels that do not overlap."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import redirect_stdout
+from io import StringIO
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,12 @@ Array = NDArray[np.float64]
 #: From here on, numbers are written with SI prefixes, and logarithmic axes with powers of ten.
 LARGE, WIDE = 10_000, 1e5
 #: How far from its point a label may be, in parts of the figure: nearer first.
-REACHES = (0.06, 0.12, 0.25, 0.5, 0.9)
+REACHES = (0.08, 0.2, 0.5)
+#: Dashes of the lines from labels to their points: neither fronts nor intervals have them.
+LEADERS = (0, (3, 1.5))
+
+#: The x and the y of a line's points.
+Line = tuple[Sequence[float], Sequence[float]]
 
 
 def scale(axes: Axes, which: str, ends: tuple[float, float], *, log: bool) -> None:
@@ -37,21 +44,45 @@ def label_points(
     axes: Axes,
     points: Array,
     labels: Sequence[str],
-    obstacles: Sequence[tuple[Sequence[float], Sequence[float]]] = (),
+    obstacles: Sequence[Line] = (),
     *,
     bold: Sequence[bool] = (),
-) -> bool:
-    """Write labels beside their points, as near as they go; whether all found a place.
+    last: bool = False,
+) -> list[str]:
+    """Write labels beside their points, as near as they go; returns those without a place.
 
     Args:
         axes: with its final limits, in a figure with its final layout.
         points: (n, 2).
-        labels: one for each point.
+        labels: one for each point; the first ones choose their places first.
         obstacles: (x, y) of lines to keep clear of.
         bold: which labels are to be bold.
+        last: whether it is the last try: labels may then cross the obstacles, and as many as find
+            a place are written. Otherwise it is all or none.
     """
-    weights = ["bold" if strong else "normal" for strong in bold] or ["normal"] * len(labels)
-    for reach in REACHES:
+    tries = [(reach, obstacles, False) for reach in REACHES]
+    tries += [(reach, (), not reach < REACHES[-1]) for reach in REACHES if last]
+    for reach, lines, some in tries:
+        texts, leaders = _allocated(axes, points, labels, lines, bold, reach)
+        missing = [label for label, text in zip(labels, texts, strict=True) if text is None]
+        if some or not missing:
+            _name(filter(None, texts), behind=not lines)
+            return missing
+        for artist in filter(None, (*texts, *leaders)):
+            artist.remove()
+    return list(labels)
+
+
+def _allocated(
+    axes: Axes,
+    points: Array,
+    labels: Sequence[str],
+    lines: Sequence[Line],
+    bold: Sequence[bool],
+    reach: float,
+) -> tuple[list[Any], list[Any]]:
+    """The labels and the lines that lead to them, None where there is no place."""
+    with redirect_stdout(StringIO()):  # where it says that it found no place
         allocated: Any = textalloc.allocate(
             axes,
             points[:, 0],
@@ -59,30 +90,29 @@ def label_points(
             list(labels),
             x_scatter=points[:, 0],
             y_scatter=points[:, 1],
-            x_lines=[list(x) for x, _ in obstacles],
-            y_lines=[list(y) for _, y in obstacles],
+            x_lines=[list(x) for x, _ in lines],
+            y_lines=[list(y) for _, y in lines],
             textsize=LABEL_SIZE,
-            fontweight=weights,
+            fontweight=["bold" if strong else "normal" for strong in bold] or "normal",
             textcolor=DARK,
             linecolor=DARK,
             linewidth=0.4,
+            plot_kwargs={"linestyle": LEADERS},
             margin=0.012,
             min_distance=0.018,
-            max_distance=max(reach, 0.018),
+            max_distance=reach,
             draw_all=False,
             avoid_label_lines_overlap=True,
+            parse_math=False,  # a name may have dollars
         )
-        _, _, texts, lines = allocated
-        if sum(text is not None for text in texts) == len(labels):
-            _name(texts)
-            return True
-        for artist in (*texts, *lines):
-            if artist is not None:
-                artist.remove()
-    return False
+    _, _, texts, leaders = allocated
+    return texts, leaders
 
 
-def _name(texts: Sequence[Any]) -> None:
+def _name(texts: Iterable[Any], *, behind: bool) -> None:
+    """Tell labels in the figure; those that lie on lines get a pale ground."""
     for text in texts:
         text.set_gid(f"label:{text.get_text()}")
         text.set_in_layout(False)
+        if behind:
+            text.set_bbox({"pad": 0.5, "facecolor": "white", "alpha": 0.75, "linewidth": 0})

@@ -1,15 +1,13 @@
 """Models to rank: each a name and what is known of it, from reports and publications."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from math import hypot
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from inspect_cost.errors import UsageError
-from inspect_cost.quantity import Quantity
+from inspect_cost.opinion import BEST_MOS, complement, mos_ratio
+from inspect_cost.quantity import LARGEST, Quantity
 
-#: The end of the usual opinion scale, from bad (1) to excellent (5): ITU-T P.800.
-BEST_MOS = 5
 QUALITY = ("mos", "mos_truth", "mos_ratio", "mos_loss")
 #: Objective -> its place in a report, and its kind.
 COUNTED: Mapping[str, tuple[str, str]] = {
@@ -43,22 +41,28 @@ class Candidate:
         name: what it is told by.
         values: objective -> value; an unknown one is not there.
         origin: the file, or where else it comes from.
+        words: column without any number -> what it says, and where, for whoever ranks by it.
     """
 
     name: str
     values: Mapping[str, Quantity]
     origin: str = ""
+    words: Mapping[str, str] = field(default_factory=dict)
 
 
 def from_report(report: Mapping[str, Any], origin: str) -> Candidate:
-    """A candidate from a report as data, schema inspect-cost/report/1."""
+    """A candidate from a report as data, schema inspect-cost/report/1.
+
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError: it is no whole report.
+    """
     values: dict[str, Quantity] = {}
     whole = not report["count"].get("uncounted")
     for name, (part, key) in COUNTED.items():
         number = (report.get(part) or {}).get(key)
         # Where operators have no known cost, their sums are lower bounds: no value to rank by.
         if number is not None and (whole or name.startswith("param")):
-            values[name] = Quantity(number, "", "counted", origin)
+            values[name] = Quantity(_number(number), "", "counted", origin)
     measurement = report.get("measurement") or {}
     memory = measurement.get("memory") or {}
     found = {name: measurement.get(key) for name, key in MEASURED.items()}
@@ -66,27 +70,37 @@ def from_report(report: Mapping[str, Any], origin: str) -> Candidate:
     for name, given in found.items():
         if given is not None:
             ends = given.get("ci95")
+            low_high = (_number(ends[0]), _number(ends[1])) if ends else None
             values[name] = Quantity(
-                given["value"], given["unit"], given["kind"], given["source"], ends and tuple(ends)
+                _number(given["value"]), given["unit"], given["kind"], given["source"], low_high
             )
     return Candidate(str(report["model"]["name"]), values, origin)
 
 
-def merged(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """One candidate of each name, with what all of them know.
+def _number(given: Any) -> float:
+    """What a report has as a number; whole ones stay whole."""
+    if isinstance(given, bool) or not isinstance(given, (int, float)):
+        raise TypeError(f"{given!r} is no number")
+    if abs(given) > LARGEST:
+        raise ValueError(f"{given!r} is too large")
+    return given
+
+
+def merged(candidates: Iterable[Candidate], asked: Collection[str]) -> list[Candidate]:
+    """One candidate of each name, with what all of them know, of the first that knows it.
 
     Raises:
-        UsageError: two know different values of the same.
+        UsageError: two know different values of what is asked for, or of a score behind it.
     """
     known: dict[str, Candidate] = {}
     for candidate in candidates:
         before = known.get(candidate.name)
-        known[candidate.name] = candidate if before is None else _joined(before, candidate)
+        known[candidate.name] = candidate if before is None else _joined(before, candidate, asked)
     return list(known.values())
 
 
-def _joined(first: Candidate, second: Candidate) -> Candidate:
-    for name in first.values.keys() & second.values.keys():
+def _joined(first: Candidate, second: Candidate, asked: Collection[str]) -> Candidate:
+    for name in first.values.keys() & second.values.keys() & {*asked, *QUALITY}:
         one, other = first.values[name], second.values[name]
         if one.value != other.value:
             raise UsageError(
@@ -95,7 +109,10 @@ def _joined(first: Candidate, second: Candidate) -> Candidate:
                 "Give one of them, or different names.",
             )
     return Candidate(
-        first.name, {**second.values, **first.values}, f"{first.origin}, {second.origin}"
+        first.name,
+        {**second.values, **first.values},
+        f"{first.origin}, {second.origin}",
+        {**second.words, **first.words},
     )
 
 
@@ -121,31 +138,11 @@ def completed(candidate: Candidate, facts: Mapping[str, Quantity] | None = None)
                 "Rescale it, or give mos_ratio itself.",
             )
     if "mos_ratio" not in values and {"mos", "mos_truth"} <= values.keys():
-        values["mos_ratio"] = _ratio(values["mos"], values["mos_truth"])
+        values["mos_ratio"] = mos_ratio(values["mos"], values["mos_truth"])
     for name, other in (("mos_loss", "mos_ratio"), ("mos_ratio", "mos_loss")):
         if name not in values and other in values:
-            values[name] = _complement(values[other])
-    return Candidate(candidate.name, values, candidate.origin)
-
-
-def _ratio(part: Quantity, whole: Quantity) -> Quantity:
-    """With the interval to first order, for independent errors."""
-    value = part.value / whole.value
-    relative = hypot(half_width(part) / part.value, half_width(whole) / whole.value)
-    ends = (value * (1 - relative), value * (1 + relative)) if relative else None
-    return Quantity(value, "", part.kind, part.source, ends)
-
-
-def _complement(share: Quantity) -> Quantity:
-    """1 - share."""
-    ends = share.ci95 and (1 - share.ci95[1], 1 - share.ci95[0])
-    return Quantity(1 - share.value, "", share.kind, share.source, ends)
-
-
-def half_width(quantity: Quantity) -> float:
-    """Of the 95 % interval; 0 where there is none."""
-    low, high = quantity.ci95 or (0.0, 0.0)
-    return (high - low) / 2
+            values[name] = complement(values[other])
+    return replace(candidate, values=values)
 
 
 def available(candidates: Sequence[Candidate]) -> list[str]:

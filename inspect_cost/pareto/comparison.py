@@ -9,6 +9,7 @@ from inspect_cost.pareto.candidates import Candidate, available
 from inspect_cost.pareto.objectives import Objective
 from inspect_cost.pareto.points import Label
 from inspect_cost.pareto.ranking import DRAWS, Ranking, rank
+from inspect_cost.pareto.sources import HOW_TO_WRITE
 from inspect_cost.quantity import Quantity
 
 SCHEMA = "inspect-cost/ranking/1"
@@ -112,6 +113,9 @@ def compared(
     names = [objective.name for objective in objectives]
     known = available(candidates)
     nobodys = [name for name in names if name not in known]
+    said = next((c.words[name] for name in nobodys for c in candidates if name in c.words), None)
+    if said:
+        raise UsageError(f"{said} is no number", HOW_TO_WRITE)
     if nobodys:
         raise UsageError(
             f"no model has {', '.join(nobodys)}", f"There are {', '.join(known) or 'no values'}."

@@ -96,4 +96,5 @@ def _write_names(axes: Axes, drawn: Mapping[str, Sequence[tuple[float, float]]])
             va="center",
             arrowprops={"arrowstyle": "-", "color": FAINT, "linewidth": 0.5},
             gid=f"label:{name}",
+            parse_math=False,
         )

@@ -1,6 +1,7 @@
 """Figures for print: quality against cost, with fronts as steps."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,6 +11,7 @@ from matplotlib.patches import Patch
 
 from inspect_cost.pareto.axes import label_points, scale
 from inspect_cost.pareto.geometry import (
+    MOST_IN_A_ROW,
     Panel,
     axis_ends,
     drawable,
@@ -30,12 +32,13 @@ from inspect_cost.pareto.style import (
     marker,
     styled,
 )
+from inspect_cost.quantity import Kind
 
 HEIGHT_INCHES = 2.9
 #: Whether in the first front, a point's colour, and what the legend says.
 POINTS = ((True, FIRST, "Pareto-optimal in all"), (False, LATER, "dominated"))
-#: A figure whose labels find no place grows by this, so often at most.
-GROWTH, MOST_GROWTHS = 1.35, 5
+#: Sizes of a figure until all labels find a place: a column, and up to a page's width.
+SIZES = (1.0, 1.45, 2.1)
 
 
 def pareto_figure(*panels: Panel | Ranking) -> Figure:
@@ -44,42 +47,61 @@ def pareto_figure(*panels: Panel | Ranking) -> Figure:
     Fronts are steps, what the first dominates is shaded, and values are marked by the kind of the
     cost: filled if measured, hollow if counted or estimated, a cross if reported. A model whose
     place in or outside the first front is not significant has its probability beside its name.
-    The figure grows until all labels find a place.
+    The figure grows up to a page's width until all labels find a place; the legend tells how many
+    found none.
 
     Returns:
         A matplotlib figure; `saving.save` writes it.
     """
     wanted = [panel if isinstance(panel, Panel) else Panel(panel) for panel in panels]
-    width = COLUMN_INCHES * (1 if len(wanted) == 1 else 1.05 * len(wanted))
-    return grown(lambda size: _drawn(wanted, width * size, HEIGHT_INCHES * size))
+    return grown(lambda size, last: _drawn(wanted, size, last=last))
 
 
-def grown(draw: Callable[[float], tuple[Figure, bool]]) -> Figure:
-    """Draw at a size, and larger while labels find no place."""
-    size = 1.0
-    for _ in range(MOST_GROWTHS):
+def grown(draw: Callable[[float, bool], tuple[Figure, bool]]) -> Figure:
+    """Draw at a size, and larger while labels find no place; `draw` is told which is the last."""
+    for size in SIZES:
         with styled():
-            figure, placed = draw(size)
+            figure, placed = draw(size, size == SIZES[-1])
         if placed:
             break
-        size *= GROWTH
     return figure
 
 
-def _drawn(panels: Sequence[Panel], width: float, height: float) -> tuple[Figure, bool]:
+def _drawn(panels: Sequence[Panel], size: float, *, last: bool) -> tuple[Figure, bool]:
     """The figure at a size, and whether all labels found a place."""
-    figure = empty_figure(width, height)
-    grid = figure.subplots(1, len(panels), squeeze=False)[0]
-    for panel, axes in zip(panels, grid, strict=True):
+    rows = -(-len(panels) // MOST_IN_A_ROW)
+    columns = -(-len(panels) // rows)
+    width = COLUMN_INCHES * (1 if columns == 1 else 1.05 * columns)
+    figure = empty_figure(width * size, HEIGHT_INCHES * rows * size)
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid[len(panels) :]:
+        axes.set_axis_off()
+    cells = list(zip(grid, panels, strict=False))
+    place = {"loc": "outside lower center", "ncols": 2 if columns == 1 else 3 * columns}
+    return figure, drawn_and_named(figure, cells, place, last=last)
+
+
+def drawn_and_named(
+    figure: Figure, cells: Sequence[tuple[Axes, Panel]], legend: Mapping[str, Any], *, last: bool
+) -> bool:
+    """Draw panels, then their legend where that says, then names; whether all found a place."""
+    for axes, panel in cells:
         draw_panel(axes, panel)
-    legend = legend_handles(panels)
-    if legend:
-        columns = 2 if len(panels) == 1 else 3 * len(panels)
-        figure.legend(handles=legend, loc="outside lower center", ncols=columns, frameon=False)
+    handles = legend_handles([panel for _, panel in cells])
+    if last:  # it keeps a line for how many names are missing
+        handles.append(Line2D([], [], linestyle="none", label=left_out(0)))
+    entries = figure.legend(handles=handles, frameon=False, **legend).get_texts() if handles else []
     figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # what is labelled now stays where it is
-    placed = [label_panel(axes, panel) for panel, axes in zip(panels, grid, strict=True)]
-    return figure, all(placed)
+    figure.set_layout_engine("none")  # what is named now stays where it is
+    missing = [name for axes, panel in cells for name in label_panel(axes, panel, last=last)]
+    if last:
+        entries[-1].set_text(left_out(len(missing)) if missing else "")
+    return not missing
+
+
+def left_out(names: int) -> str:
+    """What the legend says of names that found no place."""
+    return f"{names} names left out, for want of room"
 
 
 def draw_panel(axes: Axes, panel: Panel) -> None:
@@ -90,7 +112,7 @@ def draw_panel(axes: Axes, panel: Panel) -> None:
         log = is_log(points.values[shown, column])
         scale(axes, which, axis_ends(panel, column), log=log)
         known = objective(points.objectives[column])
-        getattr(axes, f"set_{which}label")(title or known.heading)
+        getattr(axes, f"set_{which}label")(title or known.heading, parse_math=False)
     axes.set_title(panel.title, loc="left")
     axes.grid(visible=True, color="#E6E6E6", linewidth=0.5)
     if panel.steps:
@@ -141,20 +163,29 @@ def _draw_fronts(axes: Axes, panel: Panel) -> None:
         axes.plot(*corners.T, color=color, linewidth=width, zorder=2, gid=f"front:{place}")
 
 
-def label_panel(axes: Axes, panel: Panel) -> bool:
-    """Name the points; whether all names found a place."""
-    ranking, rows = panel.ranking, drawable(panel)
-    points = ranking.points
-    doubtful = set(ranking.doubtful)
-    names = []
-    for row in rows:
-        label = points.labels[row]
-        chance = f" ({ranking.probability_optimal[row]:.0%})" if label in doubtful else ""
-        names.append(f"{label}{chance}")
+def label_panel(axes: Axes, panel: Panel, *, last: bool = False) -> list[str]:
+    """Name the points, the first front first; returns the names that found no place."""
+    ranking = panel.ranking
+    rows = sorted(drawable(panel), key=lambda row: ranking.rank[row] or 0)
+    names = names_with_chances(ranking)
     obstacles = [(corners[:, 0].tolist(), corners[:, 1].tolist()) for corners in staircases(panel)]
-    first = [ranking.rank[row] == 0 for row in rows]
-    places = points.values[rows][:, [panel.x, panel.y]]
-    return label_points(axes, places, names, [*obstacles, *_error_bars(panel)], bold=first)
+    return label_points(
+        axes,
+        ranking.points.values[rows][:, [panel.x, panel.y]],
+        [names[row] for row in rows],
+        [*obstacles, *_error_bars(panel)],
+        bold=[ranking.rank[row] == 0 for row in rows],
+        last=last,
+    )
+
+
+def names_with_chances(ranking: Ranking) -> list[str]:
+    """Each point's name, with its probability of being optimal where that is in doubt."""
+    chances = {label: ranking.probability_optimal[label] for label in ranking.doubtful}
+    return [
+        f"{label} ({chances[label]:.0%})" if label in chances else str(label)
+        for label in ranking.names
+    ]
 
 
 def _error_bars(panel: Panel) -> list[tuple[list[float], list[float]]]:
@@ -192,10 +223,24 @@ def legend_handles(panels: Sequence[Panel]) -> list[Line2D | Patch]:
     kinds = {
         panel.ranking.points.kinds[row][panel.x] for panel in panels for row in drawable(panel)
     }
-    for kind, (_, meaning) in MARKERS.items():
-        if meaning and kind in kinds:
-            look = marker(kind, FIRST)
-            handles.append(Line2D([], [], linestyle="none", label=f"cost {meaning}", **look))
-    if any(panel.ranking.doubtful for panel in panels):
-        handles.append(Line2D([], [], linestyle="none", label="(%) chance of optimality"))
-    return handles
+    handles += kind_handles(kinds, "cost ")
+    beyond = max(int(p.ranking.points.present.sum()) - len(drawable(p)) for p in panels)
+    if beyond:
+        handles.append(Line2D([], [], linestyle="none", label=f"{beyond} beyond all axes"))
+    return handles + chance_handles(*(panel.ranking for panel in panels))
+
+
+def kind_handles(kinds: Collection[Kind | None], what: str = "") -> list[Line2D]:
+    """The marks of some kinds of number."""
+    return [
+        Line2D([], [], linestyle="none", label=f"{what}{meaning}", **marker(kind, FIRST))
+        for kind, (_, meaning) in MARKERS.items()
+        if meaning and kind in kinds
+    ]
+
+
+def chance_handles(*rankings: Ranking) -> list[Line2D]:
+    """What percentages beside names are, if there are any."""
+    if not any(ranking.doubtful for ranking in rankings):
+        return []
+    return [Line2D([], [], linestyle="none", label="(%) chance of optimality")]

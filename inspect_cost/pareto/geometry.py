@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from inspect_cost.errors import UsageError
 from inspect_cost.pareto.points import Label
 from inspect_cost.pareto.ranking import Ranking
 
@@ -17,6 +18,10 @@ Ends = tuple[float, float]
 #: A logarithmic axis helps from this ratio of the largest to the smallest value.
 LOG_FROM = 30
 PADDING = 0.12
+#: Beyond this, arithmetic on axes overflows.
+LARGEST = 1e200
+#: Panels beside each other; more of them make further rows.
+MOST_IN_A_ROW = 3
 
 
 @dataclass(frozen=True)
@@ -44,11 +49,17 @@ class Panel:
 
 
 def drawable(panel: Panel) -> list[int]:
-    """Rows of the ranked points whose two values are finite."""
+    """Rows of the ranked points whose two values have a place on axes."""
     points = panel.ranking.points
     two = points.values[:, [panel.x, panel.y]]
-    rows: list[int] = np.flatnonzero(points.present & np.isfinite(two).all(axis=1)).tolist()
+    rows: list[int] = np.flatnonzero(points.present & is_drawable(two).all(axis=1)).tolist()
     return rows
+
+
+def is_drawable(values: Array) -> NDArray[np.bool_]:
+    """For each value, whether it has a place on an axis."""
+    placed: NDArray[np.bool_] = np.abs(values) < LARGEST  # neither is NaN
+    return placed
 
 
 def is_log(values: Array) -> bool:
@@ -79,6 +90,11 @@ def axis_ends(panel: Panel, column: int) -> Ends:
     """Ends of an objective's axis."""
     points, rows = panel.ranking.points, drawable(panel)
     values = points.values[rows, column]
+    if not rows:
+        raise UsageError(
+            f"no model has values of {' and '.join(points.objectives)} that can be drawn",
+            "Leave out --plot, or give finite values.",
+        )
     return limits(values, points.half_widths[rows, column], log=is_log(values))
 
 

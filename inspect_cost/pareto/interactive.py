@@ -1,12 +1,22 @@
 """Interactive figures: one HTML file with all it needs, for any browser, without a network."""
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
 import numpy as np
 
-from inspect_cost.pareto.geometry import Panel, axis_ends, is_log, staircases, worst_corner
+from inspect_cost.pareto.geometry import (
+    MOST_IN_A_ROW,
+    Panel,
+    axis_ends,
+    drawable,
+    is_drawable,
+    is_log,
+    staircases,
+    worst_corner,
+)
 from inspect_cost.pareto.objectives import objective
 from inspect_cost.pareto.ranking import Ranking
 from inspect_cost.pareto.style import FAINT, FIRST, LATER
@@ -28,22 +38,31 @@ MEANINGS = {
 HOLLOW = ("counted", "estimated")
 
 
-def interactive_figure(ranking: Ranking, title: str = "") -> Any:
+def interactive_figure(*panels: Panel | Ranking, title: str = "") -> Any:
     """A chart of altair to explore: points tell their values, and the axes can be moved.
 
     Two objectives give one pair of axes with the fronts, more give a matrix of pairs in which a
-    box drawn in one marks the same models in all.
+    box drawn in one marks the same models in all. Several panels stand beside each other.
     """
-    plane = len(ranking.objectives) == PLANE
-    chart = _plane(ranking) if plane else _matrix(ranking)
+    wanted = [panel if isinstance(panel, Panel) else Panel(panel) for panel in panels]
+    charts = [
+        _plane(panel, f"zoom{place}") if len(panel.ranking.objectives) == PLANE else _matrix(panel)
+        for place, panel in enumerate(wanted)
+    ]
+    chart = charts[0] if len(charts) == 1 else alt.concat(*charts, columns=MOST_IN_A_ROW)
     return chart.properties(
-        title=alt.Title(title or "Where models stand", subtitle=_legend(ranking), anchor="start")
+        title=alt.Title(title or "Where models stand", subtitle=_legend(wanted), anchor="start")
     )
 
 
-def _legend(ranking: Ranking) -> list[str]:
-    """What the marks mean, as far as they occur."""
-    kinds = {kind for row in ranking.points.kinds for kind in row}
+def _legend(panels: Sequence[Panel]) -> list[str]:
+    """What the marks mean, as far as they occur; they tell the kind of what is drawn along."""
+    kinds = {
+        kind
+        for panel in panels
+        for row in panel.ranking.points.kinds
+        for kind in row[: max(1, len(row) - 1)]
+    }
     meanings = [meaning for kind, meaning in MEANINGS.items() if kind in kinds]
     about = f"The cost is {', '.join(meanings)}." if meanings else ""
     return ["Blue: Pareto-optimal. Point at a model for its values.", about]
@@ -52,7 +71,7 @@ def _legend(ranking: Ranking) -> list[str]:
 def records(ranking: Ranking) -> list[dict[str, Any]]:
     """What is known of each ranked point, for its tooltip."""
     points = ranking.points
-    rows = np.flatnonzero(points.present & np.isfinite(points.values).all(axis=1)).tolist()
+    rows = np.flatnonzero(points.present & is_drawable(points.values).all(axis=1)).tolist()
     return [_record(ranking, row) for row in rows]
 
 
@@ -89,13 +108,18 @@ def _data(values: list[dict[str, Any]]) -> Any:
     return data(values=values)
 
 
+def _title(panel: Panel, column: int) -> str:
+    own = {panel.x: panel.x_title, panel.y: panel.y_title}[column]
+    return own or objective(panel.ranking.objectives[column]).heading
+
+
 def _axis(panel: Panel, column: int) -> dict[str, Any]:
     """Scale and title of an objective's axis."""
     points = panel.ranking.points
     log = is_log(points.values[points.present, column])
     ends = list(axis_ends(panel, column))
     return {
-        "title": objective(points.objectives[column]).heading,
+        "title": _title(panel, column),
         "scale": alt.Scale(type="log" if log else "linear", domain=ends, nice=False),
         "axis": alt.Axis(
             format="~s" if ends[1] >= LARGE else "~g", tickCount=5, gridColor="#EEEEEE"
@@ -139,23 +163,36 @@ def _marks(panel: Panel, opacity: Any) -> Any:
     )
 
 
-def _plane(ranking: Ranking) -> Any:
+def _plane(panel: Panel, zoom: str) -> Any:
     """One pair of axes with fronts, intervals, points and names."""
-    panel = Panel(ranking)
-    base = alt.Chart(_data(records(ranking)))
+    base = alt.Chart(_data(records(panel.ranking)))
     bars = base.mark_rule(color=LATER)
-    names = base.mark_text(align="left", dx=8, dy=-8, fontSize=11)
     return (
         alt.layer(
             *_steps(panel),
             bars.encode(**_places(panel, x="low{}"), x2=f"high{panel.x}:Q"),
             bars.encode(**_places(panel, y="low{}"), y2=f"high{panel.y}:Q"),
             _marks(panel, alt.value(1)),
-            names.transform_filter("datum.front == 0").encode(**_places(panel), text="name:N"),
+            *_names(panel),
         )
-        .properties(width=SIZE, height=SIZE)
-        .interactive()
+        .properties(width=SIZE, height=SIZE, title=panel.title)
+        .interactive(name=zoom)
     )
+
+
+def _names(panel: Panel) -> list[Any]:
+    """Names of the first front, towards the middle of the axes, so that none is cut off."""
+    start, end = axis_ends(panel, panel.x)
+    log = is_log(panel.ranking.points.values[drawable(panel), panel.x])
+    middle = (start * end) ** 0.5 if log else (start + end) / 2
+    first = [record for record in records(panel.ranking) if record["front"] == 0]
+    layers = []
+    sides: tuple[tuple[Any, int], ...] = (("left", 8), ("right", -8))
+    for align, offset in sides:
+        rows = [r for r in first if (r[f"v{panel.x}"] < middle) == (align == "left")]
+        base = alt.Chart(_data(rows)).mark_text(align=align, dx=offset, dy=-8, fontSize=11)
+        layers += [base.encode(**_places(panel), text="name:N")] if rows else []
+    return layers
 
 
 def _steps(panel: Panel) -> list[Any]:
@@ -180,8 +217,9 @@ def _path(panel: Panel, corners: Any) -> Any:
     return alt.Chart(_data(values)).mark_line().encode(**_places(panel), order="step:Q")
 
 
-def _matrix(ranking: Ranking) -> Any:
+def _matrix(panel: Panel) -> Any:
     """All pairs of objectives; a box drawn in one marks the same models in all."""
+    ranking = panel.ranking
     brush = alt.selection_interval(name="box", resolve="global")
     columns = range(len(ranking.objectives))
     with warnings.catch_warnings():

@@ -1,6 +1,7 @@
 """Figures of three objectives and more: a matrix of pairs, or parallel coordinates."""
 
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -8,7 +9,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from inspect_cost.pareto.figures import draw_panel, grown, label_panel, legend_handles
+from inspect_cost.pareto.figures import (
+    chance_handles,
+    drawn_and_named,
+    grown,
+    kind_handles,
+    names_with_chances,
+)
 from inspect_cost.pareto.geometry import Panel, is_log
 from inspect_cost.pareto.objectives import objective
 from inspect_cost.pareto.ranking import Ranking
@@ -20,6 +27,7 @@ from inspect_cost.pareto.style import (
     PALETTE,
     empty_figure,
     line_look,
+    marker,
     styled,
 )
 from inspect_cost.units import THOUSAND, si
@@ -34,30 +42,28 @@ PER_AXIS_INCHES = 1.15
 
 def pairs_figure(ranking: Ranking) -> Figure:
     """A matrix of all pairs of objectives; points of the first front are coloured."""
-    return grown(lambda size: _pairs(ranking, size))
+    return grown(lambda size, last: _pairs(ranking, size, last=last))
 
 
-def _pairs(ranking: Ranking, size: float) -> tuple[Figure, bool]:
+def _pairs(ranking: Ranking, size: float, *, last: bool) -> tuple[Figure, bool]:
     count = len(ranking.objectives) - 1
     figure = empty_figure(CELL_INCHES * count * size, (CELL_INCHES * count + 0.3) * size)
     grid = figure.subplots(count, count, squeeze=False)
-    cells: list[tuple[Axes, Panel]] = []
-    for x, y in combinations(range(count + 1), 2):
-        cells.append((grid[y - 1, x], Panel(ranking, x=x, y=y, steps=False)))
-        draw_panel(*cells[-1])
+    cells: list[tuple[Axes, Panel]] = [
+        (grid[y - 1, x], Panel(ranking, x=x, y=y, steps=False))
+        for x, y in combinations(range(count + 1), 2)
+    ]
     for row, column in combinations(range(count), 2):
         grid[row, column].set_axis_off()
-    handles = legend_handles([panel for _, panel in cells])
-    figure.legend(handles=handles, loc="upper right", frameon=False)
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
-    return figure, all([label_panel(*cell) for cell in cells])  # noqa: C419 - label every cell
+    return figure, drawn_and_named(figure, cells, {"loc": "upper right"}, last=last)
 
 
 def parallel_figure(ranking: Ranking) -> Figure:
     """Parallel coordinates: an axis for each objective, its best value on top.
 
-    Models of the first front have colours and dashes of their own, and their names at both ends.
+    Models of the first front have colours and dashes of their own, and their names at the right.
+    Each value is marked by its kind: filled if measured, hollow if counted or estimated, a cross
+    if reported.
     """
     with styled():
         count = len(ranking.objectives)
@@ -66,27 +72,39 @@ def parallel_figure(ranking: Ranking) -> Figure:
         heights = scaled(ranking)
         rows: list[int] = np.flatnonzero(np.isfinite(heights).all(axis=1)).tolist()
         first = [row for row in rows if ranking.rank[row] == 0]
-        for row in rows:
-            if row not in first:
-                axes.plot(
-                    heights[row], color=FAINT, linewidth=0.8, gid=f"line:{_name(ranking, row)}"
-                )
+        for row in set(rows) - set(first):
+            _draw_line(axes, ranking, row, heights[row], {"color": FAINT, "linewidth": 0.8})
         for place, row in enumerate(first):
-            axes.plot(
-                heights[row],
-                **line_look(place),
-                gid=f"line:{_name(ranking, row)}",
-            )
+            _draw_line(axes, ranking, row, heights[row], line_look(place))
         _write_names(axes, ranking, heights, first)
         _write_axes(axes, ranking, rows)
-        if len(first) < len(rows):
-            handle = Line2D([], [], color=FAINT, linewidth=0.8, label="dominated")
-            figure.legend(handles=[handle], loc="outside lower center", frameon=False)
+        handles = _legend(ranking, rows, dominated=len(first) < len(rows))
+        if handles:
+            figure.legend(
+                handles=handles, loc="outside lower center", ncols=len(handles), frameon=False
+            )
     return figure
 
 
-def _name(ranking: Ranking, row: int) -> str:
-    return str(ranking.names[row])
+def _draw_line(
+    axes: Axes, ranking: Ranking, row: int, heights: Array, look: dict[str, Any]
+) -> None:
+    """One model's line, with the mark of each value's kind."""
+    axes.plot(heights, **look, gid=f"line:{ranking.names[row]}")
+    for column, kind in enumerate(ranking.points.kinds[row]):
+        if kind:
+            mark = marker(kind, look["color"])
+            axes.plot([column], [heights[column]], linestyle="none", markersize=4, **mark)
+
+
+def _legend(ranking: Ranking, rows: list[int], *, dominated: bool) -> list[Line2D]:
+    """What lines and marks mean, as far as they occur."""
+    grey = Line2D([], [], color=FAINT, linewidth=0.8, label="dominated")
+    return [
+        *([grey] if dominated else []),
+        *kind_handles({kind for row in rows for kind in ranking.points.kinds[row]}),
+        *chance_handles(ranking),
+    ]
 
 
 def scaled(ranking: Ranking) -> Array:
@@ -106,18 +124,19 @@ def scaled(ranking: Ranking) -> Array:
 
 def _write_names(axes: Axes, ranking: Ranking, heights: Array, rows: list[int]) -> None:
     """Names to the right of the last axis, in their lines' colours."""
-    last = heights.shape[1] - 1
+    names, last = names_with_chances(ranking), heights.shape[1] - 1
     places = spread([float(heights[row, last]) for row in rows], LEAST_GAP)
     for number, (row, place) in enumerate(zip(rows, places, strict=True)):
         axes.annotate(
-            _name(ranking, row),
+            names[row],
             (last, heights[row, last]),
             xytext=(last + 0.15, place),
             color=PALETTE[number % len(PALETTE)],
             fontsize=LABEL_SIZE,
             va="center",
             arrowprops={"arrowstyle": "-", "color": FAINT, "linewidth": 0.5},
-            gid=f"label:{_name(ranking, row)}",
+            gid=f"label:{ranking.names[row]}",
+            parse_math=False,
         )
 
 
@@ -155,13 +174,13 @@ def _write_axes(axes: Axes, ranking: Ranking, rows: list[int]) -> None:
         best, worst = values.max(), values.min()
         if not ranking.points.maximise[column]:
             best, worst = worst, best
-        axes.axvline(column, color=DARK, linewidth=0.7, zorder=1)
+        axes.plot([column, column], [0, 1], color=DARK, linewidth=0.7, zorder=1)
         for height, value, align in ((1.03, best, "bottom"), (-0.03, worst, "top")):
             text = si(value) if abs(value) >= THOUSAND else f"{value:.3g}"
             axes.text(column, height, text, ha="center", va=align, fontsize=LABEL_SIZE)
     headings = [objective(name).heading for name in ranking.objectives]
     titles = [text.replace(" (", "\n(").replace(" per ", "\nper ") for text in headings]
-    axes.set_xticks(range(count), titles)
+    axes.set_xticks(range(count), titles, parse_math=False)
     axes.tick_params(length=0, pad=12)
     axes.set_yticks([])
     axes.set_ylabel("better →")

@@ -192,8 +192,7 @@ def read_value(value: Any) -> tuple[float, float, Kind | None]:
     if value is None:
         return np.nan, 0.0, None
     if isinstance(value, Quantity):
-        low, high = value.ci95 or (0.0, 0.0)
-        return value.value, (high - low) / 2, value.kind
+        return value.value, value.half_width, value.kind
     try:
         if isinstance(value, (tuple, list)):
             number, half_width = value

@@ -257,6 +257,8 @@ def rank(
     )
     if draws < 1:
         raise UsageError(f"{draws} draws are none", "Give at least one.")
+    if seed < 0:
+        raise UsageError(f"a seed of {seed} is below 0", "Give 0 or more.")
     given = None if reference is None else np.asarray(reference, dtype=np.float64)
     if given is not None and given.shape != read.maximise.shape:
         raise UsageError("the reference point does not fit", "Give one value for each objective.")

@@ -13,6 +13,8 @@ METADATA: dict[str, dict[str, Any]] = {
     ".png": {"Software": "inspect-cost"},
 }
 HTML = ".html"
+#: Where letters stay letters, whatever font there is.
+VECTOR_TEXT = ".svg"
 
 
 def check_suffix(path: Path) -> str:
@@ -54,6 +56,16 @@ def figure_bytes(figure: Any, suffix: str) -> bytes:
     with styled():
         figure.savefig(sink, format=suffix[1:], metadata=METADATA[suffix])
     return sink.getvalue()
+
+
+def letters_without_glyph(figure: Any) -> str:
+    """The letters of a matplotlib figure that its font does not have."""
+    from matplotlib.font_manager import findfont, get_font  # noqa: PLC0415 - when it is drawn
+    from matplotlib.text import Text  # noqa: PLC0415
+
+    letters = dict.fromkeys("".join(text.get_text() for text in figure.findobj(Text)))
+    font = get_font(findfont("DejaVu Sans"))
+    return "".join(x for x in letters if x.isprintable() and not font.get_char_index(ord(x)))
 
 
 def save(figure: Any, path: str | Path) -> None:

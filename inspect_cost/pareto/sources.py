@@ -4,14 +4,15 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from math import isinf, isnan
+from math import isnan
 from pathlib import Path
 from typing import Any, get_args
 
 from inspect_cost.errors import UsageError
 from inspect_cost.pareto.candidates import Candidate, from_report
-from inspect_cost.quantity import Kind, Quantity
+from inspect_cost.quantity import LARGEST, Kind, Quantity
 
+HOW_TO_WRITE = 'Write 3.9 or "3.9 +- 0.2", with a decimal point; leave it out if unknown.'
 REPORT_SCHEMA = "inspect-cost/report/1"
 #: Headings of the column that names the models.
 NAME_COLUMNS = ("name", "model")
@@ -31,7 +32,8 @@ def read_candidates(path: Path) -> list[Candidate]:
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise UsageError(
-            f"{path} is no file to rank from", f"Give one that ends in {', '.join(READERS)}."
+            f"{path} is no file to rank from",
+            f"Give one that ends in {', '.join(READERS)} or .toml.",
         )
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -89,7 +91,8 @@ def _from_csv(text: str, path: str) -> Iterator[Candidate]:
         if not name:
             raise UsageError(f"{where}: the model has no name", "Name it.")
         numbers = {key: entry for key, entry in entries.items() if key not in words}
-        yield Candidate(name, read_entries(numbers, _place(where)), where)
+        texts = {key: f"{where}, {key}: {entries[key]!r}" for key in words if entries.get(key)}
+        yield Candidate(name, read_entries(numbers, _place(where)), where, texts)
 
 
 def _place(where: str) -> Callable[[str], str]:
@@ -189,15 +192,13 @@ def _number(entry: Any, where: str) -> tuple[float | None, float | None]:
             pass
         else:
             return _finite(number, where), half_width[0] if half_width else None
-    raise UsageError(
-        f"{where}: {entry!r} is no number", 'Write 3.9 or "3.9 +- 0.2"; leave it out if unknown.'
-    )
+    raise UsageError(f"{where}: {entry!r} is no number", HOW_TO_WRITE)
 
 
 def _finite(number: float, where: str) -> float | None:
     """The number; None where it is NaN, which is no value."""
-    if isinf(number):
-        raise UsageError(f"{where}: {number:g} is no finite value", "Leave it out if unknown.")
+    if abs(number) > LARGEST:
+        raise UsageError(f"{where}: {number:g} is too large a value", "Leave it out if unknown.")
     return None if isnan(number) else number
 
 

@@ -1,5 +1,6 @@
 """How all figures look: legible in print, and told apart without colour."""
 
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -64,10 +65,14 @@ def line_look(place: int) -> dict[str, Any]:
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """In this style meanwhile; the user's own settings are as before."""
+    """In this style meanwhile; the user's own settings are as before.
+
+    `saving.letters_without_glyph` tells what matplotlib would warn of for each letter.
+    """
     settings: dict[Any, Any] = {**mpl.rcParamsDefault, **STYLE}
     del settings["backend"]  # choosing one is the user's, and is not undone
-    with mpl.rc_context(settings):
+    with mpl.rc_context(settings), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+ ")
         yield
 
 

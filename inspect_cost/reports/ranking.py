@@ -7,11 +7,12 @@ from dataclasses import replace
 from io import StringIO
 from types import MappingProxyType
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from inspect_cost.pareto.candidates import Candidate, half_width
+from inspect_cost.pareto.candidates import Candidate
 from inspect_cost.pareto.comparison import Comparison
 from inspect_cost.pareto.objectives import Objective
 from inspect_cost.quantity import Quantity
@@ -19,20 +20,31 @@ from inspect_cost.reports.text import rendered
 from inspect_cost.reports.view import View
 from inspect_cost.units import THOUSAND, percent, si
 
-WIDTH = 120  # for digits are not to be cut: a narrower terminal breaks the lines
+#: Digits and names are not to be cut: a narrower terminal breaks the lines.
+WIDTH, UNLIMITED = 120, 100_000
+LOSSES = 30  # of the column that folds
+MOST_TOLD = 3  # dominators of one model
 #: What marks a value that was not measured.
 MARKS = MappingProxyType({"measured": "", "counted": "", "estimated": "~", "reported": "*"})
 
 
 def ranking_table(comparison: Comparison, view: View) -> str:
     """Models by front, with what dominates each and how sure that is."""
-    parts: list[RenderableType] = [_table(comparison), Text()]
+    several = len(comparison.ranking.fronts) > 1
+    parts: list[RenderableType] = [_table(comparison, losses=several), Text()]
     parts += [Text(line, style=style) for line, style in _remarks(comparison)]
-    wide = replace(view, width=max(view.width, WIDTH))
+    least = _width(_table(comparison, losses=False)) + several * (LOSSES + 1)
+    wide = replace(view, width=max(view.width, WIDTH, least))
     return rendered(Group(*parts), wide)
 
 
-def _table(comparison: Comparison) -> Table:
+def _width(table: Table) -> int:
+    """Of a table that is not folded."""
+    paper = Console(width=UNLIMITED)
+    return Measurement.get(paper, paper.options, table).maximum
+
+
+def _table(comparison: Comparison, *, losses: bool) -> Table:
     ranking = comparison.ranking
     table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
     table.add_column("Front", justify="right", no_wrap=True)
@@ -44,11 +56,14 @@ def _table(comparison: Comparison) -> Table:
         table.add_column("P(optimal)", justify="right", no_wrap=True)
         table.add_column("E(front)", justify="right", no_wrap=True)
     table.add_column("Volume", justify="right", no_wrap=True)
-    if len(ranking.fronts) > 1:
-        table.add_column("Dominated by", min_width=12)
+    if losses:
+        table.add_column("Dominated by", min_width=LOSSES)
     for candidate in comparison.by_rank():
         first = ranking.rank[candidate.name] == 0
-        table.add_row(*_cells(comparison, candidate), style="bold" if first else "")
+        cells = [*_cells(comparison, candidate)]
+        if losses:
+            cells.append(_losses(comparison, candidate))
+        table.add_row(*cells, style="bold" if first else "")
     return table
 
 
@@ -64,9 +79,17 @@ def _cells(comparison: Comparison, candidate: Candidate) -> Iterator[str]:
     volume = ranking.hypervolume or 0
     lost = ranking.contributions[name] or 0
     yield percent(lost, volume) if lost else "-"
-    if len(ranking.fronts) > 1:
-        losses = comparison.losses(name).items()
-        yield ", ".join(f"{winner} ({_margins(margin)})" for winner, margin in losses)
+
+
+def _losses(comparison: Comparison, candidate: Candidate) -> str:
+    """Who dominates it, and by how much; the others of many are in JSON and CSV."""
+    winners = comparison.ranking.dominated_by[candidate.name] or []
+    told = [
+        f"{winner} ({_margins(comparison.ranking.margin(candidate.name, winner))})"
+        for winner in winners[:MOST_TOLD]
+    ]
+    more = len(winners) - len(told)
+    return ", ".join(told) + (f", and {more} more" if more else "")
 
 
 def _margins(margin: Mapping[str, float]) -> str:
@@ -78,7 +101,7 @@ def shown(quantity: Quantity) -> str:
     """A value with its interval and the mark of its kind: "2.80 +- 0.24 *"."""
     text = amount(quantity.value)
     if quantity.ci95:
-        half = half_width(quantity)
+        half = quantity.half_width
         text += f" ± {si(half) if half >= THOUSAND else f'{half:.2g}'}"
     return f"{text} {MARKS[quantity.kind]}".rstrip()
 
@@ -161,7 +184,7 @@ def _csv_cells(candidate: Candidate, objective: Objective) -> tuple[object, obje
     quantity = candidate.values.get(objective.name)
     if quantity is None:
         return None, None, None
-    return quantity.value, half_width(quantity) or None, quantity.kind
+    return quantity.value, quantity.half_width or None, quantity.kind
 
 
 #: Format -> renderer.

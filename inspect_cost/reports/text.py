@@ -17,6 +17,7 @@ def rendered(content: RenderableType, view: View) -> str:
         no_color=not view.color,
         color_system="truecolor" if view.color else None,
         highlight=False,
+        markup=False,  # a name may have brackets
     )
     console.print(content)
     return "\n".join(line.rstrip() for line in sink.getvalue().splitlines())

@@ -1,11 +1,13 @@
 """Training carbon against the paper's own table, its two equations by hand, and ranges."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from inspect_cost import estimate_training_carbon
+from inspect_cost.carbon.estimate import combined
 from inspect_cost.carbon.grid import _ecologits_table, zone_intensity
 from inspect_cost.carbon.hardware import find_gpu, gpus
 from inspect_cost.carbon.measured_power import power_from_report
@@ -160,6 +162,59 @@ def test_a_zone_without_a_year_is_what_ecologits_has() -> None:
     assert "names no year" in found.source
 
 
+def test_a_zone_without_ecologits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ecologits.electricity_mix_repository", None)
+    _ecologits_table.cache_clear()
+    with pytest.raises(UsageError, match="ecologits, which is not installed") as raised:
+        zone_intensity("FR")
+    assert "inspect-cost[grid]" in raised.value.advice
+    assert zone_intensity("FR", 2023).kgco2e_per_kwh.value == 0.056
+
+
 def test_the_world_of_2018_is_the_default() -> None:
     assert zone_intensity("WOR", 2018) == zone_intensity("world", 2018)
     assert zone_intensity("WOR", 2018).kgco2e_per_kwh.value == 0.437
+
+
+@pytest.mark.parametrize("assumed", [{"cpu_power_w": 80}, {"ram_power_w": 80}])
+def test_what_is_assumed_beside_a_measurement_makes_an_estimate(assumed: dict[str, float]) -> None:
+    given = {"power_w": 250, "power_kind": "measured"}
+    assert estimate_training_carbon("P100", 10, **given).energy_kwh.kind == "measured"  # type: ignore[arg-type]  # by name
+    both = estimate_training_carbon("P100", 10, **given, **assumed)  # type: ignore[arg-type]  # by name
+    assert both.energy_kwh.kind == "estimated"
+    assert both.energy_kwh.value == pytest.approx(3.3)
+
+
+def test_json_has_null_for_what_is_not_known() -> None:
+    (phase,) = estimate_training_carbon(hours=10, power_w=100).to_dict()["inputs"]["phases"]
+    assert phase["hardware"] is None
+    assert phase["note"] is None
+
+
+@pytest.mark.parametrize("beside", [{"pue": 1.58}, {"cpu_power_w": 80}, {"ram_power_w": 80}])
+def test_the_formula_that_is_named_is_the_one_that_was_taken(beside: dict[str, float]) -> None:
+    assert "eq. 6" in estimate_training_carbon("P100", 10).formula
+    assert "eq. 4" in estimate_training_carbon("P100", 10, **beside).formula  # type: ignore[arg-type]  # by name
+
+
+def test_the_source_says_whether_power_was_measured() -> None:
+    for kind, said in (("measured", True), ("estimated", False)):
+        found = estimate_training_carbon(hours=1, power_w=9, power_kind=kind).energy_kwh.source  # type: ignore[arg-type]  # one of both
+        assert ("with measured power" in found) is said
+
+
+def test_runs_of_one_training_together() -> None:
+    first = estimate_training_carbon("P100", 10, intensity=0.1, pue=1.2)
+    second = estimate_training_carbon("P100", 30, intensity=0.5, pue=1.2)
+    assert combined([first]) is first
+    both = combined([first, second])
+    assert both.energy_kwh.value == pytest.approx(0.25 * 40 * 1.2)
+    assert both.carbon_kgco2e.value == pytest.approx(0.25 * 1.2 * (10 * 0.1 + 30 * 0.5))
+    assert both.intensity.value == pytest.approx(0.4)
+    assert both.pue is not None
+    assert both.pue.value == 1.2
+    assert combined([first, first]).intensity == first.intensity
+    sensed = estimate_training_carbon(hours=1, power_w=9, power_kind="measured")
+    assert combined([sensed, sensed]).energy_kwh.kind == "measured"
+    assert combined([sensed, first]).energy_kwh.kind == "estimated"
+    assert combined([first, estimate_training_carbon("P100", 1, intensity=0.1)]).pue is None

@@ -77,7 +77,10 @@ def test_a_prediction_for_more_epochs_is_an_estimate(tmp_path: Path) -> None:
 FAULTS = [
     ("run_id,emissions\na,1\n", "line 1: no column energy_consumed"),
     ("run_id,energy_consumed,emissions\na,1\n", "line 2: 2 cells, and 3 columns"),
-    ("run_id,energy_consumed,emissions\na,many,1\n", "energy_consumed: 'many' is no energy"),
+    (
+        "run_id,energy_consumed,emissions\na,many,1\n",
+        "line 2, energy_consumed: 'many' is no energy",
+    ),
     ("run_id,energy_consumed,emissions\na,-1,1\n", "'-1' is no energy"),
     ("run_id,energy_consumed,emissions\na,nan,1\n", "'nan' is no energy"),
     ("run_id,energy_consumed,emissions\n", "has no runs"),

@@ -62,6 +62,7 @@ MISTAKES = [
     ("--gpu P100 --hours 5 --intensity 437", "437 g/kWh"),
     ("--gpu V100 --hours 5", "V100 PCIe (250 W) or V100 SXM2 (300 W)"),
     ("--gpu P10 --hours 5", "Did you mean"),
+    ("--gpu -2xP100 --hours 5", "'-2xP100' is no GPU"),
     ("--gpu P100 --hours 5 --zone FRX", "FRA (France)"),
     ("--gpu P100 --hours 5 --zone FR --year 1900", "the years known are"),
     ("--gpu P100 --hours 5 --zone FR --intensity 1", "say the same thing"),
@@ -101,7 +102,6 @@ def test_the_paper_in_json_and_as_a_figure(run: Run, tmp_path: Path) -> None:
         ("--reports net.py", "no report of this tool"),
         ("--reports missing.json", "cannot read missing.json"),
         ("--plot fig.doc", "fig.doc"),
-        ("--plot fig.html", "for print"),
         ("--models missing.toml", "cannot read missing.toml"),
     ],
 )
@@ -109,6 +109,23 @@ def test_mistakes_about_the_paper(run: Run, words: str, complaint: str) -> None:
     result = run("paper", *words.split())
     assert (result.code, result.out) == (2, "")
     assert complaint in result.err
+
+
+def test_the_papers_figure_to_explore(run: Run, tmp_path: Path) -> None:
+    pytest.importorskip("altair")
+    assert run("paper", "--plot", "fig.html").code == 0
+    page = (tmp_path / "fig.html").read_text()
+    assert "Training" in page
+    assert "Parameters as printed" in page
+
+
+def test_help_fits_into_eighty_columns(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A paragraph that is broken twice is hard to read."""
+    monkeypatch.setenv("COLUMNS", "80")
+    for verb in ("carbon", "paper", "rank", "law"):
+        text = run(verb, "--help").out.partition("╭")[0]
+        paragraphs = [part.splitlines() for part in text.split("\n\n")[1:]]
+        assert all(len(line) > 40 for lines in paragraphs for line in lines[:-1]), text
 
 
 @pytest.mark.parametrize("verb", ["carbon", "paper"])

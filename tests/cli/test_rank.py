@@ -150,12 +150,67 @@ def test_plots(run: Run, name: str) -> None:
     assert Path(name).stat().st_size > 5_000
 
 
+def test_names_are_shown_as_they_are(run: Run) -> None:
+    """Whatever rich and matplotlib take for markup."""
+    Path("odd.csv").write_text("name,$/h or $,b\n[bold]x[/bold],1,2\n$\\frac{$,2,1\n")
+    words = ["rank", "odd.csv", "--cost", "$/h or $", "--quality", "b", "--plot", "odd.svg"]
+    result = run(*words)
+    assert result.code == 0, result.err
+    drawn = Path("odd.svg").read_text()
+    for text in ("[bold]x[/bold]", "$\\frac{$", "$/h or $"):
+        assert text in result.out
+        assert f">{text}<" in drawn
+
+
+def test_letters_that_the_figures_font_lacks_are_told_of(run: Run) -> None:
+    Path("far.csv").write_text("name,a,b\n模,1,2\nx,2,3\n", encoding="utf-8")
+    for name, lacking in (("far.png", True), ("far.svg", False)):
+        result = run(*"rank far.csv --cost a --quality b --plot".split(), name)
+        assert result.code == 0
+        assert ("the figure's font has no 模" in result.err) is lacking
+    assert "模" in Path("far.svg").read_text(encoding="utf-8")
+
+
+def test_many_objectives_are_not_cut_off(run: Run) -> None:
+    columns = [f"a_long_objective_{n}" for n in range(7)]
+    rows = [[f"a name of some length {n}", *[str(n + 1.25)] * 7] for n in range(3)]
+    Path("w.csv").write_text("\n".join(",".join(row) for row in [["name", *columns], *rows]))
+    result = run("rank", "w.csv", "--cost", ",".join(columns))
+    assert result.code == 0
+    assert "…" not in result.out
+    lines = result.out.splitlines()
+    assert all(name in lines[0] for name in columns)
+    assert "a name of some length 2" in result.out
+
+
+def test_a_table_tells_three_dominators_and_json_all(run: Run) -> None:
+    Path("line.csv").write_text("name,a,b\n" + "".join(f"m{n},{n},{n}\n" for n in range(6)))
+    words = "rank line.csv --cost a,b".split()
+    last = run(*words).out.partition("m5 ")[2].partition("\n\n")[0]
+    assert " ".join(last.split()).endswith(
+        "m0 (a by 5, b by 5), m1 (a by 4, b by 4), m2 (a by 3, b by 3), and 2 more"
+    )
+    models = json.loads(run(*words, "--format", "json").out)["models"]
+    assert [winner["name"] for winner in models[-1]["dominated_by"]] == [f"m{n}" for n in range(5)]
+
+
+def test_json_stays_json_where_names_find_no_room(run: Run) -> None:
+    rows = "".join(f"a name far too long for all of this {n},1,1\n" for n in range(12))
+    Path("full.csv").write_text("name,a,b\n" + rows)
+    words = "rank full.csv --cost a --quality b --format json --plot full.svg"
+    assert len(json.loads(run(*words.split()).out)["front"]) == 12
+    assert "names left out, for want of room" in Path("full.svg").read_text()
+
+
 MISTAKES = [
     ("", "nothing is named to rank"),
     ("paper.csv", "a ranking takes two objectives, and there is none"),
     ("paper.csv --cost params", "a ranking takes two objectives, and there is params"),
     ("paper.csv --cost params --quality nothing", "There are params, mos, mos_truth, mos_ratio"),
-    ("paper.csv --cost params --quality size", "no model has size"),
+    ("paper.csv --cost params --quality size", "line 2, size: 'large' is no number"),
+    ("cents.csv --cost a --quality b", "cents.csv, line 2, b: '80%' is no number"),
+    ("odd.json --cost params --quality b", "odd.json is no whole report: TypeError(\"'many'"),
+    ("paper.csv --cost params --quality mos --seed -1", "a seed of -1 is below 0"),
     ("paper.csv --cost params --minimise params --maximise params", "maximised and minimised"),
     ("none.csv --cost a --quality b", "no model has values of all of a, b (x: no value for b"),
     ("high.csv --cost a --quality mos", "high.csv, line 2: x has mos = 7, beyond the scale"),
@@ -176,6 +231,9 @@ def test_mistakes(run: Run, words: str, complaint: str) -> None:
     Path("none.csv").write_text("name,a,b\nx,1,\ny,,2\n")
     Path("high.csv").write_text("name,a,mos\nx,1,7\n")
     Path("ragged.csv").write_text("name,a,b\nx,1,2\ny,1\n")
+    Path("cents.csv").write_text("name,a,b\nx,1,80%\ny,1,90%\n")
+    odd = {"schema": "inspect-cost/report/1", "count": {"params": "many"}}
+    Path("odd.json").write_text(json.dumps(odd))
     Path("broken.toml").write_text("[model.x\n")
     Path("odd.toml").write_text("[model.x]\na = 'one'\n")
     result = run("rank", *words.split())

@@ -137,3 +137,15 @@ def test_a_reader_that_stops_early_is_no_error() -> None:
         process.stdout.close()  # before anything is written
         assert process.stderr.read() == b""
         assert process.wait() == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_standard_output_that_is_full() -> None:
+    command = [sys.executable, "-m", "inspect_cost", "carbon", "--gpu", "P100", "--hours", "3"]
+    with Path("/dev/full").open("w") as full:
+        found = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603 - our own interpreter
+    assert found.returncode == 2
+    assert found.stderr.splitlines() == [
+        "inspect-cost: cannot write to standard output: No space left on device.",
+        "Choose another place.",
+    ]

@@ -71,6 +71,19 @@ FAULTS = [
         "[model.b]\n[[model.b.training]]\ngpu = 'T4'\nhours = -1\n",
         "line 4, [model.b.training] hours: hours -1 is not above 0",
     ),
+    ("[model.a]\nparams = 1e300\n", "line 2, [model.a] params: 1e+300 is no number"),
+    (
+        "[[model.b.training]]\ngpu='T4'\nhours=1\nzone='FR'\nyear='2023'\n",
+        "line 5, [model.b.training] year: '2023' is no year",
+    ),
+    (
+        "[[model.b.training]]\nhours=1\npower_w=9\npower_kind='guessed'\n",
+        "line 4, [model.b.training] power_kind: no power kind is called 'guessed'",
+    ),
+    (
+        "[[model.b.training]]\ngpu='T4'\nhours=1\ncpu_power_w=-3\n",
+        "line 4, [model.b.training] cpu_power_w: CPU power -3 is below 0",
+    ),
     ("[[model.b.training]]\nhuors = 1\n", "line 2, [model.b.training] huors"),
     ("[[model.b.training]]\ngpu = 'T4'\n", "the run has no hours"),
     ("[model.a\n", "not TOML"),

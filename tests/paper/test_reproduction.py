@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from inspect_cost.paper.figure import figure_3
+from inspect_cost import load_publications
+from inspect_cost.errors import UsageError
+from inspect_cost.paper.figure import figure_3, panels
 from inspect_cost.paper.reproduction import Reproduction, reproduce
 from inspect_cost.pareto.saving import figure_bytes
 from inspect_cost.reports.paper import paper_table
@@ -122,3 +124,28 @@ def test_the_figure_has_training_and_inference_side_by_side(paper: Reproduction)
     svg = figure_bytes(figure_3(paper), ".svg").decode()
     for text in ("Training", "Inference", "CO2e (kg)", "Parameters as printed", "WaveGAN", "SING"):
         assert text in svg
+
+
+def test_a_further_model_must_not_be_one_of_the_five(tmp_path: Path) -> None:
+    path = tmp_path / "models.toml"
+    path.write_text("[model.SING]\nmos = 4\nmos_truth = 4.5\n")
+    with pytest.raises(UsageError, match="two publications are of SING"):
+        reproduce(publications=load_publications(path))
+
+
+def test_a_further_model_that_is_not_in_the_zoo(tmp_path: Path) -> None:
+    path = tmp_path / "models.toml"
+    path.write_text("[model.Mine]\npreset = 'net.py:Net'\nmos = 4\nmos_truth = 4.5\n")
+    found = reproduce(publications=load_publications(path))
+    assert "Mine" not in found.inference["params_exact"].names
+    assert found.training.unranked["Mine"] == "no value for co2e_kg"
+
+
+def test_the_figure_has_a_panel_for_each_cost(paper: Reproduction) -> None:
+    shown = panels(paper)
+    assert [panel.x_title for panel in shown] == [
+        "CO2e (kg)",
+        "Parameters as printed",
+        "Parameters, exact",
+        "MACs per second of audio",
+    ]

@@ -2,6 +2,7 @@
 
 import random
 import re
+import sys
 from collections.abc import Iterator
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -22,7 +23,7 @@ from inspect_cost.pareto.figures import pareto_figure
 from inspect_cost.pareto.geometry import Panel, staircase
 from inspect_cost.pareto.many import spread
 from inspect_cost.pareto.ranking import Ranking
-from inspect_cost.pareto.saving import figure_bytes, save
+from inspect_cost.pareto.saving import check_suffix, figure_bytes, save
 from inspect_cost.quantity import Kind, Quantity
 
 
@@ -301,7 +302,105 @@ def _data(
     return data.get("values") or chart.get("datasets", {}).get(data.get("name"), [])
 
 
+def test_interactive_figures_without_their_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    with pytest.raises(UsageError, match="altair and vl-convert") as raised:
+        check_suffix(Path("front.html"))
+    assert "inspect-cost[html]" in raised.value.advice
+
+
 def test_interactive_matrix_of_three() -> None:
     pytest.importorskip("altair")
     chart = ranking_figure(many(3), ".html").to_dict()
     assert [len(row["hconcat"]) for row in chart["vconcat"]] == [1, 2]
+
+
+def crowd(size: int) -> Ranking:
+    """Many models at nearly one place, and one elsewhere."""
+    chance = random.Random(size)  # noqa: S311 - no secret
+    points = {
+        f"a name of some length {n}": (1 + chance.random() / 1e4, 1 + chance.random() / 1e4)
+        for n in range(size)
+    }
+    return rank({**points, "far": (9.0, 0.1)})
+
+
+def test_names_without_room_are_counted_in_the_legend() -> None:
+    ranking = crowd(12)
+    figure = pareto_figure(ranking)
+    named = boxes(figure)
+    said = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+    assert 2 <= len(named) < 13
+    assert f"{13 - len(named)} names left out, for want of room" in said
+    assert "far" in named
+    assert set(named) & set(ranking.front) - {"far"}, "the first front is named first"
+    assert overlapping(figure) == []
+
+
+def test_a_figure_with_room_leaves_nothing_out(ranking: Ranking) -> None:
+    said = [t.get_text() for legend in pareto_figure(ranking).legends for t in legend.get_texts()]
+    assert not any("left out" in text for text in said)
+
+
+def test_many_panels_make_rows() -> None:
+    figure = pareto_figure(*[rank({"a": (1, 2), "b": (2, 1)})] * 5)
+    shown = [axes for axes in figure.axes if axes.axison]
+    assert len(shown) == 5
+    assert len({round(axes.get_position().y0, 3) for axes in shown}) == 2
+    assert figure.get_figwidth() < 3.6 * 3 * 2.1
+
+
+def test_parallel_coordinates_mark_kinds_and_chances() -> None:
+    kinds: list[Kind] = ["measured", "counted", "estimated", "reported", "measured"]
+    points = {
+        "one": [quantity(1, kind) for kind in kinds],
+        "two": [quantity(2, kind) for kind in kinds[:4]] + [quantity(1.1, "measured", 0.3)],
+    }
+    figure = ranking_figure(rank(points))
+    marks = [
+        (line.get_marker(), line.get_markerfacecolor() == "white")
+        for line in figure.findobj(Line2D)
+        if isinstance(line, Line2D) and line.get_markersize() == 4
+    ]
+    filled, hollow, cross = ("o", False), ("o", True), ("x", False)
+    assert sorted(marks) == sorted([filled, hollow, hollow, cross, filled] * 2)
+    said = {text.get_text() for legend in figure.legends for text in legend.get_texts()}
+    assert {"measured", "counted", "estimated", "reported", "dominated"} <= said
+    assert "(%) chance of optimality" in said
+
+
+@pytest.mark.parametrize("suffix", [".svg", ".html"])
+def test_a_figure_without_finite_points(suffix: str) -> None:
+    if suffix == ".html":
+        pytest.importorskip("altair")
+    with pytest.raises(UsageError, match="that can be drawn"):
+        ranking_figure(rank([(float("inf"), 1), (2, float("-inf"))]), suffix)
+
+
+def test_points_beyond_all_axes_are_counted_in_the_legend() -> None:
+    figure = pareto_figure(rank([(float("inf"), 1), (2, 2), (1, 3)]))
+    said = {text.get_text() for legend in figure.legends for text in legend.get_texts()}
+    assert "1 beyond all axes" in said
+    assert len(list(artists(figure, Line2D, "point:"))) == 2
+
+
+def test_names_in_an_interactive_figure_point_inwards(ranking: Ranking) -> None:
+    pytest.importorskip("altair")
+    chart = ranking_figure(ranking, ".html").to_dict()
+    sides = {
+        record["name"]: layer["mark"]["align"]
+        for layer in chart["layer"]
+        if layer["mark"]["type"] == "text"
+        for record in _data(chart, layer)
+    }
+    assert sides == {"Alpha": "left", "Beta": "right"}
+
+
+def test_an_interactive_legend_tells_the_kinds_of_costs_only(ranking: Ranking) -> None:
+    pytest.importorskip("altair")
+    counted = {name: ranking.points.values[row].tolist() for row, name in enumerate("ab")}
+    points = {
+        n: (quantity(v[0], "counted"), quantity(v[1], "reported")) for n, v in counted.items()
+    }
+    legend = ranking_figure(rank(points), ".html").to_dict()["title"]["subtitle"][1]
+    assert legend == "The cost is counted if hollow."

@@ -210,6 +210,7 @@ MISTAKES = [
     ({"points": [(1, (2, -1))]}, "negative or infinite"),
     ({"points": [(1, 2)], "uncertainty": [1, 2, 3]}, "does not fit 1 points of 2"),
     ({"points": [(1, 2)], "draws": 0}, "0 draws"),
+    ({"points": [(1, 2)], "seed": -1}, "a seed of -1"),
     ({"points": [(1, 2)], "reference": [1]}, "reference point does not fit"),
 ]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from inspect_cost.errors import UsageError
-from inspect_cost.pareto.candidates import Candidate, completed, from_report, half_width, merged
+from inspect_cost.pareto.candidates import Candidate, completed, from_report, merged
 from inspect_cost.pareto.sources import read_candidates
 from inspect_cost.quantity import Quantity
 
@@ -39,7 +39,7 @@ def test_tables_of_anything(tmp_path: Path, name: str, text: str) -> None:
         "j": (2.5, "reported"),
         "mos": (3.9, "reported"),
     }
-    assert half_width(candidate.values["mos"]) == pytest.approx(0.2)
+    assert candidate.values["mos"].half_width == pytest.approx(0.2)
     assert candidate.values["j"].ci95 is None
 
 
@@ -61,7 +61,7 @@ def test_kinds_and_sources_beside_values(tmp_path: Path) -> None:
 MALFORMED = [
     ("t.csv", "name,a\nx,1\ny,1,2\n", "t.csv, line 3: 3 cells, and 2 columns"),
     ("t.csv", "name,a\nx,1\ny,one\n", "t.csv, line 3, a: 'one' is no number"),
-    ("t.csv", "name,a\nx,1\ny,inf\n", "t.csv, line 3, a: inf is no finite value"),
+    ("t.csv", "name,a\nx,1\ny,inf\n", "t.csv, line 3, a: inf is too large a value"),
     ("t.csv", 'name,a\nx,"1\n', "t.csv, line 2: "),
     ("t.csv", "name,a,a\nx,1,2\n", "line 1: two columns are called 'a'"),
     ("t.csv", "nom,a\nx,1\n", "line 1: no column is called name"),
@@ -70,6 +70,9 @@ MALFORMED = [
     ("t.csv", "name,a\nx,1 +- -2\n", "line 2, a: an interval"),
     ("t.csv", "name,a\n", "has no models"),
     ("t.csv", "", "line 1: no column is called name"),
+    ("t.csv", "name,a\nx,1\ny,1e300\n", "line 3, a: 1e.300 is too large"),
+    ("t.csv", "name,a\nx,1\ny,80%\n", "line 3, a: '80%' is no number"),
+    ("t.csv", "name;a\nx;1\ny;0,8\n", "line 3, a: '0,8' is no number"),
     ("t.json", "{", "t.json, line 1: not JSON"),
     ("t.json", "[]", "has no models"),
     ("t.json", "3", "its schema is None"),
@@ -146,8 +149,8 @@ def test_opinion_scores_give_ratio_and_loss() -> None:
     assert values["mos_ratio"].value == pytest.approx(0.8458, abs=5e-5)
     assert values["mos_loss"].value == pytest.approx(0.1542, abs=5e-5)
     error = 0.8458 * hypot(0.15 / 3.95, 0.08 / 4.67)
-    assert half_width(values["mos_ratio"]) == pytest.approx(error, rel=1e-3)
-    assert half_width(values["mos_loss"]) == pytest.approx(error, rel=1e-3)
+    assert values["mos_ratio"].half_width == pytest.approx(error, rel=1e-3)
+    assert values["mos_loss"].half_width == pytest.approx(error, rel=1e-3)
     only_loss = completed(Candidate("net", {"mos_loss": reported(0.4, 0.1)})).values
     assert only_loss["mos_ratio"].value == pytest.approx(0.6)
 
@@ -166,11 +169,19 @@ def test_scores_beyond_the_scale() -> None:
 
 
 def test_what_several_files_know_is_put_together() -> None:
-    (candidate,) = merged(
-        [Candidate("net", {"a": reported(1)}, "x"), Candidate("net", {"b": reported(2)}, "y")]
-    )
+    one = Candidate("net", {"a": reported(1)}, "x", {"b": "'much'"})
+    (candidate,) = merged([one, Candidate("net", {"b": reported(2)}, "y")], ["a"])
     assert candidate.values.keys() == {"a", "b"}
+    assert candidate.words == one.words
+    other = Candidate("net", {"a": reported(2)}, "y")
     with pytest.raises(UsageError, match="two values of a: 1 in x and 2 in y"):
-        merged(
-            [Candidate("net", {"a": reported(1)}, "x"), Candidate("net", {"a": reported(2)}, "y")]
-        )
+        merged([one, other], ["a"])
+    (candidate,) = merged([one, other], ["b"])
+    assert candidate.values["a"].value == 1, "nobody asked for it; the first has it"
+
+
+def test_two_scores_of_one_model_always_contradict() -> None:
+    """The objective follows from them."""
+    ratings = [Candidate("net", {"mos": reported(mos)}, f"file {mos}") for mos in (3, 4)]
+    with pytest.raises(UsageError, match="two values of mos"):
+        merged(ratings, ["mos_loss"])

@@ -7,7 +7,7 @@ import pytest
 
 from inspect_cost import rank
 from inspect_cost.pareto import sorting
-from inspect_cost.pareto.uncertainty import LARGEST_SET, ranks_of_each
+from inspect_cost.pareto.uncertainty import LARGEST_SET, LARGEST_TABLE, ranks_of_each
 from inspect_cost.quantity import Quantity
 
 Z95 = 1.959963984540054  # of a Gaussian's 97.5 % quantile
@@ -109,3 +109,15 @@ def test_many_sets_at_once_rank_as_one_by_one(points: int, objectives: int) -> N
     costs = np.random.default_rng(3).integers(0, 4, shape).astype(float)
     one_by_one = np.stack([sorting.ranks(of_one) for of_one in costs])
     assert np.array_equal(ranks_of_each(costs), one_by_one)
+
+
+def test_more_points_than_pairs_are_held_of() -> None:
+    count = int(LARGEST_TABLE**0.5) + 1
+    points = [(float(n), (float(-n), 0.1)) for n in range(count)]
+    assert set(rank(points, draws=2).probability_optimal) == {1}
+
+
+def test_draws_in_several_batches_are_as_many_as_asked_for() -> None:
+    """Of 200 points, 52 draws are ranked at once: 100 take one whole batch and a part of one."""
+    points = [(float(n), (float(-n), 0.01)) for n in range(200)]
+    assert set(rank(points, draws=100).probability_optimal) == {1}
