@@ -69,9 +69,9 @@ for word, function in VERBS.items():
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit code is returned, and no traceback escapes.
+    """Run the command line and return its exit code.
 
-    ``--debug`` anywhere among the arguments lets tracebacks through.
+    No traceback escapes, unless ``--debug`` is anywhere among the arguments.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words

@@ -20,6 +20,7 @@ from torch.utils._pytree import tree_leaves
 from inspect_cost.errors import MeasurementError
 from inspect_cost.measuring.fresh import Make, answered
 from inspect_cost.measuring.target import Target
+from inspect_cost.measuring.time_limit import time_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 CPP_COMPILERS = ("g++", "clang++", "c++", "cl")
 
 
-#: An export may take so long at least, and as long as the measurement itself.
-LEAST_EXPORT_S = 60.0
+#: Compiling or exporting may take so long at least, and as long as the measurement itself.
+LEAST_LIMIT_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,8 @@ class Setup:
 
     @property
     def limit_s(self) -> float:
-        """What an export may take."""
-        return max(LEAST_EXPORT_S, self.budget_s)
+        """What compiling or exporting may take."""
+        return max(LEAST_LIMIT_S, self.budget_s)
 
 
 def eager(target: Target, setup: Setup) -> Target:
@@ -61,15 +62,19 @@ def compiled(target: Target, setup: Setup) -> Target:
     """By `torch.compile`; the compiling itself happens here, not in the windows.
 
     Raises:
-        MeasurementError: there is no C++ compiler, or it cannot be compiled.
+        MeasurementError: there is no C++ compiler, or it cannot be compiled, not in this time.
     """
     if target.device.type == "cpu" and not _cpp_compiler():
         raise MeasurementError("torch.compile needs a C++ compiler, and none is here: install g++")
     with _quiet():
         torch.compiler.reset()
         ready = replace(target, function=torch.compile(target.function))
-        with ready.inference(setup.threads):
-            _tried(ready, "torch.compile")
+        try:
+            with ready.inference(setup.threads), time_limit(setup.limit_s):
+                _tried(ready, "torch.compile")
+        except TimeoutError:
+            torch.compiler.reset()
+            raise _too_slow("torch.compile", setup) from None
     return ready
 
 
@@ -86,10 +91,7 @@ def with_onnxruntime(target: Target, setup: Setup) -> Target:
         path = Path(folder, "model.onnx")
         answer, reason = answered("export_child", (setup.make, path), setup.limit_s)
         if answer is None and "was not done after" in reason:
-            raise MeasurementError(
-                f"the export to ONNX took longer than {setup.limit_s:.0f} s",
-                "Give it more with --measure-time, or a shorter input.",
-            )
+            raise _too_slow("the export to ONNX", setup)
         if failure := reason if answer is None else answer["error"]:
             raise MeasurementError(f"the export to ONNX failed: {failure}")
         return onnx_target(path, feed, target.device, setup.threads)
@@ -165,6 +167,13 @@ def max_relative_difference(reference: list[Tensor], other: list[Tensor]) -> flo
             scale = expected.double().abs().max().item() or 1.0
             worst = max(worst, (expected.double() - given.double()).abs().max().item() / scale)
     return worst
+
+
+def _too_slow(what: str, setup: Setup) -> MeasurementError:
+    return MeasurementError(
+        f"{what} took longer than {setup.limit_s:.3g} s: give it more with --measure-time, or a "
+        "shorter input"
+    )
 
 
 def _tried(target: Target, what: str) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
+from math import inf
+from numbers import Integral, Real
 from typing import Any
 
 import torch
@@ -85,7 +87,8 @@ def measure(
         UsageError: an argument is impossible, or the model has no values (it is on "meta").
         MeasurementError: the call itself fails.
     """
-    _check_numbers(threads=threads, measure_time_s=measure_time_s, windows=windows)
+    _check_numbers(measure_time_s=measure_time_s, window_s=window_s)
+    _check_numbers(Integral, threads=threads, windows=windows)
     measured = target(model, args, kwargs, device, dtype)
     return measured_target(
         measured,
@@ -104,11 +107,12 @@ def measure(
     )
 
 
-def _check_numbers(**given: object) -> None:
-    """Refuse what is no number above 0, where something is given."""
+def _check_numbers(kind: Any = Real, /, **given: Any) -> None:
+    """Refuse what is no number above 0, or no whole one, where something is given."""
+    what = "whole number" if kind is Integral else "number"
     for name, value in given.items():
-        if value is not None and not (isinstance(value, int | float) and value > 0):
-            raise UsageError(f"{name}={value!r} is no number above 0", "Give, for example, 10.")
+        if value is not None and not (isinstance(value, kind) and 0 < value < inf):
+            raise UsageError(f"{name}={value!r} is no {what} above 0", "Give, for example, 10.")
 
 
 def measured_target(
@@ -201,10 +205,20 @@ def parsed_precision(text: float | str | None) -> float | None:
 
 
 def chosen_sensors(sensors: AnySensors | None, device: torch.device) -> Sensors:
-    """Those given, or all that this machine has for a device."""
+    """Those given, or all that this machine has for a device.
+
+    Raises:
+        UsageError: what is given is no sensor.
+    """
     if sensors is None:
         return find_sensors(str(device))
-    return sensors if isinstance(sensors, Sensors) else Sensors(tuple(sensors))
+    if isinstance(sensors, Sensors):
+        return sensors
+    given = tuple(sensors) if isinstance(sensors, Iterable) else (sensors,)
+    for each in given:
+        if not isinstance(each, EnergySensor):
+            raise UsageError(f"{each!r} is no energy sensor", "Give a list of EnergySensors.")
+    return Sensors(given)
 
 
 def missing_sensor(found: Sensors) -> tuple[str, ...]:

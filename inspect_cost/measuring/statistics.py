@@ -13,6 +13,9 @@ STUDENT_T = (
     *(2.446912, 2.364624, 2.306004, 2.262157, 2.228139),
 )
 NORMAL = 1.959964
+#: Between two values the interval is thirteen standard errors to each side: it tells nothing, and
+#: that of an energy reaches below 0.
+FEWEST_FOR_MEAN = 3
 
 
 def student_t(freedom: int) -> float:
@@ -29,8 +32,8 @@ def student_t(freedom: int) -> float:
 
 
 def half_width(values: Sequence[float]) -> float | None:
-    """Of the 95 % confidence interval of the mean; None of fewer than two values."""
-    if len(values) < 2:  # noqa: PLR2004 - one value has no spread
+    """Of the 95 % confidence interval of the mean; None of fewer than three values."""
+    if len(values) < FEWEST_FOR_MEAN:
         return None
     return student_t(len(values) - 1) * stdev(values) / sqrt(len(values))
 

@@ -167,7 +167,7 @@ def standing_text(found: Standing) -> str:
 
 
 def _lines(found: Standing) -> Iterator[str]:
-    yield f"{found.model} beside {', '.join(found.beside)}"
+    yield f"{found.model} as published, beside {', '.join(found.beside)}"
     carbon = found.training
     if carbon:
         yield (

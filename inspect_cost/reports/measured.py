@@ -92,7 +92,7 @@ def energy_rows(measurement: Measurement) -> Iterator[Row]:
     if energy and (net := measurement.energy_net_j):
         yield "", shown(net), "net of idle" + spread(net)
     if audio := measurement.energy_per_audio_second_j:
-        yield "", shown(audio), "gross, a second of audio"
+        yield "", shown(audio), "gross, a second of audio" + spread(audio)
     if power := measurement.power_w:
         yield "Power", shown(power), "gross" + spread(power)
     if net_power := measurement.power_net_w:

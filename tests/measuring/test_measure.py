@@ -102,9 +102,27 @@ def test_what_cannot_be_measured() -> None:
         quick(Watching(), torch.ones(1, 4), dtype="int64")
     with pytest.raises(UsageError, match="not a share"):
         quick(Watching(), torch.ones(1, 4), until_ci="2")
-    for wrong in ({"windows": 0}, {"threads": 0}, {"measure_time_s": "5"}, {"window_s": -1}):
-        with pytest.raises(UsageError, match="above 0"):
-            quick(Watching(), torch.ones(1, 4), **wrong)
+    for wrong in (5, [5]):
+        with pytest.raises(UsageError, match="5 is no energy sensor"):
+            quick(Watching(), torch.ones(1, 4), sensors=wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "complaint"),
+    [
+        ("windows", 0, "no whole number above 0"),
+        ("windows", 2.5, "no whole number above 0"),
+        ("threads", 0, "no whole number above 0"),
+        ("threads", 1.5, "no whole number above 0"),
+        ("measure_time_s", "5", "no number above 0"),
+        ("measure_time_s", float("inf"), "no number above 0"),
+        ("window_s", -1, "no number above 0"),
+        ("window_s", float("nan"), "no number above 0"),
+    ],
+)
+def test_numbers_that_are_none(name: str, wrong: object, complaint: str) -> None:
+    with pytest.raises(UsageError, match=f"^{name}=.* is {complaint}"):
+        quick(Watching(), torch.ones(1, 4), **{name: wrong})
 
 
 def test_without_a_sensor_it_says_so_and_latency_comes() -> None:

@@ -36,6 +36,7 @@ def test_a_mean_of_known_values() -> None:
         (2.5 - 3.182446 * 1.290994 / 2, 2.5 + 3.182446 * 1.290994 / 2), rel=1e-5
     )
     assert mean_interval([7.0]) == (7.0, None)
+    assert mean_interval([7.0, 9.0]) == (8.0, None)
 
 
 def test_the_median_of_few_values_has_an_interval_only_from_six() -> None:
