@@ -12,9 +12,9 @@ from math import prod
 
 from torch import nn
 
-from inspect_cost.cost import ancestry
+from inspect_cost.cost import Tally, ancestry
 from inspect_cost.crosschecking.comparison import Gap, Gaps, settle
-from inspect_cost.crosschecking.families import FUSED, family_of, plain_name
+from inspect_cost.crosschecking.families import CONTRACTIONS, FUSED, family_of, plain_name
 from inspect_cost.crosschecking.peers import Peer
 from inspect_cost.crosschecking.results import Amount, Entry, Explanation, whole
 
@@ -149,6 +149,8 @@ def dropped(e: Evidence) -> Reason | None:
 
 def elementwise(e: Evidence) -> Reason | None:
     """Arithmetic outside contractions, counted as MACs."""
+    if e.gap.family in CONTRACTIONS:
+        return None
     beside = sum(t.cost.flops - 2 * t.cost.macs for t in e.gap.ours)
     if e.rest <= 0 or (e.gap.our_macs and e.rest > beside):
         return None
@@ -179,10 +181,9 @@ def explained(
     if not peer.by_layer:
         # First what is certain, so that it is not set against work seen elsewhere.
         for gap in gaps.values():
-            if entries := _passed_over(gap):
-                missing = _our_macs(gap, entries)
-                amounts[NO_RULE.format(_names(entries))][gap.module] -= missing
-                gap.macs += missing
+            for reason, macs in _certain(gap, peer):
+                amounts[reason][gap.module] += macs
+                gap.macs -= macs
         settle(gaps)
     for gap in gaps.values():
         for reason, macs in _reasons(Evidence(gap, gap.macs, peer, model, opaque)):
@@ -212,6 +213,24 @@ def _reasons(evidence: Evidence) -> Iterator[Reason]:
 
 def _part(reason: str, places: Mapping[str, Amount]) -> Explanation:
     return Explanation(reason, whole(sum(places.values())), tuple(places))
+
+
+def _certain(gap: Gap, peer: Peer) -> Iterator[Reason]:
+    """What needs no other gap to be known: operators without a rule, and those left out."""
+    if entries := _passed_over(gap):
+        yield NO_RULE.format(_names(entries)), -_our_macs(gap, entries)
+    if peer.prunes and (unread := _left_out(gap)):
+        names = ", ".join(dict.fromkeys(tally.operator for tally in unread))
+        reason = f"{names} {peer.absence}, where nothing that is returned depends on it"
+        yield reason, -sum(tally.dead_cost.macs for tally in unread)
+
+
+def _left_out(gap: Gap) -> list[Tally]:
+    """Our tallies whose result reaches nothing in part or whole, if the peer met that much less."""
+    unread = [tally for tally in gap.ours if tally.dead_cost.macs]
+    ran = sum(tally.calls for tally in gap.ours if tally.cost.macs)
+    met = sum(entry.calls or 0 for entry in gap.theirs)
+    return unread if met <= ran - sum(tally.dead_calls for tally in unread) else []
 
 
 def _passed_over(gap: Gap) -> list[Entry]:

@@ -35,6 +35,7 @@ _SETTINGS: dict[str, frozenset[int]] = {
     "onnx.Upsample": frozenset({1}),
     "com.microsoft.DynamicQuantizeMatMul": frozenset({2, 3}),
     "com.microsoft.MatMulIntegerToFloat": frozenset({2, 3, 4, 5}),
+    "com.microsoft.DynamicQuantizeLSTM": frozenset({8, 9, 10, 11}),
     "com.microsoft.QAttention": frozenset({3, 4, 6, 7}),
     "com.microsoft.QLinearAdd": frozenset({1, 2, 4, 5, 6, 7}),
     "com.microsoft.QLinearConv": frozenset({1, 2, 4, 5, 6, 7}),
