@@ -14,7 +14,7 @@ from torch import nn
 
 from inspect_cost.cost import Tally, ancestry
 from inspect_cost.crosschecking.comparison import Gap, Gaps, settle
-from inspect_cost.crosschecking.families import CONTRACTIONS, FUSED, family_of, plain_name
+from inspect_cost.crosschecking.families import CONTRACTIONS, FUSED, OTHER, family_of, plain_name
 from inspect_cost.crosschecking.peers import Peer
 from inspect_cost.crosschecking.results import Amount, Entry, Explanation, whole
 
@@ -48,9 +48,8 @@ class Evidence:
 
     @cached_property
     def places(self) -> int:
-        """How many places of the model the module is in."""
-        every = self.model.named_modules(remove_duplicate=False)
-        return sum(module is self.module for _, module in every)
+        """How many places of the model the module is in; two names in one parent are one."""
+        return _visits(self.model, self.module)
 
     @property
     def our_calls(self) -> int:
@@ -64,6 +63,11 @@ class Evidence:
         return None if None in calls else sum(filter(None, calls))
 
 
+def _visits(root: nn.Module, module: nn.Module) -> int:
+    """How often one meets a module who goes from each module to its children."""
+    return (root is module) + sum(_visits(child, module) for child in root.children())
+
+
 NO_RULE = "{} counted 0: it has no rule for that"
 
 Reason = tuple[str, Amount]
@@ -71,10 +75,11 @@ Rule = Callable[[Evidence], Reason | None]
 
 
 def without_rule(e: Evidence) -> Reason | None:
-    """All that it met here are operators, or layers of a class, that it has no rule for."""
+    """It met operators that do this work, or a layer of a class, and has no rule for them."""
     named = () if e.peer.by_layer else _passed_over(e.gap)
     unknown = [entry for entry in e.gap.unknown if entry not in named]
-    if e.rest >= 0 or e.gap.their_macs or not unknown:
+    told_apart = e.gap.family in CONTRACTIONS or not e.gap.their_macs
+    if e.rest >= 0 or not unknown or not told_apart:
         return None
     return NO_RULE.format(_names(unknown)), e.rest
 
@@ -137,6 +142,26 @@ def einsum_rounding(e: Evidence) -> Reason | None:
     return "einsum from four digits of numpy's estimate", e.rest
 
 
+def other_order(e: Evidence) -> Reason | None:
+    """A bilinear form whose other operand is multiplied first."""
+    module = e.module
+    if not isinstance(module, nn.Bilinear):
+        return None
+    first, second = module.in1_features, module.in2_features
+    theirs = e.gap.our_macs * second * (first + 1) // (first * (second + 1))
+    if e.gap.our_macs + e.rest != theirs:
+        return None
+    return "bilinear form multiplied in the other order", e.rest
+
+
+def spelt_out(e: Evidence) -> Reason | None:
+    """What we take for a contraction, the peer saw as arithmetic of other kinds."""
+    if e.gap.family != OTHER or e.rest != -e.gap.our_macs or not e.gap.known:
+        return None
+    names = ", ".join(dict.fromkeys(t.operator for t in e.gap.ours if t.cost.macs))
+    return f"{names} spelt out in operators without MACs", e.rest
+
+
 def dropped(e: Evidence) -> Reason | None:
     """The peer never met operators that ran."""
     met = e.their_calls
@@ -167,6 +192,8 @@ RULES: tuple[Rule, ...] = (
     fewer_calls,
     unprojected,
     einsum_rounding,
+    other_order,
+    spelt_out,
     dropped,
     elementwise,
 )
@@ -235,14 +262,19 @@ def _left_out(gap: Gap) -> list[Tally]:
 
 def _passed_over(gap: Gap) -> list[Entry]:
     """Operators that the peer has no rule for, and that we have counted under the same name."""
-    ours = {plain_name(tally.operator) for tally in gap.ours if tally.cost.macs}
-    return [entry for entry in gap.unknown if plain_name(entry.operator) in ours]
+    ours = {_bare_name(tally.operator) for tally in gap.ours if tally.cost.macs}
+    return [entry for entry in gap.unknown if _bare_name(entry.operator) in ours]
 
 
 def _our_macs(gap: Gap, entries: Iterable[Entry]) -> int:
     """What we have counted for these operators of a peer, by their names."""
-    names = {plain_name(entry.operator) for entry in entries}
-    return sum(tally.cost.macs for tally in gap.ours if plain_name(tally.operator) in names)
+    names = {_bare_name(entry.operator) for entry in entries}
+    return sum(tally.cost.macs for tally in gap.ours if _bare_name(tally.operator) in names)
+
+
+def _bare_name(operator: str) -> str:
+    """The name without the underscores that tell torch's inner operators from its outer ones."""
+    return plain_name(operator).strip("_")
 
 
 def _opaque(gaps: Gaps) -> dict[str, list[Entry]]:
