@@ -32,6 +32,9 @@ def loaded(source: str | Path | ModelProto) -> ModelProto:
         path = Path(source)
         model, folder = _parsed(_content(path), path), path.parent
     _check_versions(model)
+    for entry in model.graph.input:
+        if entry.type.tensor_type.elem_type not in TensorProto.DataType.values():
+            raise UsageError(f"the input {entry.name} is of an unknown type", REMEDY)
     for tensor in stored_tensors(model):
         _check_tensor(tensor)
         if tensor.data_location == TensorProto.EXTERNAL:

@@ -155,6 +155,21 @@ SEQUENCES = [
     ("s = SequenceConstruct(x, x)  i = SequenceInsert(s, w)  y = SequenceAt(i, last)", 12),
     ("s = SequenceConstruct(x, x)  y = ConcatFromSequence <axis = 0> (s)", 12),
     ("s = SequenceConstruct(x, x)  y = ConcatFromSequence <axis = -1, new_axis = 1> (s)", 12),
+    # how many axes there are
+    (
+        (
+            "s = SequenceConstruct(x, x)  c = ConcatFromSequence <axis = 0> (s)  t = Shape(c) "
+            "n = Shape(t)  y = ConstantOfShape(n)"
+        ),
+        2,
+    ),
+    (
+        (
+            "s = SequenceConstruct(x, x)  c = ConcatFromSequence <axis = 1, new_axis = 1> (s) "
+            "t = Shape(c)  n = Shape(t)  y = ConstantOfShape(n)"
+        ),
+        3,
+    ),
     ("s = SplitToSequence <axis = 1> (x, two)  y = SequenceAt(s, last)", 2),
     ("s = SplitToSequence <axis = 1, keepdims = 0> (x)  y = SequenceAt(s, last)", 2),
     ("s = SplitToSequence <axis = 1> (x, pieces)  y = SequenceAt(s, zero)", 4),

@@ -5,10 +5,13 @@ import pytest
 from inspect_cost import OpCost, count_onnx
 from inspect_cost.cost import FREE
 from inspect_cost.counting.onnx.table import FAMILIES, ONNX_RULES, merged
-from inspect_cost.formulas.pointwise import HARD_SWISH
-from inspect_cost.formulas.quantization import DEQUANTIZE, QUANTIZE
+from inspect_cost.formulas.pointwise import GELU_ERF, HARD_SWISH, MUL, ROTATION, SILU
+from inspect_cost.formulas.quantization import DEQUANTIZE, QUANTIZE, REQUANTIZE
+from inspect_cost.formulas.resampling import linear_interpolation
 from tests.counting.onnx.graphs import MICROSOFT, graph
 
+#: Four gates of 4, each two products joined and two biases, then the cell's 4 states.
+LSTM_STEP = OpCost(macs=16 * 7, add=16 + 32 + 4, mul=12, special=16 + 4)
 CASES = [
     (
         20,
@@ -407,6 +410,48 @@ CASES = [
         "g (float[5,3,3] x) => (float[p] y) { y = Det(x) }",
         OpCost(compare=3, div=3, mul=4 + 1 + 2, add=4 + 1) * 5,
     ),
+    (
+        20,
+        "g (float[2,5] x) => (float[m,n] y) { y = LpNormalization <p = 1> (x) }",
+        OpCost(compare=10, add=8, div=10),
+    ),
+    (
+        20,
+        "g (float[2,5] x) => (float[m,n] y) { y = LpNormalization(x) }",
+        OpCost(mul=10, add=8, sqrt=2, div=10),
+    ),
+    (24, "g (float[3] x) => (float[m] y) { y = Swish <alpha = 2.0> (x) }", (SILU + MUL) * 3),
+    (24, "g (float[3] x) => (float[m] y) { y = Swish(x) }", SILU * 3),
+    (
+        20,
+        (
+            "g (float[5,2,3] x, float[1,16,3] w, float[1,16,4] r, float[1,32] b, float[1,2,4] h, "
+            "float[1,12] p) => (float[m,n,o,q] y) "
+            '{ y = LSTM <hidden_size = 4> (x, w, r, b, "", h, h, p) }'
+        ),
+        (LSTM_STEP + OpCost(add=12, mul=12)) * 10,  # three gates look at four cell states
+    ),
+    (
+        20,
+        (
+            "g (float[1,2,8,8] x, float[3,4] r, int64[3] i) => (float[p,q,s,t] y) "
+            "{ y = RoiAlign <output_height = 2, output_width = 2, sampling_ratio = 2> (x, r, i) }"
+        ),
+        linear_interpolation(24 * 4, 2) + OpCost(add=24 * 3, div=24),
+    ),
+    (
+        20,
+        (
+            "g (float[1,2,8,8] x, float[3,4] r, int64[3] i) => (float[p,q,s,t] y) { y = RoiAlign "
+            '<mode = "max", output_height = 2, output_width = 2, sampling_ratio = 2> (x, r, i) }'
+        ),
+        linear_interpolation(24 * 4, 2) + OpCost(compare=24 * 3),
+    ),
+    (
+        17,
+        "g (float[2,8,3,1] x) => (float[p,q,r,s] y) { y = DFT(x) }",
+        OpCost(mul=24, add=36) * 6,  # along axis 1 of 8 real numbers
+    ),
     # free
     (
         20,
@@ -423,9 +468,36 @@ def test_an_operator_costs_what_its_definition_does(opset: int, body: str, cost:
     assert report.cost == cost
 
 
-#: Four gates of 4, each two products joined and two biases, then the cell's 4 states.
-LSTM_STEP = OpCost(macs=16 * 7, add=16 + 32 + 4, mul=12, special=16 + 4)
 FUSED = [
+    (
+        (
+            "g (float[1,2,4] x, float[1,2,4] s, float[4] g, float[4] h, float[4] b) "
+            "=> (float[p,q,r] y) { y = com.microsoft.SkipLayerNormalization(x, s, g, h, b) }"
+        ),
+        OpCost(add=2 * (8 + 3 + 4 + 3 + 1 + 4), mul=2 * 12, div=2 * 2, sqrt=2),
+    ),
+    (
+        (
+            "g (float[1,2,4] x, float[1,2,4] s, float[4] g, float[4] b) => (float[p,q,r] y) "
+            "{ y = com.microsoft.SkipSimplifiedLayerNormalization(x, s, g, b) }"
+        ),
+        OpCost(add=2 * (8 + 3 + 1), mul=2 * 12, div=2, sqrt=2),
+    ),
+    (
+        (
+            "g (float[1,2,8] x, float[8] b) => (float[p,q,r] y) "
+            "{ h = com.microsoft.BiasSplitGelu(x, b)  y = Relu(h) }"
+        ),
+        GELU_ERF * 8 + OpCost(add=16, mul=8, compare=8),
+    ),
+    (
+        (
+            "g (uint8[1,4,6,6] x, float s, uint8 z) => (float[p,q,r,t] y) "
+            "{ a = com.microsoft.QLinearGlobalAveragePool(x, s, z, s, z) "
+            "d = com.microsoft.DequantizeLinear(a, s, z)  y = Relu(d) }"
+        ),
+        OpCost(add=4 * 35, div=4, compare=4) + (REQUANTIZE + DEQUANTIZE) * 4,
+    ),
     (
         (
             "g (float[3,2,4] a, float[2,5,4] b) => (float[p,q,r] y) "
@@ -664,3 +736,24 @@ def test_bytes_are_operands_and_results_once() -> None:
 def test_lookups_read_what_they_return() -> None:
     body = "g (float[100,3] t, int64[4] i) => (float[m,n] y) { y = Gather(t, i) }"
     assert count_onnx(graph(body)).bytes_moved == 2 * 12 * 4 + 4 * 8
+
+
+def test_a_rotation_turns_queries_and_keys() -> None:
+    body = """g (float[1,2,32] q, float[1,2,16] k, float[1,2,16] v) => (float[p,r,s] y) {
+      y = com.microsoft.GroupQueryAttention <num_heads = 4, kv_num_heads = 2ROTARY> (q, k, v) }"""
+    plain, turned = (
+        count_onnx(graph(body.replace("ROTARY", text), domains=MICROSOFT)).cost
+        for text in ("", ", do_rotary = 1")
+    )
+    assert turned == plain + ROTATION * (2 * (4 + 2) * 8)  # two positions, six heads of 8
+
+
+def test_the_past_is_attended_to() -> None:
+    body = """g (uint8[1,4,16] x, uint8[16,48] w, float[48] b, float s, uint8 z, int32[1] m,
+        float[2,1,2,7,8] past) => (float[p,q,r] y) {
+      y = com.microsoft.QAttention <num_heads = 2> (x, w, b, s, s, m, z, zPAST) }"""
+    without, with_it = (
+        count_onnx(graph(body.replace("PAST", text), domains=MICROSOFT)).macs
+        for text in ("", ", past")
+    )
+    assert with_it == without + 2 * 4 * 7 * 8 * 2  # seven more keys and values, in two heads
