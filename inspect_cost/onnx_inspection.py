@@ -2,14 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 
-from onnx import GraphProto
+from onnx import GraphProto, TensorProto, ValueInfoProto
 
 from inspect_cost.counting.onnx.binding import free_inputs, open_axes
 from inspect_cost.counting.onnx.count import count_onnx
 from inspect_cost.counting.onnx.loading import loaded
+from inspect_cost.counting.onnx.storage import type_name
 from inspect_cost.errors import UsageError
 from inspect_cost.inputs import InputSpec
 from inspect_cost.report import Report, Subject, provenance
+
+#: The type of an input on the command line of which none is said.
+UNSAID = "float32"
 
 
 def inspected_onnx(
@@ -46,17 +50,36 @@ def input_shapes(
     Raises:
         UsageError: it does not fit the graph's inputs.
     """
-    names = [entry.name for entry in free_inputs(graph)]
+    entries = free_inputs(graph)
+    names = [entry.name for entry in entries]
+    _check_types(inputs, entries)
     shapes: dict[str, Sequence[int] | int] = {**_shapes(inputs, names, length)}
     if length is not None and not any(None in spec.shape for spec in inputs):
         shapes[_only_open_axis(path, open_axes(graph))] = length
     return shapes
 
 
+def _check_types(inputs: Sequence[InputSpec], entries: Sequence[ValueInfoProto]) -> None:
+    """The file fixes the types of its inputs: one that is said must be that."""
+    known = {entry.name: entry.type.tensor_type.elem_type for entry in entries}
+    for spec in inputs:
+        elements = known.get(spec.name or "", TensorProto.UNDEFINED)
+        own = type_name(elements)
+        if spec.dtype not in {UNSAID, own} and elements != TensorProto.UNDEFINED:
+            raise UsageError(
+                f"the input {spec.name} is of {own}, and {spec.dtype} was given",
+                "The file fixes it: give the shape alone.",
+            )
+
+
 def _shapes(
     inputs: Sequence[InputSpec], names: Sequence[str], length: int | None
 ) -> dict[str, tuple[int, ...]]:
     """By name; those without take the inputs that are not named, in their order."""
+    given = [spec.name for spec in inputs if spec.name is not None]
+    twice = [name for name in given if given.count(name) > 1]
+    if twice:
+        raise UsageError(f"--input {twice[0]} is given twice", "Give it once.")
     named = {spec.name: spec.sizes(length) for spec in inputs if spec.name is not None}
     rest = [name for name in names if name not in named]
     unnamed = [spec for spec in inputs if spec.name is None]

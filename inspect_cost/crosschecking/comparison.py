@@ -108,15 +108,21 @@ def _settle_within_modules(gaps: Gaps) -> None:
 def _settle_across_modules(gaps: Gaps) -> None:
     """Work that one sees in a module and the other in one around it is no difference."""
     pairs = [
-        (gap, gaps[path, family])
+        (gap, gaps[path, kind])
         for (module, family), gap in gaps.items()
         if family != OTHER
         for path in ancestry(module)[1:]
-        if (path, family) in gaps
+        for kind in (CONTRACTIONS if family in CONTRACTIONS else (family,))
+        if (path, kind) in gaps
     ]
-    # First what cancels to nothing: the rest could be set against work of the same kind.
-    for gap, other in sorted(pairs, key=lambda pair: pair[0].macs != -pair[1].macs):
+    for gap, other in sorted(pairs, key=_unlikeness):
         _settle(gap, other)
+
+
+def _unlikeness(pair: tuple[Gap, Gap]) -> tuple[bool, bool]:
+    """First comes work of the same kind, of which first what cancels to nothing."""
+    gap, other = pair
+    return gap.family != other.family, gap.macs != -other.macs
 
 
 def _settle(gap: Gap, other: Gap) -> None:

@@ -12,9 +12,9 @@ from math import prod
 
 from torch import nn
 
-from inspect_cost.cost import ancestry
+from inspect_cost.cost import Tally, ancestry
 from inspect_cost.crosschecking.comparison import Gap, Gaps, settle
-from inspect_cost.crosschecking.families import FUSED, family_of, plain_name
+from inspect_cost.crosschecking.families import CONTRACTIONS, FUSED, OTHER, family_of, plain_name
 from inspect_cost.crosschecking.peers import Peer
 from inspect_cost.crosschecking.results import Amount, Entry, Explanation, whole
 
@@ -48,9 +48,8 @@ class Evidence:
 
     @cached_property
     def places(self) -> int:
-        """How many places of the model the module is in."""
-        every = self.model.named_modules(remove_duplicate=False)
-        return sum(module is self.module for _, module in every)
+        """How many places of the model the module is in; two names in one parent are one."""
+        return _visits(self.model, self.module)
 
     @property
     def our_calls(self) -> int:
@@ -64,6 +63,11 @@ class Evidence:
         return None if None in calls else sum(filter(None, calls))
 
 
+def _visits(root: nn.Module, module: nn.Module) -> int:
+    """How often one meets a module who goes from each module to its children."""
+    return (root is module) + sum(_visits(child, module) for child in root.children())
+
+
 NO_RULE = "{} counted 0: it has no rule for that"
 
 Reason = tuple[str, Amount]
@@ -71,10 +75,11 @@ Rule = Callable[[Evidence], Reason | None]
 
 
 def without_rule(e: Evidence) -> Reason | None:
-    """All that it met here are operators, or layers of a class, that it has no rule for."""
+    """It met operators that do this work, or a layer of a class, and has no rule for them."""
     named = () if e.peer.by_layer else _passed_over(e.gap)
     unknown = [entry for entry in e.gap.unknown if entry not in named]
-    if e.rest >= 0 or e.gap.their_macs or not unknown:
+    told_apart = e.gap.family in CONTRACTIONS or not e.gap.their_macs
+    if e.rest >= 0 or not unknown or not told_apart:
         return None
     return NO_RULE.format(_names(unknown)), e.rest
 
@@ -137,6 +142,26 @@ def einsum_rounding(e: Evidence) -> Reason | None:
     return "einsum from four digits of numpy's estimate", e.rest
 
 
+def other_order(e: Evidence) -> Reason | None:
+    """A bilinear form whose other operand is multiplied first."""
+    module = e.module
+    if not isinstance(module, nn.Bilinear):
+        return None
+    first, second = module.in1_features, module.in2_features
+    theirs = e.gap.our_macs * second * (first + 1) // (first * (second + 1))
+    if e.gap.our_macs + e.rest != theirs:
+        return None
+    return "bilinear form multiplied in the other order", e.rest
+
+
+def spelt_out(e: Evidence) -> Reason | None:
+    """What we take for a contraction, the peer saw as arithmetic of other kinds."""
+    if e.gap.family != OTHER or e.rest != -e.gap.our_macs or not e.gap.known:
+        return None
+    names = ", ".join(dict.fromkeys(t.operator for t in e.gap.ours if t.cost.macs))
+    return f"{names} spelt out in operators without MACs", e.rest
+
+
 def dropped(e: Evidence) -> Reason | None:
     """The peer never met operators that ran."""
     met = e.their_calls
@@ -149,6 +174,8 @@ def dropped(e: Evidence) -> Reason | None:
 
 def elementwise(e: Evidence) -> Reason | None:
     """Arithmetic outside contractions, counted as MACs."""
+    if e.gap.family in CONTRACTIONS:
+        return None
     beside = sum(t.cost.flops - 2 * t.cost.macs for t in e.gap.ours)
     if e.rest <= 0 or (e.gap.our_macs and e.rest > beside):
         return None
@@ -165,6 +192,8 @@ RULES: tuple[Rule, ...] = (
     fewer_calls,
     unprojected,
     einsum_rounding,
+    other_order,
+    spelt_out,
     dropped,
     elementwise,
 )
@@ -179,10 +208,9 @@ def explained(
     if not peer.by_layer:
         # First what is certain, so that it is not set against work seen elsewhere.
         for gap in gaps.values():
-            if entries := _passed_over(gap):
-                missing = _our_macs(gap, entries)
-                amounts[NO_RULE.format(_names(entries))][gap.module] -= missing
-                gap.macs += missing
+            for reason, macs in _certain(gap, peer):
+                amounts[reason][gap.module] += macs
+                gap.macs -= macs
         settle(gaps)
     for gap in gaps.values():
         for reason, macs in _reasons(Evidence(gap, gap.macs, peer, model, opaque)):
@@ -214,16 +242,39 @@ def _part(reason: str, places: Mapping[str, Amount]) -> Explanation:
     return Explanation(reason, whole(sum(places.values())), tuple(places))
 
 
+def _certain(gap: Gap, peer: Peer) -> Iterator[Reason]:
+    """What needs no other gap to be known: operators without a rule, and those left out."""
+    if entries := _passed_over(gap):
+        yield NO_RULE.format(_names(entries)), -_our_macs(gap, entries)
+    if peer.prunes and (unread := _left_out(gap)):
+        names = ", ".join(dict.fromkeys(tally.operator for tally in unread))
+        reason = f"{names} {peer.absence}, where nothing that is returned depends on it"
+        yield reason, -sum(tally.dead_cost.macs for tally in unread)
+
+
+def _left_out(gap: Gap) -> list[Tally]:
+    """Our tallies whose result reaches nothing in part or whole, if the peer met that much less."""
+    unread = [tally for tally in gap.ours if tally.dead_cost.macs]
+    ran = sum(tally.calls for tally in gap.ours if tally.cost.macs)
+    met = sum(entry.calls or 0 for entry in gap.theirs)
+    return unread if met <= ran - sum(tally.dead_calls for tally in unread) else []
+
+
 def _passed_over(gap: Gap) -> list[Entry]:
     """Operators that the peer has no rule for, and that we have counted under the same name."""
-    ours = {plain_name(tally.operator) for tally in gap.ours if tally.cost.macs}
-    return [entry for entry in gap.unknown if plain_name(entry.operator) in ours]
+    ours = {_bare_name(tally.operator) for tally in gap.ours if tally.cost.macs}
+    return [entry for entry in gap.unknown if _bare_name(entry.operator) in ours]
 
 
 def _our_macs(gap: Gap, entries: Iterable[Entry]) -> int:
     """What we have counted for these operators of a peer, by their names."""
-    names = {plain_name(entry.operator) for entry in entries}
-    return sum(tally.cost.macs for tally in gap.ours if plain_name(tally.operator) in names)
+    names = {_bare_name(entry.operator) for entry in entries}
+    return sum(tally.cost.macs for tally in gap.ours if _bare_name(tally.operator) in names)
+
+
+def _bare_name(operator: str) -> str:
+    """The name without the underscores that tell torch's inner operators from its outer ones."""
+    return plain_name(operator).strip("_")
 
 
 def _opaque(gaps: Gaps) -> dict[str, list[Entry]]:

@@ -18,7 +18,10 @@ _PATTERNS = (
     (RECURRENT, r"(mkldnn_)?rnn(_.*)?|(quantized_)?(lstm|gru)(_.*)?|_thnn_.*cell.*|_cudnn_rnn.*"),
     (ATTENTION, r".*attention.*"),
     (CONVOLUTION, r".*conv(\d?d|_?transpose.*|olution.*|integer)?(_\w+)?"),
-    (PRODUCT, r"\w*(mm|matmul\w*|bmm|gemm\w*)|mv|addmv|dot|vdot|(bi)?linear\w*|einsum|tensordot"),
+    (
+        PRODUCT,
+        r"\w*(mm|matmul\w*|bmm|gemm\w*)|mv|addmv|dot|vdot|_?(bi|tri)?linear\w*|einsum|tensordot",
+    ),
 )
 _FAMILIES = tuple((family, re.compile(pattern)) for family, pattern in _PATTERNS)
 

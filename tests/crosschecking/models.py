@@ -52,6 +52,23 @@ class Custom(nn.Module):
         return Product.apply(x, self.weight)
 
 
+class Odd(nn.Module):
+    """Contractions under other names, and one layer twice in a list, and once beside it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bilinear, self.bag = nn.Bilinear(6, 4, 3), nn.EmbeddingBag(9, 4)
+        self.layer = nn.Linear(4, 4)
+        self.layers = nn.ModuleList([self.layer, self.layer])
+
+    def forward(self, ids: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        y = self.bag(ids)
+        for layer in self.layers:
+            y = layer(y)
+        z = torch.einsum("bi,bj->ij", y, x)
+        return self.bilinear(x, y), torch.tensordot(x, z, ([1], [1]))
+
+
 class Shared(nn.Module):
     """One layer in two places."""
 

@@ -19,6 +19,7 @@ ACTIVATIONS = {
     b"Tanh": pointwise.SPECIAL,
     b"Sigmoid": pointwise.SPECIAL,
     b"HardSigmoid": pointwise.HARD_SIGMOID,
+    b"HardSwish": pointwise.HARD_SWISH,
     b"Elu": pointwise.ELU,
     b"Softplus": pointwise.SOFTPLUS,
 }
@@ -136,5 +137,6 @@ CONTRACTIONS: dict[str, Rule] = {
     "com.microsoft.FusedConv": fused_conv,
     "com.microsoft.NhwcFusedConv": fused_conv,
     "com.microsoft.NhwcConv": fused_conv,
+    "com.microsoft.nchwc.Conv": fused_conv,
     "com.microsoft.MatMulNBits": matmul_n_bits,
 }

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 #: Iterations that are followed one by one at most.
 MOST_STEPS = 10_000
 
+#: From this version on Scan has no batch of its own.
+BATCHLESS_SCAN = 9
+
 Values = list[Value | None]
 
 
@@ -61,7 +64,9 @@ def loop(walk: "Walk", call: Call, module: str) -> Values:
     """Loop: trip count, condition, then what is carried from one iteration to the next."""
     body: GraphProto = call.get("body")
     carried: Values = list(call.inputs[2:])
-    trips = trip_count(walk, call, carried)
+    trips = trip_count(walk, call)
+    if trips is None:
+        return _step_by_step(walk, call, carried, None, module)
     if not trips:
         stacked = _unstacked(body, len(carried))
         return [*carried, *(_stack(v, 0) for v in stacked)]
@@ -74,11 +79,11 @@ def loop(walk: "Walk", call: Call, module: str) -> Values:
     return [*kept, *(_stack(v, trips) for v in scanned)]
 
 
-def trip_count(walk: "Walk", call: Call, carried: Values) -> int:
-    """As stated by the caller, or by the graph.
+def trip_count(walk: "Walk", call: Call) -> int | None:
+    """As stated by the caller, or by the graph; None where only its conditions can tell.
 
     Raises:
-        UsageError: neither says.
+        UsageError: nothing tells.
     """
     stated = walk.settings.trip_counts.get(call.node.name)
     most, condition = call.optional(0), call.optional(1)
@@ -86,18 +91,25 @@ def trip_count(walk: "Walk", call: Call, carried: Values) -> int:
         return stated
     if condition is not None and condition.scalar is not None and not condition.scalar:
         return 0
-    if most is not None and most.scalar is not None and _runs_through(walk, call, carried):
-        return max(0, int(most.scalar))
-    raise UsageError(
+    if most is not None and most.scalar is not None:
+        limit = max(0, int(most.scalar))
+        if not limit or _runs_through(walk, call):
+            return limit
+    if condition is None or condition.scalar is None or (most and most.scalar is None):
+        raise _unknown_trips(call)
+    return None
+
+
+def _unknown_trips(call: Call) -> UsageError:
+    return UsageError(
         f"how often {call.label} (Loop) runs depends on values",
         f"State it: --trip-count {call.node.name}=N, or in Python "
         f"trip_counts={{{call.node.name!r}: N}}.",
     )
 
 
-def _runs_through(walk: "Walk", call: Call, carried: Values) -> bool:
+def _runs_through(walk: "Walk", call: Call) -> bool:
     """Whether the body never ends the loop early: its condition stays true."""
-    del carried
     body: GraphProto = call.get("body")
     if not call.node.input[1]:
         return True
@@ -125,20 +137,35 @@ def _one_for_all(
     return book, [replace(v, data=None) if v else None for v in returned]
 
 
-def _step_by_step(walk: "Walk", call: Call, carried: Values, trips: int, module: str) -> Values:
-    if trips > MOST_STEPS:
+def _step_by_step(
+    walk: "Walk", call: Call, carried: Values, trips: int | None, module: str
+) -> Values:
+    """Follow every iteration; as many as there are, or until its condition says that it ends."""
+    if trips is not None and trips > MOST_STEPS:
         raise UsageError(
             f"{call.label} (Loop) does something else in each of its {trips:,} iterations",
             f"Up to {MOST_STEPS:,} can be followed one by one: count a shorter input.",
         )
     body: GraphProto = call.get("body")
     scanned: list[Values] = []
-    for i in range(trips):
-        state = [known(np.array(i, np.int64)), known(np.array(True)), *carried]
+    while len(scanned) != trips:
+        state = [known(np.array(len(scanned), np.int64)), known(np.array(True)), *carried]
         returned = walk.inside(body, state, module)
         carried = returned[1 : len(carried) + 1]
         scanned.append(returned[len(carried) + 1 :])
-    return [*carried, *(_stack(v, trips) for v in scanned[-1])]
+        if trips is None and _ends(call, returned[0], len(scanned)):
+            break
+    return [*carried, *(_stack(v, len(scanned)) for v in scanned[-1])]
+
+
+def _ends(call: Call, condition: Value | None, done: int) -> bool:
+    """Whether a loop that runs until its condition is false ends after so many iterations."""
+    most = call.optional(0)
+    if most is not None and done == most.scalar:
+        return True
+    if condition is None or condition.scalar is None or done == MOST_STEPS:
+        raise _unknown_trips(call)
+    return not condition.scalar
 
 
 def _unstacked(body: GraphProto, carried: int) -> Values:
@@ -154,6 +181,11 @@ def _stack(value: Value | None, trips: int) -> Value | None:
 
 def scan(walk: "Walk", call: Call, module: str) -> Values:
     """Scan: states, then sequences, one entry of each of which an iteration sees."""
+    if call.version < BATCHLESS_SCAN:
+        raise UsageError(
+            f"{call.label} is a Scan of opset {call.version}, which has other operands",
+            f"Convert the file to opset {BATCHLESS_SCAN} or later with onnx.version_converter.",
+        )
     count = call.get("num_scan_inputs")
     states, sequences = list(call.inputs[:-count]), list(call.inputs[-count:])
     axes = call.get("scan_input_axes") or [0] * count

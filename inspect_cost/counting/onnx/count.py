@@ -11,9 +11,10 @@ from inspect_cost.counting.onnx.binding import InputShapes, bound_inputs
 from inspect_cost.counting.onnx.book import Book
 from inspect_cost.counting.onnx.call import Rule
 from inspect_cost.counting.onnx.graph import Settings, Walk
-from inspect_cost.counting.onnx.loading import loaded, opsets
+from inspect_cost.counting.onnx.loading import all_nodes, loaded, opsets
 from inspect_cost.counting.onnx.storage import stored
 from inspect_cost.counting.onnx.table import ONNX_RULES
+from inspect_cost.errors import UsageError
 
 MOST_NAMED = 5
 
@@ -46,6 +47,7 @@ def count_onnx(
             be worked out, or how often a loop runs is not known.
     """
     model = loaded(source)
+    _check_trip_counts(model, trip_counts or {})
     own = {name: _as_rule(cost) for name, cost in (op_costs or {}).items()}
     settings = Settings(
         rules={**ONNX_RULES, **own},
@@ -63,6 +65,16 @@ def count_onnx(
         tallies=book.tallies(),
         notes=(*_uncounted_notes(book), *book.notes),
     )
+
+
+def _check_trip_counts(model: ModelProto, trip_counts: Mapping[str, int]) -> None:
+    loops = [node.name for node in all_nodes(model) if node.op_type == "Loop"]
+    for name, trips in trip_counts.items():
+        if name not in loops:
+            known = ", ".join(filter(None, loops)) or "none that has a name"
+            raise UsageError(f"the graph has no Loop {name!r}", f"Its loops are: {known}.")
+        if trips < 0:
+            raise UsageError(f"{name}: {trips} is no number of iterations", "Give 0 or more.")
 
 
 def _as_rule(cost: Rule | OpCost) -> Rule:

@@ -13,15 +13,14 @@ Sizes = dict[str, int]
 def einsum(call: Call) -> OpCost | None:
     """Indices of one operand alone are summed first; each pair is then a batched matrix product.
 
-    None where an index stands twice in one term: a diagonal, which no exporter writes.
+    An index that stands twice in one term is that operand's diagonal, which is free.
     """
     terms, result = parsed(call)
     sizes: Sizes = {}
-    for term, value in zip(terms, call.inputs, strict=True):
-        if value is None or len(set(term)) != len(term):
-            return None
-        for index, size in zip(term, value.sizes, strict=True):
+    for position, term in enumerate(terms):
+        for index, size in zip(term, call.operand(position).sizes, strict=True):
             sizes[index] = max(size, sizes.get(index, 1))
+    terms = [list(dict.fromkeys(term)) for term in terms]
     cost, left = FREE, terms[0]
     for position, right in enumerate(terms[1:], 1):
         later = set(result).union(*map(set, terms[position + 1 :]))

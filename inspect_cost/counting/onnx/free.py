@@ -22,7 +22,8 @@ _CONTAINERS = """
     ConcatFromSequence Optional OptionalGetElement SequenceAt SequenceConstruct SequenceEmpty
     SequenceErase SequenceInsert SequenceLength SplitToSequence
 """
-_MICROSOFT = "ExpandDims Trilu"
+_TEXT = "RegexFullMatch StringConcat StringNormalizer StringSplit"
+_MICROSOFT = "ExpandDims Trilu nchwc.ReorderInput nchwc.ReorderOutput"
 
 
 def free(_call: Call) -> OpCost | None:
@@ -30,7 +31,7 @@ def free(_call: Call) -> OpCost | None:
     return FREE
 
 
-_ONNX = (_MOVES, _LOOKUPS, _FACTORIES, _QUESTIONS, _LOGIC, _CONTAINERS)
+_ONNX = (_MOVES, _LOOKUPS, _FACTORIES, _QUESTIONS, _LOGIC, _CONTAINERS, _TEXT)
 _NAMES = [f"onnx.{name}" for group in _ONNX for name in group.split()]
 _NAMES += [f"com.microsoft.{name}" for name in _MICROSOFT.split()]
 

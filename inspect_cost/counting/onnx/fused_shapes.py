@@ -1,11 +1,15 @@
-"""What operators return that onnxruntime's optimiser writes, which ONNX itself does not know."""
+"""What operators return of which ONNX's own inference tells nothing, or what is wrong.
+
+Most are those that onnxruntime's optimiser writes.
+"""
 
 from collections.abc import Callable, Sequence
 
-from onnx import NodeProto, TensorProto
+from onnx import NodeProto, TensorProto, helper
 
 from inspect_cost.counting.onnx.call import Call
-from inspect_cost.counting.onnx.value import Value
+from inspect_cost.counting.onnx.fused_layouts import LAYOUT_SHAPES
+from inspect_cost.counting.onnx.value import Value, like
 
 Results = Sequence[Value | None]
 _FLOAT = TensorProto.FLOAT
@@ -13,11 +17,7 @@ _FLOAT = TensorProto.FLOAT
 
 def like_first(call: Call) -> Results:
     """The first operand's type and shape, in every result."""
-    return [_like(call.x, call.x.shape)] * len(call.node.output)
-
-
-def _like(value: Value, shape: tuple[int, ...] | None) -> Value:
-    return Value(value.dtype, shape, because=value.because)
+    return [like(call.x, call.x.shape)] * len(call.node.output)
 
 
 def factor(call: Call, index: int, letter: str) -> list[int]:
@@ -36,7 +36,7 @@ def factor(call: Call, index: int, letter: str) -> list[int]:
 def matmul(call: Call) -> Results:
     """(..., m, k) @ (..., k, n), either transposed as asked."""
     a, b = factor(call, 0, "A"), factor(call, 1, "B")
-    return [_like(call.x, (*broadcast(a[:-2], b[:-2]), a[-2], b[-1]))]
+    return [like(call.x, (*broadcast(a[:-2], b[:-2]), a[-2], b[-1]))]
 
 
 def float_matmul(call: Call) -> Results:
@@ -54,7 +54,7 @@ def broadcast(a: Sequence[int], b: Sequence[int]) -> list[int]:
 
 def matmul_n_bits(call: Call) -> Results:
     """(..., K) to (..., N)."""
-    return [_like(call.x, (*call.x.sizes[:-1], call.get("N")))]
+    return [like(call.x, (*call.x.sizes[:-1], call.get("N")))]
 
 
 def quantized_gemm(call: Call) -> Results:
@@ -67,15 +67,21 @@ def quantized_gemm(call: Call) -> Results:
 def quantized_pointwise(call: Call) -> Results:
     """x, scale, zero, y, scale, zero: broadcast."""
     shape = broadcast(call.x.sizes, call.operand(3).sizes)
-    return [_like(call.x, tuple(shape))]
+    return [like(call.x, tuple(shape))]
 
 
-def quantized_global_pool(call: Call) -> Results:
-    """One number for each plane."""
-    sizes = call.x.sizes
-    if call.get("channels_last", 0):
-        return [_like(call.x, (sizes[0], *[1] * (len(sizes) - 2), sizes[-1]))]
-    return [_like(call.x, (*sizes[:2], *[1] * (len(sizes) - 2)))]
+def quantized_choice(call: Call) -> Results:
+    """A condition, then x, scale, zero, y, scale, zero: broadcast."""
+    chosen = broadcast(call.operand(1).sizes, call.operand(4).sizes)
+    return [like(call.operand(1), tuple(broadcast(call.x.sizes, chosen)))]
+
+
+def quantized_lstm(call: Call) -> Results:
+    """All states (T, directions, B, H), and the last hidden and cell state."""
+    T, B, _inputs = call.x.sizes
+    directions, H, _gates = call.operand(2).sizes
+    last = like(call.x, (directions, B, H))
+    return [like(call.x, (T, directions, B, H)), last, last]
 
 
 def quantized_concat(call: Call) -> Results:
@@ -83,7 +89,7 @@ def quantized_concat(call: Call) -> Results:
     parts = [call.operand(i).sizes for i in range(2, len(call.inputs), 3)]
     axis = call.get("axis") % len(parts[0])
     length = sum(part[axis] for part in parts)
-    return [_like(call.operand(2), (*parts[0][:axis], length, *parts[0][axis + 1 :]))]
+    return [like(call.operand(2), (*parts[0][:axis], length, *parts[0][axis + 1 :]))]
 
 
 def dequantized(call: Call) -> Results:
@@ -97,10 +103,18 @@ def quantized(call: Call) -> Results:
     return [Value(zero.dtype if zero else TensorProto.UINT8, call.x.sizes)]
 
 
+def layer_norm(call: Call) -> Results:
+    """The norm, and two statistics of each row."""
+    axis = call.get("axis", -1) % len(call.x.sizes)
+    kept = call.x.sizes[:axis]
+    statistics = Value(_FLOAT, (*kept, *[1] * (len(call.x.sizes) - axis)))
+    return [like(call.x, call.x.sizes), statistics, statistics]
+
+
 def skip_norm(call: Call) -> Results:
     """The norm, two statistics, and the sum that was normed."""
     statistics = Value(_FLOAT, (*call.x.sizes[:-1], 1))
-    return [_like(call.x, call.x.sizes), statistics, statistics, _like(call.x, call.x.sizes)]
+    return [like(call.x, call.x.sizes), statistics, statistics, like(call.x, call.x.sizes)]
 
 
 def embed_norm(call: Call) -> Results:
@@ -108,7 +122,7 @@ def embed_norm(call: Call) -> Results:
     table = call.operand(2)
     shape = (*call.x.sizes, table.sizes[1])
     lengths = Value(TensorProto.INT32, call.x.sizes[:1])
-    return [_like(table, shape), lengths, _like(table, shape)]
+    return [like(table, shape), lengths, like(table, shape)]
 
 
 def packed_attention(call: Call) -> Results:
@@ -135,8 +149,8 @@ def multi_head_attention(call: Call) -> Results:
     S = (key.sizes[2 if len(key.sizes) == 4 else 1] if key else q[1]) + (  # noqa: PLR2004 - same
         past.sizes[2] if past else 0
     )
-    present = _like(call.x, (q[0], heads, S, width // heads))
-    return [_like(call.x, (q[0], q[1], width)), present, present]
+    present = like(call.x, (q[0], heads, S, width // heads))
+    return [like(call.x, (q[0], q[1], width)), present, present]
 
 
 def grouped_query_attention(call: Call) -> Results:
@@ -148,33 +162,13 @@ def grouped_query_attention(call: Call) -> Results:
     before = past.sizes[2] if past else 0
     stated = total.scalar if total else None
     S = max(before, int(stated)) if stated else before + L
-    present = _like(call.x, (B, kv_heads, S, E))
-    return [_like(call.x, (B, L, heads * E)), present, present]
-
-
-def channels_last_window(call: Call) -> Results:
-    """A convolution or pooling of (B, T..., C); the weight stays (O, C / groups, K...)."""
-    B, *spatial, C = call.x.sizes
-    weight = call.operand(1).sizes if "Conv" in call.node.op_type else None
-    kernel = weight[2:] if weight else call.get("kernel_shape")
-    out = [
-        (n + before + after - d * (k - 1) - 1) // s + 1
-        for n, k, s, d, before, after in zip(spatial, kernel, *_windows(call, kernel), strict=True)
-    ]
-    return [_like(call.x, (B, *out, weight[0] if weight else C))]
-
-
-def _windows(call: Call, kernel: Sequence[int]) -> list[list[int]]:
-    """Strides, dilations, and padding before and after, for each dimension."""
-    d = len(kernel)
-    pads = call.get("pads") or [0] * (2 * d)
-    strides, dilations = (list(call.get(n) or [1] * d) for n in ("strides", "dilations"))
-    return [strides, dilations, list(pads[:d]), list(pads[d:])]
+    present = like(call.x, (B, kv_heads, S, E))
+    return [like(call.x, (B, L, heads * E)), present, present]
 
 
 def half(call: Call) -> Results:
     """x + bias is cut in two, and one half gates the other."""
-    return [_like(call.x, (*call.x.sizes[:-1], call.x.sizes[-1] // 2))]
+    return [like(call.x, (*call.x.sizes[:-1], call.x.sizes[-1] // 2))]
 
 
 def _named(op_type: str, inputs: int | None = None) -> Callable[[NodeProto], NodeProto]:
@@ -194,16 +188,35 @@ def _named(op_type: str, inputs: int | None = None) -> Callable[[NodeProto], Nod
     return renamed
 
 
+def _one_sided(node: NodeProto) -> NodeProto:
+    """An STFT with its default stated: ONNX's inference takes it for two-sided."""
+    stated = NodeProto()
+    stated.CopyFrom(node)
+    if not any(attribute.name == "onesided" for attribute in node.attribute):
+        stated.attribute.append(helper.make_attribute("onesided", 1))
+    return stated
+
+
 #: Operator -> the node of ONNX that returns the same.
 AS_STANDARD: dict[str, Callable[[NodeProto], NodeProto]] = {
+    "onnx.GreaterOrEqual": _named("Greater"),  # ONNX tells nothing of it before version 16
+    "onnx.LessOrEqual": _named("Less"),
+    "onnx.STFT": _one_sided,
     "com.microsoft.FusedConv": _named("Conv", 3),
     "com.microsoft.FusedGemm": _named("Gemm"),
     "com.microsoft.GridSample": _named("GridSample"),
     "com.microsoft.Trilu": _named("Trilu"),
+    "com.microsoft.nchwc.Conv": _named("Conv", 3),
+    "com.microsoft.nchwc.MaxPool": _named("MaxPool"),
+    "com.microsoft.nchwc.AveragePool": _named("AveragePool"),
+    "com.microsoft.nchwc.GlobalMaxPool": _named("GlobalMaxPool"),
+    "com.microsoft.nchwc.GlobalAveragePool": _named("GlobalAveragePool"),
 }
 
 FUSED_SHAPES: dict[str, Callable[[Call], Results]] = {
-    "onnx.GroupNormalization": like_first,  # ONNX tells nothing of it
+    "onnx.GroupNormalization": like_first,
+    "onnx.LayerNormalization": layer_norm,  # onnxruntime writes it in older opsets too
+    "onnx.MeanVarianceNormalization": like_first,
     "onnx.SimplifiedLayerNormalization": skip_norm,
     "com.microsoft.FusedMatMul": matmul,
     "com.microsoft.TransposeMatMul": matmul,
@@ -213,13 +226,14 @@ FUSED_SHAPES: dict[str, Callable[[Call], Results]] = {
     "com.microsoft.QGemm": quantized_gemm,
     "com.microsoft.QLinearAdd": quantized_pointwise,
     "com.microsoft.QLinearMul": quantized_pointwise,
-    "com.microsoft.QLinearGlobalAveragePool": quantized_global_pool,
     "com.microsoft.QLinearConcat": quantized_concat,
+    "com.microsoft.QLinearWhere": quantized_choice,
+    "com.microsoft.DynamicQuantizeLSTM": quantized_lstm,
     "com.microsoft.DequantizeLinear": dequantized,
     "com.microsoft.QuantizeLinear": quantized,
     "com.microsoft.SkipLayerNormalization": skip_norm,
     "com.microsoft.SkipSimplifiedLayerNormalization": skip_norm,
-    "com.microsoft.LayerNormalization": skip_norm,
+    "com.microsoft.LayerNormalization": layer_norm,
     "com.microsoft.SimplifiedLayerNormalization": skip_norm,
     "com.microsoft.EmbedLayerNormalization": embed_norm,
     "com.microsoft.Attention": packed_attention,
@@ -227,12 +241,10 @@ FUSED_SHAPES: dict[str, Callable[[Call], Results]] = {
     "com.microsoft.MultiHeadAttention": multi_head_attention,
     "com.microsoft.GroupQueryAttention": grouped_query_attention,
     "com.microsoft.BiasSplitGelu": half,
-    "com.microsoft.NhwcFusedConv": channels_last_window,
-    "com.microsoft.NhwcConv": channels_last_window,
-    "com.microsoft.NhwcMaxPool": channels_last_window,
 }
 _LIKE_FIRST = """
     Gelu BiasGelu FastGelu QuickGelu BiasAdd RotaryEmbedding GroupNorm QLinearSigmoid
     QLinearLeakyRelu QLinearSoftmax
 """
+FUSED_SHAPES |= LAYOUT_SHAPES
 FUSED_SHAPES |= {f"com.microsoft.{name}": like_first for name in _LIKE_FIRST.split()}

@@ -21,7 +21,6 @@ from inspect_cost.counting.onnx.value import UnknownShapeError, Value, known, of
 from inspect_cost.errors import UsageError
 
 Scope = ChainMap[str, Value | None]
-Attributes = Mapping[str, Any]
 #: Functions that call functions, this deep at most; ONNX allows no recursion.
 DEEPEST = 64
 
@@ -61,7 +60,7 @@ class Walk:
     book: Book
     versions: Mapping[str, int]
     scope: Scope
-    attributes: Attributes = field(default_factory=dict)
+    attributes: Mapping[str, AttributeProto] = field(default_factory=dict)
     in_every_iteration: bool = False
     depth: int = 0
 
@@ -113,7 +112,7 @@ class Walk:
                 return of_tensor(tensor).scalar
         for node in graph.node:
             if name in node.output and node.op_type == "Constant":
-                constant = self._constant(self._attributes(node))
+                constant = self._constant(_attributes(self._filled_in(node)))
                 return constant.scalar if constant else None
         value = self.scope.get(name)
         return value.scalar if value else None
@@ -124,7 +123,8 @@ class Walk:
         domain = "" if node.domain in STANDARD else node.domain
         version = self.versions.get(domain, 1)
         inputs = [self.value(name) for name in node.input]
-        call = Call(node, version, self._attributes(node), inputs)
+        node = self._filled_in(node)
+        call = Call(node, version, _attributes(node), inputs)
         name = operator_name(node)
         try:
             if name in CONTROL:
@@ -160,7 +160,7 @@ class Walk:
             return [self._constant(call.attributes)]
         return inference.results(call, self.versions, declared)
 
-    def _constant(self, attributes: Attributes) -> Value | None:
+    def _constant(self, attributes: Mapping[str, Any]) -> Value | None:
         if "value" in attributes:
             return of_tensor(attributes["value"])
         if "sparse_value" in attributes:
@@ -177,7 +177,7 @@ class Walk:
             self.book,
             {**self.versions, **opsets(function)},
             ChainMap(dict(zip(function.input, call.inputs, strict=False))),
-            {**{a.name: _value_of(a) for a in function.attribute_proto}, **call.attributes},
+            {a.name: a for a in (*function.attribute_proto, *call.node.attribute)},
             self.in_every_iteration,
             self.depth + 1,
         )
@@ -186,20 +186,27 @@ class Walk:
         check_order(function.node, walk.scope)
         declared = {entry.name: entry.type for entry in function.value_info}
         walk.follow(function.node, module, declared)
-        return [walk.value(name) for name in function.output]
+        wanted = zip(function.output, call.node.output, strict=False)  # the last may be left out
+        return [walk.value(name) if outside else None for name, outside in wanted]
 
-    def _attributes(self, node: NodeProto) -> dict[str, Any]:
-        """By name; those that refer to the function's own are filled in, or left out."""
-        found: dict[str, Any] = {}
+    def _filled_in(self, node: NodeProto) -> NodeProto:
+        """The node with its function's attributes where it refers to them; others are left out."""
+        if not any(attribute.ref_attr_name for attribute in node.attribute):
+            return node
+        filled = NodeProto()
+        filled.CopyFrom(node)
+        del filled.attribute[:]
         for attribute in node.attribute:
-            if not attribute.ref_attr_name:
-                found[attribute.name] = _value_of(attribute)
-            elif attribute.ref_attr_name in self.attributes:
-                found[attribute.name] = self.attributes[attribute.ref_attr_name]
-        return found
+            given = attribute
+            if attribute.ref_attr_name:
+                given = self.attributes.get(attribute.ref_attr_name)
+            if given is not None:
+                filled.attribute.add().CopyFrom(given)
+                filled.attribute[-1].name = attribute.name
+        return filled
 
 
-def _sequenced(call: Call) -> Value:
+def _sequenced(call: Call) -> Value | None:
     """What an operator on sequences returns."""
     try:
         return SEQUENCES[call.operator](call)
@@ -221,8 +228,8 @@ def _cost(rule: Rule, call: Call) -> OpCost | None:
         ) from error
 
 
-def _value_of(attribute: AttributeProto) -> Any:
-    return helper.get_attribute_value(attribute)
+def _attributes(node: NodeProto) -> dict[str, Any]:
+    return {a.name: helper.get_attribute_value(a) for a in node.attribute}
 
 
 def _bytes_known(call: Call) -> int:

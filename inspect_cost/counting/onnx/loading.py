@@ -32,7 +32,11 @@ def loaded(source: str | Path | ModelProto) -> ModelProto:
         path = Path(source)
         model, folder = _parsed(_content(path), path), path.parent
     _check_versions(model)
+    for entry in model.graph.input:
+        if entry.type.tensor_type.elem_type not in TensorProto.DataType.values():
+            raise UsageError(f"the input {entry.name} is of an unknown type", REMEDY)
     for tensor in stored_tensors(model):
+        _check_tensor(tensor)
         if tensor.data_location == TensorProto.EXTERNAL:
             _check_external(tensor, folder)
     return model
@@ -82,32 +86,53 @@ def _check_versions(model: ModelProto) -> None:
 
 def stored_tensors(model: ModelProto) -> Iterator[TensorProto]:
     """All tensors in the file: initializers and constants, of subgraphs and functions too."""
-    yield from _of_graph(model.graph)
-    for function in model.functions:
-        yield from _of_nodes(function.node)
-
-
-def _of_graph(graph: GraphProto) -> Iterator[TensorProto]:
-    yield from graph.initializer
-    for sparse in graph.sparse_initializer:
-        yield from (sparse.values, sparse.indices)
-    yield from _of_nodes(graph.node)
-
-
-def _of_nodes(nodes: Iterable[NodeProto]) -> Iterator[TensorProto]:
-    for node in nodes:
+    for graph in _all_graphs(model):
+        yield from graph.initializer
+        for sparse in graph.sparse_initializer:
+            yield from (sparse.values, sparse.indices)
+    for node in all_nodes(model):
         for attribute in node.attribute:
             if attribute.type == AttributeProto.TENSOR:
                 yield attribute.t
             yield from attribute.tensors
+
+
+def all_nodes(model: ModelProto) -> Iterator[NodeProto]:
+    """All nodes in the file, of subgraphs and functions too."""
+    for graph in _all_graphs(model):
+        yield from graph.node
+    for function in model.functions:
+        yield from function.node
+
+
+def _all_graphs(model: ModelProto) -> Iterator[GraphProto]:
+    """The graph and what is in it, and what is in functions."""
+    yield model.graph
+    roots = [model.graph.node, *(function.node for function in model.functions)]
+    for nodes in roots:
+        yield from _inside(nodes)
+
+
+def _inside(nodes: Iterable[NodeProto]) -> Iterator[GraphProto]:
+    for node in nodes:
+        for attribute in node.attribute:
             for graph in graphs_of(attribute):
-                yield from _of_graph(graph)
+                yield graph
+                yield from _inside(graph.node)
 
 
 def graphs_of(attribute: AttributeProto) -> list[GraphProto]:
     """The subgraphs in an attribute."""
     single = [attribute.g] if attribute.type == AttributeProto.GRAPH else []
     return [*single, *attribute.graphs]
+
+
+def _check_tensor(tensor: TensorProto) -> None:
+    if tensor.data_type not in TensorProto.DataType.values():
+        raise UsageError(f"the weight {tensor.name} is of an unknown type", REMEDY)
+    if any(size < 0 for size in tensor.dims):
+        shape = tuple(tensor.dims)
+        raise UsageError(f"the weight {tensor.name} has a size below 0: {shape}", REMEDY)
 
 
 def _check_external(tensor: TensorProto, folder: Path | None) -> None:

@@ -20,6 +20,12 @@ def check_order(nodes: Sequence[NodeProto], given: Container[str]) -> None:
         for name in reads(node):
             if name not in made and name not in given:
                 _refuse(nodes, node, name)
+        twice = next((name for name in node.output if name and name in made), None)
+        if twice:
+            raise UsageError(
+                f"{label(node)} ({node.op_type}) makes {twice!r}, which is made already",
+                "Export the model again.",
+            )
         made.update(node.output)
 
 

@@ -8,7 +8,7 @@ from math import prod
 from inspect_cost.cost import FREE, OpCost
 from inspect_cost.counting.onnx.call import Call, Rule
 from inspect_cost.formulas import contraction
-from inspect_cost.formulas.pointwise import ADD, LEAKY_RELU, MUL, SPECIAL
+from inspect_cost.formulas.pointwise import ADD, COMPARE, LEAKY_RELU, MUL, SPECIAL
 from inspect_cost.formulas.quantization import (
     DEQUANTIZE,
     QUANTIZE,
@@ -103,6 +103,7 @@ QUANTIZATION: dict[str, Rule] = {
     "com.microsoft.DynamicQuantizeMatMul": dynamic_matmul,
     "com.microsoft.QLinearAdd": pointwise(ADD, 2),
     "com.microsoft.QLinearMul": pointwise(MUL, 2),
+    "com.microsoft.QLinearWhere": pointwise(COMPARE, 2),
     "com.microsoft.QLinearSigmoid": pointwise(SPECIAL),
     "com.microsoft.QLinearLeakyRelu": pointwise(LEAKY_RELU),
     "com.microsoft.QLinearAveragePool": average_pool,

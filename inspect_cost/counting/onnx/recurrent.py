@@ -6,6 +6,7 @@ Padded steps count too, whatever lengths are given. The bias is one tensor with 
 from inspect_cost.cost import FREE, OpCost
 from inspect_cost.counting.onnx.call import Call, Rule
 from inspect_cost.formulas.pointwise import ADD, MUL
+from inspect_cost.formulas.quantization import RESCALE, dynamic_quantization
 from inspect_cost.formulas.recurrent import elman_step, gru_step, lstm_step
 
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
@@ -29,7 +30,7 @@ def sizes(call: Call) -> tuple[int, int, bool]:
 
 def unusual(call: Call) -> bool:
     """Whether other functions than the textbook's are asked for."""
-    usual = USUAL[call.node.op_type]
+    usual = USUAL[call.node.op_type.removeprefix("DynamicQuantize")]
     activations = call.get("activations") or usual
     return list(activations) != usual * (len(activations) // len(usual)) or bool(
         call.get("input_forget", 0)
@@ -51,6 +52,21 @@ def lstm(call: Call) -> OpCost | None:
     return step * steps(call)
 
 
+def quantized_lstm(call: Call) -> OpCost | None:
+    """DynamicQuantizeLSTM: x and each state are quantised, and both products scaled, each step.
+
+    W is (directions, I, 4 H).
+    """
+    if unusual(call):
+        return None
+    _directions, I, gates = call.operand(1).sizes
+    H = gates // GATES["LSTM"]
+    quantised = dynamic_quantization(I) + dynamic_quantization(H) + RESCALE * (2 * gates)
+    peepholes = (MUL + ADD) * (PEEPHOLES * H) if call.has(7) else FREE
+    step = lstm_step(H, I, biased=call.has(3)) + peepholes + clipping(call, gates)
+    return (step + quantised) * steps(call)
+
+
 def gru(call: Call) -> OpCost | None:
     """The reset gate is multiplied by the state or by its product: the same count."""
     if unusual(call):
@@ -69,4 +85,9 @@ def rnn(call: Call) -> OpCost | None:
     return (step + clipping(call, H)) * steps(call)
 
 
-RECURRENT: dict[str, Rule] = {"onnx.LSTM": lstm, "onnx.GRU": gru, "onnx.RNN": rnn}
+RECURRENT: dict[str, Rule] = {
+    "onnx.LSTM": lstm,
+    "onnx.GRU": gru,
+    "onnx.RNN": rnn,
+    "com.microsoft.DynamicQuantizeLSTM": quantized_lstm,
+}

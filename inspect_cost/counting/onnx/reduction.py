@@ -53,12 +53,11 @@ def cumulative(step: OpCost) -> Rule:
     """Rule of a running total: n - 1 steps a row; None where the axis is not known."""
 
     def rule(call: Call) -> OpCost | None:
-        axis = call.operand(1).scalar
-        if not call.x.floating:
+        sizes = call.x.sizes
+        axis = 0 if len(sizes) == 1 else call.operand(1).scalar
+        if not call.x.floating or not call.x.size:
             return FREE
-        return (
-            None if axis is None else step * (call.x.size - call.x.size // call.x.sizes[int(axis)])
-        )
+        return None if axis is None else step * (call.x.size - call.x.size // sizes[int(axis)])
 
     return rule
 

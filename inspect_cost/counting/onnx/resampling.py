@@ -6,7 +6,8 @@ from inspect_cost.cost import FREE, OpCost
 from inspect_cost.counting.onnx.call import Call, Rule
 from inspect_cost.counting.onnx.reduction import reduced
 from inspect_cost.formulas import resampling as formula
-from inspect_cost.formulas.reduction import extremum, mean, norm1, norm2
+from inspect_cost.formulas.distance import norm
+from inspect_cost.formulas.reduction import extremum, mean
 
 
 def max_pool(call: Call) -> OpCost | None:
@@ -20,11 +21,10 @@ def average_pool(call: Call) -> OpCost | None:
 
 
 def lp_pool(call: Call) -> OpCost | None:
-    """The norm of each window; None for orders other than 1 and 2."""
-    norm = {1: norm1, 2: norm2}.get(call.get("p", 2))
+    """The norm of each window."""
     window = call.get("kernel_shape")
     n = prod(window) if window else call.x.size // call.out.size
-    return norm(call.out.size, n) if norm else None
+    return norm(call.out.size, n, call.get("p", 2))
 
 
 def resize(call: Call) -> OpCost | None:
@@ -86,4 +86,9 @@ _ONNX: dict[str, Rule] = {
 RESAMPLING: dict[str, Rule] = {f"onnx.{name}": rule for name, rule in _ONNX.items()} | {
     "com.microsoft.GridSample": grid_sample,
     "com.microsoft.NhwcMaxPool": max_pool,
+    "com.microsoft.nchwc.MaxPool": max_pool,
+    "com.microsoft.nchwc.AveragePool": average_pool,
+    "com.microsoft.nchwc.GlobalMaxPool": reduced(extremum),
+    "com.microsoft.nchwc.GlobalAveragePool": reduced(mean),
+    "com.microsoft.nchwc.Upsample": resize,
 }

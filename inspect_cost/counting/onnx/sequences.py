@@ -1,4 +1,7 @@
-"""Operators on sequences of tensors, as far as their lengths are known."""
+"""Operators on sequences of tensors, as far as their lengths are known, and on optional values.
+
+An optional value is what it holds, or None.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -97,7 +100,17 @@ def concatenate(call: Call) -> Value:
     return Value(items[0].dtype, tuple(sizes))
 
 
-SEQUENCES: dict[str, Callable[[Call], Value]] = {
+def held(call: Call) -> Value | None:
+    """What an optional value holds."""
+    return call.optional(0)
+
+
+def holds(call: Call) -> Value:
+    """Whether it holds anything."""
+    return known(np.array(call.has(0)))
+
+
+SEQUENCES: dict[str, Callable[[Call], Value | None]] = {
     "onnx.SequenceConstruct": construct,
     "onnx.SequenceEmpty": empty,
     "onnx.SequenceAt": at,
@@ -106,4 +119,7 @@ SEQUENCES: dict[str, Callable[[Call], Value]] = {
     "onnx.SequenceLength": length,
     "onnx.SplitToSequence": split,
     "onnx.ConcatFromSequence": concatenate,
+    "onnx.Optional": held,
+    "onnx.OptionalGetElement": held,
+    "onnx.OptionalHasElement": holds,
 }

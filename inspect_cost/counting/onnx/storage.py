@@ -35,6 +35,7 @@ _SETTINGS: dict[str, frozenset[int]] = {
     "onnx.Upsample": frozenset({1}),
     "com.microsoft.DynamicQuantizeMatMul": frozenset({2, 3}),
     "com.microsoft.MatMulIntegerToFloat": frozenset({2, 3, 4, 5}),
+    "com.microsoft.DynamicQuantizeLSTM": frozenset({8, 9, 10, 11}),
     "com.microsoft.QAttention": frozenset({3, 4, 6, 7}),
     "com.microsoft.QLinearAdd": frozenset({1, 2, 4, 5, 6, 7}),
     "com.microsoft.QLinearConv": frozenset({1, 2, 4, 5, 6, 7}),
@@ -143,7 +144,7 @@ def _storage(held: list[tuple[Constant, bool]]) -> Storage:
     buffers = [constant for constant, learned in held if not learned]
     dtypes: Counter[str] = Counter()
     for constant in parameters:
-        dtypes[_type_name(constant.dtype)] += constant.elements
+        dtypes[type_name(constant.dtype)] += constant.elements
     return Storage(
         params=sum(c.elements for c in parameters),
         param_bytes=sum(c.bytes for c in parameters),
@@ -153,7 +154,7 @@ def _storage(held: list[tuple[Constant, bool]]) -> Storage:
     )
 
 
-def _type_name(dtype: int) -> str:
+def type_name(dtype: int) -> str:
     """The data type as reports call it: ONNX's FLOAT is float32, its DOUBLE float64."""
     name: str = _T.DataType.Name(dtype).lower()
     return {"float": "float32", "double": "float64"}.get(name, name)

@@ -9,6 +9,7 @@ from inspect_cost.counting.onnx.call import Call, Rule
 from inspect_cost.counting.onnx.contraction import CONTRACTIONS
 from inspect_cost.counting.onnx.fourier import FOURIER
 from inspect_cost.counting.onnx.free import FREE_OPERATORS
+from inspect_cost.counting.onnx.linalg import LINALG
 from inspect_cost.counting.onnx.normalization import NORMALIZATIONS
 from inspect_cost.counting.onnx.pointwise import POINTWISE
 from inspect_cost.counting.onnx.quantization import QUANTIZATION
@@ -26,6 +27,7 @@ FAMILIES: tuple[Mapping[str, Rule], ...] = (
     RESAMPLING,
     FOURIER,
     QUANTIZATION,
+    LINALG,
     FREE_OPERATORS,
 )
 

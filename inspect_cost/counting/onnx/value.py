@@ -86,6 +86,11 @@ class Value:
         return self.data.item() if self.data is not None and self.data.size == 1 else None
 
 
+def like(value: Value, shape: tuple[int, ...] | None) -> Value:
+    """One of the same type, of which nothing else is known."""
+    return Value(value.dtype, shape, because=value.because)
+
+
 class UnknownShapeError(Exception):
     """A shape was needed that nothing tells; says why."""
 

@@ -22,6 +22,7 @@ class Peer:
         unit: of the number that it reports, in words.
         count: runs it; it imports the tool when called.
         absence: why it may have nothing at all for an operator that ran.
+        prunes: whether it leaves out what nothing that is returned depends on.
         by_layer: whether it tells layers, each as a whole, and not operators.
     """
 
@@ -30,6 +31,7 @@ class Peer:
     unit: str
     count: Callable[[Call], PeerCount]
     absence: str
+    prunes: bool = False
     by_layer: bool = False
 
     @property
@@ -41,8 +43,6 @@ class Peer:
             return None
 
 
-_UNREAD = "where nothing that is returned depends on it"
-
 #: In the order of the report.
 PEERS: tuple[Peer, ...] = (
     Peer(
@@ -50,7 +50,8 @@ PEERS: tuple[Peer, ...] = (
         distribution="fvcore",
         unit="MACs, called flops",
         count=count_with_fvcore,
-        absence=f"absent from its trace, {_UNREAD}",
+        absence="absent from its trace",
+        prunes=True,
     ),
     Peer(
         name="thop",
@@ -72,7 +73,8 @@ PEERS: tuple[Peer, ...] = (
         distribution="onnx",
         unit="MACs of the exported graph",
         count=count_through_onnx,
-        absence=f"absent from the exported graph, {_UNREAD}",
+        absence="absent from the exported graph",
+        prunes=True,
     ),
 )
 

@@ -9,6 +9,8 @@ from onnx import TensorProto, helper
 
 from inspect_cost import count_onnx
 from inspect_cost.errors import UsageError
+from inspect_cost.inputs import parsed_input
+from inspect_cost.onnx_inspection import inspected_onnx
 from tests.counting.onnx.graphs import graph
 
 GOOD = "g (float[2,3] x) => (float[m,n] y) { [a] h = Relu(x)  [b] y = Tanh(h) }"
@@ -165,3 +167,48 @@ def test_optional_operands_may_be_missing() -> None:
     model.graph.node.append(node)
     with pytest.raises(UsageError, match=r"half \(onnx\.MatMul\)"):
         count_onnx(model)
+
+
+RELU = "g (float[2,4] x) => (float[2,4] y) { y = Relu(x) }"
+
+
+@pytest.mark.parametrize(
+    ("dtype", "dims", "complaint"), [(99, [2], "unknown type"), (1, [-2, 4], "size below 0")]
+)
+def test_weights_that_cannot_be(dtype: int, dims: list[int], complaint: str) -> None:
+    model = graph(RELU)
+    model.graph.initializer.append(onnx.TensorProto(name="w", data_type=dtype, dims=dims))
+    with pytest.raises(UsageError, match=complaint):
+        count_onnx(model)
+
+
+def test_a_name_that_is_made_twice() -> None:
+    body = "g (float[2] x) => (float[2] y) { z = Relu(x)  y = Exp(x)  z = Exp(y) }"
+    with pytest.raises(UsageError, match="'z', which is made already"):
+        count_onnx(graph(body))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "complaint"),
+    [
+        (["x=2,4:int64"], "x is of float32, and int64 was given"),
+        (["x=2,4", "x=2,4"], "x is given twice"),
+        (["z=2,4"], "no input 'z'"),
+        (["2,4", "2,4"], "2 inputs are given, and the graph has 1"),
+    ],
+)
+def test_inputs_that_are_not_the_files(tmp_path: Path, inputs: list[str], complaint: str) -> None:
+    onnx.save(graph(RELU), tmp_path / "m.onnx")
+    with pytest.raises(UsageError, match=complaint):
+        inspected_onnx(str(tmp_path / "m.onnx"), [parsed_input(text) for text in inputs])
+
+
+@pytest.mark.parametrize(
+    ("trips", "complaint"), [({"lop": 3}, "no Loop 'lop'"), ({"loop": -3}, "-3 is no number")]
+)
+def test_trip_counts_that_are_not_the_files(trips: dict[str, int], complaint: str) -> None:
+    body = """g (float[2] x, int64 n) => (float[2] y) <bool go = {1}> {
+      [loop] y = Loop <body = b (int64 i, bool c, float[2] h) => (bool d, float[2] r)
+        { d = Identity(c)  r = Relu(h) }> (n, go, x) }"""
+    with pytest.raises(UsageError, match=complaint):
+        count_onnx(graph(body), trip_counts=trips)

@@ -8,6 +8,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from inspect_cost import OpCost, count_onnx
+from inspect_cost.counting.onnx import control
 from inspect_cost.errors import UsageError
 from tests.counting.onnx.graphs import MICROSOFT, graph
 
@@ -110,6 +111,97 @@ def test_a_loop_that_may_stop_early_needs_a_trip_count() -> None:
         count_onnx(graph(loop(stopping)))
 
 
+def until(most: str, first: str = "1") -> str:
+    """A loop that ends once its counter is no longer below 4."""
+    return f"""g (float[4,4] x) => (float[4,4] y) <int64 n = {{{first}}}, int64 end = {{4}},
+        int64 m = {{{most}}}, int64 step = {{1}}> {{
+      go = Less(n, end)
+      k, y = Loop <body = b (int64 i, bool on, int64 at, float[4,4] h)
+        => (bool still, int64 next, float[4,4] r) {{
+          next = Add(at, step)  still = Less(next, end)  r = Relu(h) }}> (m, go, n, x) }}"""
+
+
+@pytest.mark.parametrize(
+    ("most", "first", "runs"), [("9", "1", 3), ("2", "1", 2), ("9", "4", 0), ("0", "1", 0)]
+)
+def test_a_loop_whose_condition_is_computed_is_followed(most: str, first: str, runs: int) -> None:
+    assert count_onnx(graph(until(most, first))).cost == OpCost(compare=16) * runs
+    unlimited = until(most, first).replace("(m, go", '("", go')
+    if most == "9":
+        assert count_onnx(graph(unlimited)).cost == OpCost(compare=16) * runs
+
+
+def test_a_loop_that_never_ends_is_no_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "MOST_STEPS", 50)
+    endless = (
+        until("9")
+        .replace("(m, go", '("", go')
+        .replace("next = Add(at, step)", "next = Sub(at, step)")
+    )
+    with pytest.raises(UsageError, match="depends on values"):
+        count_onnx(graph(endless))
+
+
+def test_an_older_scan_is_refused_by_name() -> None:
+    body = """g (float[1,2,3] h, float[1,7,2,3] xs) => (float[p,q,r] last) {
+      last = Scan <num_scan_inputs = 1, body = b (float[2,3] s, float[2,3] x)
+        => (float[2,3] t) { t = Add(s, x) }> ("", h, xs)
+    }"""
+    with pytest.raises(UsageError, match="is a Scan of opset 8"):
+        count_onnx(graph(body, opset=8))
+
+
+SEQUENCES = [
+    ("s = SequenceConstruct(x, x)  i = SequenceInsert(s, w)  y = SequenceAt(i, last)", 12),
+    ("s = SequenceConstruct(x, x)  y = ConcatFromSequence <axis = 0> (s)", 12),
+    ("s = SequenceConstruct(x, x)  y = ConcatFromSequence <axis = -1, new_axis = 1> (s)", 12),
+    # how many axes there are
+    (
+        (
+            "s = SequenceConstruct(x, x)  c = ConcatFromSequence <axis = 0> (s)  t = Shape(c) "
+            "n = Shape(t)  y = ConstantOfShape(n)"
+        ),
+        2,
+    ),
+    (
+        (
+            "s = SequenceConstruct(x, x)  c = ConcatFromSequence <axis = 1, new_axis = 1> (s) "
+            "t = Shape(c)  n = Shape(t)  y = ConstantOfShape(n)"
+        ),
+        3,
+    ),
+    ("s = SplitToSequence <axis = 1> (x, two)  y = SequenceAt(s, last)", 2),
+    ("s = SplitToSequence <axis = 1, keepdims = 0> (x)  y = SequenceAt(s, last)", 2),
+    ("s = SplitToSequence <axis = 1> (x, pieces)  y = SequenceAt(s, zero)", 4),
+    ("s = SequenceConstruct(x, w)  e = SequenceErase(s, zero)  y = SequenceAt(e, zero)", 12),
+    ("s = SplitToSequence(w, two)  n = SequenceLength(s)  y = ConstantOfShape(n)", 2),
+    ("o = Optional(x)  y = OptionalGetElement(o)", 6),
+    (
+        (
+            "t = SequenceConstruct(x, w)  o = Optional(t)  s = OptionalGetElement(o) "
+            "y = SequenceAt(s, last)"
+        ),
+        12,
+    ),
+]
+
+
+@pytest.mark.parametrize(("nodes", "elements"), SEQUENCES, ids=[nodes for nodes, _ in SEQUENCES])
+def test_sequences_are_followed(nodes: str, elements: int) -> None:
+    body = f"""g (float[2,3] x, float[3,4] w) => (float[n] r) <int64 two = {{2}},
+        int64 zero = {{0}}, int64 last = {{-1}}, int64[2] pieces = {{2, 1}}> {{
+      {nodes}  r = Relu(y) }}"""
+    assert count_onnx(graph(body)).cost == OpCost(compare=elements)
+
+
+def test_an_empty_optional_takes_its_branch() -> None:
+    body = """g (float[2,3] x) => (float[n] y) {
+      o = Optional(x)  has = OptionalHasElement(o)
+      y = If <then_branch = t () => (float[2,3] a) { a = Relu(x) },
+              else_branch = e () => (float[2,3] b) { b = Exp(x) }> (has) }"""
+    assert count_onnx(graph(body)).cost == OpCost(compare=6)
+
+
 def test_a_scan_runs_once_for_each_entry() -> None:
     body = """g (float[2,3] h, float[7,2,3] xs) => (float[2,3] last, float[p,q,r] ys) {
       last, ys = Scan <num_scan_inputs = 1, body = b (float[2,3] s, float[2,3] x)
@@ -126,6 +218,25 @@ def test_functions_of_the_file_are_followed() -> None:
       act <alpha> (a, b) => (c) { d = MatMul(a, b)  c = LeakyRelu <alpha: float = @alpha> (d) }
     """)
     assert count_onnx(model).cost == OpCost(macs=24, compare=8)
+
+
+def test_a_functions_attributes_reach_the_shapes_inside() -> None:
+    model = onnx.parser.parse_model("""
+      <ir_version: 10, opset_import: ["" : 20, "own" : 1]>
+      g (float[2,3,5] x) => (float[m,n,o] y) { y = own.mix <p = [1, 0, 2], k = 0> (x) }
+      <domain: "own", opset_import: ["" : 20]>
+      mix <p, k> (a) => (c) {
+        t = Transpose <perm: ints = @p> (a)  d = Concat <axis: int = @k> (t, t)
+        u = Transpose <perm = [0, 2, 1]> (d)  c = MatMul(d, u) }
+    """)
+    assert count_onnx(model).cost == OpCost(macs=6 * 2 * 2 * 5)
+
+
+def test_a_definition_may_have_more_results_than_are_asked_for() -> None:
+    body = """g (float[3,5] x, int64[3] labels) => (float[n] r) {
+      y = SoftmaxCrossEntropyLoss <reduction = "none"> (x, labels)  r = Exp(y) }"""
+    report = count_onnx(graph(body))
+    assert report.by_operator["onnx.Exp"].cost == OpCost(special=3)
 
 
 def test_operators_without_a_rule_are_followed_into_their_definition() -> None:

@@ -5,8 +5,13 @@ import pytest
 from inspect_cost import OpCost, count_onnx
 from inspect_cost.cost import FREE
 from inspect_cost.counting.onnx.table import FAMILIES, ONNX_RULES, merged
+from inspect_cost.formulas.pointwise import GELU_ERF, HARD_SWISH, MUL, ROTATION, SILU
+from inspect_cost.formulas.quantization import DEQUANTIZE, QUANTIZE, REQUANTIZE
+from inspect_cost.formulas.resampling import linear_interpolation
 from tests.counting.onnx.graphs import MICROSOFT, graph
 
+#: Four gates of 4, each two products joined and two biases, then the cell's 4 states.
+LSTM_STEP = OpCost(macs=16 * 7, add=16 + 32 + 4, mul=12, special=16 + 4)
 CASES = [
     (
         20,
@@ -342,6 +347,111 @@ CASES = [
         ),
         OpCost(macs=72, mul=12, special=12, compare=24, add=2 * 12),
     ),
+    # what ONNX's own inference tells nothing of, or in these opsets
+    (
+        20,
+        (
+            "g (float[1,128,1] x, float[16] w, float[9,5] m) => (float[p,q,r,t] y) "
+            "<int64 step = {8}> { f = STFT(x, step, w)  h = Transpose <perm = [0, 1, 3, 2]> (f) "
+            " y = MatMul(h, m) }"
+        ),
+        OpCost(macs=15 * 2 * 9 * 5, mul=15 * (16 + 64), add=15 * 96),
+    ),
+    (
+        11,
+        (
+            "g (float[2,3,4] x, float[3,4] w, float[3,4] b) => (float[p,q,r] y) "
+            "{ n, mean, d = LayerNormalization <axis = 1> (x, w, b)  y = Mul(n, d) }"
+        ),
+        OpCost(add=2 * (11 + 12 + 11 + 1 + 12), mul=2 * 36 + 24, div=2 * 2, sqrt=2),
+    ),
+    (
+        13,
+        (
+            "g (float[2,1] a, float[3] b) => (bool[m,n] y) "
+            "{ p = GreaterOrEqual(a, b)  q = LessOrEqual(a, b)  y = And(p, q) }"
+        ),
+        OpCost(compare=12),
+    ),
+    (
+        13,
+        (
+            "g (float[2,3,2,2] x) => (float[p,q,r,t] y) "
+            "{ n = MeanVarianceNormalization(x)  y = Relu(n) }"
+        ),
+        OpCost(add=3 * (7 + 8 + 7 + 1), mul=3 * 2 * 8, div=3 * 2, sqrt=3, compare=24),
+    ),
+    (
+        20,
+        "g (float[3] x, int64 axis) => (float[m] y) { y = CumSum(x, axis) }",
+        OpCost(add=2),
+    ),
+    (
+        20,
+        'g (float[2,3,3] x) => (float[p,q] y) { y = Einsum <equation = "...ii->...i"> (x) }',
+        FREE,
+    ),
+    (
+        20,
+        (
+            "g (float[3,3] x, float[3,4] w) => (float[p,q] y) "
+            '{ y = Einsum <equation = "ii,ij->ij"> (x, w) }'
+        ),
+        OpCost(macs=12),
+    ),
+    (
+        20,
+        "g (float[1,1,6] x) => (float[p,q,r] y) { y = LpPool <p = 3, kernel_shape = [2]> (x) }",
+        OpCost(compare=10, special=10 + 5, add=5),
+    ),
+    # of each matrix: elimination of 3 and 2 columns, then a product of 3
+    (
+        20,
+        "g (float[5,3,3] x) => (float[p] y) { y = Det(x) }",
+        OpCost(compare=3, div=3, mul=4 + 1 + 2, add=4 + 1) * 5,
+    ),
+    (
+        20,
+        "g (float[2,5] x) => (float[m,n] y) { y = LpNormalization <p = 1> (x) }",
+        OpCost(compare=10, add=8, div=10),
+    ),
+    (
+        20,
+        "g (float[2,5] x) => (float[m,n] y) { y = LpNormalization(x) }",
+        OpCost(mul=10, add=8, sqrt=2, div=10),
+    ),
+    (24, "g (float[3] x) => (float[m] y) { y = Swish <alpha = 2.0> (x) }", (SILU + MUL) * 3),
+    (24, "g (float[3] x) => (float[m] y) { y = Swish(x) }", SILU * 3),
+    (
+        20,
+        (
+            "g (float[5,2,3] x, float[1,16,3] w, float[1,16,4] r, float[1,32] b, float[1,2,4] h, "
+            "float[1,12] p) => (float[m,n,o,q] y) "
+            '{ y = LSTM <hidden_size = 4> (x, w, r, b, "", h, h, p) }'
+        ),
+        (LSTM_STEP + OpCost(add=12, mul=12)) * 10,  # three gates look at four cell states
+    ),
+    (
+        20,
+        (
+            "g (float[1,2,8,8] x, float[3,4] r, int64[3] i) => (float[p,q,s,t] y) "
+            "{ y = RoiAlign <output_height = 2, output_width = 2, sampling_ratio = 2> (x, r, i) }"
+        ),
+        linear_interpolation(24 * 4, 2) + OpCost(add=24 * 3, div=24),
+    ),
+    (
+        20,
+        (
+            "g (float[1,2,8,8] x, float[3,4] r, int64[3] i) => (float[p,q,s,t] y) { y = RoiAlign "
+            '<mode = "max", output_height = 2, output_width = 2, sampling_ratio = 2> (x, r, i) }'
+        ),
+        linear_interpolation(24 * 4, 2) + OpCost(compare=24 * 3),
+    ),
+    (
+        17,
+        "g (float[2,8,3,1] x) => (float[p,q,r,s] y) { y = DFT(x) }",
+        OpCost(mul=24, add=36) * 6,  # along axis 1 of 8 real numbers
+    ),
     # free
     (
         20,
@@ -359,6 +469,35 @@ def test_an_operator_costs_what_its_definition_does(opset: int, body: str, cost:
 
 
 FUSED = [
+    (
+        (
+            "g (float[1,2,4] x, float[1,2,4] s, float[4] g, float[4] h, float[4] b) "
+            "=> (float[p,q,r] y) { y = com.microsoft.SkipLayerNormalization(x, s, g, h, b) }"
+        ),
+        OpCost(add=2 * (8 + 3 + 4 + 3 + 1 + 4), mul=2 * 12, div=2 * 2, sqrt=2),
+    ),
+    (
+        (
+            "g (float[1,2,4] x, float[1,2,4] s, float[4] g, float[4] b) => (float[p,q,r] y) "
+            "{ y = com.microsoft.SkipSimplifiedLayerNormalization(x, s, g, b) }"
+        ),
+        OpCost(add=2 * (8 + 3 + 1), mul=2 * 12, div=2, sqrt=2),
+    ),
+    (
+        (
+            "g (float[1,2,8] x, float[8] b) => (float[p,q,r] y) "
+            "{ h = com.microsoft.BiasSplitGelu(x, b)  y = Relu(h) }"
+        ),
+        GELU_ERF * 8 + OpCost(add=16, mul=8, compare=8),
+    ),
+    (
+        (
+            "g (uint8[1,4,6,6] x, float s, uint8 z) => (float[p,q,r,t] y) "
+            "{ a = com.microsoft.QLinearGlobalAveragePool(x, s, z, s, z) "
+            "d = com.microsoft.DequantizeLinear(a, s, z)  y = Relu(d) }"
+        ),
+        OpCost(add=4 * 35, div=4, compare=4) + (REQUANTIZE + DEQUANTIZE) * 4,
+    ),
     (
         (
             "g (float[3,2,4] a, float[2,5,4] b) => (float[p,q,r] y) "
@@ -513,12 +652,72 @@ FUSED = [
             div=32,
         ),
     ),
+    (
+        (
+            "g (float[1,8,9,9] x, float[16,8,3,3] w, float[16] b, float[1,16,4,4] s) "
+            "=> (float[p,q,r,t] y) { i = com.microsoft.nchwc.ReorderInput(x) "
+            "c = com.microsoft.nchwc.Conv "
+            '<strides = [2, 2], activation = "HardSwish"> (i, w, b, s) '
+            "m = com.microsoft.nchwc.MaxPool <kernel_shape = [2, 2], strides = [2, 2]> (c) "
+            "u = com.microsoft.nchwc.Upsample <scales = [1, 1, 3, 3]> (m) "
+            "a = com.microsoft.nchwc.GlobalAveragePool(u) "
+            "y = com.microsoft.nchwc.ReorderOutput <channels = 10> (a) }"
+        ),
+        OpCost(macs=256 * 72, add=2 * 256, compare=16 * 4 * 3)
+        + HARD_SWISH * 256
+        + OpCost(add=35, div=1) * 16,
+    ),
+    (
+        (
+            "g (uint8[1,9,9,4] x, float s, uint8 z, uint8[6,2,3,3] w, int32[6] b) => "
+            "(float[p,q,r,t] y) { c = com.microsoft.QLinearConv <group = 2, channels_last = 1, "
+            "strides = [2, 2], dilations = [1, 2], pads = [1, 0, 1, 0]> "
+            "(x, s, z, w, s, z, s, z, b) "
+            "p = com.microsoft.QLinearAveragePool <channels_last = 1, kernel_shape = [2, 2], "
+            "strides = [2, 2], ceil_mode = 1> (c, s, z, s, z) "
+            "d = com.microsoft.DequantizeLinear(p, s, z)  y = Relu(d) }"
+        ),
+        # 5 x 3 windows, then 3 x 2
+        OpCost(macs=90 * 18, add=90 * 2, mul=90, special=90, compare=90 * 2)
+        + OpCost(add=36 * (3 + 1), div=36, mul=36, special=36, compare=36 * 2)
+        + OpCost(add=36, mul=36)
+        + OpCost(compare=36),
+    ),
+    (
+        (
+            "g (uint8[1,4,8,8] x, float s, uint8 z, uint8[6,4,3,3] w) => (float[p,q,r,t] y) { "
+            'c = com.microsoft.QLinearConv <auto_pad = "SAME_UPPER", strides = [3, 2]> '
+            "(x, s, z, w, s, z, s, z)  y = com.microsoft.DequantizeLinear(c, s, z) }"
+        ),
+        OpCost(macs=72 * 36, add=72, mul=72, special=72, compare=72 * 2) + OpCost(add=72, mul=72),
+    ),
+    (
+        (
+            "g (bool[2,1] c, uint8[3] a, float s, uint8 z, uint8[1,3] b) => (uint8[m,n] y) "
+            "{ y = com.microsoft.QLinearWhere(c, a, s, z, b, s, z, s, z) }"
+        ),
+        (DEQUANTIZE * 2 + QUANTIZE + OpCost(compare=1)) * 6,
+    ),
+    (
+        (
+            "g (float[7,2,3] x, int8[2,3,16] w, int8[2,4,16] r, float[2,32] b, float[2] s, "
+            "int8[2] z, float[2,2,4] h, float[2,12] p) => (float[m,n,o,q] u) "
+            "{ y, last = com.microsoft.DynamicQuantizeLSTM "
+            '<direction = "bidirectional", hidden_size = 4> (x, w, r, b, "", h, h, p, s, z, s, z) '
+            " u = Relu(y) }"
+        ),
+        # the layer in floats, peepholes, 3 + 4 numbers quantised, 32 rescaled; then Relu
+        LSTM_STEP * 28
+        + OpCost(add=12, mul=12 + 32) * 28
+        + (QUANTIZE * 7 + OpCost(compare=2 * (2 + 3) + 4)) * 28
+        + OpCost(compare=7 * 2 * 2 * 4),
+    ),
 ]
 
 
 @pytest.mark.parametrize(("body", "cost"), FUSED, ids=[body for body, _ in FUSED])
 def test_a_fused_operator_costs_what_it_fuses(body: str, cost: OpCost) -> None:
-    report = count_onnx(graph(body, domains=MICROSOFT))
+    report = count_onnx(graph(body, domains=f'{MICROSOFT}, "com.microsoft.nchwc" : 1'))
     assert report.complete
     assert report.cost == cost
 
@@ -537,3 +736,24 @@ def test_bytes_are_operands_and_results_once() -> None:
 def test_lookups_read_what_they_return() -> None:
     body = "g (float[100,3] t, int64[4] i) => (float[m,n] y) { y = Gather(t, i) }"
     assert count_onnx(graph(body)).bytes_moved == 2 * 12 * 4 + 4 * 8
+
+
+def test_a_rotation_turns_queries_and_keys() -> None:
+    body = """g (float[1,2,32] q, float[1,2,16] k, float[1,2,16] v) => (float[p,r,s] y) {
+      y = com.microsoft.GroupQueryAttention <num_heads = 4, kv_num_heads = 2ROTARY> (q, k, v) }"""
+    plain, turned = (
+        count_onnx(graph(body.replace("ROTARY", text), domains=MICROSOFT)).cost
+        for text in ("", ", do_rotary = 1")
+    )
+    assert turned == plain + ROTATION * (2 * (4 + 2) * 8)  # two positions, six heads of 8
+
+
+def test_the_past_is_attended_to() -> None:
+    body = """g (uint8[1,4,16] x, uint8[16,48] w, float[48] b, float s, uint8 z, int32[1] m,
+        float[2,1,2,7,8] past) => (float[p,q,r] y) {
+      y = com.microsoft.QAttention <num_heads = 2> (x, w, b, s, s, m, z, zPAST) }"""
+    without, with_it = (
+        count_onnx(graph(body.replace("PAST", text), domains=MICROSOFT)).macs
+        for text in ("", ", past")
+    )
+    assert with_it == without + 2 * 4 * 7 * 8 * 2  # seven more keys and values, in two heads

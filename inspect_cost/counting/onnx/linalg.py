@@ -1,0 +1,14 @@
+"""Rules of factorisations."""
+
+from inspect_cost.cost import FREE, OpCost
+from inspect_cost.counting.onnx.call import Call, Rule
+from inspect_cost.formulas.linalg import determinant
+
+
+def det(call: Call) -> OpCost | None:
+    """Of each matrix of (..., n, n)."""
+    n = call.x.sizes[-1]
+    return determinant(n) * call.out.size if n else FREE
+
+
+LINALG: dict[str, Rule] = {"onnx.Det": det}

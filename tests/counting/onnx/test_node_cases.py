@@ -1,0 +1,80 @@
+"""ONNX's own test models, one or more for each operator, which ship with the package."""
+
+import warnings
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import ModelProto, numpy_helper
+
+from inspect_cost import CostReport, count_onnx
+from inspect_cost.counting.onnx.value import MOST_INTEGERS
+from inspect_cost.errors import UsageError
+
+#: Operators of ONNX's newest opset whose cost depends on values, or is no textbook's.
+WITHOUT_A_COST = {"onnx.ImageDecoder", "onnx.NonMaxSuppression", "onnx.TfIdfVectorizer"}
+#: Without a cost in some of their modes: cubic taps and reflecting edges.
+SOMETIMES = {"onnx.GridSample"}
+#: Inputs that are no tensors, results as long as values say, and one body that ONNX itself refuses.
+REFUSED = ("optional", "unique", "string_split_empty", "scan_sum", "affine_grid", "range_")
+
+
+@cache
+def cases() -> Mapping[str, Any]:
+    """Name -> test case with its model and data."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        node = pytest.importorskip("onnx.backend.test.case.node")
+        return {c.name: c for c in node.collect_testcases(None) if c.model is not None}
+
+
+def with_integers(case: Any) -> ModelProto | None:
+    """The model with its small integer inputs stored in it, for shapes follow from them."""
+    model = ModelProto()
+    model.CopyFrom(case.model)
+    given = case.data_sets[0][0]
+    arrays = [np.asarray(x) for x in given if isinstance(x, np.ndarray | np.generic)]
+    if len(arrays) != len(model.graph.input) or len(given) != len(arrays):
+        return None
+    entries = list(model.graph.input)
+    del model.graph.input[:]
+    for entry, array in zip(entries, arrays, strict=True):
+        if array.dtype.kind in "iub" and array.size < MOST_INTEGERS:
+            model.graph.initializer.append(numpy_helper.from_array(array, entry.name))
+        else:
+            model.graph.input.append(entry)
+    return model
+
+
+@cache
+def reports() -> Mapping[str, CostReport]:
+    """Name -> the count of each model that can be counted; other errors than ours get out."""
+    counted, refused = {}, []
+    for name, case in cases().items():
+        model = with_integers(case)
+        try:
+            counted[name] = count_onnx(model if model is not None else case.model)
+        except UsageError as error:
+            if model is not None:
+                refused.append(f"{name}: {error}")
+    unexpected = [line for line in refused if not any(word in line for word in REFUSED)]
+    assert unexpected == []
+    return counted
+
+
+@pytest.mark.slow
+def test_every_standard_operator_is_counted_or_listed() -> None:
+    uncounted = {name for report in reports().values() for name in report.uncounted}
+    standard = {name for name in uncounted if name.startswith("onnx.")}
+    assert len(reports()) > 1700
+    assert standard == WITHOUT_A_COST | SOMETIMES
+
+
+@pytest.mark.slow
+def test_an_operator_has_the_macs_of_what_it_is_defined_by() -> None:
+    pairs = {name: name.partition("_expanded")[0] for name in reports() if "_expanded" in name}
+    both = {name: plain for name, plain in pairs.items() if plain in reports()}
+    assert len(both) > 350
+    assert {n: reports()[n].macs for n in both} == {n: reports()[p].macs for n, p in both.items()}
