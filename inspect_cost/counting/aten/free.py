@@ -86,4 +86,4 @@ FREE_OPERATORS: dict[str, Rule] = {
     f"aten.{name}": free
     for group in (_VIEWS, _COPIES, _LOOKUPS, _FACTORIES, _QUESTIONS, _LOGIC)
     for name in group.split()
-}
+} | {f"profiler._record_function_{name}": free for name in ("enter", "enter_new", "exit")}
