@@ -41,9 +41,10 @@ CONVENTIONS: Mapping[str, str] = MappingProxyType(
             "H units 21 H besides its MACs (13 H unbiased), GRU step 17 H (11 H). Attention: a "
             "product for each score, an addition more where masked, softmax by row. Bilinear "
             "interpolation 7 an output. top-k of n: k n comparisons. sort: n ceil(log2 n), as are "
-            "medians, modes and unique values; binary search: ceil(log2(n + 1)). Scatter and "
-            "index-add: one operation for each element of the source. FFT of N numbers: 5 N log2 N "
-            "complex, half of that real, in sums and products as 3 to 2; its scaling is free."
+            "medians, modes, quantiles and unique values; binary search: ceil(log2(n + 1)). "
+            "Scatter and index-add: one operation for each element of the source. FFT of N "
+            "numbers: 5 N log2 N complex, half of that real, in sums and products as 3 to 2; its "
+            "scaling is free."
         ),
         "quantised": (
             "MACs of integers are MACs. Quantising a number: a division, rounding, an addition and "

@@ -1,6 +1,6 @@
 """`count`: the cost of one call of a model, from shapes alone wherever that is possible."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType, MethodType
 from typing import Any
@@ -31,6 +31,12 @@ from inspect_cost.counting.substitute import (
 from inspect_cost.counting.surroundings import UNTOUCHED, eagerly
 from inspect_cost.errors import CountError, InspectCostError, UsageError
 from inspect_cost.policy import DENSE, Policy, named_policy
+
+#: What to do about errors that torch words for itself, by a part of their message.
+ADVICE = {
+    "NestedTensorImpl": "Nested tensors have no sizes to count; give jagged or padded ones.",
+    "does not require grad": "An inference is counted; a forward may not ask for gradients.",
+}
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,7 @@ class Run:
         Raises:
             CountError: the call raised; the cause is the original error.
         """
-        model, ledger = stand_in(self.model).train(way.backward), Ledger()
+        model, ledger = nn.Module.train(stand_in(self.model), way.backward), Ledger()
         modules = stored(model)
         cost_modules(model, ledger, way.module_costs)
         backward = Backward(ledger) if way.backward else None
@@ -84,13 +90,17 @@ class Run:
         try:
             with torch.inference_mode(not way.backward), torch.set_grad_enabled(way.backward), mode:
                 out = call(*args, **kwargs)
+                if isinstance(out, Iterator):
+                    out = list(out)  # a generator does its work when it is read
                 if backward:
                     backward.run(out)
         except InspectCostError:
             raise
         except Exception as error:
             raise CountError(
-                f"{type(error).__name__}: {error}", module_path=ledger.failed_in or ""
+                f"{type(error).__name__}: {error}",
+                next((advice for part, advice in ADVICE.items() if part in str(error)), ""),
+                module_path=ledger.failed_in or "",
             ) from error
         found = flow.finish(out, (args, kwargs), model)
         return CostReport(

@@ -149,7 +149,7 @@ def vector_norm(
 ) -> Tensor | None:
     """One number for each entry of the dimensions that stay."""
     del order
-    if dim is None or dtype is not None or not _plain([x]):
+    if dim is None or dtype is not None or not x.dim() or not _plain([x]):
         return None
     gone = {d % x.dim() for d in dim}
     sizes = enumerate(x.shape)

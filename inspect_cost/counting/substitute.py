@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.jit._script import RecursiveScriptModule
 from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_leaves
 
@@ -62,13 +63,22 @@ def _stand_in(model: nn.Module, replaced: Callable[[Tensor], Tensor]) -> nn.Modu
     for attribute in _derived_attributes(model):
         memo.setdefault(id(attribute), replaced(attribute))
     for module in model.modules():
+        if isinstance(module, RecursiveScriptModule):
+            raise CountError(
+                f"{type(module).__name__} is compiled TorchScript, of which no copy can be made",
+                "Count the module that it was scripted from.",
+            )
         original = uncompiled(module)
         if original is not module:
             memo[id(module)] = _twin(original, memo)
     copied: nn.Module = _copied(model, memo)
     for module in copied.modules():
         module._compiled_call_impl = None
-    return copied.eval()
+        if isinstance(module, nn.TransformerEncoder):
+            module.use_nested_tensor = False  # dense: what is padded counts
+        if isinstance(module, nn.DataParallel):
+            module.device_ids = []  # in one piece, here: other threads would not be seen
+    return nn.Module.train(copied, mode=False)  # exported programs refuse eval()
 
 
 def _derived_attributes(model: nn.Module) -> Iterator[Tensor]:
@@ -84,7 +94,9 @@ def _derived_attributes(model: nn.Module) -> Iterator[Tensor]:
 
 def _twin(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
     """A copy of a module and all below it; what the memo holds is taken from there."""
-    twin = memo[id(module)] = module.__new__(type(module))
+    # Not the class's own __new__: that of torch.fx makes a class without the graph's forward.
+    twin: nn.Module = object.__new__(type(module))
+    memo[id(module)] = twin
     for name, value in vars(module).items():
         vars(twin)[name] = _copied(value, memo)
     return twin

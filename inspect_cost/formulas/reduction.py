@@ -1,6 +1,6 @@
 """Reductions of n numbers to one, repeated ``rows`` times; and what is made of them."""
 
-from inspect_cost.cost import OpCost
+from inspect_cost.cost import FREE, OpCost
 from inspect_cost.formulas.pointwise import (
     ADD,
     COMPARE,
@@ -8,6 +8,7 @@ from inspect_cost.formulas.pointwise import (
     COMPLEX_MUL,
     COMPLEX_SHARE,
     DIV,
+    LERP,
     MUL,
     SPECIAL,
     SQRT,
@@ -105,6 +106,14 @@ def top_k(rows: int, n: int, k: int) -> OpCost:
 def sort(rows: int, n: int) -> OpCost:
     """By comparison, by convention n ceil(log2 n)."""
     return COMPARE * (rows * n * (n - 1).bit_length())
+
+
+def quantile(rows: int, n: int, quantiles: int, *, interpolated: bool) -> OpCost:
+    """Rows sorted; if interpolated, each quantile is a weighted mean of two neighbours.
+
+    Where the neighbours are is free.
+    """
+    return sort(rows, n) + (LERP if interpolated else FREE) * (rows * quantiles)
 
 
 def binary_search(queries: int, n: int) -> OpCost:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from inspect_cost import count
@@ -16,6 +16,7 @@ from inspect_cost.counting.dataflow import DataFlow
 from inspect_cost.counting.ledger import Ledger
 from inspect_cost.counting.mode import CountingMode
 from inspect_cost.counting.shapes import SHAPES
+from tests.formulas.proof import counted
 
 aten = torch.ops.aten
 SOME = settings(derandomize=True, deadline=None, max_examples=25)
@@ -147,3 +148,37 @@ def test_less_plain_cases_are_what_torch_says(name: str) -> None:
     assert found.is_contiguous() == expected.is_contiguous()
     if expected.numel() > 1:
         assert found.stride() == expected.stride()
+
+
+class Projected(nn.Module):
+    """A function of what weights make, and of tensors that are known."""
+
+    def __init__(self, function: Callable[..., Tensor]) -> None:
+        super().__init__()
+        self.linear = nn.Linear(8, 8)
+        self.function = function
+
+    def forward(self, x: Tensor, *known: Tensor) -> Tensor:
+        return self.function(self.linear(x), *known)
+
+
+@pytest.mark.parametrize(
+    ("call", "known"),
+    [
+        (lambda y, n: y.repeat_interleave(n, 0), [1, 2, 3, 1]),
+        (lambda y, start: y.narrow(0, start, 2), 1),
+        (lambda y, cuts: y.tensor_split(cuts)[0], [1, 2]),
+        (lambda y, q: torch.quantile(y, q, 1), [0.1, 0.5]),
+        (lambda y, _: torch.quantile(y, 0.5), 0),
+        (lambda y, _: y.sum().mean(0), 0),
+        (lambda y, _: F.normalize(y.sum(), dim=0), 0),
+    ],
+    ids=["repeat", "narrow", "split", "quantiles", "median", "mean of one", "norm of one"],
+)
+def test_shapes_are_enough_beside_values_that_are_known(
+    call: Callable[..., Tensor], known: Any
+) -> None:
+    model, x, known = Projected(call).eval(), torch.ones(4, 8), torch.tensor(known)
+    report = count(model, x, known)
+    assert not report.notes
+    assert report.cost == count(model.linear, x).cost + counted(call, x, known)

@@ -176,3 +176,15 @@ def test_sparse_parameters_are_what_they_store() -> None:
     assert report.params == 8 + 25
     assert report.param_bytes == 8 * (4 + 2 * 8) + 25 * 4
     assert report.macs == 8 * 5 + 8 * 5 * 5
+
+
+def test_weights_are_added_to_their_bins() -> None:
+    def reference(places: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        bins = np.full(3, 0.0, dtype=object)
+        for place, weight in zip(places, weights, strict=True):
+            bins[int(place)] = bins[int(place)] + weight
+        return bins
+
+    (weights,) = normal((7,))
+    prove(torch.bincount, reference, torch.arange(7) % 3, weights)
+    assert counted(torch.bincount, torch.arange(7)) == FREE

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -180,6 +181,18 @@ def test_addr_multiplies_by_its_factors(m: int, n: int, beta: float, alpha: floa
 @given(rows=SIZE, n=SIZE)
 def test_cosine_similarity(rows: int, n: int) -> None:
     prove(F.cosine_similarity, naive.cosine_similarity, *normal((rows, n), (rows, n)))
+
+
+@EXACT
+@given(rows=SIZE, n=SIZE)
+def test_cosine_similarity_broadcasts_and_takes_an_epsilon(rows: int, n: int) -> None:
+    """The pairs are those of what both are broadcast to, also along the compared dimension."""
+
+    def reference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return naive.cosine_similarity(*np.broadcast_arrays(a, b))
+
+    for a, b in (((n,), (rows, n)), ((rows, 1), (rows, n)), ((rows, n), (1, 1))):
+        prove(lambda x, y: F.cosine_similarity(x, y, 1, 1e-12), reference, *normal(a, b))
 
 
 @dataclass(frozen=True)

@@ -88,3 +88,24 @@ def test_cross_products(vectors: int) -> None:
         *normal((vectors, 3), (vectors, 3)),
         formula=formula.cross(vectors),
     )
+
+
+def test_the_inverse_of_a_cholesky_factor_is_a_solution_for_each_unit_vector() -> None:
+    L = positive(4).tril()
+    assert counted(torch.cholesky_inverse, L) == counted(
+        torch.cholesky_solve, torch.eye(4, dtype=L.dtype), L
+    )
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        torch.linalg.solve,
+        lambda a, b: torch.linalg.solve_triangular(a, b, upper=False),
+        lambda a, b: torch.cholesky_solve(b, a),
+        lambda a, b: torch.lu_solve(b, *torch.linalg.lu_factor(a)),
+    ],
+    ids=["solve", "triangular", "cholesky", "lu"],
+)
+def test_a_system_of_no_equations_is_free(call: Any) -> None:
+    assert counted(call, torch.empty(0, 0), torch.empty(0, 3)) == OpCost()

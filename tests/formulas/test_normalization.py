@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from inspect_cost.cost import OpCost
 from inspect_cost.formulas import normalization as formula
 from tests.formulas.naive import normalization as naive
 from tests.formulas.naive.contraction import linear as naive_linear
@@ -234,3 +235,10 @@ def test_local_response_norm(channels: int, n: int, size: int, beta: float) -> N
         x,
         formula=formula.local_response_norm(channels * n, size, beta),
     )
+
+
+def test_norms_of_an_empty_batch_are_free() -> None:
+    x = torch.empty(0, 4, 3)
+    assert counted(lambda x: F.group_norm(x, 2), x) == OpCost()
+    assert counted(F.instance_norm, x) == OpCost()
+    assert counted(lambda x: F.layer_norm(x, (3,)), x) == OpCost()

@@ -431,3 +431,21 @@ def test_integer_arithmetic_is_free(call: Callable[..., Tensor]) -> None:
 def test_dropout_is_free_at_inference(kind: Callable[[float], nn.Module]) -> None:
     (x,) = normal((2, 3))
     assert counted(kind(0.5), x) == FREE
+
+
+def test_a_set_is_compared_with_one_by_one() -> None:
+    def reference(xs: np.ndarray, among: np.ndarray) -> np.ndarray:
+        return np.array(
+            [max(holds(lambda a, b: a == b, x, y).value for y in among) for x in xs], dtype=object
+        )
+
+    x = torch.arange(5.0)
+    prove(torch.isin, reference, x, torch.tensor([1.0, 3.0, 7.0]))
+    assert counted(torch.isin, x, 3.0) == OpCost(compare=5)
+    assert counted(torch.isin, x.long(), x.long()) == OpCost()
+
+
+def test_all_being_close_costs_what_each_being_close_does() -> None:
+    x, y = normal((3, 1), (4,))
+    assert counted(torch.allclose, x, y) == formula.IS_CLOSE * 12
+    assert counted(torch.isclose, x, y) == formula.IS_CLOSE * 12

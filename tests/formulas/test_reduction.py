@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,8 @@ from inspect_cost.cost import OpCost
 from inspect_cost.formulas import reduction as formula
 from tests.formulas.naive import reduction as naive
 from tests.formulas.naive.pointwise import complex_add, complex_mul
-from tests.formulas.proof import EXACT, SIZE, counted, normal, prove
-from tests.formulas.scalars import Real, maximum, minimum, special
+from tests.formulas.proof import EXACT, SIZE, counted, filled, normal, prove, spent_by
+from tests.formulas.scalars import Real, holds, maximum, minimum, special, value
 
 Cost = Callable[[int, int], OpCost]
 
@@ -316,3 +317,36 @@ def test_selection_is_by_sorting(call: Any) -> None:
     (x,) = normal((3, 6))
     assert counted(call, x) == formula.sort(3, 6)
     assert counted(torch.median, x) == counted(torch.unique, x) == formula.sort(1, 18)
+
+
+@EXACT
+@given(rows=SIZE, n=st.integers(1, 9), quantiles=SIZE)
+def test_quantiles_are_between_neighbours_of_sorted_rows(rows: int, n: int, quantiles: int) -> None:
+    """Sorting follows its convention; the weighted means are counted as they are taken."""
+    x, q = normal((rows, n))[0], torch.linspace(0.1, 0.9, quantiles, dtype=torch.float64)
+
+    def reference(x: np.ndarray, places: np.ndarray) -> np.ndarray:
+        found = [naive.at_quantile(row, value(p)) for p in places for row in x]
+        return filled((len(places), len(x)), found)
+
+    call = lambda x, q: torch.quantile(x, q, 1)  # noqa: E731
+    between = spent_by(reference, x, q, expected=call(x, q))
+    expected = formula.quantile(rows, n, quantiles, interpolated=True)
+    assert expected == counted(call, x, q) == formula.sort(rows, n) + between
+    assert counted(lambda x: torch.quantile(x, 0.3), x) == counted(
+        lambda x: torch.nanquantile(x, torch.tensor(0.3).double()), x
+    )
+    nearest = counted(lambda x, q: torch.quantile(x, q, 1, interpolation="nearest"), x, q)
+    assert nearest == formula.sort(rows, n)
+
+
+def test_neighbours_are_compared_once() -> None:
+    def changes(xs: Any) -> list[Real]:
+        differ = [holds(lambda a, b: a != b, a, b).value for a, b in pairwise(xs)]
+        return [xs[0], *(x for x, new in zip(xs[1:], differ, strict=True) if new)]
+
+    x = torch.tensor([1.0, 1.0, 2.0, 2.0, 1.0])
+    prove(torch.unique_consecutive, lambda xs: np.array(changes(list(xs)), dtype=object), x)
+    rows = torch.ones(4, 3)
+    assert counted(lambda x: torch.unique_consecutive(x, dim=0), rows) == OpCost(compare=9)
+    assert counted(torch.unique_consecutive, x.long()) == OpCost()

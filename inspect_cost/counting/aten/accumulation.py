@@ -107,6 +107,13 @@ def put(
     return _ADD(source) if accumulate else FREE
 
 
+def bincount(
+    out: Tensor, x: Tensor, weights: Tensor | None = None, minlength: int = 0
+) -> OpCost | None:
+    """Counts are integers; weights are added up."""
+    return FREE if weights is None else _ADD(weights)
+
+
 def masked_index_put(
     out: Tensor, x: Tensor, mask: Tensor, indices: Sequence[Tensor | None], values: Tensor
 ) -> OpCost | None:
@@ -148,6 +155,7 @@ ACCUMULATIONS: dict[str, Rule] = {
     "aten._unsafe_index_put": index_put,
     "aten._unsafe_masked_index_put_accumulate": masked_index_put,
     "aten.put": put,
+    "aten.bincount": bincount,
     "aten._embedding_bag": embedding_bag,
     "aten._embedding_bag_forward_only": embedding_bag,
 }

@@ -9,6 +9,7 @@ from dataclasses import replace
 from math import prod
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from inspect_cost.cost import FREE, OpCost
@@ -106,9 +107,13 @@ def convolution(
     return (conv_transpose if transposed else conv)(out, x, weight, bias)
 
 
-def cosine_similarity(out: Tensor, a: Tensor, b: Tensor, dim: int = 1, **_eps: float) -> OpCost:
-    """x y / (||x|| ||y||): three dot products, two roots, a product and a division."""
-    dots = formula.dot_products(3 * out.numel(), a.shape[dim])
+def cosine_similarity(out: Tensor, a: Tensor, b: Tensor, dim: int = 1, eps: float = 1e-8) -> OpCost:
+    """x y / (||x|| ||y||): three dot products, two roots, a product and a division.
+
+    Both are broadcast before, so that each pair has its own products and norms.
+    """
+    shape = torch.broadcast_shapes(a.shape, b.shape)
+    dots = formula.dot_products(3 * out.numel(), shape[dim] if shape else 1)
     return dots + OpCost(sqrt=2, mul=1, div=1) * out.numel()
 
 

@@ -11,17 +11,19 @@ from inspect_cost.counting.aten.rule import Rule
 _VIEWS = """
     alias as_strided broadcast_to chunk concat contiguous detach diagonal expand expand_as
     flatten flip fliplr flipud hsplit imag lift lift_fresh lift_fresh_copy mH mT matrix_H
-    movedim moveaxis narrow numpy_T permute positive pin_memory ravel real resolve_conj
+    movedim moveaxis numpy_T permute positive pin_memory ravel real resolve_conj
     resolve_neg reshape reshape_as conj _conj _conj_physical select slice split split_with_sizes
-    squeeze swapaxes swapdims t adjoint tensor_split transpose unbind unflatten unfold unsafe_chunk
+    squeeze swapaxes swapdims t adjoint transpose unbind unflatten unfold unsafe_chunk
     unsafe_split unsafe_split_with_sizes unsqueeze view view_as view_as_complex view_as_real vsplit
     dsplit _unsafe_view _reshape_alias atleast_1d atleast_2d atleast_3d squeeze_copy view_copy
     expand_copy permute_copy slice_copy select_copy transpose_copy unsqueeze_copy t_copy
+    alias_copy detach_copy diagonal_copy as_strided_copy narrow_copy split_copy unbind_copy
+    split_with_sizes_copy unfold_copy view_as_real_copy view_as_complex_copy _reshape_copy
 """
 
 _COPIES = """
-    cat clone column_stack concatenate copy dstack hstack stack vstack repeat
-    repeat_interleave roll rot90 tile to type_as _to_copy
+    cat _chunk_cat clone column_stack concatenate copy dstack hstack stack vstack repeat
+    repeat_interleave.Tensor roll rot90 tile to type_as _to_copy
     cpu cuda pad constant_pad_nd reflection_pad1d reflection_pad2d reflection_pad3d
     replication_pad1d replication_pad2d replication_pad3d _pad_circular pixel_shuffle
     pixel_unshuffle channel_shuffle native_channel_shuffle im2col block_diag diag diag_embed
@@ -33,8 +35,7 @@ _LOOKUPS = """
     embedding gather index index_select masked_select take take_along_dim
     _unsafe_index _unsafe_masked_index index_copy index_fill masked_scatter nonzero
     nonzero_numpy argwhere slice_scatter as_strided_scatter nonzero_static select_scatter
-    diagonal_scatter one_hot unique_consecutive
-    unique_dim_consecutive isin upsample_nearest1d upsample_nearest2d upsample_nearest3d
+    diagonal_scatter one_hot upsample_nearest1d upsample_nearest2d upsample_nearest3d
     _upsample_nearest_exact1d _upsample_nearest_exact2d _upsample_nearest_exact3d max_unpool2d
     max_unpool3d _to_dense _to_sparse _to_sparse_csr _to_sparse_csc _to_sparse_bsr _to_sparse_bsc
     sparse_mask sparse_coo_tensor sparse_compressed_tensor _sparse_coo_tensor_with_dims
@@ -56,7 +57,7 @@ _FACTORIES = """
 
 _QUESTIONS = """
     _local_scalar_dense item size numel dim stride is_complex is_floating_point is_nonzero
-    is_same_size is_signed is_pinned isreal result_type can_cast allclose
+    is_same_size is_signed is_pinned isreal result_type can_cast
     sym_size sym_stride sym_numel sym_storage_offset sym_is_contiguous
     _assert_async _assert_tensor_metadata _assert_scalar _nested_tensor_from_mask_left_aligned
     is_contiguous storage_offset promote_types
@@ -72,7 +73,7 @@ _QUESTIONS = """
 
 _LOGIC = """
     logical_and logical_or logical_xor logical_not bitwise_and bitwise_or bitwise_xor bitwise_not
-    bitwise_left_shift bitwise_right_shift __lshift__ __rshift__ gcd lcm bincount
+    bitwise_left_shift bitwise_right_shift __lshift__ __rshift__ gcd lcm
 """
 
 
@@ -85,4 +86,4 @@ FREE_OPERATORS: dict[str, Rule] = {
     f"aten.{name}": free
     for group in (_VIEWS, _COPIES, _LOOKUPS, _FACTORIES, _QUESTIONS, _LOGIC)
     for name in group.split()
-}
+} | {f"profiler._record_function_{name}": free for name in ("enter", "enter_new", "exit")}

@@ -26,6 +26,11 @@ def _is_square(a: Tensor) -> bool:
     return a.shape[-1] == a.shape[-2] and not a.is_complex()
 
 
+def _sides(out: Tensor, n: int) -> int:
+    """Solutions of n numbers each."""
+    return out.numel() // n if n else 0
+
+
 def _matrices(a: Tensor) -> int:
     return a.numel() // (a.shape[-1] * a.shape[-2]) if a.numel() else 0
 
@@ -33,16 +38,16 @@ def _matrices(a: Tensor) -> int:
 def solve(out: Any, a: Tensor, b: Tensor, **_options: Any) -> OpCost | None:
     """A x = b; as many right-hand sides as b has numbers for each row of a."""
     n = a.shape[-1]
-    if not _is_square(a) or not n:
+    if not _is_square(a):
         return None
-    factors, sides = formula.lu(n) * _matrices(a), out[0].numel() // n
+    factors, sides = formula.lu(n) * _matrices(a), _sides(out[0], n)
     return factors + formula.lu_solve(n, sides)
 
 
 def lu_solve(out: Tensor, factors: Tensor, pivots: Tensor, b: Tensor, **_options: Any) -> OpCost:
     """With the factors given."""
     n = factors.shape[-1]
-    return formula.lu_solve(n, out.numel() // n)
+    return formula.lu_solve(n, _sides(out, n))
 
 
 def solve_triangular(
@@ -50,7 +55,7 @@ def solve_triangular(
 ) -> OpCost:
     """By substitution."""
     n = a.shape[-1]
-    return formula.triangular_solve(n, unit=unitriangular) * (out.numel() // n)
+    return formula.triangular_solve(n, unit=unitriangular) * _sides(out, n)
 
 
 def older_solve_triangular(
@@ -68,7 +73,7 @@ def older_solve_triangular(
 def cholesky_solve(out: Tensor, b: Tensor, a: Tensor, upper: bool = False) -> OpCost:
     """Two substitutions."""
     n = a.shape[-1]
-    return 2 * formula.triangular_solve(n, unit=False) * (out.numel() // n)
+    return 2 * formula.triangular_solve(n, unit=False) * _sides(out, n)
 
 
 def cross(out: Tensor, a: Tensor, b: Tensor, *, dim: int = -1) -> OpCost | None:
@@ -89,5 +94,6 @@ LINALG: dict[str, Rule] = {
     "aten.linalg_solve_triangular": solve_triangular,
     "aten.triangular_solve": older_solve_triangular,
     "aten.cholesky_solve": cholesky_solve,
+    "aten.cholesky_inverse": each_matrix(lambda n: 2 * formula.triangular_solve(n, unit=False) * n),
     "aten.linalg_cross": cross,
 }

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from inspect_cost.cost import OpCost
+from inspect_cost.cost import FREE, OpCost
 from inspect_cost.counting.aten.rule import Rule
 from inspect_cost.formulas import normalization as formula
 
@@ -47,6 +47,8 @@ def group_norm(
 ) -> OpCost:
     """Statistics over each group of channels of each batch entry."""
     groups = x.shape[0] * num_groups
+    if not groups:
+        return FREE
     n = x.numel() // groups
     return formula.layer_norm(groups, n, scaled=weight is not None, shifted=bias is not None)
 

@@ -7,6 +7,7 @@ free. Complex arithmetic is counted in real operations.
 from collections.abc import Iterator
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from inspect_cost.cost import FREE, OpCost
@@ -86,6 +87,16 @@ def softplus(out: Tensor, x: Tensor, beta: float = 1, threshold: float = 20) -> 
 def equal(out: bool, a: Tensor, b: Tensor) -> OpCost | None:
     """Whether all elements are equal: a comparison each."""
     return _COMPARE(a, b)
+
+
+def all_close(out: bool, a: Tensor, b: Tensor, *_tolerances: Any) -> OpCost | None:
+    """Whether all elements are close; joining that is boolean."""
+    return each(formula.IS_CLOSE)(*torch.broadcast_tensors(a, b))
+
+
+def is_in(out: Tensor, elements: Any, among: Any, **_options: Any) -> OpCost | None:
+    """Each element is compared with each of the others, by the definition."""
+    return each(COMPARE * (among.numel() if isinstance(among, Tensor) else 1))(out, elements, among)
 
 
 def histogram(out: Tensor, x: Tensor, *_range: Any, **_more: Any) -> OpCost | None:
@@ -183,7 +194,8 @@ _SPECIAL_FUNCTIONS: dict[str, Rule] = {
         "special_ndtri special_log_ndtr special_erfcx special_zeta special_airy_ai "
         "special_bessel_j0 special_bessel_j1 special_bessel_y0 special_bessel_y1 "
         "special_modified_bessel_i0 special_modified_bessel_i1 special_modified_bessel_k0 "
-        "special_modified_bessel_k1 special_spherical_bessel_j0 nextafter"
+        "special_modified_bessel_k1 special_scaled_modified_bessel_k0 "
+        "special_scaled_modified_bessel_k1 special_spherical_bessel_j0 nextafter"
     ).split()
 } | {
     "aten.exp": each(SPECIAL, complex_=formula.COMPLEX_EXP),
@@ -203,6 +215,8 @@ _COMPARISONS: dict[str, Rule] = {
     "aten.ne": _CHOICE,
     "aten.frexp": first_of(each(SPECIAL)),
     "aten.isclose": each(formula.IS_CLOSE),
+    "aten.allclose": all_close,
+    "aten.isin": is_in,
     "aten.abs": each(COMPARE, complex_=formula.COMPLEX_ABS),
     "aten.angle": each(COMPARE, complex_=formula.COMPLEX_ANGLE),
     "aten.where": where,

@@ -124,6 +124,32 @@ def unique(out: Any, x: Tensor, *_options: Any, **_more: Any) -> OpCost | None:
     return grouped(formula.sort, x, x.numel())
 
 
+def unique_neighbours(
+    out: Any, x: Tensor, inverse: bool = False, counts: bool = False, dim: int | None = None
+) -> OpCost | None:
+    """Each is compared with the one before."""
+    return grouped(formula.extremum, x, group_size(x, dim))
+
+
+def quantile(
+    out: Tensor,
+    x: Tensor,
+    q: float | Tensor,
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
+    interpolation: str = "linear",
+) -> OpCost | None:
+    """By sorting; between two neighbours where the interpolation says so."""
+    quantiles = q.numel() if isinstance(q, Tensor) else 1
+    between = interpolation in {"linear", "midpoint"}
+    return grouped(
+        lambda rows, n: formula.quantile(rows, n, quantiles, interpolated=between),
+        x,
+        group_size(x, dim),
+    )
+
+
 def binary_search(out: Tensor, first: Any, second: Any, **_options: Any) -> OpCost:
     """Of the second in the first for `searchsorted`, which has its sorted numbers first."""
     return _search(out, first)
@@ -204,6 +230,9 @@ REDUCTIONS: dict[str, Rule] = {
     "aten._unique": unique,
     "aten._unique2": unique,
     "aten.unique_dim": unique,
+    "aten.unique_consecutive": unique_neighbours,
+    "aten.quantile": quantile,
+    "aten.nanquantile": quantile,
     "aten.searchsorted": binary_search,
     "aten.bucketize": bucketize,
     "aten.renorm": renorm,

@@ -204,3 +204,12 @@ def renormalised(xs: Row) -> Row:
     holds(lambda v: v > 1, length)
     factor = 1.0 / length
     return [x * factor for x in xs]
+
+
+def at_quantile(xs: Row, q: float) -> Real:
+    """Between the two neighbours of place q (n - 1) of the sorted numbers."""
+    in_order = sorted(xs, key=lambda x: x.value)
+    place = q * (len(xs) - 1)
+    low = in_order[int(place)]
+    high = in_order[min(int(place) + 1, len(xs) - 1)]
+    return low + (high - low) * (place - int(place))

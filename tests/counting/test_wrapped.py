@@ -1,0 +1,107 @@
+"""Models that torch wrapped, traced or packed, and forwards that do not simply return."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from inspect_cost import CountError, count
+
+X = torch.ones(4, 8)
+PRODUCT = 4 * 8 * 8
+
+
+class Plain(nn.Module):
+    """A linear layer in a profiled range."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.profiler.record_function("product"):
+            return self.linear(x)
+
+
+WRAPPED: dict[str, Callable[[], nn.Module]] = {
+    "in a profiled range": Plain,
+    "traced by fx": lambda: torch.fx.symbolic_trace(nn.Sequential(nn.Linear(8, 8), nn.ReLU())),
+    "exported": lambda: torch.export.export(nn.Linear(8, 8), (X,)).module(),
+    "in parallel": lambda: nn.DataParallel(nn.Linear(8, 8)),
+}
+
+
+@pytest.mark.parametrize("name", WRAPPED)
+def test_wrapped_models_are_counted_from_shapes(name: str) -> None:
+    model = WRAPPED[name]()
+    report = count(model, X)
+    assert report.macs == PRODUCT
+    assert report.params == 72
+    assert report.complete
+    assert "Run on real values" not in " ".join(report.notes)
+    assert model(X).shape == X.shape
+
+
+def test_a_generator_does_its_work() -> None:
+    class Streaming(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(8, 8)
+
+        def forward(self, x: Tensor) -> Iterator[Tensor]:
+            for _ in range(3):
+                yield self.linear(x)
+
+    report = count(Streaming().eval(), X)
+    assert report.macs == report.by_module["linear"].macs == 3 * PRODUCT
+    assert report.waste is not None
+    assert report.waste.macs == 0
+
+
+@pytest.mark.parametrize("below", [False, True])
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")
+def test_torchscript_is_refused_with_advice(below: bool) -> None:
+    scripted: Any = torch.jit.script(nn.Linear(8, 8))
+    with pytest.raises(CountError, match="TorchScript") as caught:
+        count(nn.Sequential(scripted) if below else scripted, X)
+    assert "scripted from" in caught.value.advice
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors:UserWarning")
+def test_padding_that_torch_would_pack_is_counted() -> None:
+    """Dense: as many products as without padding, and the mask added to each score."""
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+    encoder = nn.TransformerEncoder(layer, 2).eval()
+    x, padded = torch.ones(2, 5, 8), torch.zeros(2, 5, dtype=torch.bool)
+    padded[1, 3:] = True
+    masked, plain = count(encoder, x, src_key_padding_mask=padded), count(encoder, x)
+    assert masked.complete
+    assert masked.macs == plain.macs
+    assert masked.flops_by_class["add"] - plain.flops_by_class["add"] == 2 * (2 * 2 * 5 * 5)
+    assert encoder.use_nested_tensor
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors:UserWarning")
+def test_nested_tensors_without_sizes_are_refused_with_advice() -> None:
+    nested = torch.nested.nested_tensor([torch.ones(2, 8), torch.ones(3, 8)])
+    with pytest.raises(CountError) as caught:
+        count(nn.Linear(8, 8).eval(), nested)
+    assert "jagged" in caught.value.advice
+
+
+def test_a_forward_that_asks_for_gradients_is_refused_with_advice() -> None:
+    class Force(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.energy = nn.Linear(8, 1)
+
+        @torch.enable_grad()
+        def forward(self, x: Tensor) -> Tensor:
+            x = x.detach().requires_grad_()
+            return torch.autograd.grad(self.energy(x).sum(), x)[0]
+
+    with pytest.raises(CountError, match="does not require grad") as caught:
+        count(Force().eval(), X)
+    assert "gradients" in caught.value.advice
