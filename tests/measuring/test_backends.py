@@ -100,7 +100,7 @@ def slow() -> NoReturn:
 def test_an_export_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("inspect_cost.measuring.backends.LEAST_LIMIT_S", 0.5)
     call = target(nn.Linear(2, 2), (torch.ones(1, 2),), {})
-    with pytest.raises(MeasurementError, match="the export to ONNX took longer than 0.6 s"):
+    with pytest.raises(MeasurementError, match=r"the export to ONNX took longer than 0\.6 s"):
         BACKENDS["onnxruntime"](call, Setup(slow, 1, 0.6))
 
 
