@@ -1,4 +1,4 @@
-"""What one inference of a PyTorch model costs, counted exactly.
+"""What one inference of a PyTorch model costs, counted exactly, measured, and ranked.
 
     >>> import torch, inspect_cost
     >>> report = inspect_cost.count(torch.nn.Linear(3, 5), torch.zeros(2, 3))
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from inspect_cost.crosschecking.results import CrossCheck as CrossCheck
     from inspect_cost.crosschecking.run import crosscheck as crosscheck
     from inspect_cost.errors import CountError as CountError
+    from inspect_cost.errors import InspectCostError as InspectCostError
+    from inspect_cost.errors import MeasurementError as MeasurementError
+    from inspect_cost.errors import NoLawError as NoLawError
+    from inspect_cost.errors import UsageError as UsageError
     from inspect_cost.law import CostLaw as CostLaw
     from inspect_cost.measuring.block import measure_block as measure_block
     from inspect_cost.measuring.measure import measure as measure
@@ -43,10 +47,14 @@ _HOMES = {
     "CountError": "inspect_cost.errors",
     "CrossCheck": "inspect_cost.crosschecking.results",
     "FlopWeights": "inspect_cost.cost",
+    "InspectCostError": "inspect_cost.errors",
     "Measurement": "inspect_cost.measuring.measurement",
+    "MeasurementError": "inspect_cost.errors",
+    "NoLawError": "inspect_cost.errors",
     "OpCost": "inspect_cost.cost",
     "Policy": "inspect_cost.policy",
     "Quantity": "inspect_cost.quantity",
+    "UsageError": "inspect_cost.errors",
     "cost_law": "inspect_cost.counting.laws",
     "count": "inspect_cost.counting.count",
     "count_onnx": "inspect_cost.counting.onnx.count",
@@ -66,10 +74,14 @@ __all__ = [
     "CountError",
     "CrossCheck",
     "FlopWeights",
+    "InspectCostError",
     "Measurement",
+    "MeasurementError",
+    "NoLawError",
     "OpCost",
     "Policy",
     "Quantity",
+    "UsageError",
     "cost_law",
     "count",
     "count_onnx",

@@ -5,12 +5,14 @@ All methods of a module count, not `forward` alone: a flow's `inverse`, a decode
 
 import functools
 from collections.abc import Callable, Iterator
+from threading import get_ident
 from types import FunctionType
 from typing import Any
 
 from torch import nn
 
 from inspect_cost.counting.ledger import Ledger
+from inspect_cost.errors import UsageError
 
 #: Is told what a method returned, and the path of its module.
 Returned = Callable[[Any, str], None]
@@ -28,6 +30,14 @@ def attribute_methods(model: nn.Module, ledger: Ledger, returned: Returned | Non
             vars(module)[name] = _announced(method, path, ledger, returned)
 
 
+def elsewhere(path: str) -> UsageError:
+    """That a module was called where its operators cannot be followed."""
+    return UsageError(
+        f"{path or 'the model'} runs on a thread of its own, where operators cannot be followed",
+        "Count a forward that calls it on the thread that it is called on itself.",
+    )
+
+
 def _own_methods(kind: type[nn.Module]) -> Iterator[str]:
     """Names of the plain methods that a class and its bases add to `nn.Module`."""
     own = {
@@ -43,8 +53,13 @@ def _own_methods(kind: type[nn.Module]) -> Iterator[str]:
 def _announced(
     method: Callable[..., Any], path: str, ledger: Ledger, returned: Returned | None
 ) -> Callable[..., Any]:
+    thread = get_ident()
+
     @functools.wraps(method)
     def announced(*args: Any, **kwargs: Any) -> Any:
+        if get_ident() != thread:
+            ledger.elsewhere = path
+            raise elsewhere(path)
         with ledger.inside(path):
             out = method(*args, **kwargs)
         if returned:

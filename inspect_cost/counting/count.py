@@ -1,6 +1,7 @@
 """`count`: the cost of one call of a model, from shapes alone wherever that is possible."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import MappingProxyType, MethodType
 from typing import Any
@@ -12,7 +13,7 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 from inspect_cost.cost import CostReport
 from inspect_cost.counting.aten import Rule
 from inspect_cost.counting.aten.policies import rules_under
-from inspect_cost.counting.attribution import attribute_methods
+from inspect_cost.counting.attribution import attribute_methods, elsewhere
 from inspect_cost.counting.backward import Backward
 from inspect_cost.counting.dataflow import DataFlow
 from inspect_cost.counting.ledger import Ledger
@@ -87,21 +88,15 @@ class Run:
         # A training step changes its parameters, so that nothing is the same in the next.
         flow = DataFlow(() if backward else (*model.parameters(), *model.buffers()))
         mode = CountingMode(ledger, way.rules, home, flow)
-        try:
+        with _blaming(ledger):
             with torch.inference_mode(not way.backward), torch.set_grad_enabled(way.backward), mode:
                 out = call(*args, **kwargs)
                 if isinstance(out, Iterator):
                     out = list(out)  # a generator does its work when it is read
                 if backward:
                     backward.run(out)
-        except InspectCostError:
-            raise
-        except Exception as error:
-            raise CountError(
-                f"{type(error).__name__}: {error}",
-                next((advice for part, advice in ADVICE.items() if part in str(error)), ""),
-                module_path=ledger.failed_in or "",
-            ) from error
+            if ledger.elsewhere is not None:
+                raise elsewhere(ledger.elsewhere)
         found = flow.finish(out, (args, kwargs), model)
         return CostReport(
             type(self.model).__name__,
@@ -118,6 +113,22 @@ class Run:
         """Whether the model and its inputs hold real numbers, so that it could really be run."""
         tensors = (*self.model.parameters(), *tree_leaves((self.args, self.kwargs)))
         return not any(isinstance(t, Tensor) and t.is_meta for t in tensors)
+
+
+@contextmanager
+def _blaming(ledger: Ledger) -> Iterator[None]:
+    """An error of the call becomes one that says where it happened."""
+    try:
+        yield
+    except InspectCostError:
+        raise
+    except Exception as error:
+        if ledger.elsewhere is not None:
+            raise elsewhere(ledger.elsewhere) from error
+        advice = next((advice for part, advice in ADVICE.items() if part in str(error)), "")
+        raise CountError(
+            f"{type(error).__name__}: {error}", advice, module_path=ledger.failed_in or ""
+        ) from error
 
 
 def count(

@@ -11,12 +11,14 @@ class Ledger:
 
     Attributes:
         failed_in: path of the innermost module that an exception left first, or None.
+        elsewhere: path of a module that was called on another thread, or None.
     """
 
     def __init__(self) -> None:
         self._at_work = [""]
         self._entries: dict[tuple[str, str], tuple[int, OpCost, int, bool]] = {}
         self.failed_in: str | None = None
+        self.elsewhere: str | None = None
 
     @contextmanager
     def inside(self, module: str) -> Iterator[None]:

@@ -1,13 +1,15 @@
 """Models that torch wrapped, traced or packed, and forwards that do not simply return."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from inspect_cost import CountError, count
+from inspect_cost import CountError, UsageError, count
 
 X = torch.ones(4, 8)
 PRODUCT = 4 * 8 * 8
@@ -23,6 +25,32 @@ class Plain(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         with torch.profiler.record_function("product"):
             return self.linear(x)
+
+
+class Threaded(nn.Module):
+    """Calls a layer on another thread, and ends whether that succeeds or not."""
+
+    def __init__(self, *, by_pool: bool, patient: bool) -> None:
+        super().__init__()
+        self.linear = nn.Linear(8, 8)
+        self.by_pool, self.patient = by_pool, patient
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.by_pool:
+            with ThreadPoolExecutor(1) as pool:
+                return pool.submit(self.linear, x).result()
+        results: list[Tensor] = []
+        thread = Thread(target=lambda: results.append(self.linear(x)))
+        thread.start()
+        thread.join()
+        return x if self.patient else results[0]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize(("by_pool", "patient"), [(True, False), (False, False), (False, True)])
+def test_work_on_other_threads_is_refused_not_missed(by_pool: bool, patient: bool) -> None:
+    with pytest.raises(UsageError, match="linear runs on a thread of its own"):
+        count(Threaded(by_pool=by_pool, patient=patient), X)
 
 
 WRAPPED: dict[str, Callable[[], nn.Module]] = {
