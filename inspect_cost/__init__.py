@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from inspect_cost.carbon.estimate import CarbonEstimate as CarbonEstimate
     from inspect_cost.carbon.estimate import estimate_training_carbon as estimate_training_carbon
-    from inspect_cost.cost import CostReport as CostReport
     from inspect_cost.cost import FlopWeights as FlopWeights
     from inspect_cost.cost import OpCost as OpCost
+    from inspect_cost.cost_report import CostReport as CostReport
     from inspect_cost.counting.count import count as count
     from inspect_cost.counting.laws import cost_law as cost_law
     from inspect_cost.counting.module_costs import windowed_convolution as windowed_convolution
@@ -43,7 +43,7 @@ __version__ = version("inspect-cost")
 _HOMES = {
     "CarbonEstimate": "inspect_cost.carbon.estimate",
     "CostLaw": "inspect_cost.law",
-    "CostReport": "inspect_cost.cost",
+    "CostReport": "inspect_cost.cost_report",
     "CountError": "inspect_cost.errors",
     "CrossCheck": "inspect_cost.crosschecking.results",
     "FlopWeights": "inspect_cost.cost",

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import model_zoo
-from inspect_cost.cost import CostReport
+from inspect_cost.cost_report import CostReport
 from inspect_cost.counting.building import built_without_values
 from inspect_cost.counting.count import count, count_disposable
 from inspect_cost.counting.laws import VERIFIED_AFTER, Arguments, cost_law

@@ -7,7 +7,8 @@ from itertools import pairwise
 from math import comb
 from typing import Any
 
-from inspect_cost.cost import CostReport, OpCost, Tally
+from inspect_cost.cost import OpCost
+from inspect_cost.cost_report import CostReport, Tally
 from inspect_cost.errors import UsageError
 
 #: What a tally holds, as numbers: calls, the fields of an `OpCost`, bytes; the dead calls, the

@@ -9,7 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from inspect_cost.conventions import CONVENTIONS
-from inspect_cost.cost import CostReport, FlopWeights, ModuleCost, OpCost, Storage
+from inspect_cost.cost import FlopWeights, OpCost
+from inspect_cost.cost_report import CostReport, ModuleCost, Storage
 from inspect_cost.law import CostLaw
 from inspect_cost.measuring.measurement import Measurement
 from inspect_cost.waste import Waste

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from inspect_cost.cost import CostReport
+from inspect_cost.cost_report import CostReport
 from inspect_cost.counting.aten import Rule
 from inspect_cost.counting.aten.policies import rules_under
 from inspect_cost.counting.attribution import attribute_methods, elsewhere

@@ -22,7 +22,8 @@ import torch
 from torch import Tensor, UntypedStorage, nn
 from torch._ops import OpOverload
 
-from inspect_cost.cost import FREE, OpCost, Tally, total
+from inspect_cost.cost import FREE, OpCost, total
+from inspect_cost.cost_report import Tally
 from inspect_cost.counting.aten import Operator
 from inspect_cost.counting.graph import Graph, Key
 from inspect_cost.counting.memories import Memories, Memory, storage_of, storages_in, tensors_within

@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import nn
 
-from inspect_cost.cost import CostReport
+from inspect_cost.cost_report import CostReport
 from inspect_cost.counting.count import count
 from inspect_cost.errors import CountError, NoLawError
 from inspect_cost.law import CostLaw, foretold, law_through

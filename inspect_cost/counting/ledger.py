@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from inspect_cost.cost import FREE, OpCost, Tally
+from inspect_cost.cost import FREE, OpCost
+from inspect_cost.cost_report import Tally
 
 
 class Ledger:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList
 from torch.utils._pytree import tree_leaves
 
-from inspect_cost.cost import Storage, ancestry
+from inspect_cost.cost_report import Storage, ancestry
 from inspect_cost.counting.contents import stored_bytes, stored_values
 
 

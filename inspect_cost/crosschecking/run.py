@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from inspect_cost.cost import CostReport
+from inspect_cost.cost_report import CostReport
 from inspect_cost.counting.count import count, method_of
 from inspect_cost.crosschecking.calls import Call
 from inspect_cost.crosschecking.comparison import compare

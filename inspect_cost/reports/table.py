@@ -8,7 +8,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from inspect_cost.cost import CONVENTIONAL, CostReport, ModuleCost
+from inspect_cost.cost import CONVENTIONAL
+from inspect_cost.cost_report import CostReport, ModuleCost
 from inspect_cost.report import Audio, Report
 from inspect_cost.reports.law import law_table
 from inspect_cost.reports.measured import measured_part

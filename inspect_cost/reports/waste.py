@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
-from inspect_cost.cost import CostReport, total
+from inspect_cost.cost import total
+from inspect_cost.cost_report import CostReport
 from inspect_cost.units import exact, percent, si
 from inspect_cost.waste import ModuleWaste, Waste, grouped, pattern
 

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 import model_zoo
 from inspect_cost import OpCost, count
-from inspect_cost.cost import CostReport, total
+from inspect_cost.cost import total
+from inspect_cost.cost_report import CostReport
 from inspect_cost.inspection import inspected_preset, preset_law
 
 SIZE = 5

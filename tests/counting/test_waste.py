@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import model_zoo
 from inspect_cost import count
-from inspect_cost.cost import CostReport
+from inspect_cost.cost_report import CostReport
 from inspect_cost.counting.laws import cost_law
 from inspect_cost.inspection import inspected_preset
 from inspect_cost.law import _example

@@ -1,6 +1,7 @@
 """The book of a count: what each operator of each module has cost so far."""
 
-from inspect_cost.cost import FREE, OpCost, Tally
+from inspect_cost.cost import FREE, OpCost
+from inspect_cost.cost_report import Tally
 from inspect_cost.counting.onnx.call import Call
 from inspect_cost.counting.onnx.table import bytes_moved
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from onnx import ModelProto
 
-from inspect_cost.cost import CostReport, OpCost, Storage, ancestry
+from inspect_cost.cost import OpCost
+from inspect_cost.cost_report import CostReport, Storage, ancestry
 from inspect_cost.counting.onnx.binding import InputShapes, bound_inputs
 from inspect_cost.counting.onnx.book import Book
 from inspect_cost.counting.onnx.call import Rule

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
 
-from inspect_cost.cost import Storage, ancestry
+from inspect_cost.cost_report import Storage, ancestry
 from inspect_cost.counting.onnx.call import operator_name
 from inspect_cost.counting.onnx.loading import graphs_of
 from inspect_cost.counting.onnx.modules import module_of, module_of_parameter
