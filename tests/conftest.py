@@ -1,6 +1,40 @@
 """What all tests share."""
 
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+import pytest
 import torch
 
 # As many as CI has: tiny models gain nothing from more, and lose much on a busy machine.
 torch.set_num_threads(2)
+
+# Assertions in `prove` are explained like those in the tests.
+pytest.register_assert_rewrite("tests.formulas.proof")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Tests run side by side, but a test marked `alone` while the other processes wait."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return (yield)
+    how = fcntl.LOCK_EX if item.get_closest_marker("alone") else fcntl.LOCK_SH
+    shared = Path(item.config.option.basetemp).parent
+    with (shared / "door").open("w") as door, (shared / "room").open("w") as room:
+        with held(door, fcntl.LOCK_EX):  # who waits for the room lets nobody pass
+            fcntl.flock(room, how)
+        return (yield)
+
+
+@contextmanager
+def held(file: TextIO, how: int) -> Iterator[None]:
+    """A lock between processes, for a block."""
+    fcntl.flock(file, how)
+    try:
+        yield
+    finally:
+        fcntl.flock(file, fcntl.LOCK_UN)

@@ -96,7 +96,7 @@ def test_a_training_step(own: Run) -> None:
 
 def test_a_preset_ends_with_where_it_stands(own: Run) -> None:
     table = own("wavegan").out
-    assert "WaveGAN beside" in table
+    assert "WaveGAN as published, beside" in table
     assert "kg CO2e (estimated)" in table
     standing = counted(own("wavegan", "--format", "json"))["standing"]
     assert standing["training"]["carbon_kgco2e"]["value"] == pytest.approx(10.488)

@@ -48,12 +48,13 @@ def test_no_sensor_is_said_in_one_line_and_latency_and_memory_come(measuring: Ru
     assert report["count"]["macs"] > 0
 
 
+@pytest.mark.alone
 def test_a_counter_gives_energy_and_the_report_names_it(
     measuring: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with PowercapTree(tmp_path, one_socket(50.0)) as tree:
         monkeypatch.setenv("INSPECT_COST_POWERCAP_ROOT", str(tree.root))
-        words = (*NET, "--measure-time", "5s", "--no-memory", "--battery", "15Wh")
+        words = (*NET, "--measure-time", "12s", "--no-memory", "--battery", "15Wh")
         result = measuring(*words, "--require-energy", "--format", "json")
     assert result.code == 0, result.err
     report = json.loads(result.out)

@@ -208,7 +208,7 @@ def test_a_block_that_fails_is_partial() -> None:
 
 
 #: Counters older than this share of a window, when read, say that their writer was starved.
-QUIET = 0.05
+QUIET = 0.03
 
 
 def work() -> None:
@@ -216,6 +216,7 @@ def work() -> None:
     time.sleep(0.001)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("zones", "window_s"), [("one", 0.05), ("two", 0.05), ("wrapping", 0.05), ("wrapping", 0.3)]
 )
@@ -234,7 +235,7 @@ def test_energy_on_a_counter_of_known_power(tmp_path: Path, zones: str, window_s
             if late < QUIET:
                 break
     assert result.power_w, result.notes
-    tolerance = 0.01 if late < QUIET else late
+    tolerance = max(0.01, late / 2)
     assert result.power_w.value == pytest.approx(power_w, rel=tolerance)
     duration_s = sum(w.duration_s for w in result.kept_windows)
     assert result.energy_j.value == pytest.approx(
