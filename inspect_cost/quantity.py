@@ -1,7 +1,8 @@
 """A number that says what it is: its unit, its kind, where it comes from, how sure it is."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 #: counted from shapes, measured by a sensor or a clock, estimated by a model, reported elsewhere.
 Kind = Literal["counted", "measured", "estimated", "reported"]
@@ -38,6 +39,22 @@ class Quantity:
         ends = self.ci95 and (self.ci95[0] * factor, self.ci95[1] * factor)
         return Quantity(self.value * factor, unit or self.unit, self.kind, self.source, ends)
 
+    @classmethod
+    def from_dict(cls, written: Mapping[str, Any]) -> Self:
+        """From what `to_dict` gives.
+
+        Raises:
+            KeyError, TypeError, ValueError, AttributeError: it is something else.
+        """
+        ends = written.get("ci95")
+        return cls(
+            plain_number(written["value"]),
+            str(written["unit"]),
+            written["kind"],
+            str(written["source"]),
+            (plain_number(ends[0]), plain_number(ends[1])) if ends else None,
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """As plain data, for JSON."""
         return {
@@ -47,3 +64,17 @@ class Quantity:
             "source": self.source,
             "ci95": list(self.ci95) if self.ci95 else None,
         }
+
+
+def plain_number(given: Any) -> float:
+    """What data has as a number; whole ones stay whole.
+
+    Raises:
+        TypeError: it is none.
+        ValueError: it is too large.
+    """
+    if isinstance(given, bool) or not isinstance(given, (int, float)):
+        raise TypeError(f"{given!r} is no number")
+    if abs(given) > LARGEST:
+        raise ValueError(f"{given!r} is too large")
+    return given

@@ -14,8 +14,7 @@ from inspect_cost.cost_report import CostReport, ModuleCost, Storage
 from inspect_cost.law import CostLaw
 from inspect_cost.measuring.measurement import Measurement
 from inspect_cost.waste import Waste
-
-SCHEMA = "inspect-cost/report/1"
+from inspect_cost.written import SCHEMA
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
 """Power for a training estimate from what this tool measured: a report's measurement."""
 
-import json
+from dataclasses import replace
 from pathlib import Path
 
 from inspect_cost.errors import UsageError
 from inspect_cost.quantity import Quantity
+from inspect_cost.written import read_report, whole_report
 
 
 def power_from_report(path: Path) -> Quantity:
@@ -13,22 +14,12 @@ def power_from_report(path: Path) -> Quantity:
     Raises:
         UsageError: the file is no report, or nothing measured its power.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        power = (content["measurement"] or {}).get("power_w")
-        if power is not None:
-            ends = power.get("ci95")
-            source = f"{power['source']}, in {path}"
-            return Quantity(
-                float(power["value"]), "W", power["kind"], source, ends and (ends[0], ends[1])
-            )
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}", "Give another file.") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(
-            f"{path} is no report of this tool",
-            "Write one with inspect-cost MODEL --format json -o FILE.",
-        ) from error
+    report = read_report(path)
+    with whole_report(path):
+        written = (report["measurement"] or {}).get("power_w")
+        if written is not None:
+            power = Quantity.from_dict(written)
+            return replace(power, source=f"{power.source}, in {path}")
     raise UsageError(
         f"{path} has no measured power", "Measure where there is an energy sensor, or give --power."
     )

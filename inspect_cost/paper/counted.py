@@ -1,8 +1,7 @@
 """What the published architectures cost, counted when asked for, and measured if reports say so."""
 
-import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +12,7 @@ from inspect_cost.errors import UsageError
 from inspect_cost.inspection import inspected_preset
 from inspect_cost.quantity import Quantity
 from inspect_cost.report import Report
+from inspect_cost.written import read_report, whole_report
 
 ENERGY = "energy_per_audio_second_j"
 
@@ -88,21 +88,11 @@ def measured_energy(reports: Iterable[Path]) -> dict[str, Quantity]:
 
 
 def _energy(path: Path) -> tuple[str, Quantity | None]:
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-        energy = (report["measurement"] or {}).get(ENERGY)
+    report = read_report(path)
+    with whole_report(path):
         name = str(report["model"]["name"])
-        if energy is None:
+        written = (report["measurement"] or {}).get(ENERGY)
+        if written is None:
             return name, None
-        ends = energy.get("ci95")
-        source = f"{energy['source']}, in {path}"
-        return name, Quantity(
-            energy["value"], "J", energy["kind"], source, ends and (ends[0], ends[1])
-        )
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}", "Give another file.") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(
-            f"{path} is no report of this tool",
-            "Write one with inspect-cost MODEL --format json -o FILE.",
-        ) from error
+        energy = Quantity.from_dict(written)
+    return name, replace(energy, source=f"{energy.source}, in {path}")

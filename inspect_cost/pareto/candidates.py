@@ -6,7 +6,7 @@ from typing import Any
 
 from inspect_cost.errors import UsageError
 from inspect_cost.opinion import BEST_MOS, complement, mos_ratio
-from inspect_cost.quantity import LARGEST, Quantity
+from inspect_cost.quantity import Quantity, plain_number
 
 QUALITY = ("mos", "mos_truth", "mos_ratio", "mos_loss")
 #: Objective -> its place in a report, and its kind.
@@ -62,28 +62,15 @@ def from_report(report: Mapping[str, Any], origin: str) -> Candidate:
         number = (report.get(part) or {}).get(key)
         # Where operators have no known cost, their sums are lower bounds: no value to rank by.
         if number is not None and (whole or name.startswith("param")):
-            values[name] = Quantity(_number(number), "", "counted", origin)
+            values[name] = Quantity(plain_number(number), "", "counted", origin)
     measurement = report.get("measurement") or {}
     memory = measurement.get("memory") or {}
     found = {name: measurement.get(key) for name, key in MEASURED.items()}
     found["memory"] = next((memory[key] for key in MEMORY if memory.get(key)), None)
-    for name, given in found.items():
-        if given is not None:
-            ends = given.get("ci95")
-            low_high = (_number(ends[0]), _number(ends[1])) if ends else None
-            values[name] = Quantity(
-                _number(given["value"]), given["unit"], given["kind"], given["source"], low_high
-            )
+    values |= {
+        name: Quantity.from_dict(given) for name, given in found.items() if given is not None
+    }
     return Candidate(str(report["model"]["name"]), values, origin)
-
-
-def _number(given: Any) -> float:
-    """What a report has as a number; whole ones stay whole."""
-    if isinstance(given, bool) or not isinstance(given, (int, float)):
-        raise TypeError(f"{given!r} is no number")
-    if abs(given) > LARGEST:
-        raise ValueError(f"{given!r} is too large")
-    return given
 
 
 def merged(candidates: Iterable[Candidate], asked: Collection[str]) -> list[Candidate]:

@@ -1,7 +1,6 @@
 """Candidates from files: reports of this tool (JSON), and tables of anything (CSV)."""
 
 import csv
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import isnan
@@ -11,9 +10,9 @@ from typing import Any, get_args
 from inspect_cost.errors import UsageError
 from inspect_cost.pareto.candidates import Candidate, from_report
 from inspect_cost.quantity import LARGEST, Kind, Quantity
+from inspect_cost.written import parsed_reports, read_text, whole_report
 
 HOW_TO_WRITE = 'Write 3.9 or "3.9 +- 0.2", with a decimal point; leave it out if unknown.'
-REPORT_SCHEMA = "inspect-cost/report/1"
 #: Headings of the column that names the models.
 NAME_COLUMNS = ("name", "model")
 MISSING = {"", "-", "na", "n/a", "nan", "none", "null"}
@@ -35,12 +34,7 @@ def read_candidates(path: Path) -> list[Candidate]:
             f"{path} is no file to rank from",
             f"Give one that ends in {', '.join(READERS)} or .toml.",
         )
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise UsageError(f"cannot read {path}: {reason}", "Give another file.") from error
-    found = list(reader(text, str(path)))
+    found = list(reader(read_text(path), str(path)))
     if not found:
         raise UsageError(f"{path} has no models", "Give one with at least two.")
     return found
@@ -48,25 +42,10 @@ def read_candidates(path: Path) -> list[Candidate]:
 
 def _from_json(text: str, path: str) -> Iterator[Candidate]:
     """One report, or a list of them."""
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise UsageError(
-            f"{path}, line {error.lineno}: not JSON ({error.msg})", "Give a whole report."
-        ) from None
-    for report in content if isinstance(content, list) else [content]:
-        schema = report.get("schema") if isinstance(report, dict) else None
-        if schema != REPORT_SCHEMA:
-            raise UsageError(
-                f"{path} is no report of this tool: its schema is {schema!r}, not {REPORT_SCHEMA}",
-                "Write one with inspect-cost MODEL --format json -o FILE.",
-            )
-        try:
-            yield from_report(report, path)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise UsageError(
-                f"{path} is no whole report: {error!r}", "Write it once more."
-            ) from error
+    for report in parsed_reports(text, path):
+        with whole_report(path):
+            candidate = from_report(report, path)
+        yield candidate
 
 
 def _from_csv(text: str, path: str) -> Iterator[Candidate]:

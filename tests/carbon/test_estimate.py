@@ -12,6 +12,7 @@ from inspect_cost.carbon.grid import _ecologits_table, zone_intensity
 from inspect_cost.carbon.hardware import find_gpu, gpus
 from inspect_cost.carbon.measured_power import power_from_report
 from inspect_cost.errors import UsageError
+from inspect_cost.written import SCHEMA
 
 #: Hardware, hours, kWh and kg of Table 1; GANSynth's kg is the recomputed one, not the printed.
 TABLE_1 = [
@@ -78,13 +79,26 @@ def test_measured_power_makes_a_measured_result_until_something_is_assumed() -> 
 def test_power_from_a_report(tmp_path: Path) -> None:
     power = {"value": 61.0, "unit": "W", "kind": "measured", "source": "RAPL", "ci95": [60, 62]}
     path = tmp_path / "report.json"
-    path.write_text(json.dumps({"measurement": {"power_w": power}}))
+    path.write_text(json.dumps({"schema": SCHEMA, "measurement": {"power_w": power}}))
     found = power_from_report(path)
     assert (found.value, found.kind, found.ci95) == (61.0, "measured", (60, 62))
-    for content in ('{"measurement": null}', "[]", "no json"):
-        path.write_text(content)
-        with pytest.raises(UsageError):
-            power_from_report(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"schema": SCHEMA, "measurement": None}, "has no measured power"),
+        ({"schema": SCHEMA, "measurement": {"power_w": {"value": "61"}}}, "no whole report"),
+        ({"schema": SCHEMA}, "no whole report"),
+        ({"measurement": None}, "no report of this tool: its schema is None"),
+        ([], "has 0 reports"),
+    ],
+)
+def test_no_power_from_what_has_none(content: object, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(UsageError, match=message):
+        power_from_report(path)
 
 
 def test_everything_is_in_the_json_with_its_source() -> None:

@@ -13,6 +13,7 @@ from inspect_cost.paper.reproduction import Reproduction, reproduce
 from inspect_cost.pareto.saving import figure_bytes
 from inspect_cost.reports.paper import paper_table
 from inspect_cost.reports.view import View
+from inspect_cost.written import SCHEMA
 
 #: Model -> kWh, CO2e printed, CO2e by 0.437 x kWh.
 TABLE_1 = {
@@ -99,7 +100,8 @@ def test_what_ifs_are_marked_unverified(data: dict[str, Any]) -> None:
 def report(path: Path, name: str, joules: float | None) -> Path:
     energy = joules and {"value": joules, "unit": "J", "kind": "measured", "source": "RAPL"}
     measurement = {"energy_per_audio_second_j": energy}
-    path.write_text(json.dumps({"model": {"name": name}, "measurement": measurement}))
+    content = {"schema": SCHEMA, "model": {"name": name}, "measurement": measurement}
+    path.write_text(json.dumps(content))
     return path
 
 
