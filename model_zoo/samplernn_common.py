@@ -108,8 +108,9 @@ class Tier(nn.Module):
         self, frames: Tensor, above: Tensor | None, states: list[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
         hidden, states = self.hidden(frames, above, states)
-        vectors = self.upsampling(hidden).unflatten(-1, (self.frame // self.below, -1))
-        return vectors.flatten(1, 2), states
+        batch, count, dim = hidden.shape
+        per_frame = self.frame // self.below
+        return self.upsampling(hidden).view(batch, count * per_frame, dim), states
 
 
 class SampleLevel(nn.Module):
@@ -210,7 +211,7 @@ class RunningWindow:
         wanted = levels.shape[1] - t
         for tap in range(self.size):
             seen = before[:, tap : tap + wanted]  # by this tap of the first windows
-            self.sums[:, : seen.shape[1]] += self.mlp.window.part(seen, tap)
+            self.sums[:, : seen.shape[1]].add_(self.mlp.window.part(seen, tap))
 
 
 class TieredModel(nn.Module):
