@@ -4,7 +4,7 @@ All methods of a module count, not `forward` alone: a flow's `inverse`, a decode
 """
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from threading import get_ident
 from types import FunctionType
 from typing import Any
@@ -23,8 +23,12 @@ def attribute_methods(model: nn.Module, ledger: Ledger, returned: Returned | Non
 
     The modules are changed, so this is for a stand-in, never for the caller's model.
     """
+    names: dict[type[nn.Module], set[str]] = {}
     for path, module in model.named_modules():
-        for name in _own_methods(type(module)):
+        kind = type(module)
+        if kind not in names:
+            names[kind] = _own_methods(kind)
+        for name in names[kind]:
             method = getattr(module, name)
             # Into the instance, past nn.Module.__setattr__, where it shadows the class's method.
             vars(module)[name] = _announced(method, path, ledger, returned)
@@ -38,7 +42,7 @@ def elsewhere(path: str) -> UsageError:
     )
 
 
-def _own_methods(kind: type[nn.Module]) -> Iterator[str]:
+def _own_methods(kind: type[nn.Module]) -> set[str]:
     """Names of the plain methods that a class and its bases add to `nn.Module`."""
     own = {
         name
@@ -47,7 +51,7 @@ def _own_methods(kind: type[nn.Module]) -> Iterator[str]:
         for name, value in vars(base).items()
         if isinstance(value, FunctionType) and not name.startswith("__")
     }
-    yield from own - vars(nn.Module).keys() | ({"forward"} & own)
+    return own - vars(nn.Module).keys() | ({"forward"} & own)
 
 
 def _announced(

@@ -53,8 +53,8 @@ class Placement:
             return run_without_values(operator, args, kwargs)
         if operator.name == "aten.index":
             args = (args[0], _positions(args[1]))
-        on_meta = tree_map(self._onto_meta, (args, kwargs))
-        result = run_without_values(operator, *on_meta)
+        on_meta = {name: _onto_meta(value) for name, value in kwargs.items()}
+        result = run_without_values(operator, tuple(map(_onto_meta, args)), on_meta)
         return self._after_mutation(operator, args, kwargs, result) if operator.mutates else result
 
     def _sort(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[int, int]:
@@ -98,11 +98,6 @@ class Placement:
 
     def _device_to_home(self, value: Any) -> Any:
         return self._home if value == META and isinstance(value, torch.device) else value
-
-    def _onto_meta(self, value: Any) -> Any:
-        if isinstance(value, Tensor) and not value.is_meta:
-            return shape_of(value)
-        return value
 
     def _after_mutation(
         self, operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any
@@ -157,6 +152,13 @@ def _positions(indices: Sequence[Tensor | None]) -> list[Tensor | None]:
         else:
             positions.extend(index.nonzero(as_tuple=True))
     return positions
+
+
+def _onto_meta(value: Any) -> Any:
+    """An operand without values, also where it is in a list of them."""
+    if isinstance(value, Tensor):
+        return value if value.is_meta else shape_of(value)
+    return [_onto_meta(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def _device_to_meta(value: Any) -> Any:

@@ -45,6 +45,8 @@ def stored(model: nn.Module) -> tuple[tuple[str, str, Storage], ...]:
 def packed_tensors(module: nn.Module) -> dict[str, Tensor]:
     """Weights and biases that quantised layers keep packed, out of sight of torch's own lists."""
     packed = [value for value in vars(module).values() if isinstance(value, torch.ScriptObject)]
+    if not packed:
+        return {}
     found = [tensor for value in packed for tensor in _unpacked(value)]
     if getattr(module, "dtype", None) is torch.float16:  # which unpacking turns into single ones
         found = [tensor.half() if tensor.dim() > 1 else tensor for tensor in found]

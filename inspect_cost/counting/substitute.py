@@ -50,18 +50,7 @@ def with_values(model: nn.Module) -> nn.Module:
 
 
 def _stand_in(model: nn.Module, replaced: Callable[[Tensor], Tensor]) -> nn.Module:
-    # As deepcopy does, the copying asks this memo for each object first: what is in here is what
-    # the copy gets, and what is shared in the model (tied weights) is shared in the copy.
-    memo: dict[int, Any] = {}
-    for parameter in model.parameters():
-        if is_lazy(parameter):
-            raise CountError(
-                "the model has lazy modules whose shapes are not known yet",
-                "Run it once on an example input, then count it.",
-            )
-        memo[id(parameter)] = nn.Parameter(replaced(parameter), parameter.requires_grad)
-    for attribute in _derived_attributes(model):
-        memo.setdefault(id(attribute), replaced(attribute))
+    memo = _tensors_replaced(model, replaced)
     for module in model.modules():
         if isinstance(module, RecursiveScriptModule):
             raise CountError(
@@ -81,6 +70,45 @@ def _stand_in(model: nn.Module, replaced: Callable[[Tensor], Tensor]) -> nn.Modu
     return nn.Module.train(copied, mode=False)  # exported programs refuse eval()
 
 
+def _tensors_replaced(model: nn.Module, replaced: Callable[[Tensor], Tensor]) -> dict[Any, Any]:
+    """From the identity of a parameter, a plain buffer or a derived tensor to what replaces it.
+
+    As deepcopy does, the copying asks this memo for each object first: what is in here is what
+    the copy gets, and what is shared in the model (tied weights) is shared in the copy.
+    """
+    memo: dict[Any, Any] = {}
+    for parameter in model.parameters():
+        if is_lazy(parameter):
+            raise CountError(
+                "the model has lazy modules whose shapes are not known yet",
+                "Run it once on an example input, then count it.",
+            )
+        memo[id(parameter)] = nn.Parameter(replaced(parameter), parameter.requires_grad)
+    _copy_plain_buffers(model, memo)
+    for attribute in _derived_attributes(model):
+        memo.setdefault(id(attribute), replaced(attribute))
+    return memo
+
+
+def _copy_plain_buffers(model: nn.Module, memo: dict[Any, Any]) -> None:
+    """Copy buffers that are all of their memory, which needs none of deepcopy's care, and its time.
+
+    Their memory goes where deepcopy looks for memory that it has copied: what shares it, shares it.
+    """
+    memories = memo.setdefault("torch", {})
+    for buffer in model.buffers():
+        if _is_all_of_its_memory(buffer) and buffer.untyped_storage()._cdata not in memories:
+            twin = memo[id(buffer)] = buffer.clone()
+            memories[buffer.untyped_storage()._cdata] = twin.untyped_storage()
+
+
+def _is_all_of_its_memory(tensor: Tensor) -> bool:
+    plain = type(tensor) is Tensor and tensor.layout is torch.strided and not vars(tensor)
+    if not plain or tensor.requires_grad or tensor.is_conj() or tensor.is_neg():
+        return False
+    return tensor.nbytes == tensor.untyped_storage().nbytes()
+
+
 def _derived_attributes(model: nn.Module) -> Iterator[Tensor]:
     """Tensors computed from parameters and kept as plain attributes, which deepcopy refuses.
 
@@ -92,7 +120,7 @@ def _derived_attributes(model: nn.Module) -> Iterator[Tensor]:
                 yield value
 
 
-def _twin(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
+def _twin(module: nn.Module, memo: dict[Any, Any]) -> nn.Module:
     """A copy of a module and all below it; what the memo holds is taken from there."""
     # Not the class's own __new__: that of torch.fx makes a class without the graph's forward.
     twin: nn.Module = object.__new__(type(module))
@@ -102,18 +130,21 @@ def _twin(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
     return twin
 
 
-def _copied(value: Any, memo: dict[int, Any]) -> Any:
+def _copied(value: Any, memo: dict[Any, Any]) -> Any:
     """A deep copy where there can be one, else (a lock, a handle) the thing itself."""
-    if type(value) in IMMUTABLE:
+    kind = type(value)
+    if kind in IMMUTABLE or (kind is tuple and all(type(item) in IMMUTABLE for item in value)):
         return value
     if id(value) in memo:
         return memo[id(value)]
+    if kind in {dict, OrderedDict}:
+        twin: dict[Any, Any] = kind()
+        memo[id(value)] = twin
+        if value:  # a module has a dozen that are empty
+            twin.update((key, _copied(item, memo)) for key, item in value.items())
+        return twin
     if isinstance(value, nn.Module):
         return _twin(value, memo)
-    if type(value) in {dict, OrderedDict}:
-        twin = memo[id(value)] = type(value)()
-        twin.update((key, _copied(item, memo)) for key, item in value.items())
-        return twin
     try:
         return copy.deepcopy(value, memo)
     except Exception:  # noqa: BLE001 - whatever an attribute's own copying raises

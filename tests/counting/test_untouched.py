@@ -52,6 +52,29 @@ def test_nothing_changes(fails: bool, training: bool) -> None:
         assert state_of(model, x) == before
 
 
+def test_buffers_that_share_memory_share_it_in_the_copy() -> None:
+    class Counting(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(3, 3)
+            self.register_buffer("steps", torch.zeros(2))
+            self.register_buffer("last", self.steps[1:])
+            self.register_buffer("calls", torch.zeros(1))
+            self.register_buffer("same_calls", self.calls.view(1, 1))
+            self.also_calls = self.calls.view(1, 1, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.steps += 2
+            self.calls += 1
+            for _ in range(int(self.last + self.same_calls + self.also_calls)):
+                x = self.linear(x)
+            return x
+
+    model = Counting()
+    assert [count(model, torch.rand(1, 3)).macs for _ in range(2)] == [4 * 9, 4 * 9]
+    assert not any(buffer.any() for buffer in model.buffers())
+
+
 def test_nothing_changes_when_the_model_is_really_run() -> None:
     class Curious(Untidy):
         def forward(self, x: Tensor) -> Tensor:
