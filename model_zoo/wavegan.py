@@ -164,8 +164,13 @@ def initialise(weight: Tensor, bias: Tensor | None) -> None:
 
 
 def prefers_products(x: Tensor) -> bool:
-    """Whether to use the form made for CPUs; exporters get the operator that has a name."""
-    return x.device.type == "cpu" and not torch.compiler.is_compiling()
+    """Whether to use the form made for CPUs.
+
+    Exporters get the operator that has a name; and autocast, which cannot change the type of sums
+    that exist already, the one that it knows.
+    """
+    followed = torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu")
+    return x.device.type == "cpu" and not followed
 
 
 def conv_transpose1d_by_products(x: Tensor, weight: Tensor, stride: int) -> Tensor:
