@@ -116,7 +116,7 @@ def built_with_weights(
         UsageError, ValueError, TypeError: as `generated`.
     """
     if seed not in SEEDS:
-        raise UsageError(f"{seed} is too large a seed", "Give one from -2^63 to 2^64 - 1.")
+        raise UsageError(f"{seed} is no seed for torch", "Give one from -2^63 to 2^64 - 1.")
     if weights is None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)

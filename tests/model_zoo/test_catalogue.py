@@ -84,6 +84,45 @@ def test_settings_override_the_published_ones() -> None:
         model_zoo.build("flowavenet", layer=3)
 
 
+@pytest.mark.parametrize(
+    ("name", "setting", "complaint"),
+    [
+        ("wavegan", {"dim": "x"}, "dim must be a whole number; got 'x'"),
+        ("wavegan", {"dim": 1.5}, "dim must be a whole number"),
+        ("wavegan", {"dim": True}, "dim must be a whole number"),
+        ("wavegan", {"batch_norm": "no"}, "batch_norm must be true or false; got 'no'"),
+        ("wavegan", {"batch_norm": 1}, "batch_norm must be true or false"),
+        ("wavegan", {"post_filter": "512"}, "post_filter must be a whole number or None"),
+        ("gansynth", {"progress": "6"}, "progress must be a number or None"),
+        ("gansynth", {"start": 2}, "start must be whole numbers in brackets"),
+        ("gansynth", {"start": (2, 16, 3)}, "start must be whole numbers in brackets"),
+        ("samplernn", {"frame_sizes": (2.0, 8)}, "frame_sizes must be whole numbers in brackets"),
+        ("sing", {"window": 1}, "window must be a word or None"),
+    ],
+)
+def test_settings_of_another_type_are_refused(name: str, setting: dict, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        model_zoo.preset(name).configuration(**setting)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_settings_are_of_their_types(name: str) -> None:
+    preset = model_zoo.preset(name)
+    published = preset.configuration()
+    assert preset.configuration(**vars(published)) == published
+
+
+def test_lists_and_whole_numbers_will_do() -> None:
+    assert model_zoo.preset("gansynth").configuration(progress=3).progress == 3
+    assert model_zoo.preset("samplernn").configuration(frame_sizes=[2, 8]).frame_sizes == [2, 8]
+
+
+def test_the_largest_seed_makes_inputs() -> None:
+    preset = model_zoo.preset("flowavenet")
+    call = preset.call(preset.configuration(), 256, "cpu", 2**64 - 1)
+    assert call.kwargs["noise"].isfinite().all()
+
+
 def test_unknown_names_get_near_matches() -> None:
     with pytest.raises(model_zoo.UnknownModelError, match="did you mean samplernn"):
         model_zoo.preset("sampleRN")
