@@ -166,8 +166,11 @@ def _loaded(path: Path) -> Any:
 
 
 def wav_bytes(audio: Tensor, sample_rate: int) -> bytes:
-    """(channels, T) audio in [-1, 1] as a WAV file of 16-bit PCM; what is louder is clipped."""
-    levels = (audio.clamp(-1, 1) * PCM_PEAK).round().to(torch.int16)
+    """(channels, T) audio in [-1, 1] as a WAV file of 16-bit PCM; what is louder is clipped.
+
+    Levels are rounded towards zero, as the authors of SING and WaveGAN do.
+    """
+    levels = (audio.clamp(-1, 1) * PCM_PEAK).to(torch.int16)
     sink = BytesIO()
     with wave.open(sink, "wb") as file:
         file.setnchannels(audio.shape[0])

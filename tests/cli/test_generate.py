@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 import model_zoo
 from inspect_cost.errors import UsageError
-from inspect_cost.generation import generated
+from inspect_cost.generation import generated, wav_bytes
 from tests.cli.conftest import Ran
 from tests.model_zoo.fidelity import load_fixture, relative_error
 
@@ -112,6 +112,17 @@ def test_too_much_audio_for_the_memory_is_a_mistake(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("inspect_cost.generation._generate", without_memory)
     with pytest.raises(UsageError, match="wavegan needs more memory than this machine has"):
         generated(model_zoo.preset("wavegan"), 10, settings={"dim": 1})
+
+
+def test_levels_are_rounded_towards_zero_and_clipped(tmp_path: Path) -> None:
+    audio = torch.tensor([[0.6, -0.6, 1.0, -1.0, 2.0, -2.0]]) / torch.tensor(
+        [32_767.0] * 2 + [1] * 4
+    )
+    (tmp_path / "a.wav").write_bytes(wav_bytes(audio.repeat(2, 1), 8_000))
+    params, levels = frames_of(tmp_path / "a.wav")
+    assert (params.nchannels, params.framerate) == (2, 8_000)
+    assert levels[::2].tolist() == [0, 0, 32_767, -32_767, 32_767, -32_767]
+    assert levels[1::2].tolist() == levels[::2].tolist()
 
 
 MISTAKES = [
