@@ -41,6 +41,31 @@ def test_presets_have_the_published_figures(name: str) -> None:
     assert report.count.complete
 
 
+def weight_norm_flops(name: str) -> int:
+    """Of w weights with r lengths: w squares, w - r sums, r roots, r divisions, w products."""
+    model = built_without_values(lambda: model_zoo.build(name))
+    tensors = dict(model.named_parameters())
+    directions = sum(t.numel() for key, t in tensors.items() if key.endswith("weight_v"))
+    lengths = sum(t.numel() for key, t in tensors.items() if key.endswith("weight_g"))
+    return 3 * directions + lengths
+
+
+@pytest.mark.parametrize(
+    ("name", "elementwise", "waveform"),
+    [
+        ("samplernn", 153_408_000, 2 * (16_000 + 64)),
+        ("samplernn-2tier", 165_904_000, 6 * (16_000 + 16) - 1),
+        ("samplernn-3tier", 290_880_000, 6 * (16_000 + 8) - 1),
+    ],
+)
+def test_samplernn_is_counted_as_published(name: str, elementwise: int, waveform: int) -> None:
+    """Beside the layers: a draw adds up 256 probabilities and searches among the sums."""
+    count = inspected_preset(model_zoo.preset(name), 16_000).count
+    drawing = 16_000 * (255 + 9)
+    other = count.flops - 2 * count.macs
+    assert other == elementwise + weight_norm_flops(name) + drawing + waveform
+
+
 @pytest.mark.parametrize("name", ["sing", "wavegan", "gansynth"])
 def test_more_samples_take_more_clips(name: str) -> None:
     _, samples, macs = PUBLISHED[name]
