@@ -299,6 +299,8 @@ class TieredModel(nn.Module):
         Shape:
             uniforms: (B, length), see `drawn`; None takes the most likely level every time.
         """
+        if length < 0:
+            raise ValueError(f"length must not be negative; got {length}")
         start = self.lookback
         levels = next(self.parameters()).new_empty(batch, start + length, dtype=torch.long)
         levels.fill_(self.config.levels // 2)

@@ -191,7 +191,8 @@ def conv_transpose1d_by_products(x: Tensor, weight: Tensor, stride: int) -> Tens
     taps = weight.flatten(0, 1)
     groups = taps.split(stride * out_channels)  # each (s O, C), the last one less
     signal = x.permute(2, 0, 1).flatten(0, 1)  # time first: a later step is a later row
-    rows = x.new_zeros((steps + len(groups) - 1) * batch, stride * out_channels)
+    out_steps = steps + len(groups) - 1
+    rows = x.new_zeros(out_steps * batch, stride * out_channels)
     # Made one by one: autograd refuses to write to a view older than the last write beside it.
     windows = (rows[i * batch : (i + steps) * batch, : len(g)] for i, g in enumerate(groups))
     if few_steps(signal):
@@ -201,7 +202,7 @@ def conv_transpose1d_by_products(x: Tensor, weight: Tensor, stride: int) -> Tens
     else:
         for window, group in zip(windows, groups, strict=True):
             add_product(window, signal, group)
-    return rows.view(-1, batch, stride, out_channels).permute(1, 3, 0, 2).flatten(2)
+    return rows.view(out_steps, batch, stride, out_channels).permute(1, 3, 0, 2).flatten(2)
 
 
 def add_product(total: Tensor, signal: Tensor, weight: Tensor) -> None:
