@@ -222,7 +222,7 @@ def few_steps(signal: Tensor) -> bool:
 
     On one thread torch makes a matrix product of such a convolution anyway.
     """
-    return len(signal) <= 64 and torch.get_num_threads() > 1
+    return 0 < len(signal) <= 64 and torch.get_num_threads() > 1
 
 
 def few_step_product(signal: Tensor, weight: Tensor) -> Tensor:

@@ -96,3 +96,17 @@ def test_tensorflows_arrays_are_laid_out_as_its_tensors_are() -> None:
     assert torch.equal(
         image, GANSynth.from_published(state, small).spectrogram(z, gansynth["label"])
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        (("0.bias",), r"lacks 0.weight, 1.bias, 1.weight$"),
+        ((), r"lacks 0.bias, 0.weight, 1.bias and 1 more$"),
+    ],
+)
+def test_the_first_few_of_many_are_named(given: tuple[str, ...], complaint: str) -> None:
+    model = nn.Sequential(nn.Linear(1, 1), nn.Linear(1, 1))
+    state = {name: torch.zeros(1) for name in given}
+    with pytest.raises(PublishedWeightsError, match=complaint):
+        load_published(model, state, lambda name: name)
