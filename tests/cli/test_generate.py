@@ -96,6 +96,13 @@ def test_the_zoos_own_names_work_too(run: Run, tmp_path: Path) -> None:
     assert run(*words, "--weights", "own.pt", *TINY).code == 0
 
 
+@pytest.mark.parametrize("seed", [-(2**63), -1, 0, 2**64 - 1])
+def test_every_seed_of_torch_will_do(seed: int) -> None:
+    preset = model_zoo.preset("flowavenet")
+    settings = {"blocks": 1, "channels": 2, "flows": 2}
+    assert generated(preset, 10, seed=seed, settings=settings).shape == (1, 10)
+
+
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning", "ignore:.*TorchScript")
 def test_archives_of_code_are_refused_without_advice_to_trust_them(run: Run) -> None:
     torch.jit.trace(torch.nn.Linear(1, 1), torch.zeros(1)).save("code.pt")
@@ -146,6 +153,7 @@ MISTAKES = [
     ("wavegan -o a.wav --weights meta.pt --set dim=1", "without dense real numbers in them"),
     ("wavegan -o a.wav --weights nan.pt --set dim=1", "generated values that are no numbers"),
     (f"wavegan -o a.wav --set dim=1 --seed {2**64}", "is no seed"),
+    (f"wavegan -o a.wav --set dim=1 --seed={-(2**63) - 1}", "is no seed"),
     (f"wavegan -o a.wav --weights small.pt --set dim=1 --seed {2**64}", "is no seed"),
 ]
 
