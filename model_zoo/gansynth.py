@@ -154,8 +154,8 @@ class EqualisedConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         if x.is_meta:
-            scaled = self.scale * self._conv_forward(x, self.weight, None)
-            return scaled + self.bias[:, None, None]  # type: ignore[index]  # it has a bias
+            scaled = self._conv_forward(x, self.weight, None).mul_(self.scale)
+            return scaled.add_(self.bias[:, None, None])  # type: ignore[index]  # it has a bias
         return self._conv_forward(x, kernel_of(self), self.bias)
 
     def folded(self) -> nn.Conv2d:
