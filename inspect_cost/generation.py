@@ -2,9 +2,9 @@
 
 import wave
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -19,6 +19,8 @@ from model_zoo.published import load_published
 Progress = Callable[[float], None]
 
 PCM_PEAK = 32_767
+
+SEEDS = range(-(2**63), 2**64)  # what torch's generators take
 
 
 def generated(
@@ -45,23 +47,47 @@ def generated(
         (channels, samples) audio in about [-1, 1].
 
     Raises:
-        UsageError: a setting is impossible, or the weights cannot be read or do not fit.
+        UsageError: a setting or the seed is impossible, the weights cannot be read or do not fit,
+            there is not enough memory, or what is generated is not all numbers.
     """
     overrides = dict(settings or {})
+    with _memory_permitting(preset):
+        try:
+            config = preset.configuration(**overrides)
+            model = built_with_weights(preset, weights, overrides, seed)
+        except (ValueError, TypeError) as error:
+            raise UsageError(f"{preset.name}: {error}", "Mend --set or --weights.") from error
+        if preset.period is not None:  # the long ones: they go sample by sample, and tell how far
+            model.progress = progress  # type: ignore[assignment]  # a Module takes any attribute
+        call = preset.call(config, samples, "cpu", seed)
+        audio = _in_clips(model, call.kwargs, progress)[:, :samples]
+    if not audio.isfinite().all():
+        raise UsageError(f"{preset.name} generated values that are no numbers", "Mend its weights.")
+    return audio
+
+
+@contextmanager
+def _memory_permitting(preset: model_zoo.Preset) -> Iterator[None]:
+    """Tell of a lack of memory as the mistake that it is, of asking for too much."""
     try:
-        config = preset.configuration(**overrides)
-        model = built_with_weights(preset, weights, overrides, seed)
-    except (ValueError, TypeError) as error:
-        raise UsageError(f"{preset.name}: {error}", "Mend --set or --weights.") from error
-    if preset.period is not None:  # the long ones: they go sample by sample, and tell how far
-        model.progress = progress  # type: ignore[assignment]  # a Module takes any attribute
-    call = preset.call(config, samples, "cpu", seed)
+        yield
+    except RuntimeError as error:
+        if "can't allocate memory" not in str(error):
+            raise
+        raise UsageError(
+            f"{preset.name} needs more memory than this machine has",
+            "Ask for less audio, or for smaller sizes with --set.",
+        ) from error
+
+
+def _in_clips(model: nn.Module, kwargs: Mapping[str, Any], progress: Progress) -> Tensor:
+    """The audio of all clips one after the other, (channels, T)."""
     pieces = []
-    clips = list(_clip_by_clip(call.kwargs))
-    for i, kwargs in enumerate(clips):
-        pieces.append(_channels_first(_generate(model, kwargs)))
+    clips = list(_clip_by_clip(kwargs))
+    for i, clip in enumerate(clips):
+        pieces.append(_channels_first(_generate(model, clip)))
         progress((i + 1) / len(clips))
-    return torch.cat(pieces, dim=1)[:, :samples]
+    return torch.cat(pieces, dim=1)
 
 
 def _generate(model: nn.Module, kwargs: Mapping[str, Any]) -> Tensor:
@@ -89,6 +115,8 @@ def built_with_weights(
     Raises:
         UsageError, ValueError, TypeError: as `generated`.
     """
+    if seed not in SEEDS:
+        raise UsageError(f"{seed} is no seed for torch", "Give one from -2^63 to 2^64 - 1.")
     if weights is None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -111,19 +139,16 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise UsageError(f"there is no file {path}", "Give a path to a checkpoint.")
     try:
         state = _loaded(path)
-    except UnpicklingError:  # its text advises to load the file unsafely
-        raise UsageError(
-            f"{path} cannot be read as weights: it holds something else than tensors",
-            "Give a .safetensors file, or one saved with torch.save that holds tensors only.",
-        ) from None
     except Exception as error:
+        unsafe = "weights_only" in str(error)  # and torch's text advises to load it all the same
+        reason = "it holds something else than tensors" if unsafe else shortened(error)
         raise UsageError(
-            f"{path} cannot be read as weights: {shortened(error)}",
+            f"{path} cannot be read as weights: {reason}",
             "Give a .safetensors file, or one saved with torch.save that holds tensors only.",
         ) from error
-    if not isinstance(state, Mapping):
+    state = state.get("state_dict", state) if isinstance(state, Mapping) else state
+    if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
         raise UsageError(f"{path} holds no names of tensors", "Give a checkpoint's state dict.")
-    state = state.get("state_dict", state)
     tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
     if not tensors:
         raise UsageError(f"{path} holds no tensors", "Give a checkpoint's state dict.")
@@ -141,8 +166,11 @@ def _loaded(path: Path) -> Any:
 
 
 def wav_bytes(audio: Tensor, sample_rate: int) -> bytes:
-    """(channels, T) audio in [-1, 1] as a WAV file of 16-bit PCM; what is louder is clipped."""
-    levels = (audio.clamp(-1, 1) * PCM_PEAK).round().to(torch.int16)
+    """(channels, T) audio in [-1, 1] as a WAV file of 16-bit PCM; what is louder is clipped.
+
+    Levels are rounded towards zero, as the authors of SING and WaveGAN do.
+    """
+    levels = (audio.clamp(-1, 1) * PCM_PEAK).to(torch.int16)
     sink = BytesIO()
     with wave.open(sink, "wb") as file:
         file.setnchannels(audio.shape[0])

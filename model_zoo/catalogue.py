@@ -78,7 +78,8 @@ def _drawn(
 
     if device == "meta":
         return torch.empty(shape, device="meta", **options)
-    return draw(shape, generator=torch.Generator().manual_seed(seed), **options).to(device)
+    generator = torch.Generator().manual_seed(seed % 2**64)  # one more than the largest is 0
+    return draw(shape, generator=generator, **options).to(device)
 
 
 def symbols(value: int, shape: tuple[int, ...], device: str) -> "Tensor":

@@ -334,9 +334,15 @@ class FloWaveNet(nn.Module):
         """Conditioning at the sample rate, (B, M, T); a mel of that length already passes through.
 
         Raises:
-            ValueError: ``samples`` is neither the length of ``mel`` nor 256 times it.
+            ValueError: ``samples`` is neither the length of ``mel`` nor 256 times it, or not a
+                multiple of 2^blocks.
         """
         if samples is not None and mel.shape[-1] == samples:
+            if samples % 2 ** len(self.blocks):
+                raise ValueError(
+                    f"{len(self.blocks)} blocks need a multiple of {2 ** len(self.blocks)} "
+                    f"samples; got {samples}"
+                )
             return mel
         if samples is not None and mel.shape[-1] * HOP != samples:
             raise ValueError(

@@ -167,8 +167,12 @@ def summed_skips(layers: Iterable[Any], h: Tensor, condition: Tensor) -> Tensor:
 
 
 def generates_on_cpu(x: Tensor) -> bool:
-    """Whether results may be overwritten and speed matters: real numbers, no gradients."""
-    return x.device.type == "cpu" and not torch.is_grad_enabled()
+    """Whether results may be overwritten and speed matters: no gradients, and no autocast.
+
+    Autocast changes the types of operands, but not of those that are overwritten.
+    """
+    overwritable = not torch.is_grad_enabled() and not torch.is_autocast_enabled("cpu")
+    return x.device.type == "cpu" and overwritable
 
 
 def skips_by_products(layers: Iterable[Any], h: Tensor, condition: Tensor) -> Tensor:

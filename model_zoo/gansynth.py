@@ -30,7 +30,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from model_zoo.published import load_published
+from model_zoo.published import as_tensor, load_published
 from model_zoo.spectral import OVERLAP, MelInversion
 
 SAMPLE_RATE = 16_000
@@ -126,7 +126,8 @@ class EqualisedConv2d(nn.Conv2d):
 
     The kernel is stored with unit variance and scaled at every call to the variance of He
     initialisation, gain^2 / fan_in; the bias is not scaled. The published code scales the outputs,
-    of which there are more than kernel elements; the difference is rounding.
+    of which there are more than kernel elements; the difference is rounding. Without values there
+    is no time to save, and what is counted is the published form.
 
     Shape:
         x: (B, in_channels, H, W); result: (B, out_channels, H, W).
@@ -152,6 +153,9 @@ class EqualisedConv2d(nn.Conv2d):
         nn.init.zeros_(self.bias)  # type: ignore[arg-type]  # a Conv2d with bias has one
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.is_meta:
+            scaled = self._conv_forward(x, self.weight, None).mul_(self.scale)
+            return scaled.add_(self.bias[:, None, None])  # type: ignore[index]  # it has a bias
         return self._conv_forward(x, kernel_of(self), self.bias)
 
     def folded(self) -> nn.Conv2d:
@@ -373,9 +377,14 @@ def dense_kernel(kernel: Tensor) -> Tensor:
 def in_torch_layout(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A checkpoint with its kernels laid out as PyTorch's; those of another rank are left alone."""
     layouts = {4: conv_kernel, 2: dense_kernel}
-    return {
-        name: layouts[tensor.dim()](tensor)
-        if name.endswith("kernel:0") and tensor.dim() in layouts
-        else tensor
-        for name, tensor in state_dict.items()
+    kernels = {
+        name: as_tensor(name, kernel)
+        for name, kernel in state_dict.items()
+        if name.endswith("kernel:0")
     }
+    turned = {
+        name: layouts[kernel.dim()](kernel)
+        for name, kernel in kernels.items()
+        if kernel.dim() in layouts
+    }
+    return {**state_dict, **turned}

@@ -5,13 +5,14 @@ name the original implementation stored each of them. Errors speak in the checkp
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 
 class PublishedWeightsError(ValueError):
-    """A published checkpoint does not fit: a tensor is missing, surplus or misshapen."""
+    """A published checkpoint does not fit: a tensor is missing, surplus, misshapen or unusable."""
 
 
 def load_published(
@@ -25,30 +26,57 @@ def load_published(
 
     Args:
         model: the reimplementation, which gets the values in place.
-        state_dict: tensors under the names of the original implementation.
+        state_dict: tensors under the names of the original implementation, of any real type; NumPy
+            arrays, which readers of TensorFlow's checkpoints return, will do.
         published_name: from a name in ``model.state_dict()`` to the original's name.
         training_only: tells which of the original's tensors generation does not need;
             those may be present and are left out.
 
     Raises:
-        PublishedWeightsError: naming the first few tensors that are missing, surplus or misshapen.
+        PublishedWeightsError: naming the first few tensors that are missing, surplus or misshapen,
+            or hold no real numbers.
     """
-    own_names = {published_name(own): own for own in model.state_dict()}
-    given = {name: tensor for name, tensor in state_dict.items() if not training_only(name)}
-    _refuse("lacks", own_names.keys() - given.keys())
-    _refuse("has unexpected tensors:", given.keys() - own_names.keys())
+    own = {published_name(name): (name, tensor) for name, tensor in model.state_dict().items()}
+    wanted = {name: value for name, value in state_dict.items() if not training_only(name)}
+    _refuse("lacks", own.keys() - wanted.keys())
+    _refuse("has unexpected tensors:", wanted.keys() - own.keys())
+    given = {name: as_tensor(name, value) for name, value in wanted.items()}
     _refuse(
         "has tensors of another shape than the configuration's:",
         (
             f"{name} {tuple(given[name].shape)} instead of {tuple(tensor.shape)}"
-            for name, tensor in (
-                (published_name(own), tensor) for own, tensor in model.state_dict().items()
-            )
+            for name, (_, tensor) in own.items()
             if given[name].shape != tensor.shape
         ),
     )
+    _refuse(
+        "has tensors without dense real numbers in them:",
+        (name for name, tensor in given.items() if not _holds_real_numbers(tensor)),
+    )
     with torch.no_grad():
-        model.load_state_dict({own: given[name] for name, own in own_names.items()})
+        model.load_state_dict({name: given[published] for published, (name, _) in own.items()})
+
+
+def as_tensor(name: str, value: Any) -> Tensor:
+    """A checkpoint's value under that name: a tensor as it is, a copy of an array.
+
+    Raises:
+        PublishedWeightsError: it is neither.
+    """
+    if isinstance(value, Tensor):
+        return value
+    try:
+        return torch.tensor(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise PublishedWeightsError(
+            f"the checkpoint has no tensor as {name} but {type(value).__name__}"
+        ) from error
+
+
+def _holds_real_numbers(tensor: Tensor) -> bool:
+    """Not so on the "meta" device; and sparse tensors cannot be copied."""
+    dense = tensor.layout == torch.strided
+    return dense and not tensor.is_meta and not tensor.is_complex()
 
 
 def _refuse(complaint: str, names: Iterable[str], shown: int = 3) -> None:

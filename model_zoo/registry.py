@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, fields
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from model_zoo.settings import refuse_mistyped
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
@@ -67,13 +69,14 @@ class Preset:
         """The published settings, some of them overridden.
 
         Raises:
-            ValueError: there is no such setting, or its value is impossible.
+            ValueError: there is no such setting, or its value is impossible or of another type.
         """
         kind = getattr(import_module(self.module), f"{self.model}Config")
         known = [setting.name for setting in fields(kind)]
         for name in overrides:
             if name not in known:
                 raise ValueError(f"there is no setting {name!r}; there are {', '.join(known)}")
+        refuse_mistyped(kind, overrides)
         return kind(**{**self.settings, **overrides})
 
     def build(self, **overrides: Any) -> "nn.Module":

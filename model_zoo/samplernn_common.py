@@ -196,7 +196,14 @@ class RunningWindow:
         self.size = lowest.tier.frame
 
     def sum_at(self, t: int, levels: Tensor) -> Tensor:
-        """The sum (B, D) for sample t, the tier's vector included; levels: (B, T), as before."""
+        """The sum (B, D) for sample t, the tier's vector included; levels: (B, T), as before.
+
+        Without values there is no memory to wait for, and what is counted is the published form:
+        one product with the whole window.
+        """
+        if levels.is_meta:
+            window = self.mlp.embedded(levels[:, t - self.size : t]).flatten(1)
+            return self.mlp.window(window) + self.lowest.vector_at(t, levels)[:, 0]
         place = t % self.size
         if place == 0:
             self._begin(t, levels)
@@ -293,6 +300,8 @@ class TieredModel(nn.Module):
         Shape:
             uniforms: (B, length), see `drawn`; None takes the most likely level every time.
         """
+        if length < 0:
+            raise ValueError(f"length must not be negative; got {length}")
         start = self.lookback
         levels = next(self.parameters()).new_empty(batch, start + length, dtype=torch.long)
         levels.fill_(self.config.levels // 2)

@@ -178,7 +178,7 @@ class SequenceGenerator(nn.Module):
     ) -> Tensor:
         """What the LSTM reads at each step: (length, B, channels), the symbols at every step."""
         symbols = (instrument, pitch, velocity)
-        if len({ids.shape for ids in symbols}) > 1 or instrument.shape[1:] != (1,):
+        if any(ids.shape != (*instrument.shape[:1], 1) for ids in symbols):
             shapes = ", ".join(str(tuple(ids.shape)) for ids in symbols)
             raise ValueError(f"instrument, pitch and velocity must be (B, 1) each; got {shapes}")
         batch = len(instrument)

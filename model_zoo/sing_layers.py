@@ -20,8 +20,10 @@ def matmul_in_lines(a: Tensor, b: Tensor) -> Tensor:
     Shape:
         a: (M, I); b: (I, N); result: (M, N), with gaps between its rows in memory.
     """
-    if torch.is_grad_enabled():
-        return a @ b  # autograd cannot follow a product into memory that exists already
+    # Neither autograd nor compilers follow a product into memory that exists already, and autocast
+    # leaves the types of its operands as they are.
+    if torch.is_grad_enabled() or torch.compiler.is_compiling() or a.dtype != b.dtype:
+        return a @ b
     columns = b.shape[1]
     lines = -(-columns // FLOATS_PER_LINE)  # division rounded up
     out = a.new_empty(a.shape[0], lines * FLOATS_PER_LINE)[:, :columns]

@@ -164,8 +164,13 @@ def initialise(weight: Tensor, bias: Tensor | None) -> None:
 
 
 def prefers_products(x: Tensor) -> bool:
-    """Whether to use the form made for CPUs; exporters get the operator that has a name."""
-    return x.device.type == "cpu" and not torch.compiler.is_compiling()
+    """Whether to use the form made for CPUs.
+
+    Exporters get the operator that has a name; and autocast, which cannot change the type of sums
+    that exist already, the one that it knows.
+    """
+    followed = torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu")
+    return x.device.type == "cpu" and not followed
 
 
 def conv_transpose1d_by_products(x: Tensor, weight: Tensor, stride: int) -> Tensor:
@@ -186,7 +191,8 @@ def conv_transpose1d_by_products(x: Tensor, weight: Tensor, stride: int) -> Tens
     taps = weight.flatten(0, 1)
     groups = taps.split(stride * out_channels)  # each (s O, C), the last one less
     signal = x.permute(2, 0, 1).flatten(0, 1)  # time first: a later step is a later row
-    rows = x.new_zeros((steps + len(groups) - 1) * batch, stride * out_channels)
+    out_steps = steps + len(groups) - 1
+    rows = x.new_zeros(out_steps * batch, stride * out_channels)
     # Made one by one: autograd refuses to write to a view older than the last write beside it.
     windows = (rows[i * batch : (i + steps) * batch, : len(g)] for i, g in enumerate(groups))
     if few_steps(signal):
@@ -196,7 +202,7 @@ def conv_transpose1d_by_products(x: Tensor, weight: Tensor, stride: int) -> Tens
     else:
         for window, group in zip(windows, groups, strict=True):
             add_product(window, signal, group)
-    return rows.view(-1, batch, stride, out_channels).permute(1, 3, 0, 2).flatten(2)
+    return rows.view(out_steps, batch, stride, out_channels).permute(1, 3, 0, 2).flatten(2)
 
 
 def add_product(total: Tensor, signal: Tensor, weight: Tensor) -> None:
@@ -216,7 +222,7 @@ def few_steps(signal: Tensor) -> bool:
 
     On one thread torch makes a matrix product of such a convolution anyway.
     """
-    return len(signal) <= 64 and torch.get_num_threads() > 1
+    return 0 < len(signal) <= 64 and torch.get_num_threads() > 1
 
 
 def few_step_product(signal: Tensor, weight: Tensor) -> Tensor:

@@ -9,7 +9,8 @@ import torch
 from safetensors.torch import save_file
 
 import model_zoo
-from inspect_cost.generation import generated
+from inspect_cost.errors import UsageError
+from inspect_cost.generation import generated, wav_bytes
 from tests.cli.conftest import Ran
 from tests.model_zoo.fidelity import load_fixture, relative_error
 
@@ -95,6 +96,42 @@ def test_the_zoos_own_names_work_too(run: Run, tmp_path: Path) -> None:
     assert run(*words, "--weights", "own.pt", *TINY).code == 0
 
 
+@pytest.mark.parametrize("seed", [-(2**63), -1, 0, 2**64 - 1])
+def test_every_seed_of_torch_will_do(seed: int) -> None:
+    preset = model_zoo.preset("flowavenet")
+    settings = {"blocks": 1, "channels": 2, "flows": 2}
+    assert generated(preset, 10, seed=seed, settings=settings).shape == (1, 10)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning", "ignore:.*TorchScript")
+def test_archives_of_code_are_refused_without_advice_to_trust_them(run: Run) -> None:
+    torch.jit.trace(torch.nn.Linear(1, 1), torch.zeros(1)).save("code.pt")
+    result = run("generate", "wavegan", "-o", "a.wav", "--weights", "code.pt")
+    assert result.code == 2
+    assert "holds something else than tensors" in result.err
+    assert "weights_only" not in result.err
+
+
+def test_too_much_audio_for_the_memory_is_a_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_memory(*_args: object, **_kwargs: object) -> None:
+        torch.empty(2**60)
+
+    monkeypatch.setattr("inspect_cost.generation._generate", without_memory)
+    with pytest.raises(UsageError, match="wavegan needs more memory than this machine has"):
+        generated(model_zoo.preset("wavegan"), 10, settings={"dim": 1})
+
+
+def test_levels_are_rounded_towards_zero_and_clipped(tmp_path: Path) -> None:
+    audio = torch.tensor([[0.6, -0.6, 1.0, -1.0, 2.0, -2.0]]) / torch.tensor(
+        [32_767.0] * 2 + [1] * 4
+    )
+    (tmp_path / "a.wav").write_bytes(wav_bytes(audio.repeat(2, 1), 8_000))
+    params, levels = frames_of(tmp_path / "a.wav")
+    assert (params.nchannels, params.framerate) == (2, 8_000)
+    assert levels[::2].tolist() == [0, 0, 32_767, -32_767, 32_767, -32_767]
+    assert levels[1::2].tolist() == levels[::2].tolist()
+
+
 MISTAKES = [
     ("flowavnet -o a.wav", "did you mean flowavenet"),
     ("flowavenet", "output"),
@@ -110,6 +147,14 @@ MISTAKES = [
     ("flowavenet -o a.wav --weights list.pt", "list.pt holds no names of tensors"),
     ("wavegan -o a.wav --weights small.pt", "has tensors of another shape"),
     ("flowavenet -o a.wav --set flows=3", "flows must be even"),
+    ("flowavenet -o a.wav --set affine=no", "affine must be true or false"),
+    ("wavegan -o a.wav --weights numbered.pt", "numbered.pt holds no names of tensors"),
+    ("wavegan -o a.wav --weights odd.pt", "odd.pt holds no names of tensors"),
+    ("wavegan -o a.wav --weights meta.pt --set dim=1", "without dense real numbers in them"),
+    ("wavegan -o a.wav --weights nan.pt --set dim=1", "generated values that are no numbers"),
+    (f"wavegan -o a.wav --set dim=1 --seed {2**64}", "is no seed"),
+    (f"wavegan -o a.wav --set dim=1 --seed={-(2**63) - 1}", "is no seed"),
+    (f"wavegan -o a.wav --weights small.pt --set dim=1 --seed {2**64}", "is no seed"),
 ]
 
 
@@ -125,7 +170,12 @@ def test_mistakes(run: Run, tmp_path: Path, words: str, complaint: str) -> None:
     torch.save({"other": torch.zeros(1)}, tmp_path / "other.pt")
     torch.save(Code(), tmp_path / "code.pt")
     torch.save([torch.zeros(1)], tmp_path / "list.pt")
-    torch.save(model_zoo.build("wavegan", dim=1).state_dict(), tmp_path / "small.pt")
+    small = model_zoo.build("wavegan", dim=1).state_dict()
+    torch.save(small, tmp_path / "small.pt")
+    torch.save({k: tensor.to("meta") for k, tensor in small.items()}, tmp_path / "meta.pt")
+    torch.save({k: tensor * torch.nan for k, tensor in small.items()}, tmp_path / "nan.pt")
+    torch.save({1: torch.zeros(1)}, tmp_path / "numbered.pt")
+    torch.save({"state_dict": 3}, tmp_path / "odd.pt")
     result = run("generate", *words.split())
     assert result.code == 2
     assert complaint in result.err

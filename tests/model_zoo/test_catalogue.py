@@ -41,6 +41,31 @@ def test_presets_have_the_published_figures(name: str) -> None:
     assert report.count.complete
 
 
+def weight_norm_flops(name: str) -> int:
+    """Of w weights with r lengths: w squares, w - r sums, r roots, r divisions, w products."""
+    model = built_without_values(lambda: model_zoo.build(name))
+    tensors = dict(model.named_parameters())
+    directions = sum(t.numel() for key, t in tensors.items() if key.endswith("weight_v"))
+    lengths = sum(t.numel() for key, t in tensors.items() if key.endswith("weight_g"))
+    return 3 * directions + lengths
+
+
+@pytest.mark.parametrize(
+    ("name", "elementwise", "waveform"),
+    [
+        ("samplernn", 153_408_000, 2 * (16_000 + 64)),
+        ("samplernn-2tier", 165_904_000, 6 * (16_000 + 16) - 1),
+        ("samplernn-3tier", 290_880_000, 6 * (16_000 + 8) - 1),
+    ],
+)
+def test_samplernn_is_counted_as_published(name: str, elementwise: int, waveform: int) -> None:
+    """Beside the layers: a draw adds up 256 probabilities and searches among the sums."""
+    count = inspected_preset(model_zoo.preset(name), 16_000).count
+    drawing = 16_000 * (255 + 9)
+    other = count.flops - 2 * count.macs
+    assert other == elementwise + weight_norm_flops(name) + drawing + waveform
+
+
 @pytest.mark.parametrize("name", ["sing", "wavegan", "gansynth"])
 def test_more_samples_take_more_clips(name: str) -> None:
     _, samples, macs = PUBLISHED[name]
@@ -82,6 +107,45 @@ def test_settings_override_the_published_ones() -> None:
     assert not model.training
     with pytest.raises(ValueError, match="there is no setting 'layer'; there are mel_channels"):
         model_zoo.build("flowavenet", layer=3)
+
+
+@pytest.mark.parametrize(
+    ("name", "setting", "complaint"),
+    [
+        ("wavegan", {"dim": "x"}, "dim must be a whole number; got 'x'"),
+        ("wavegan", {"dim": 1.5}, "dim must be a whole number"),
+        ("wavegan", {"dim": True}, "dim must be a whole number"),
+        ("wavegan", {"batch_norm": "no"}, "batch_norm must be true or false; got 'no'"),
+        ("wavegan", {"batch_norm": 1}, "batch_norm must be true or false"),
+        ("wavegan", {"post_filter": "512"}, "post_filter must be a whole number or None"),
+        ("gansynth", {"progress": "6"}, "progress must be a number or None"),
+        ("gansynth", {"start": 2}, "start must be whole numbers in brackets"),
+        ("gansynth", {"start": (2, 16, 3)}, "start must be whole numbers in brackets"),
+        ("samplernn", {"frame_sizes": (2.0, 8)}, "frame_sizes must be whole numbers in brackets"),
+        ("sing", {"window": 1}, "window must be a word or None"),
+    ],
+)
+def test_settings_of_another_type_are_refused(name: str, setting: dict, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        model_zoo.preset(name).configuration(**setting)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_settings_are_of_their_types(name: str) -> None:
+    preset = model_zoo.preset(name)
+    published = preset.configuration()
+    assert preset.configuration(**vars(published)) == published
+
+
+def test_lists_and_whole_numbers_will_do() -> None:
+    assert model_zoo.preset("gansynth").configuration(progress=3).progress == 3
+    assert model_zoo.preset("samplernn").configuration(frame_sizes=[2, 8]).frame_sizes == [2, 8]
+
+
+def test_the_largest_seed_makes_inputs() -> None:
+    preset = model_zoo.preset("flowavenet")
+    call = preset.call(preset.configuration(), 256, "cpu", 2**64 - 1)
+    assert call.kwargs["noise"].isfinite().all()
 
 
 def test_unknown_names_get_near_matches() -> None:

@@ -205,6 +205,13 @@ def test_refuses_noise_of_another_length() -> None:
         FloWaveNet(TINY).generate(torch.rand(1, 3, 2), noise=torch.randn(1, 1, 500))
 
 
+def test_refuses_lengths_that_its_blocks_cannot_halve() -> None:
+    mel, noise = torch.rand(1, 3, 1000), torch.randn(1, 1, 1000)
+    with pytest.raises(ValueError, match="4 blocks need a multiple of 16 samples; got 1000"):
+        FloWaveNet(TINY).generate(mel, noise=noise)
+    assert FloWaveNet(TINY).generate(mel[..., :992], noise=noise[..., :992]).shape == (1, 1, 992)
+
+
 def test_names_what_is_wrong_with_a_checkpoint(published: dict, config: FloWaveNetConfig) -> None:
     good = published["state_dict"]
     name = published_name("blocks.0.flows.0.coupling.net.front.bias")

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
+from inspect_cost import count
 from model_zoo.gansynth import (
     EqualisedConv2d,
     GANSynth,
@@ -182,6 +183,16 @@ def test_each_block_has_the_published_parameters(block: int, counts: tuple[int, 
 def test_a_note_costs_the_published_macs(changes: dict, image: int, inversion: int) -> None:
     """The counter sees convolutions and matrix products; the FFT has neither."""
     assert macs_of_a_note(on_meta(GANSynthConfig(**changes))) == image + inversion
+
+
+@pytest.mark.parametrize("resolution", [{}, {"start": (4, 8)}])
+def test_an_image_is_counted_as_published_with_its_outputs_scaled(resolution: dict) -> None:
+    model = on_meta(GANSynthConfig(**resolution))
+    z, pitch = torch.empty(1, 256, device="meta"), torch.zeros(1, dtype=torch.long)
+    image = count(model.spectrogram, z, pitch)
+    pixels = 1 + 2 * sum(32 * 4**block for block in range(7))  # of the input and the convolutions
+    # The pixel norm takes the root of a sum of squares and squares it again.
+    assert image.flops - 2 * image.macs == 97_922_617 + 2 * pixels
 
 
 def test_a_note_lasts_four_seconds() -> None:

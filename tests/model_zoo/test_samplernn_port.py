@@ -180,6 +180,13 @@ def test_holding_the_kernels_ready_changes_nothing(published: dict, model: Porte
         assert relative_error(model.logits(levels), plain) < 2e-6
 
 
+def test_no_samples_are_generated_but_not_fewer() -> None:
+    model = PortedSampleRNN(TINY)
+    assert model.generate_levels(0, 2).shape == (2, 0)
+    with pytest.raises(ValueError, match="length must not be negative; got -1"):
+        model.generate_levels(-1)
+
+
 def test_generation_is_reproducible_and_batched() -> None:
     model = randomised(PortedSampleRNN(TINY))
 

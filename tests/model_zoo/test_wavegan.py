@@ -333,6 +333,12 @@ def test_generation_is_reproducible_and_batched() -> None:
     assert not torch.equal(clips(0), clips(1))
 
 
+@pytest.mark.parametrize("upsample", ["zeros", "nn"])
+def test_no_clips_are_a_batch_too(upsample: str) -> None:
+    model = WaveGAN(WaveGANConfig(dim=1, upsample=upsample))
+    assert model.generate(batch=0).shape == (0, 1, 16_384)
+
+
 @pytest.mark.parametrize("config", FAMILIES[:5], ids=label)
 def test_clips_of_a_batch_are_independent(config: WaveGANConfig) -> None:
     model = WaveGAN.from_published(random_checkpoint(config), config).double()
