@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
 
 from inspect_cost.errors import UsageError
 
@@ -12,6 +12,22 @@ if TYPE_CHECKING:
 
 #: An option that is there or not.
 Flag = Parameter(negative="", show_default=False)
+
+
+def whole_number(_type: Any, tokens: Sequence[Token]) -> int:
+    """An option's whole number; cyclopts alone would round 1.5.
+
+    Raises:
+        ValueError: it is none.
+    """
+    text = tokens[0].value
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no whole number") from None
+
+
+Whole = Parameter(converter=whole_number)
 
 
 def parsed_option(option: str, text: str | None) -> int | None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from inspect_cost.cli.arguments import Whole
 from inspect_cost.cli.terminal import OK, check_writable, write
 from inspect_cost.cli.view import screen_view
 from inspect_cost.errors import UsageError
@@ -24,7 +25,7 @@ def carbon(
     report: Path | None = None,
     intensity: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     zone: str | None = None,
-    year: int | None = None,
+    year: Annotated[int | None, Whole] = None,
     pue: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     cpu_power: Annotated[
         str | None, Parameter(name="--cpu-power", allow_leading_hyphen=True)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from inspect_cost.cli.arguments import named_preset, parsed_option, parsed_setting
+from inspect_cost.cli.arguments import Whole, named_preset, parsed_option, parsed_setting
 from inspect_cost.cli.terminal import FAILED, OK, check_writable, complain, ended, say
 from inspect_cost.errors import UsageError
 
@@ -19,7 +19,7 @@ def export(
     inputs: Annotated[list[str] | None, Parameter(name="--input", negative="")] = None,
     settings: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None,
     weights: Path | None = None,
-    seed: int = 0,
+    seed: Annotated[int, Whole] = 0,
 ) -> int:
     """Write a model as an ONNX file, after comparing its outputs with torch's in onnxruntime.
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from inspect_cost.cli.arguments import named_preset, parsed_option, parsed_setting
+from inspect_cost.cli.arguments import Whole, named_preset, parsed_option, parsed_setting
 from inspect_cost.cli.terminal import OK, check_writable, progress_bar, say, write_bytes
 from inspect_cost.errors import UsageError
 
@@ -19,7 +19,7 @@ def generate(
     output: Annotated[Path, Parameter(name=["--output", "-o"])],
     seconds: float | None = None,
     input_len: Annotated[str | None, Parameter(name="--input-len")] = None,
-    seed: int = 0,
+    seed: Annotated[int, Whole] = 0,
     weights: Path | None = None,
     settings: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None,
 ) -> int:

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from inspect_cost.cli.arguments import (
     Flag,
+    Whole,
     check_inputs_and_settings,
     named_preset,
     parsed_option,
@@ -39,7 +40,7 @@ def inspect(
     inputs: Annotated[list[str] | None, Parameter(name="--input", negative="")] = None,
     settings: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None,
     trip_counts: Annotated[list[str] | None, Parameter(name="--trip-count", negative="")] = None,
-    depth: int = 2,
+    depth: Annotated[int, Whole] = 2,
     exact: Annotated[bool, Flag] = False,
     format: Literal["table", "json"] = "table",  # noqa: A002 - the option's name
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from inspect_cost.cli.arguments import Flag
+from inspect_cost.cli.arguments import Flag, Whole
 from inspect_cost.cli.terminal import progress_bar
 from inspect_cost.errors import UsageError
 from inspect_cost.units import parsed_share
@@ -52,8 +52,8 @@ class Measuring:
     until_ci: str | None = None
     device: str = "cpu"
     dtype: str | None = None
-    threads: int | None = None
-    batch: int = 1
+    threads: Annotated[int | None, Whole] = None
+    batch: Annotated[int, Whole] = 1
     backend: str = "eager"
     no_memory: Annotated[bool, Flag] = False
     estimate_energy: Annotated[bool, Flag] = False
@@ -61,7 +61,7 @@ class Measuring:
     battery: str | None = None
     grid_intensity: float | None = None
     require_energy: Annotated[bool, Flag] = False
-    seed: int = 0
+    seed: Annotated[int, Whole] = 0
 
     def check(self) -> None:
         """Refuse what is impossible before anything is computed.

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from inspect_cost.cli.arguments import Whole
 from inspect_cost.cli.figures import write_figure
 from inspect_cost.cli.terminal import OK, check_writable, progress_bar, write
 from inspect_cost.cli.view import screen_view
@@ -20,8 +21,8 @@ def rank(
     maximise: Names = None,
     minimise: Names = None,
     models: Path | None = None,
-    seed: int = 0,
-    draws: int = 10_000,
+    seed: Annotated[int, Whole] = 0,
+    draws: Annotated[int, Whole] = 10_000,
     plot: Path | None = None,
     format: Literal["table", "json", "csv"] = "table",  # noqa: A002 - the option's name
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
