@@ -108,3 +108,10 @@ def test_an_intensity_that_is_given_is_named_so() -> None:
 
 def test_nothing_follows_from_no_energy() -> None:
     assert with_derived(measurement(), battery_wh=15).derived == {}
+
+
+@pytest.mark.parametrize("missing", [{"latency_s": None}, {"windows": ()}])
+def test_nothing_is_estimated_of_what_was_not_timed(missing: dict[str, None]) -> None:
+    energy, why = with_estimate(replace(measurement(), **missing), 100.0)
+    assert energy is None
+    assert "there is no latency" in why
