@@ -47,7 +47,7 @@ def measurement() -> Measurement:
     return Measurement(
         latency_s=Quantity(0.5, "s", "measured", "clock", (0.4, 0.6)),
         windows=(window,),
-        audio_s=1.0,
+        audio_s=2.0,
     )
 
 
@@ -91,8 +91,35 @@ def test_electricity_carbon_and_battery() -> None:
     assert "0.437 kgCO2e/kWh (world average of 2018" in carbon.source
     assert derived["battery_continuous_h"].value == pytest.approx(0.2)
     assert derived["battery_continuous_h"].ci95 == pytest.approx((0.16, 0.2667), rel=1e-3)
-    # A second of audio takes 26 J beside the 20 W that flow anyway.
-    assert derived["battery_real_time_h"].value == pytest.approx(14.4 / 46)
+    # A second of audio takes 13 J beside the 20 W that flow anyway.
+    assert derived["battery_real_time_h"].value == pytest.approx(14.4 / 33)
+
+
+def test_a_battery_in_real_time_without_an_idle_power() -> None:
+    estimated = replace(measurement(), estimated_energy_j=Quantity(36.0, "J", "estimated", "TDP"))
+    derived = with_derived(estimated, battery_wh=9.0).derived
+    assert derived["battery_real_time_h"].value == pytest.approx(9.0 / 18)
+
+
+@pytest.mark.parametrize(("call_s", "keeps_up"), [(2.0, True), (2.01, False)])
+def test_a_battery_lasts_in_real_time_only_where_the_model_keeps_up(
+    call_s: float, keeps_up: bool
+) -> None:
+    energy, latency = (
+        Quantity(36.0, "J", "estimated", "TDP"),
+        Quantity(call_s, "s", "measured", "clock"),
+    )
+    slow = replace(measurement(), estimated_energy_j=energy, latency_s=latency)
+    assert ("battery_real_time_h" in with_derived(slow, battery_wh=9.0).derived) is keeps_up
+
+
+def test_an_interval_down_to_no_power_gives_no_interval_of_the_battery() -> None:
+    power = Quantity(72.0, "W", "measured", "rapl", (-1.0, 145.0))
+    energy = Quantity(36.0, "J", "measured", "rapl", (-0.5, 72.5))
+    measured = replace(measurement(), energy_j=energy, power_w=power)
+    hours = with_derived(measured, battery_wh=14.4).derived["battery_continuous_h"]
+    assert hours.value == pytest.approx(0.2)
+    assert hours.ci95 is None
 
 
 def test_an_intensity_that_is_given_is_named_so() -> None:
