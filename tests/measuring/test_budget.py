@@ -6,6 +6,9 @@ from inspect_cost.measuring.run import Plan, Record, followed, stable
 from inspect_cost.measuring.window import Window
 from tests.measuring.simulated import Counter, Machine, bench
 
+#: Sums of it are exact, so that no window has a call more by rounding.
+EIGHTH_S = 0.125
+
 
 def run(machine: Machine, plan: Plan, *counters: Counter) -> Record:
     return followed(bench(machine, *counters), plan)
@@ -64,11 +67,52 @@ def test_a_budget_of_few_calls(budget_s: float, calls: int) -> None:
 
 
 def test_as_many_windows_as_fit_with_their_idle_time() -> None:
-    machine = Machine(call_s=0.1)
-    # A first call with its idle time, 0.6 s; the warm-up's nine calls, 0.9 s; four windows.
-    record = run(machine, Plan(budget_s=0.6 + 0.9 + 4 * 1.5 + 0.1), Counter(machine))
+    machine = Machine(call_s=EIGHTH_S)
+    # A first call with its idle time, the warm-up's nine calls, four windows.
+    needed_s = EIGHTH_S + 0.5 + 9 * EIGHTH_S + 4 * 1.5
+    record = run(machine, Plan(needed_s + 0.1), Counter(machine))
     assert len(record.windows) == 4
-    assert machine.time_s == pytest.approx(7.5)
+    assert machine.time_s == pytest.approx(needed_s)
+
+
+def test_without_counters_there_is_no_idle_time() -> None:
+    machine = Machine(call_s=EIGHTH_S)
+    needed_s = 10 * EIGHTH_S + 4 * 1.0
+    record = run(machine, Plan(needed_s + 0.1))
+    assert len(record.windows) == 4
+    assert machine.time_s == machine.cpu_s == pytest.approx(needed_s)
+
+
+def test_short_calls_fill_the_windows_and_half_as_much_idle_time() -> None:
+    machine = Machine(call_s=2**-13)
+    record = run(machine, Plan(budget_s=60), Counter(machine))
+    assert record.per_sample == 9  # which take a millisecond
+    assert all(window.duration_s == pytest.approx(1, rel=2e-3) for window in record.windows)
+    assert machine.time_s - machine.cpu_s == pytest.approx(10 * 0.5 + 0.5, rel=2e-3)
+    # A first call, three, and six stretches of 50 ms came before.
+    assert machine.calls - sum(window.calls for window in record.windows) == 1 + 3 + 6 * 410
+
+
+@pytest.mark.parametrize(
+    ("interlude_s", "ends_s"), [(10.0, 30.0), (20.0, EIGHTH_S + 0.5 + 20.0 + 15.0)]
+)
+def test_windows_keep_half_of_the_budget_whatever_came_between(
+    interlude_s: float, ends_s: float
+) -> None:
+    machine = Machine(call_s=EIGHTH_S, noise_w=3.0)
+    endless = Plan(budget_s=30, until=1e-6)
+    followed(
+        bench(machine, Counter(machine)),
+        endless,
+        after_first=lambda _first_s: machine.sleep(interlude_s),
+    )
+    assert ends_s - 1.5 < machine.time_s <= ends_s
+
+
+def test_one_window_has_no_precision() -> None:
+    machine = Machine(call_s=0.1)
+    record = run(machine, Plan(budget_s=60, windows=1, until=0.5), Counter(machine))
+    assert len(record.windows) > 1
 
 
 @pytest.mark.parametrize(("undisturbed", "kept"), [(2, 20), (3, 3)])
