@@ -117,6 +117,16 @@ def test_a_disabled_zone_that_counts_is_used_and_one_that_does_not_is_refused(
     assert "intel-rapl:1:0/enabled is 0" in why.reason
 
 
+@pytest.mark.parametrize("content", [None, "yes\n"])
+def test_a_zone_that_does_not_say_whether_it_is_enabled_is_used(
+    tmp_path: Path, content: str | None
+) -> None:
+    tree = PowercapTree(tmp_path, one_socket())
+    switch = tree.path("package-0") / "enabled"
+    switch.unlink() if content is None else switch.write_text(content)
+    assert [sensor.domain for sensor in powercap_sensors(tree.root).usable] == ["package-0"]
+
+
 def test_what_is_part_of_another_says_of_which(tmp_path: Path) -> None:
     tree = PowercapTree(tmp_path, laptop())
     reasons = {why.source.split("(")[1]: why for why in powercap_sensors(tree.root).unavailable}
