@@ -1,7 +1,8 @@
 """Confidence intervals, against definitions that the code does not use."""
 
 import random
-from math import comb, gamma, pi, sqrt
+from math import comb, exp, gamma, log, pi, sqrt
+from statistics import fmean, stdev
 
 import pytest
 
@@ -17,7 +18,7 @@ from inspect_cost.quantity import Quantity
 from tests.measuring.simulated import Counter, Machine, measured
 
 
-@pytest.mark.parametrize("freedom", [1, 2, 5, 9, 10, 11, 15, 29, 100])
+@pytest.mark.parametrize("freedom", [*range(1, 13), 15, 29, 100])
 def test_students_quantile_leaves_two_and_a_half_percent_above(freedom: int) -> None:
     scale = gamma((freedom + 1) / 2) / sqrt(freedom * pi) / gamma(freedom / 2)
     steps, end = 20_000, student_t(freedom)
@@ -44,12 +45,33 @@ def test_the_median_of_few_values_has_an_interval_only_from_six() -> None:
     low, high = order_interval(range(6)) or (0, 0)
     # The whole range holds the median with 1 - 2/64 = 96.9 %, the next narrower with 78.1 %.
     assert 1 - 2 * comb(6, 0) / 64 > 0.95 > 1 - 2 * (comb(6, 0) + comb(6, 1)) / 64
-    assert 0 < low < 1
+    # A tenth of the way from one confidence to the next, inward by 5 x 0.1 / (1 + 4 x 0.1).
+    assert low == pytest.approx(0.5 / 1.4)
     assert high == pytest.approx(5 - low)
+
+
+def test_the_median_of_groups_has_the_interval_of_their_medians_in_logarithms() -> None:
+    middle, ends = median_interval([[1, 2, 4, 8, 16], [2, 3, 5, 9, 17], [1, 2, 3, 7, 15]])
+    assert middle == 4
+    logarithms = [log(median) for median in (4, 5, 3)]
+    mean, width = fmean(logarithms), 4.302653 * stdev(logarithms) / sqrt(3)
+    assert ends == pytest.approx((exp(mean - width), exp(mean + width)))
+
+
+def test_four_values_in_a_group_are_too_few_for_its_median() -> None:
+    groups = [[1.0, 2, 4, 8], [2.0, 3, 5, 9]]
+    assert median_interval(groups)[1] == order_interval([1, 2, 2, 3, 4, 5, 8, 9])
+
+
+def test_medians_that_are_not_positive_have_no_logarithms() -> None:
+    _, ends = median_interval([[0.0] * 5, [1.0] * 5, [2.0] * 5])
+    assert ends == pytest.approx((1 - 4.302653 / sqrt(3), 1 + 4.302653 / sqrt(3)))
 
 
 def test_quantiles() -> None:
     assert [quantile([0, 1, 2, 3, 4], share) for share in (0, 0.25, 0.95)] == [0, 1, 3.8]
+    assert quantile([0, 10], 1) == 10
+    assert quantile([7], 0.5) == 7
 
 
 @pytest.mark.parametrize(("groups", "size"), [(10, 1), (6, 2), (10, 6), (10, 40), (3, 30)])
