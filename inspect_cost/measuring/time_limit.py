@@ -5,6 +5,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+#: The alarm rings again: what is raised while Python frees an object never reaches the block.
+AGAIN_S = 0.5
+
 
 class _TimeIsUpError(BaseException):
     """No `Exception`, which the code within would take for its own and wrap."""
@@ -25,7 +28,7 @@ def time_limit(seconds: float) -> Iterator[None]:
         yield
         return
     before = signal.signal(signal.SIGALRM, _stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN_S)
     try:
         yield
     except _TimeIsUpError:

@@ -34,6 +34,7 @@ def diagnosed(tree: PowercapTree, busy_w: float | None = None) -> Diagnosis:
     return diagnosis(TIME_S, sensors=powercap_sensors(tree.root), load=load)
 
 
+@pytest.mark.alone
 def test_powers_period_and_step_are_the_writers(tmp_path: Path) -> None:
     with PowercapTree(tmp_path, one_socket(power_w=40)) as tree:
         found = diagnosed(tree, busy_w=90)
@@ -50,6 +51,7 @@ def test_powers_period_and_step_are_the_writers(tmp_path: Path) -> None:
     assert found.can_measure_energy
 
 
+@pytest.mark.alone
 def test_a_load_that_is_not_seen_is_noted(tmp_path: Path) -> None:
     with PowercapTree(tmp_path, one_socket(power_w=40)) as tree:
         (sensor,) = diagnosed(tree, busy_w=30).sensors
@@ -67,6 +69,7 @@ def test_a_stalled_counter_is_no_energy(tmp_path: Path) -> None:
     assert set(faults.values()) == {""}
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("moment_s", [0.05, 0.4])
 def test_a_counter_that_goes_backwards_is_named(tmp_path: Path, moment_s: float) -> None:
     zone = replace(one_socket()[0], start_uj=50_000_000_000)
@@ -75,7 +78,8 @@ def test_a_counter_that_goes_backwards_is_named(tmp_path: Path, moment_s: float)
     assert sensor.fault == "its counter went backwards"
 
 
-@pytest.mark.parametrize("moment_s", [0.005, 0.4])
+@pytest.mark.alone
+@pytest.mark.parametrize("moment_s", [0.02, 0.4])
 def test_backwards_without_a_range_is_named_too(tmp_path: Path, moment_s: float) -> None:
     with PowercapTree(tmp_path, one_socket()) as tree, later(moment_s, tree, -50.0):
         (sensor,) = powercap_sensors(tree.root).usable
@@ -101,6 +105,7 @@ def later(moment_s: float, tree: PowercapTree, jump_j: float) -> Iterator[None]:
     timer.join()
 
 
+@pytest.mark.alone
 def test_a_zone_that_disappears_is_named_and_the_others_go_on(tmp_path: Path) -> None:
     with PowercapTree(tmp_path, two_sockets()) as tree:
         sensors = powercap_sensors(tree.root)
@@ -120,6 +125,7 @@ def test_a_load_that_torch_refuses_is_noted(tmp_path: Path) -> None:
     assert found.sensors[0].load_w is None
 
 
+@pytest.mark.alone
 def test_the_known_load_keeps_the_cpu_busy() -> None:
     multiply_matrices("cpu", 0.01)  # what torch needs once
     began, before = time.monotonic(), time.process_time()

@@ -3,6 +3,7 @@
 import signal
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 import torch
@@ -33,6 +34,17 @@ def test_a_block_is_stopped_and_the_alarm_is_gone() -> None:
     time.sleep(0.1)  # an alarm that was left would end the test here
 
 
+def loses_an_alarm() -> None:
+    with suppress(BaseException):
+        time.sleep(10)
+    time.sleep(10)
+
+
+def test_a_block_that_loses_the_first_alarm_is_stopped_by_the_next() -> None:
+    with pytest.raises(TimeoutError), time_limit(0.05):
+        loses_an_alarm()
+
+
 def test_another_thread_has_no_limit() -> None:
     over = []
 
@@ -47,6 +59,8 @@ def test_another_thread_has_no_limit() -> None:
     assert over
 
 
+# The alarm may ring in a callback of the garbage collector, which Python can but report.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_compilation_that_takes_too_long_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backends, "LEAST_LIMIT_S", 0.01)
     call = target(nn.Linear(2, 2), (torch.ones(1, 2),), {})

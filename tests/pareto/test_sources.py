@@ -73,7 +73,7 @@ MALFORMED = [
     ("t.csv", "name,a\nx,1\ny,1e300\n", "line 3, a: 1e.300 is too large"),
     ("t.csv", "name,a\nx,1\ny,80%\n", "line 3, a: '80%' is no number"),
     ("t.csv", "name;a\nx;1\ny;0,8\n", "line 3, a: '0,8' is no number"),
-    ("t.json", "{", "t.json, line 1: not JSON"),
+    ("t.json", "{", "t.json is no report of this tool: line 1 is not JSON"),
     ("t.json", "[]", "has no models"),
     ("t.json", "3", "its schema is None"),
     ("t.json", '{"schema": "inspect-cost/report/9"}', "its schema is 'inspect-cost/report/9'"),
