@@ -15,56 +15,58 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from inspect_cost.carbon.estimate import CarbonEstimate as CarbonEstimate
     from inspect_cost.carbon.estimate import estimate_training_carbon as estimate_training_carbon
-    from inspect_cost.cost import FlopWeights as FlopWeights
-    from inspect_cost.cost import OpCost as OpCost
-    from inspect_cost.cost_report import CostReport as CostReport
-    from inspect_cost.counting.count import count as count
-    from inspect_cost.counting.laws import cost_law as cost_law
-    from inspect_cost.counting.module_costs import windowed_convolution as windowed_convolution
+    from inspect_cost.counting.law import CostLaw as CostLaw
     from inspect_cost.counting.onnx.count import count_onnx as count_onnx
+    from inspect_cost.counting.report import CostReport as CostReport
+    from inspect_cost.counting.torch.count import count as count
+    from inspect_cost.counting.torch.law_search import cost_law as cost_law
+    from inspect_cost.counting.torch.module_costs import (
+        windowed_convolution as windowed_convolution,
+    )
     from inspect_cost.crosschecking.results import CrossCheck as CrossCheck
     from inspect_cost.crosschecking.run import crosscheck as crosscheck
-    from inspect_cost.errors import CountError as CountError
-    from inspect_cost.errors import InspectCostError as InspectCostError
-    from inspect_cost.errors import MeasurementError as MeasurementError
-    from inspect_cost.errors import NoLawError as NoLawError
-    from inspect_cost.errors import UsageError as UsageError
-    from inspect_cost.law import CostLaw as CostLaw
     from inspect_cost.measuring.block import measure_block as measure_block
     from inspect_cost.measuring.measure import measure as measure
     from inspect_cost.measuring.measurement import Measurement as Measurement
-    from inspect_cost.pareto.ranking import rank as rank
-    from inspect_cost.policy import Policy as Policy
-    from inspect_cost.publications import load_publications as load_publications
-    from inspect_cost.quantity import Quantity as Quantity
+    from inspect_cost.publications.publication import load_publications as load_publications
+    from inspect_cost.ranking.ranking import rank as rank
+    from inspect_cost.values.cost import FlopWeights as FlopWeights
+    from inspect_cost.values.cost import OpCost as OpCost
+    from inspect_cost.values.errors import CountError as CountError
+    from inspect_cost.values.errors import InspectCostError as InspectCostError
+    from inspect_cost.values.errors import MeasurementError as MeasurementError
+    from inspect_cost.values.errors import NoLawError as NoLawError
+    from inspect_cost.values.errors import UsageError as UsageError
+    from inspect_cost.values.policy import Policy as Policy
+    from inspect_cost.values.quantity import Quantity as Quantity
 
 __version__ = version("inspect-cost")
 
 _HOMES = {
     "CarbonEstimate": "inspect_cost.carbon.estimate",
-    "CostLaw": "inspect_cost.law",
-    "CostReport": "inspect_cost.cost_report",
-    "CountError": "inspect_cost.errors",
+    "CostLaw": "inspect_cost.counting.law",
+    "CostReport": "inspect_cost.counting.report",
+    "CountError": "inspect_cost.values.errors",
     "CrossCheck": "inspect_cost.crosschecking.results",
-    "FlopWeights": "inspect_cost.cost",
-    "InspectCostError": "inspect_cost.errors",
+    "FlopWeights": "inspect_cost.values.cost",
+    "InspectCostError": "inspect_cost.values.errors",
     "Measurement": "inspect_cost.measuring.measurement",
-    "MeasurementError": "inspect_cost.errors",
-    "NoLawError": "inspect_cost.errors",
-    "OpCost": "inspect_cost.cost",
-    "Policy": "inspect_cost.policy",
-    "Quantity": "inspect_cost.quantity",
-    "UsageError": "inspect_cost.errors",
-    "cost_law": "inspect_cost.counting.laws",
-    "count": "inspect_cost.counting.count",
+    "MeasurementError": "inspect_cost.values.errors",
+    "NoLawError": "inspect_cost.values.errors",
+    "OpCost": "inspect_cost.values.cost",
+    "Policy": "inspect_cost.values.policy",
+    "Quantity": "inspect_cost.values.quantity",
+    "UsageError": "inspect_cost.values.errors",
+    "cost_law": "inspect_cost.counting.torch.law_search",
+    "count": "inspect_cost.counting.torch.count",
     "count_onnx": "inspect_cost.counting.onnx.count",
     "crosscheck": "inspect_cost.crosschecking.run",
     "estimate_training_carbon": "inspect_cost.carbon.estimate",
-    "load_publications": "inspect_cost.publications",
+    "load_publications": "inspect_cost.publications.publication",
     "measure": "inspect_cost.measuring.measure",
     "measure_block": "inspect_cost.measuring.block",
-    "rank": "inspect_cost.pareto.ranking",
-    "windowed_convolution": "inspect_cost.counting.module_costs",
+    "rank": "inspect_cost.ranking.ranking",
+    "windowed_convolution": "inspect_cost.counting.torch.module_costs",
 }
 
 __all__ = [

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 import model_zoo
 from inspect_cost import count
-from inspect_cost.inspection import inspected_preset
+from inspect_cost.subjects.inspection import inspected_preset
 from model_zoo.samplernn_layers import StreamedLayer, streaming_layout
 
 SIZE = 2048  # of the matrices whose product sets the rate

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from inspect_cost import CountError, count
-from inspect_cost.counting.building import built_without_values
+from inspect_cost.counting.torch.building import built_without_values
 
 REAL_RUN = "Run on real values"
 

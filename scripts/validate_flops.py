@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 import model_zoo
 from inspect_cost import CostReport, count
-from inspect_cost.inspection import inspected_preset
+from inspect_cost.subjects.inspection import inspected_preset
 
 #: Maker of the CPU -> event -> floating-point operations that one count of it stands for.
 EVENTS: Mapping[str, Mapping[str, int]] = {

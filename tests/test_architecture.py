@@ -11,55 +11,27 @@ ROOT = Path(__file__).parents[1]
 
 #: Part of the package -> the parts that it may import; what is absent may import nothing of it.
 ALLOWED: dict[str, set[str]] = {
-    "units": set(),
-    "errors": set(),
-    "conventions": set(),
-    "cost": set(),
-    "cost_report": {"cost", "waste"},
-    "quantity": set(),
-    "opinion": {"quantity"},
-    "policy": set(),
-    "written": {"errors"},
-    "waste": set(),
-    "law": {"cost", "cost_report", "errors"},
-    "formulas": {"cost"},
-    "counting": {"cost", "cost_report", "errors", "formulas", "law", "policy", "waste"},
-    "inputs": {"errors", "units"},
-    "loading": {"errors"},
-    "report": {"conventions", "cost", "cost_report", "law", "measuring", "waste", "written"},
-    # The export's fresh process alone needs the exporter, which knows nothing of measuring.
-    "measuring": {"errors", "onnx_writing", "quantity", "units"},
-    "carbon": {"errors", "quantity", "units", "written"},
-    "pareto": {"errors", "opinion", "quantity", "units", "written"},
-    "publication_lines": {"errors"},
-    "publications": {"carbon", "errors", "opinion", "publication_lines", "quantity"},
+    "values": set(),
+    "formulas": {"values"},
+    "counting": {"formulas", "values"},
+    "hardware": {"carbon", "values"},
+    "carbon": {"hardware", "reports", "values"},
+    "publications": {"carbon", "values"},
+    "ranking": {"reports", "values"},
+    "figures": {"ranking", "values"},
+    "calls": {"measuring", "values"},
+    "measuring": {"calls", "subjects", "values"},
+    "exporting": {"calls", "measuring", "model_zoo", "subjects", "values"},
+    "crosschecking": {"counting", "exporting", "reports", "values"},
     "paper": {
-        *("carbon", "errors", "inspection", "pareto", "publications", "quantity", "report"),
-        *("units", "written", "model_zoo"),
-    },
-    "onnx_writing": {"errors", "loading"},
-    "crosschecking": {"cost_report", "counting", "errors", "onnx_writing", "reports", "units"},
-    "reports": {
-        *("carbon", "cost", "cost_report", "law", "measuring", "paper", "pareto", "quantity"),
-        *("report", "units", "waste"),
-    },
-    "generation": {"errors", "loading", "model_zoo"},
-    "inspection": {
-        *("cost_report", "counting", "errors", "inputs", "law", "loading", "report"),
+        *("carbon", "figures", "publications", "ranking", "reports", "subjects", "values"),
         "model_zoo",
     },
-    "onnx_inspection": {"counting", "errors", "inputs", "report"},
-    "exporting": {"errors", "generation", "inputs", "loading", "model_zoo", "onnx_writing"},
-    "crossinspection": {
-        *("counting", "crosschecking", "errors", "inputs", "inspection", "loading", "report"),
-        "model_zoo",
+    "reports": {"carbon", "counting", "measuring", "paper", "ranking", "values"},
+    "subjects": {
+        *("calls", "counting", "crosschecking", "measuring", "paper", "publications", "ranking"),
+        *("reports", "values", "model_zoo"),
     },
-    "workload": {"errors", "inputs", "loading", "measuring", "model_zoo"},
-    "onnx_workload": {
-        *("counting", "errors", "inputs", "measuring", "onnx_inspection", "workload"),
-    },
-    "measured": {"errors", "measuring", "units", "workload"},
-    "gathering": {"errors", "inspection", "paper", "pareto", "publications", "model_zoo"},
     "__main__": {"cli"},
 }
 
@@ -105,9 +77,8 @@ def test_the_zoo_imports_torch_only(path: Path) -> None:
 @pytest.mark.parametrize("folder", ["formulas", "."])
 def test_arithmetic_and_reports_need_no_torch(folder: str) -> None:
     if folder == ".":
-        files = [
-            ROOT / "inspect_cost" / f"{n}.py" for n in ("cost", "cost_report", "units", "report")
-        ]
+        places = ("values/cost", "counting/report", "values/units", "reports/inspection")
+        files = [ROOT / "inspect_cost" / f"{place}.py" for place in places]
         files += (ROOT / "inspect_cost" / "cli").glob("*.py")
     else:
         files = list((ROOT / "inspect_cost" / folder).glob("*.py"))

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
-from inspect_cost.errors import UsageError
+from inspect_cost.values.errors import UsageError
 
 #: A number, a pair (low, high), or text such as "52..60", "12+10+30" or "437 g".
 Given = float | str | Sequence[float]

@@ -6,7 +6,7 @@ from math import isfinite
 from pathlib import Path
 
 from inspect_cost.carbon.logged import Logged, text_of
-from inspect_cost.errors import UsageError
+from inspect_cost.values.errors import UsageError
 
 NEEDED = ("energy_consumed", "emissions")
 SHARES = ("gpu_energy", "cpu_energy", "ram_energy")

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from inspect_cost.carbon import grid
 from inspect_cost.carbon.bounds import HOURS, PLAIN, WATTS, Bounds, Given, parsed
-from inspect_cost.carbon.hardware import counted_gpus, find_gpu
-from inspect_cost.errors import UsageError
-from inspect_cost.quantity import Kind, Quantity
+from inspect_cost.hardware import grid
+from inspect_cost.hardware.gpus import counted_gpus, find_gpu
+from inspect_cost.values.errors import UsageError
+from inspect_cost.values.quantity import Kind, Quantity
 
 EQUATION_6 = "CO2e = intensity x n x p_max x t (Douwes, Esling & Briot 2021, eq. 6)"
 EQUATION_4 = (

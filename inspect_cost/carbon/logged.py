@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from inspect_cost.errors import UsageError
-from inspect_cost.quantity import Kind
+from inspect_cost.values.errors import UsageError
+from inspect_cost.values.quantity import Kind
 
 
 @dataclass(frozen=True)

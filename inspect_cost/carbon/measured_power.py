@@ -3,9 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from inspect_cost.errors import UsageError
-from inspect_cost.quantity import Quantity
-from inspect_cost.written import read_report, whole_report
+from inspect_cost.reports.data import read_report, whole_report
+from inspect_cost.values.errors import UsageError
+from inspect_cost.values.quantity import Quantity
 
 
 def power_from_report(path: Path) -> Quantity:

@@ -6,10 +6,10 @@ from inspect_cost.carbon.bounds import PLAIN, Bounds, Given, parsed
 from inspect_cost.carbon.carbontracker import read_carbontracker
 from inspect_cost.carbon.codecarbon import read_codecarbon
 from inspect_cost.carbon.estimate import CarbonEstimate, chosen_intensity
-from inspect_cost.carbon.grid import Intensity
 from inspect_cost.carbon.logged import Logged
-from inspect_cost.errors import UsageError
-from inspect_cost.quantity import Quantity
+from inspect_cost.hardware.grid import Intensity
+from inspect_cost.values.errors import UsageError
+from inspect_cost.values.quantity import Quantity
 
 
 def carbon_from_codecarbon(

@@ -18,7 +18,7 @@ from inspect_cost.cli.paper import paper
 from inspect_cost.cli.rank import rank
 from inspect_cost.cli.terminal import FAULT, INTERRUPTED, OK, USAGE, close_output, complain, ended
 from inspect_cost.cli.zoo import zoo
-from inspect_cost.errors import InspectCostError, UsageError
+from inspect_cost.values.errors import InspectCostError, UsageError
 
 HELP = """What one inference of a PyTorch model costs: counted exactly, measured, and ranked.
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from cyclopts import Parameter, Token
 
-from inspect_cost.errors import UsageError
+from inspect_cost.values.errors import UsageError
 
 if TYPE_CHECKING:
     from model_zoo import Preset
@@ -32,7 +32,7 @@ Whole = Parameter(converter=whole_number)
 
 def parsed_option(option: str, text: str | None) -> int | None:
     """A length that was given as an option, or None."""
-    from inspect_cost.units import parsed_length
+    from inspect_cost.values.units import parsed_length
 
     try:
         return None if text is None else parsed_length(text)

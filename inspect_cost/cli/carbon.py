@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from inspect_cost.cli.arguments import Whole
 from inspect_cost.cli.terminal import OK, check_writable, write
 from inspect_cost.cli.view import screen_view
-from inspect_cost.errors import UsageError
+from inspect_cost.values.errors import UsageError
 
 if TYPE_CHECKING:
     from inspect_cost.carbon.estimate import CarbonEstimate
@@ -121,7 +121,7 @@ def of_models(path: Path, factors: dict[str, Any], output: Path | None, *, as_js
         raise UsageError(
             f"{' and '.join(given)} and --models both say it", f"Write it into {path} instead."
         )
-    from inspect_cost.publications import load_publications
+    from inspect_cost.publications.publication import load_publications
     from inspect_cost.reports.carbon import models_json, models_table
 
     found = {entry.title: entry.training for entry in load_publications(path)}

@@ -3,7 +3,7 @@
 import textwrap
 
 from inspect_cost.cli.terminal import OK, write
-from inspect_cost.conventions import CONVENTIONS
+from inspect_cost.values.conventions import CONVENTIONS
 
 
 def conventions() -> int:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from inspect_cost.cli.arguments import Flag
-from inspect_cost.errors import UsageError
+from inspect_cost.values.errors import UsageError
 
 if TYPE_CHECKING:
-    from inspect_cost.cost import FlopWeights
-    from inspect_cost.policy import Policy
+    from inspect_cost.values.cost import FlopWeights
+    from inspect_cost.values.policy import Policy
 
 
 @Parameter(name="*")
@@ -38,7 +38,7 @@ class Counting:
     @property
     def chosen_policy(self) -> "Policy":
         """Both choices in one."""
-        from inspect_cost.policy import Policy, named_policy
+        from inspect_cost.values.policy import Policy, named_policy
 
         named = named_policy(self.policy)
         return Policy(named.taps, self.attention or named.attention)
@@ -64,7 +64,7 @@ def parsed_weights(text: str) -> "FlopWeights":
     Raises:
         UsageError: there is no such class, or its weight is no whole number.
     """
-    from inspect_cost.cost import ARITHMETIC_CLASSES, FlopWeights
+    from inspect_cost.values.cost import ARITHMETIC_CLASSES, FlopWeights
 
     weights: dict[str, int] = {}
     for part in text.split(","):

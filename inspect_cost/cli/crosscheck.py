@@ -17,7 +17,7 @@ from inspect_cost.cli.arguments import (
     parsed_setting,
 )
 from inspect_cost.cli.terminal import FAILED, OK, check_writable, complain, progress_bar, write
-from inspect_cost.errors import UsageError
+from inspect_cost.values.errors import UsageError
 
 
 def crosscheck(
@@ -85,8 +85,8 @@ def checked(
     check_inputs_and_settings(model, inputs, settings)
     overrides = dict(map(parsed_setting, settings))
 
-    from inspect_cost import crossinspection
-    from inspect_cost import inputs as specs
+    from inspect_cost.calls import inputs as specs
+    from inspect_cost.subjects import crossinspection
 
     with progress_bar(f"counting {model} with others") as progress:
         if preset:

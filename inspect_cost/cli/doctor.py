@@ -15,7 +15,7 @@ from inspect_cost.cli.terminal import (
     write,
 )
 from inspect_cost.cli.view import screen_view
-from inspect_cost.errors import UsageError
+from inspect_cost.values.errors import UsageError
 
 SHORTEST_S, LONGEST_S = 1.0, 600.0
 
@@ -47,7 +47,7 @@ def doctor(
         )
     check_writable(output)
 
-    from inspect_cost.measuring.doctor import diagnosis
+    from inspect_cost.measuring.doctor.doctor import diagnosis
     from inspect_cost.reports.doctor import DOCTOR_RENDERERS
 
     with progress_bar("trying the sensors") as progress:

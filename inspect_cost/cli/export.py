@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from inspect_cost.cli.arguments import Whole, named_preset, parsed_option, parsed_setting
 from inspect_cost.cli.terminal import FAILED, OK, check_writable, complain, ended, say
-from inspect_cost.errors import UsageError
+from inspect_cost.values.errors import UsageError
 
 
 def export(
@@ -52,8 +52,8 @@ def export(
         raise UsageError(f"{model} makes its own inputs", "Give --input-len, and no --input.")
     check_writable(output)
 
-    from inspect_cost import exporting
-    from inspect_cost import inputs as specs
+    from inspect_cost.calls import inputs as specs
+    from inspect_cost.exporting import onnx as exporting
 
     say(f"exporting {model}: half a minute, or two for thousands of operators (flowavenet).")
     try:

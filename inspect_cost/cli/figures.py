@@ -8,7 +8,7 @@ from inspect_cost.cli.terminal import complain, say, write_bytes
 
 def write_figure(figure: Any, plot: Path) -> None:
     """Into a file whose suffix was checked, and say so; also what the figure cannot show."""
-    from inspect_cost.pareto.saving import HTML, VECTOR_TEXT, figure_bytes, letters_without_glyph
+    from inspect_cost.figures.saving import HTML, VECTOR_TEXT, figure_bytes, letters_without_glyph
 
     suffix = plot.suffix.lower()
     write_bytes(figure_bytes(figure, suffix), plot)

@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from inspect_cost.cli.arguments import Whole, named_preset, parsed_option, parsed_setting
 from inspect_cost.cli.terminal import OK, check_writable, progress_bar, say, write_bytes
-from inspect_cost.errors import UsageError
+from inspect_cost.values.errors import UsageError
 
 MOST_SAMPLES = 2**31 // 2  # of 16 bits, in the 32-bit sizes of a WAV file
 
@@ -48,7 +48,7 @@ def generate(
     overrides = dict(map(parsed_setting, settings or []))
     check_writable(output)
 
-    from inspect_cost.generation import generated, wav_bytes
+    from inspect_cost.subjects.generation import generated, wav_bytes
 
     with progress_bar(f"generating with {preset.title}") as progress:
         audio = generated(

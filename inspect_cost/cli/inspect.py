@@ -29,7 +29,7 @@ from inspect_cost.cli.terminal import (
     write,
 )
 from inspect_cost.cli.view import screen_view
-from inspect_cost.errors import InspectCostError, UsageError
+from inspect_cost.values.errors import InspectCostError, UsageError
 
 
 def inspect(
@@ -128,8 +128,8 @@ def inspected(
     preset = None if ":" in model else named_preset(model)
     overrides = dict(map(parsed_setting, settings))
     with without_garbage_collection():
-        from inspect_cost import inputs as specs
-        from inspect_cost import inspection
+        from inspect_cost.calls import inputs as specs
+        from inspect_cost.subjects import inspection
 
         given = [specs.parsed_input(text) for text in inputs]
         options.check_device()
@@ -143,7 +143,7 @@ def inspected(
     if options.no_measure or counting.backward:
         return report
 
-    from inspect_cost.workload import OwnWorkload, PresetWorkload
+    from inspect_cost.subjects.workload import OwnWorkload, PresetWorkload
 
     if preset:
         samples = length or preset.sample_rate
@@ -170,15 +170,15 @@ def inspected_onnx(
     length = parsed_option("--input-len", input_len)
     trips = dict(map(parsed_trip_count, trip_counts))
 
-    from inspect_cost import inputs as specs
-    from inspect_cost import onnx_inspection
+    from inspect_cost.calls import inputs as specs
+    from inspect_cost.subjects import onnx_inspection
 
     shapes = [specs.parsed_input(text) for text in inputs]
     report = onnx_inspection.inspected_onnx(model, shapes, length, trips)
     if options.no_measure:
         return report
 
-    from inspect_cost.onnx_workload import OnnxWorkload
+    from inspect_cost.subjects.onnx_workload import OnnxWorkload
 
     options.check_device()
     workload = OnnxWorkload(model, shapes, length, options.conditions, options.threads)

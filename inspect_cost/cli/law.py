@@ -13,7 +13,7 @@ from inspect_cost.cli.arguments import (
 from inspect_cost.cli.figures import write_figure
 from inspect_cost.cli.terminal import OK, check_writable, write
 from inspect_cost.cli.view import screen_view
-from inspect_cost.errors import UsageError
+from inspect_cost.values.errors import UsageError
 
 PLOTTED = (100, 10_000_000)  # lengths
 
@@ -71,7 +71,7 @@ def check_plot(plot: Path | None) -> None:
     check_writable(plot)
     if plot is None:
         return
-    from inspect_cost.pareto.saving import HTML, check_suffix
+    from inspect_cost.figures.saving import HTML, check_suffix
 
     if check_suffix(plot) == HTML:
         raise UsageError(f"laws are not drawn as {plot.name}", "Write a .svg, .pdf or .png.")
@@ -79,7 +79,7 @@ def check_plot(plot: Path | None) -> None:
 
 def drawn(laws: dict[str, Any]) -> Any:
     """The laws as curves."""
-    from inspect_cost.pareto.curves import curves_figure
+    from inspect_cost.figures.curves import curves_figure
 
     return curves_figure({name: law.sampled(*PLOTTED) for name, law in laws.items()})
 
@@ -90,8 +90,8 @@ def found(
     """The law of a preset or of a user's own model."""
     preset = None if ":" in model else named_preset(model)
 
-    from inspect_cost import inputs as specs
-    from inspect_cost import inspection
+    from inspect_cost.calls import inputs as specs
+    from inspect_cost.subjects import inspection
 
     if preset:
         return inspection.preset_law(preset, settings)

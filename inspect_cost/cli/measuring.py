@@ -8,13 +8,13 @@ from cyclopts import Parameter
 
 from inspect_cost.cli.arguments import Flag, Whole
 from inspect_cost.cli.terminal import progress_bar
-from inspect_cost.errors import UsageError
-from inspect_cost.units import parsed_share
+from inspect_cost.values.errors import UsageError
+from inspect_cost.values.units import parsed_share
 
 if TYPE_CHECKING:
-    from inspect_cost.measured import Request
-    from inspect_cost.report import Report
-    from inspect_cost.workload import Conditions, Workload
+    from inspect_cost.measuring.session import Request
+    from inspect_cost.reports.inspection import Report
+    from inspect_cost.subjects.workload import Conditions, Workload
 
 BACKENDS = ("eager", "compile", "onnxruntime")
 TIMES_S = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
@@ -92,7 +92,7 @@ class Measuring:
         Raises:
             UsageError: there is no such device, or no such floating type.
         """
-        from inspect_cost.measuring.target import usable_device, usable_dtype
+        from inspect_cost.calls.target import usable_device, usable_dtype
 
         if not self.no_measure:
             usable_device(self.device)
@@ -101,14 +101,14 @@ class Measuring:
     @property
     def conditions(self) -> "Conditions":
         """Under which the model runs."""
-        from inspect_cost.workload import Conditions
+        from inspect_cost.subjects.workload import Conditions
 
         return Conditions(self.device, self.dtype, self.batch, self.seed)
 
     @property
     def request(self) -> "Request":
         """What is asked of the measurement."""
-        from inspect_cost.measured import Request
+        from inspect_cost.measuring.session import Request
 
         return Request(
             budget_s=parsed_time(self.measure_time),
@@ -124,8 +124,8 @@ class Measuring:
 
     def measured(self, report: "Report", workload: "Workload") -> "Report":
         """The report with its measurements, and with the machine in its provenance."""
-        from inspect_cost.measured import measured
-        from inspect_cost.measuring.machine import provenance
+        from inspect_cost.measuring.doctor.machine import provenance
+        from inspect_cost.measuring.session import measured
 
         with progress_bar("measuring", still=True) as progress:
             progress(0.0)

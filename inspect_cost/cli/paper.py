@@ -40,18 +40,18 @@ def paper(
     """
     for path in (output, plot):
         check_writable(path)
-    from inspect_cost.pareto.saving import check_suffix
+    from inspect_cost.figures.saving import check_suffix
 
     suffix = check_suffix(plot) if plot else ""
 
     from inspect_cost.paper.reproduction import reproduce
-    from inspect_cost.publications import load_publications
+    from inspect_cost.publications.publication import load_publications
     from inspect_cost.reports.paper import paper_json, paper_table
 
     found = reproduce(reports or (), load_publications(models) if models else ())
     if plot:
+        from inspect_cost.figures.saving import HTML
         from inspect_cost.paper.figure import figure_3, interactive_figure_3
-        from inspect_cost.pareto.saving import HTML
 
         write_figure((interactive_figure_3 if suffix == HTML else figure_3)(found), plot)
     view = screen_view(output)

@@ -9,7 +9,7 @@ from inspect_cost.cli.arguments import Whole
 from inspect_cost.cli.figures import write_figure
 from inspect_cost.cli.terminal import OK, check_writable, progress_bar, write
 from inspect_cost.cli.view import screen_view
-from inspect_cost.errors import UsageError
+from inspect_cost.values.errors import UsageError
 
 Names = Annotated[list[str] | None, Parameter(negative="")]
 
@@ -59,20 +59,20 @@ def rank(
     for path in (output, plot):
         check_writable(path)
 
-    from inspect_cost.pareto.comparison import compared
-    from inspect_cost.pareto.objectives import chosen
-    from inspect_cost.pareto.saving import check_suffix
+    from inspect_cost.figures.saving import check_suffix
+    from inspect_cost.ranking.comparison import compared
+    from inspect_cost.ranking.objectives import chosen
 
     objectives = chosen(*map(split, (cost, quality, maximise, minimise)))
     suffix = check_suffix(plot) if plot else ""
 
-    from inspect_cost.gathering import gathered
+    from inspect_cost.subjects.gathering import gathered
 
     with progress_bar("counting presets") as progress:
         candidates = gathered(sources, models, [o.name for o in objectives], progress)
     comparison = compared(candidates, objectives, seed=seed, draws=draws)
     if plot:
-        from inspect_cost.pareto.drawing import ranking_figure
+        from inspect_cost.figures.drawing import ranking_figure
 
         write_figure(ranking_figure(comparison.ranking, suffix), plot)
 

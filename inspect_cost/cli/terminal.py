@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from inspect_cost.errors import UsageError
+from inspect_cost.values.errors import UsageError
 
 OK, FAILED, USAGE, NO_SENSOR, FAULT, INTERRUPTED = 0, 1, 2, 3, 70, 130
 

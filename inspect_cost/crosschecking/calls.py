@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
-from inspect_cost.errors import CountError
-from inspect_cost.units import si
+from inspect_cost.values.errors import CountError
+from inspect_cost.values.units import si
 
 
 @dataclass(frozen=True)

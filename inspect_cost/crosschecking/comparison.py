@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from inspect_cost.cost_report import CostReport, Tally, ancestry
+from inspect_cost.counting.report import CostReport, Tally, ancestry
 from inspect_cost.crosschecking.families import CONTRACTIONS, OTHER, family_of
 from inspect_cost.crosschecking.peers import Peer
 from inspect_cost.crosschecking.results import Amount, Entry, PeerCount, whole

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from inspect_cost.errors import CountError
+from inspect_cost.values.errors import CountError
 
 
 def isolated(work: Callable[[], Any], timeout_s: float) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from inspect_cost.cost_report import CostReport
+from inspect_cost.counting.report import CostReport
 
 #: MACs as some peer sees them: whole numbers, unless the peer's are not.
 Amount = int | float

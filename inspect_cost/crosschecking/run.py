@@ -7,15 +7,15 @@ from typing import Any
 
 from torch import nn
 
-from inspect_cost.cost_report import CostReport
-from inspect_cost.counting.count import count, method_of
+from inspect_cost.counting.report import CostReport
+from inspect_cost.counting.torch.count import count, method_of
 from inspect_cost.crosschecking.calls import Call
 from inspect_cost.crosschecking.comparison import compare
 from inspect_cost.crosschecking.explanation import explained
 from inspect_cost.crosschecking.isolation import isolated
 from inspect_cost.crosschecking.peers import PEERS, Peer
 from inspect_cost.crosschecking.results import CrossCheck, PeerCount, PeerResult, whole
-from inspect_cost.errors import CountError
+from inspect_cost.values.errors import CountError
 
 #: Seconds that each peer may take.
 TIMEOUT_S = 120.0

@@ -10,7 +10,7 @@ from rich.text import Text
 from inspect_cost.crosschecking.results import Amount, CrossCheck, Explanation, PeerResult
 from inspect_cost.reports.text import rendered
 from inspect_cost.reports.view import View
-from inspect_cost.units import percent
+from inspect_cost.values.units import percent
 
 #: Modules named for one reason; the JSON has all.
 NAMED_MODULES = 3

@@ -1,9 +1,9 @@
 """Scaled dot-product attention (Vaswani et al. 2017, eq. 1), however a library fuses it."""
 
-from inspect_cost.cost import FREE, OpCost
 from inspect_cost.formulas.contraction import dot_products, matmul
 from inspect_cost.formulas.pointwise import ADD, MUL
 from inspect_cost.formulas.reduction import ragged_softmax, softmax
+from inspect_cost.values.cost import FREE, OpCost
 
 
 def scaled_dot_product_attention(

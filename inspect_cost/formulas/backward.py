@@ -4,9 +4,9 @@ By the textbook derivative of each operator, given what its forward half has kep
 arrives is g, the operator's input x and its result y.
 """
 
-from inspect_cost.cost import FREE, OpCost
 from inspect_cost.formulas.contraction import dot_products, matmul
 from inspect_cost.formulas.pointwise import ADD, COMPARE, DIV, MUL, SPECIAL
+from inspect_cost.values.cost import FREE, OpCost
 
 # --- of activations, for each element ---
 THRESHOLD = COMPARE  # g or 0, by x

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import prod
 
-from inspect_cost.cost import OpCost
+from inspect_cost.values.cost import OpCost
 
 Shape = Sequence[int]
 

@@ -1,8 +1,8 @@
 """Distances between vectors of n numbers, by the norm of the difference."""
 
-from inspect_cost.cost import OpCost
 from inspect_cost.formulas.pointwise import ADD, COMPARE, SPECIAL
 from inspect_cost.formulas.reduction import extremum, norm1, norm2, summation
+from inspect_cost.values.cost import OpCost
 
 
 def distance(pairs: int, n: int, order: float) -> OpCost:

@@ -7,7 +7,7 @@ Scaling by 1/N or its root is free.
 
 from math import log2
 
-from inspect_cost.cost import OpCost
+from inspect_cost.values.cost import OpCost
 
 
 def fft(transforms: int, N: int) -> OpCost:

@@ -3,8 +3,8 @@
 Iterative ones (eigenvalues, singular values, the matrix exponential) have no exact count.
 """
 
-from inspect_cost.cost import FREE, OpCost
 from inspect_cost.formulas.pointwise import ADD, COMPARE, MUL, SPECIAL
+from inspect_cost.values.cost import FREE, OpCost
 
 
 def cholesky(n: int) -> OpCost:

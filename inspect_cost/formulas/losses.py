@@ -1,8 +1,8 @@
 """Losses: what one element or one sample costs before the losses are averaged or summed."""
 
-from inspect_cost.cost import FREE, OpCost
 from inspect_cost.formulas.pointwise import ADD, COMPARE, LOG_SIGMOID, MUL, SPECIAL
 from inspect_cost.formulas.reduction import log_sum_exp
+from inspect_cost.values.cost import FREE, OpCost
 
 SQUARED_ERROR = ADD + MUL  # (x - y)^2
 HUBER = ADD + 2 * COMPARE + 2 * MUL  # |x - y|, by its size c d^2 or as many for the straight part

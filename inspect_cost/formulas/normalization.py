@@ -1,8 +1,8 @@
 """Normalisations: statistics of each group of n numbers, then an affine map of each number."""
 
-from inspect_cost.cost import FREE, OpCost
 from inspect_cost.formulas.pointwise import ADD, DIV, MUL, SQRT, power
 from inspect_cost.formulas.reduction import mean, norm2, summation, variance
+from inspect_cost.values.cost import FREE, OpCost
 
 
 def affine_map(elements: int, *, scaled: bool = True, shifted: bool = True) -> OpCost:

@@ -3,7 +3,7 @@
 An operator on n elements costs n times its entry. Each entry is the definition read aloud.
 """
 
-from inspect_cost.cost import FREE, OpCost
+from inspect_cost.values.cost import FREE, OpCost
 
 ADD = OpCost(add=1)
 MUL = OpCost(mul=1)

@@ -1,8 +1,8 @@
 """Numbers to integers of few bits, and back (Jacob et al. 2018, eq. 1: r = S (q - Z))."""
 
-from inspect_cost.cost import OpCost
 from inspect_cost.formulas.pointwise import ADD, CLAMP, COMPARE, DIV, MUL, SPECIAL
 from inspect_cost.formulas.reduction import extremum
+from inspect_cost.values.cost import OpCost
 
 QUANTIZE = DIV + SPECIAL + ADD + CLAMP  # clamp(round(r / S) + Z, low, high)
 DEQUANTIZE = ADD + MUL  # S (q - Z)

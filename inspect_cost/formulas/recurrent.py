@@ -4,9 +4,9 @@ P is H, or the size of the projected state (Sak, Senior & Beaufays 2014). The eq
 of torch's documentation, in which the input's and the state's share of a gate each have a bias.
 """
 
-from inspect_cost.cost import FREE, OpCost
 from inspect_cost.formulas.contraction import matmul
 from inspect_cost.formulas.pointwise import ADD, COMPARE, MUL, SPECIAL
+from inspect_cost.values.cost import FREE, OpCost
 
 
 def _gates(count: int, H: int, I: int, P: int, *, biased: bool) -> OpCost:

@@ -1,6 +1,5 @@
 """Reductions of n numbers to one, repeated ``rows`` times; and what is made of them."""
 
-from inspect_cost.cost import FREE, OpCost
 from inspect_cost.formulas.pointwise import (
     ADD,
     COMPARE,
@@ -13,6 +12,7 @@ from inspect_cost.formulas.pointwise import (
     SPECIAL,
     SQRT,
 )
+from inspect_cost.values.cost import FREE, OpCost
 
 
 def summation(rows: int, n: int) -> OpCost:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from math import prod
 
-from inspect_cost.cost import FREE, OpCost
 from inspect_cost.formulas.pointwise import ADD, CLAMP, DIV, MUL, SPECIAL
 from inspect_cost.formulas.reduction import extremum, mean
+from inspect_cost.values.cost import FREE, OpCost
 
 
 def max_pool(outputs: int, window: Sequence[int]) -> OpCost:

@@ -5,14 +5,14 @@ from typing import Any, Self
 
 import torch
 
+from inspect_cost.calls.target import Target, usable_device
 from inspect_cost.measuring.measure import AnySensors, chosen_sensors, missing_sensor, planned
 from inspect_cost.measuring.measurement import Measurement
-from inspect_cost.measuring.meter import Meter
-from inspect_cost.measuring.run import IDLE_SHARE, Plan, Record
+from inspect_cost.measuring.protocol.meter import Meter
+from inspect_cost.measuring.protocol.run import IDLE_SHARE, Plan, Record
+from inspect_cost.measuring.protocol.summary import summarized
+from inspect_cost.measuring.protocol.window import Bench, Window, Work
 from inspect_cost.measuring.sensors.protocol import Sensors
-from inspect_cost.measuring.summary import summarized
-from inspect_cost.measuring.target import Target, usable_device
-from inspect_cost.measuring.window import Bench, Window, Work
 
 
 def measure_block(

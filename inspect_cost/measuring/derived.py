@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from inspect_cost.measuring.measurement import Measurement
-from inspect_cost.quantity import Quantity
+from inspect_cost.values.quantity import Quantity
 
 CALLS = 1_000_000
 J_PER_KWH = 3.6e6

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from inspect_cost.measuring.machine import cpu_model, sockets
+from inspect_cost.measuring.doctor.machine import cpu_model, sockets
 from inspect_cost.measuring.measurement import Measurement
-from inspect_cost.quantity import Quantity
+from inspect_cost.values.quantity import Quantity
 
-TABLE = Path(__file__).parents[1] / "data" / "cpu_power.toml"
+TABLE = Path(__file__).parents[1] / "hardware" / "data" / "cpus.toml"
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class MaximumPower:
 
 @cache
 def cpu_table() -> tuple[MaximumPower, ...]:
-    """The rows of ``cpu_power.toml``."""
+    """The rows of ``hardware/data/cpus.toml``."""
     content = tomllib.loads(TABLE.read_text())
     return tuple(
         MaximumPower(row["name"], row["power_w"], row["threads"], f"{row['figure']}, {maker}")

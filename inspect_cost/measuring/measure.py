@@ -10,20 +10,20 @@ from typing import Any
 import torch
 from torch import nn
 
-from inspect_cost.errors import InspectCostError, MeasurementError, UsageError
-from inspect_cost.measuring.clock import Clock
-from inspect_cost.measuring.disturbance import ForeignLoad, foreign_cpu_s
-from inspect_cost.measuring.fresh import Make, memory_of
+from inspect_cost.calls.target import Target, target
 from inspect_cost.measuring.measurement import Measurement
-from inspect_cost.measuring.memory import Memory
-from inspect_cost.measuring.meter import Meter
-from inspect_cost.measuring.run import Plan, Progress, followed
+from inspect_cost.measuring.memory.fresh import Make, memory_of
+from inspect_cost.measuring.memory.memory import Memory
+from inspect_cost.measuring.protocol.clock import Clock
+from inspect_cost.measuring.protocol.disturbance import ForeignLoad, foreign_cpu_s
+from inspect_cost.measuring.protocol.meter import Meter
+from inspect_cost.measuring.protocol.run import Plan, Progress, followed
+from inspect_cost.measuring.protocol.summary import summarized
+from inspect_cost.measuring.protocol.window import Bench
 from inspect_cost.measuring.sensors.discovery import find_sensors
 from inspect_cost.measuring.sensors.protocol import EnergySensor, Sensors
-from inspect_cost.measuring.summary import summarized
-from inspect_cost.measuring.target import Target, target
-from inspect_cost.measuring.window import Bench
-from inspect_cost.units import parsed_share
+from inspect_cost.values.errors import InspectCostError, MeasurementError, UsageError
+from inspect_cost.values.units import parsed_share
 
 BUDGET_S = {"cpu": 30.0, "cuda": 60.0}
 WINDOWS = 10

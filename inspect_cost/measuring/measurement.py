@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from inspect_cost.measuring.memory import Memory
-from inspect_cost.measuring.window import Window
-from inspect_cost.quantity import Quantity
+from inspect_cost.measuring.memory.memory import Memory
+from inspect_cost.measuring.protocol.window import Window
+from inspect_cost.values.quantity import Quantity
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from inspect_cost.paper.reproduction import (
     Reproduction,
     TrainingRow,
 )
-from inspect_cost.report import provenance
+from inspect_cost.reports.inspection import provenance
 
 SCHEMA = "inspect-cost/paper/1"
 

@@ -8,11 +8,11 @@ from types import MappingProxyType
 from typing import Any
 
 import model_zoo
-from inspect_cost.errors import UsageError
-from inspect_cost.inspection import inspected_preset
-from inspect_cost.quantity import Quantity
-from inspect_cost.report import Report
-from inspect_cost.written import read_report, whole_report
+from inspect_cost.reports.data import read_report, whole_report
+from inspect_cost.reports.inspection import Report
+from inspect_cost.subjects.inspection import inspected_preset
+from inspect_cost.values.errors import UsageError
+from inspect_cost.values.quantity import Quantity
 
 ENERGY = "energy_per_audio_second_j"
 

@@ -4,11 +4,11 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from inspect_cost.figures.fronts import pareto_figure
+from inspect_cost.figures.geometry import Panel
 from inspect_cost.paper.fronts import INFERENCE, Front
 from inspect_cost.paper.reproduction import Reproduction
-from inspect_cost.pareto.figures import pareto_figure
-from inspect_cost.pareto.geometry import Panel
-from inspect_cost.pareto.objectives import objective
+from inspect_cost.ranking.objectives import objective
 
 LOSS = "1 - %MOS"
 
@@ -20,7 +20,7 @@ def figure_3(paper: Reproduction) -> Figure:
 
 def interactive_figure_3(paper: Reproduction) -> Any:
     """The same to explore: a chart of altair."""
-    from inspect_cost.pareto.interactive import interactive_figure  # noqa: PLC0415 - an extra
+    from inspect_cost.figures.interactive import interactive_figure  # noqa: PLC0415 - an extra
 
     return interactive_figure(*panels(paper))
 

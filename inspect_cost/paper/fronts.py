@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from inspect_cost.errors import UsageError
-from inspect_cost.pareto.ranking import Ranking, rank
-from inspect_cost.publications import Publication
-from inspect_cost.quantity import Quantity
+from inspect_cost.publications.publication import Publication
+from inspect_cost.ranking.ranking import Ranking, rank
+from inspect_cost.values.errors import UsageError
+from inspect_cost.values.quantity import Quantity
 
 QUALITY = "mos_loss"
 TRAINING = "co2e_kg"

@@ -7,8 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from inspect_cost.errors import UsageError
-from inspect_cost.publications import Publication, load_publications
+from inspect_cost.publications.publication import Publication, load_publications
+from inspect_cost.values.errors import UsageError
 
 DATA = Path(__file__).with_name("data")
 CITATION = "Douwes, Esling & Briot 2021, arXiv 2107.02621v1"

@@ -11,8 +11,8 @@ from inspect_cost.paper import printed
 from inspect_cost.paper.counted import Counted, counted, measured_energy
 from inspect_cost.paper.fronts import INFERENCE, TRAINING, Front, front, reasons_without_score
 from inspect_cost.paper.printed import PrintedQuality, PrintedTraining
-from inspect_cost.publications import Publication
-from inspect_cost.quantity import Quantity
+from inspect_cost.publications.publication import Publication
+from inspect_cost.values.quantity import Quantity
 
 HOURS_PER_DAY = 24
 

@@ -11,9 +11,9 @@ from inspect_cost.paper.counted import Counted, counted
 from inspect_cost.paper.fronts import NO_SCORE, TRAINING, Front, front
 from inspect_cost.paper.fronts import reasons_without_score as reasons
 from inspect_cost.paper.reproduction import counted_values, further_values
-from inspect_cost.publications import Publication
-from inspect_cost.quantity import Quantity
-from inspect_cost.units import exact, si
+from inspect_cost.publications.publication import Publication
+from inspect_cost.values.quantity import Quantity
+from inspect_cost.values.units import exact, si
 
 #: Objectives beside quality -> how a line about them begins.
 COSTS = {

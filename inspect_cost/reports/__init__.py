@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from inspect_cost.report import Report
+from inspect_cost.reports.inspection import Report
 from inspect_cost.reports.json_text import json_text
 from inspect_cost.reports.table import table_text
 from inspect_cost.reports.view import View

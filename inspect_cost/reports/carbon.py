@@ -9,10 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from inspect_cost.carbon.estimate import CarbonEstimate, Phase
-from inspect_cost.quantity import Quantity
-from inspect_cost.report import provenance
+from inspect_cost.reports.inspection import provenance
 from inspect_cost.reports.text import rendered
 from inspect_cost.reports.view import View
+from inspect_cost.values.quantity import Quantity
 
 UNKNOWN = "not known"
 

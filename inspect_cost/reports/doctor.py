@@ -10,12 +10,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from inspect_cost.measuring.doctor import Diagnosis
-from inspect_cost.measuring.examination import Examined
+from inspect_cost.measuring.doctor.doctor import Diagnosis
+from inspect_cost.measuring.doctor.examination import Examined
 from inspect_cost.measuring.sensors.protocol import Unavailable
 from inspect_cost.reports.text import rendered
 from inspect_cost.reports.view import View
-from inspect_cost.units import si
+from inspect_cost.values.units import si
 
 PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "u"))
 

@@ -2,7 +2,7 @@
 
 import json
 
-from inspect_cost.report import Report
+from inspect_cost.reports.inspection import Report
 from inspect_cost.reports.view import View
 
 

@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from inspect_cost.law import CostLaw, polynomial_text
+from inspect_cost.counting.law import CostLaw, polynomial_text
 from inspect_cost.reports.text import rendered
 from inspect_cost.reports.view import View
 

@@ -8,9 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from inspect_cost.measuring.measurement import Measurement
-from inspect_cost.quantity import Quantity
-from inspect_cost.report import Report
-from inspect_cost.units import si
+from inspect_cost.reports.inspection import Report
+from inspect_cost.values.quantity import Quantity
+from inspect_cost.values.units import si
 
 Row = tuple[str, str, str]
 

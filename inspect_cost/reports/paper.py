@@ -13,7 +13,7 @@ from inspect_cost.paper.fronts import INFERENCE, Front
 from inspect_cost.paper.reproduction import Alternative, Discrepancy, QualityRow, Reproduction
 from inspect_cost.reports.text import rendered
 from inspect_cost.reports.view import View
-from inspect_cost.units import exact, si
+from inspect_cost.values.units import exact, si
 
 MARK = " *"
 #: Quantity -> what a reader calls it.

@@ -12,13 +12,13 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from inspect_cost.pareto.candidates import Candidate
-from inspect_cost.pareto.comparison import Comparison
-from inspect_cost.pareto.objectives import Objective
-from inspect_cost.quantity import Quantity
+from inspect_cost.ranking.candidates import Candidate
+from inspect_cost.ranking.comparison import Comparison
+from inspect_cost.ranking.objectives import Objective
 from inspect_cost.reports.text import rendered
 from inspect_cost.reports.view import View
-from inspect_cost.units import THOUSAND, percent, si
+from inspect_cost.values.quantity import Quantity
+from inspect_cost.values.units import THOUSAND, percent, si
 
 #: Digits and names are not to be cut: a narrower terminal breaks the lines.
 WIDTH, UNLIMITED = 120, 100_000

@@ -8,15 +8,15 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from inspect_cost.cost import CONVENTIONAL
-from inspect_cost.cost_report import CostReport, ModuleCost
-from inspect_cost.report import Audio, Report
+from inspect_cost.counting.report import CostReport, ModuleCost
+from inspect_cost.reports.inspection import Audio, Report
 from inspect_cost.reports.law import law_table
 from inspect_cost.reports.measured import measured_part
 from inspect_cost.reports.text import rendered
 from inspect_cost.reports.view import View
 from inspect_cost.reports.waste import folding_lines, waste_lines
-from inspect_cost.units import exact, percent, si
+from inspect_cost.values.cost import CONVENTIONAL
+from inspect_cost.values.units import exact, percent, si
 
 BAR_WIDTH = 10
 

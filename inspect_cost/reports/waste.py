@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
-from inspect_cost.cost import total
-from inspect_cost.cost_report import CostReport
-from inspect_cost.units import exact, percent, si
-from inspect_cost.waste import ModuleWaste, Waste, grouped, pattern
+from inspect_cost.counting.report import CostReport
+from inspect_cost.counting.waste import ModuleWaste, Waste, grouped, pattern
+from inspect_cost.values.cost import total
+from inspect_cost.values.units import exact, percent, si
 
 #: Modules whose work can be folded that are named; of more the number is told.
 FEW_MODULES = 3

@@ -8,11 +8,11 @@ import pytest
 
 from inspect_cost import estimate_training_carbon
 from inspect_cost.carbon.estimate import combined
-from inspect_cost.carbon.grid import _ecologits_table, zone_intensity
-from inspect_cost.carbon.hardware import find_gpu, gpus
 from inspect_cost.carbon.measured_power import power_from_report
-from inspect_cost.errors import UsageError
-from inspect_cost.written import SCHEMA
+from inspect_cost.hardware.gpus import find_gpu, gpus
+from inspect_cost.hardware.grid import _ecologits_table, zone_intensity
+from inspect_cost.reports.data import SCHEMA
+from inspect_cost.values.errors import UsageError
 
 #: Hardware, hours, kWh and kg of Table 1; GANSynth's kg is the recomputed one, not the printed.
 TABLE_1 = [

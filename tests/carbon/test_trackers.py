@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from inspect_cost.carbon.trackers import carbon_from_carbontracker, carbon_from_codecarbon
-from inspect_cost.errors import UsageError
+from inspect_cost.values.errors import UsageError
 
 DATA = Path(__file__).parent / "data"
 STEM = "4242.root_2026-03-02T090000Z_carbontracker"

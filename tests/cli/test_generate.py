@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import save_file
 
 import model_zoo
-from inspect_cost.errors import UsageError
-from inspect_cost.generation import generated, wav_bytes
+from inspect_cost.subjects.generation import generated, wav_bytes
+from inspect_cost.values.errors import UsageError
 from tests.cli.conftest import Ran
 from tests.model_zoo.fidelity import load_fixture, relative_error
 
@@ -116,7 +116,7 @@ def test_too_much_audio_for_the_memory_is_a_mistake(monkeypatch: pytest.MonkeyPa
     def without_memory(*_args: object, **_kwargs: object) -> None:
         torch.empty(2**60)
 
-    monkeypatch.setattr("inspect_cost.generation._generate", without_memory)
+    monkeypatch.setattr("inspect_cost.subjects.generation._generate", without_memory)
     with pytest.raises(UsageError, match="wavegan needs more memory than this machine has"):
         generated(model_zoo.preset("wavegan"), 10, settings={"dim": 1})
 

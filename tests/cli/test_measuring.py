@@ -14,7 +14,7 @@ import pytest
 from inspect_cost.cli.measuring import BACKENDS
 from inspect_cost.measuring import backends
 from tests.cli.conftest import Ran
-from tests.measuring.powercap_tree import PowercapTree, one_socket
+from tests.measuring.sensors.powercap_tree import PowercapTree, one_socket
 
 Run = Callable[..., Ran]
 

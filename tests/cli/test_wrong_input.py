@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from inspect_cost.cli.app import VERBS
-from inspect_cost.errors import InspectCostError
+from inspect_cost.values.errors import InspectCostError
 from tests.cli.conftest import Ran
 
 Run = Callable[..., Ran]

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from inspect_cost import FlopWeights, OpCost, count
-from inspect_cost.cost import ARITHMETIC_CLASSES, FREE
-from inspect_cost.cost_report import Tally, ancestry
+from inspect_cost.counting.report import Tally, ancestry
+from inspect_cost.values.cost import ARITHMETIC_CLASSES, FREE
 
 counts = st.integers(0, 10**18)
 costs = st.builds(OpCost, *[counts] * 7)

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 import model_zoo
 from inspect_cost import count
-from inspect_cost.cost_report import CostReport
-from inspect_cost.counting.laws import cost_law
-from inspect_cost.inspection import inspected_preset
-from inspect_cost.law import _example
-from inspect_cost.waste import Waste, grouped, pattern
+from inspect_cost.counting.law import _example
+from inspect_cost.counting.report import CostReport
+from inspect_cost.counting.torch.law_search import cost_law
+from inspect_cost.counting.waste import Waste, grouped, pattern
+from inspect_cost.subjects.inspection import inspected_preset
 
 Body = Callable[["Net", Tensor], object]
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from inspect_cost.crosschecking import run as runs
 from inspect_cost.crosschecking.peers import PEERS
-from inspect_cost.onnx_writing import write
+from inspect_cost.exporting.writing import write
 from tests.cli.conftest import run
 
 __all__ = ["only", "run"]

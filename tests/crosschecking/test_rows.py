@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from inspect_cost import CountError, CrossCheck, crosscheck
-from inspect_cost.cost_report import Tally
+from inspect_cost.counting.report import Tally
 from inspect_cost.crosschecking import run as runs
 from inspect_cost.crosschecking.comparison import compare, settle
 from inspect_cost.crosschecking.explanation import explained
@@ -20,8 +20,8 @@ from inspect_cost.crosschecking.isolation import isolated
 from inspect_cost.crosschecking.peers import PEERS
 from inspect_cost.crosschecking.renderers import RENDERERS
 from inspect_cost.crosschecking.results import Entry, PeerCount
-from inspect_cost.errors import UsageError
 from inspect_cost.reports import View
+from inspect_cost.values.errors import UsageError
 from tests.cli.conftest import Ran
 from tests.crosschecking.models import Faulty, Trapped
 

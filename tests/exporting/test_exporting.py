@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 
 import model_zoo
-from inspect_cost import count, count_onnx, exporting
+from inspect_cost import count, count_onnx
 from inspect_cost.cli import main
-from inspect_cost.errors import CountError, UsageError
-from inspect_cost.exporting import MismatchError, exported, exported_preset
-from inspect_cost.onnx_writing import quiet
+from inspect_cost.exporting import onnx as exporting
+from inspect_cost.exporting.onnx import MismatchError, exported, exported_preset
+from inspect_cost.exporting.writing import quiet
+from inspect_cost.values.errors import CountError, UsageError
 
 # torch's exporter warns of its own deprecated calls
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
 from inspect_cost import count
-from inspect_cost.cost import OpCost
+from inspect_cost.values.cost import OpCost
 from tests.formulas.scalars import Complex, Real, Tape, value
 
 #: The same few examples at every run; they are small, so none needs to be shrunk.

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from inspect_cost.cost import OpCost
+from inspect_cost.values.cost import OpCost
 
 Number = "Real | float"
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from inspect_cost import count
-from inspect_cost.cost import FREE, OpCost
+from inspect_cost.values.cost import FREE, OpCost
 from tests.formulas.naive.reduction import largest, over
 from tests.formulas.proof import EXACT, SIZE, counted, normal, prove
 from tests.formulas.scalars import Real, mac, maximum, minimum

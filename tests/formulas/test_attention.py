@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from inspect_cost.cost import OpCost
-from inspect_cost.counting.aten import ATEN_RULES
+from inspect_cost.counting.torch.aten import ATEN_RULES
 from inspect_cost.formulas import attention as formula
+from inspect_cost.values.cost import OpCost
 from tests.formulas.naive import attention as naive
 from tests.formulas.proof import EXACT, SIZE, counted, normal, prove
 

@@ -9,10 +9,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inspect_cost.cost import OpCost
-from inspect_cost.counting.aten import ATEN_RULES
+from inspect_cost.counting.torch.aten import ATEN_RULES
 from inspect_cost.formulas import backward as formula
 from inspect_cost.formulas.resampling import adaptive_windows
+from inspect_cost.values.cost import OpCost
 from tests.formulas.naive import backward as naive
 from tests.formulas.naive import resampling
 from tests.formulas.proof import EXACT, SIZE, between, counted, normal, prove, spent_by

@@ -8,8 +8,8 @@ import torch
 from hypothesis import given
 from torch import Tensor
 
-from inspect_cost.cost import OpCost
 from inspect_cost.formulas import linalg as formula
+from inspect_cost.values.cost import OpCost
 from tests.formulas.naive import linalg as naive
 from tests.formulas.proof import EXACT, SIZE, counted, normal, prove
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from inspect_cost.cost import OpCost
 from inspect_cost.formulas import losses as formula
+from inspect_cost.values.cost import OpCost
 from tests.formulas.naive import losses as naive
 from tests.formulas.proof import EXACT, SIZE, between, counted, normal, prove
 

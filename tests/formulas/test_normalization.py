@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from inspect_cost.cost import OpCost
 from inspect_cost.formulas import normalization as formula
+from inspect_cost.values.cost import OpCost
 from tests.formulas.naive import normalization as naive
 from tests.formulas.naive.contraction import linear as naive_linear
 from tests.formulas.proof import EXACT, SIZE, between, counted, normal, prove

@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from inspect_cost import count
-from inspect_cost.cost import OpCost
-from inspect_cost.counting.aten.table import ATEN_RULES
+from inspect_cost.counting.torch.aten.table import ATEN_RULES
 from inspect_cost.formulas.reduction import renormalisation
+from inspect_cost.values.cost import OpCost
 from tests.formulas.proof import Calling, counted, normal
 
 MATRIX, RIGHT = normal((4, 4), (4, 3))

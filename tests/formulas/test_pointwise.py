@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from inspect_cost.cost import FREE, OpCost
 from inspect_cost.formulas import pointwise as formula
+from inspect_cost.values.cost import FREE, OpCost
 from tests.formulas.naive import pointwise as naive
 from tests.formulas.proof import EXACT, SIZE, between, counted, normal, prove
 from tests.formulas.scalars import (

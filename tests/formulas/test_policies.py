@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inspect_cost import OpCost, Policy, count
-from inspect_cost.counting.aten import ATEN_RULES
-from inspect_cost.counting.aten.policies import VALID_TAPS
+from inspect_cost.counting.torch.aten import ATEN_RULES
+from inspect_cost.counting.torch.aten.policies import VALID_TAPS
 from inspect_cost.formulas import attention, contraction, reduction
 from tests.formulas.naive.contraction import dot
 from tests.formulas.naive.reduction import softmax as naive_softmax

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from inspect_cost.cost import OpCost
+from inspect_cost.values.cost import OpCost
 from tests.formulas.proof import normal, prove
 from tests.formulas.scalars import Complex, Real, Tape, mac, maximum, sqrt
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from inspect_cost.cost import OpCost, total
 from inspect_cost.formulas import recurrent as formula
+from inspect_cost.values.cost import OpCost, total
 from tests.formulas.naive import recurrent as naive
 from tests.formulas.proof import EXACT, SIZE, counted, normal, spent_by
 

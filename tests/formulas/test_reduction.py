@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from inspect_cost.cost import OpCost
 from inspect_cost.formulas import reduction as formula
+from inspect_cost.values.cost import OpCost
 from tests.formulas.naive import reduction as naive
 from tests.formulas.naive.pointwise import complex_add, complex_mul
 from tests.formulas.proof import EXACT, SIZE, counted, filled, normal, prove, spent_by

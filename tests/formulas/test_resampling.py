@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from inspect_cost.cost import OpCost
 from inspect_cost.formulas import resampling as formula
+from inspect_cost.values.cost import OpCost
 from tests.formulas.naive import resampling as naive
 from tests.formulas.naive.reduction import largest, mean
 from tests.formulas.proof import EXACT, SIZE, between, counted, normal, prove

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from inspect_cost import formulas
-from inspect_cost.cost import OpCost
-from inspect_cost.counting.aten.free import free
-from inspect_cost.counting.aten.table import ATEN_RULES, FAMILIES, merged
+from inspect_cost.counting.torch.aten.free import free
+from inspect_cost.counting.torch.aten.table import ATEN_RULES, FAMILIES, merged
+from inspect_cost.values.cost import OpCost
 
 FAMILY_NAMES = [module.name for module in pkgutil.iter_modules(formulas.__path__)]
 

@@ -3,12 +3,12 @@
 import random
 from collections.abc import Callable
 
-from inspect_cost.measuring.clock import Clock
-from inspect_cost.measuring.meter import Meter
-from inspect_cost.measuring.run import Plan, Record, followed
+from inspect_cost.measuring.protocol.clock import Clock
+from inspect_cost.measuring.protocol.meter import Meter
+from inspect_cost.measuring.protocol.run import Plan, Record, followed
+from inspect_cost.measuring.protocol.summary import summarized
+from inspect_cost.measuring.protocol.window import Bench, Work
 from inspect_cost.measuring.sensors.protocol import SensorError
-from inspect_cost.measuring.summary import summarized
-from inspect_cost.measuring.window import Bench, Work
 
 
 class Machine:

@@ -10,15 +10,15 @@ import pytest
 import torch
 from torch import nn
 
-from inspect_cost.errors import MeasurementError, UsageError
-from inspect_cost.exporting import exported
-from inspect_cost.inputs import InputSpec
-from inspect_cost.measured import Request, measured
+from inspect_cost.calls.inputs import InputSpec
+from inspect_cost.calls.target import Target, target
+from inspect_cost.exporting.child import export
+from inspect_cost.exporting.onnx import exported
 from inspect_cost.measuring.backends import BACKENDS, Setup, max_relative_difference, outputs
-from inspect_cost.measuring.export_child import export
-from inspect_cost.measuring.target import Target, target
-from inspect_cost.onnx_workload import OnnxWorkload
-from inspect_cost.workload import Conditions, PresetWorkload
+from inspect_cost.measuring.session import Request, measured
+from inspect_cost.subjects.onnx_workload import OnnxWorkload
+from inspect_cost.subjects.workload import Conditions, PresetWorkload
+from inspect_cost.values.errors import MeasurementError, UsageError
 
 
 def itself(call: Target) -> Target:

@@ -7,8 +7,8 @@ import pytest
 from inspect_cost.measuring.derived import with_derived
 from inspect_cost.measuring.estimate import cpu_maximum, cpu_table, with_estimate
 from inspect_cost.measuring.measurement import Measurement
-from inspect_cost.measuring.window import Window
-from inspect_cost.quantity import Quantity
+from inspect_cost.measuring.protocol.window import Window
+from inspect_cost.values.quantity import Quantity
 
 NAMES = [
     ("Intel(R) Core(TM) i7-8700K CPU @ 3.70GHz", "Core i7-8700K", 95),

@@ -11,13 +11,13 @@ import torch
 from torch import nn
 
 import inspect_cost
-from inspect_cost.errors import MeasurementError, UsageError
+from inspect_cost.calls.target import target
 from inspect_cost.measuring.measure import measured_target, planned
 from inspect_cost.measuring.measurement import Measurement
 from inspect_cost.measuring.sensors.powercap import powercap_sensors
 from inspect_cost.measuring.sensors.protocol import EnergySensor, Sensors, Unavailable
-from inspect_cost.measuring.target import target
-from tests.measuring.powercap_tree import PowercapTree, one_socket, two_sockets, wrapping
+from inspect_cost.values.errors import MeasurementError, UsageError
+from tests.measuring.sensors.powercap_tree import PowercapTree, one_socket, two_sockets, wrapping
 from tests.measuring.simulated import Counter, Machine
 
 quick = partial(

@@ -8,8 +8,8 @@ import torch
 import model_zoo
 from inspect_cost import count
 from inspect_cost.cli import main
-from inspect_cost.counting.building import built_without_values
-from inspect_cost.inspection import inspected_preset
+from inspect_cost.counting.torch.building import built_without_values
+from inspect_cost.subjects.inspection import inspected_preset
 
 #: Preset -> parameters as stored, samples of one call, MACs of one call.
 PUBLISHED = {

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from inspect_cost import load_publications
-from inspect_cost.errors import UsageError
+from inspect_cost.figures.saving import figure_bytes
 from inspect_cost.paper.figure import figure_3, panels
 from inspect_cost.paper.reproduction import Reproduction, reproduce
-from inspect_cost.pareto.saving import figure_bytes
+from inspect_cost.reports.data import SCHEMA
 from inspect_cost.reports.paper import paper_table
 from inspect_cost.reports.view import View
-from inspect_cost.written import SCHEMA
+from inspect_cost.values.errors import UsageError
 
 #: Model -> kWh, CO2e printed, CO2e by 0.437 x kWh.
 TABLE_1 = {

@@ -10,7 +10,7 @@ import sys
 sys.path.insert(0, "scripts")
 from counting_cases import CASES
 from inspect_cost import count
-from inspect_cost.counting.building import built_without_values
+from inspect_cost.counting.torch.building import built_without_values
 
 for name, case in CASES.items():
     large = name in {"ResNet-50", "GPT-2 small, 128 tokens", "ViT-B/16"}

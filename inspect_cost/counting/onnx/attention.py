@@ -1,11 +1,11 @@
 """Rules of attention, in ONNX's form and in those that onnxruntime fuses."""
 
-from inspect_cost.cost import FREE, OpCost
 from inspect_cost.counting.onnx.call import Call, Rule
 from inspect_cost.formulas import contraction
 from inspect_cost.formulas.attention import scaled_dot_product_attention as formula
 from inspect_cost.formulas.pointwise import DIV, MUL, ROTATION, SPECIAL
 from inspect_cost.formulas.quantization import RESCALE
+from inspect_cost.values.cost import FREE, OpCost
 
 HEADS_APART = 4  # dimensions of (B, heads, T, size), as against (B, T, heads x size)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from onnx import GraphProto, TensorShapeProto, ValueInfoProto
 
 from inspect_cost.counting.onnx.value import Value
-from inspect_cost.errors import UsageError
+from inspect_cost.values.errors import UsageError
 
 #: An input's name -> its shape, or the name of an open axis -> its size.
 InputShapes = Mapping[str, Sequence[int] | int]

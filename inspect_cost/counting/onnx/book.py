@@ -1,9 +1,9 @@
 """The book of a count: what each operator of each module has cost so far."""
 
-from inspect_cost.cost import FREE, OpCost
-from inspect_cost.cost_report import Tally
 from inspect_cost.counting.onnx.call import Call
 from inspect_cost.counting.onnx.table import bytes_moved
+from inspect_cost.counting.report import Tally
+from inspect_cost.values.cost import FREE, OpCost
 
 
 class Book:

@@ -6,8 +6,8 @@ from typing import Any
 
 from onnx import NodeProto
 
-from inspect_cost.cost import OpCost
 from inspect_cost.counting.onnx.value import Value
+from inspect_cost.values.cost import OpCost
 
 #: The names of the domain of ONNX's own operators.
 STANDARD = ("", "ai.onnx")

@@ -2,7 +2,6 @@
 
 from math import prod
 
-from inspect_cost.cost import FREE, OpCost
 from inspect_cost.counting.onnx.call import Call, Rule
 from inspect_cost.counting.onnx.einsum import einsum
 from inspect_cost.counting.onnx.fused_shapes import factor
@@ -10,6 +9,7 @@ from inspect_cost.formulas import contraction as formula
 from inspect_cost.formulas import pointwise
 from inspect_cost.formulas.pointwise import ADD, MUL
 from inspect_cost.formulas.resampling import deformed_taps
+from inspect_cost.values.cost import FREE, OpCost
 
 ACTIVATIONS = {
     b"": FREE,

@@ -14,7 +14,7 @@ from onnx import GraphProto, TensorProto
 from inspect_cost.counting.onnx.book import Book
 from inspect_cost.counting.onnx.call import Call
 from inspect_cost.counting.onnx.value import UnknownShapeError, Value, known
-from inspect_cost.errors import UsageError
+from inspect_cost.values.errors import UsageError
 
 if TYPE_CHECKING:
     from inspect_cost.counting.onnx.graph import Walk

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from onnx import ModelProto
 
-from inspect_cost.cost import OpCost
-from inspect_cost.cost_report import CostReport, Storage, ancestry
 from inspect_cost.counting.onnx.binding import InputShapes, bound_inputs
 from inspect_cost.counting.onnx.book import Book
 from inspect_cost.counting.onnx.call import Rule
@@ -15,7 +13,9 @@ from inspect_cost.counting.onnx.graph import Settings, Walk
 from inspect_cost.counting.onnx.loading import all_nodes, loaded, opsets
 from inspect_cost.counting.onnx.storage import stored
 from inspect_cost.counting.onnx.table import ONNX_RULES
-from inspect_cost.errors import UsageError
+from inspect_cost.counting.report import CostReport, Storage, ancestry
+from inspect_cost.values.cost import OpCost
+from inspect_cost.values.errors import UsageError
 
 MOST_NAMED = 5
 

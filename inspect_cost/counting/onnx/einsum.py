@@ -2,10 +2,10 @@
 
 from math import prod
 
-from inspect_cost.cost import FREE, OpCost
 from inspect_cost.counting.onnx.call import Call
 from inspect_cost.formulas.contraction import dot_products
 from inspect_cost.formulas.reduction import summation
+from inspect_cost.values.cost import FREE, OpCost
 
 Sizes = dict[str, int]
 

@@ -1,9 +1,9 @@
 """Rules of Fourier transforms, and of summing overlapping frames."""
 
-from inspect_cost.cost import OpCost
 from inspect_cost.counting.onnx.call import Call, Rule
 from inspect_cost.formulas import fourier as formula
 from inspect_cost.formulas.pointwise import MUL
+from inspect_cost.values.cost import OpCost
 
 #: Until this version the axis of a DFT was an attribute.
 DFT_AXIS_ATTRIBUTE = 19

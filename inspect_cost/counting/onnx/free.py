@@ -3,8 +3,8 @@
 They are named here because forgetting an operator and knowing that it is free are two things.
 """
 
-from inspect_cost.cost import FREE, OpCost
 from inspect_cost.counting.onnx.call import Call, Rule
+from inspect_cost.values.cost import FREE, OpCost
 
 _MOVES = """
     Cast CastLike BitCast CenterCropPad Compress Concat DepthToSpace Dropout Expand Flatten Identity

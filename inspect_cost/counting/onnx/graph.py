@@ -7,7 +7,6 @@ from typing import Any
 
 from onnx import AttributeProto, FunctionProto, GraphProto, NodeProto, TypeProto, helper
 
-from inspect_cost.cost import OpCost
 from inspect_cost.counting.onnx import inference
 from inspect_cost.counting.onnx.book import Book
 from inspect_cost.counting.onnx.call import STANDARD, Call, Rule, label, operator_name
@@ -18,7 +17,8 @@ from inspect_cost.counting.onnx.modules import module_of
 from inspect_cost.counting.onnx.order import check_order
 from inspect_cost.counting.onnx.sequences import SEQUENCES
 from inspect_cost.counting.onnx.value import UnknownShapeError, Value, known, of_tensor
-from inspect_cost.errors import UsageError
+from inspect_cost.values.cost import OpCost
+from inspect_cost.values.errors import UsageError
 
 Scope = ChainMap[str, Value | None]
 #: Functions that call functions, this deep at most; ONNX allows no recursion.

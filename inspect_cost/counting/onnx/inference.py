@@ -13,7 +13,7 @@ from onnx.reference import ReferenceEvaluator
 from inspect_cost.counting.onnx.call import STANDARD, Call
 from inspect_cost.counting.onnx.fused_shapes import AS_STANDARD, FUSED_SHAPES
 from inspect_cost.counting.onnx.value import MOST_INTEGERS, Array, Value, known, of_type
-from inspect_cost.errors import UsageError
+from inspect_cost.values.errors import UsageError
 
 #: Operators whose results' sizes follow from contents, and are no larger than their operands.
 _BOUNDED = frozenset({"NonZero", "Compress", "Unique"})

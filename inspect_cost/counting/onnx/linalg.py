@@ -1,8 +1,8 @@
 """Rules of factorisations."""
 
-from inspect_cost.cost import FREE, OpCost
 from inspect_cost.counting.onnx.call import Call, Rule
 from inspect_cost.formulas.linalg import determinant
+from inspect_cost.values.cost import FREE, OpCost
 
 
 def det(call: Call) -> OpCost | None:

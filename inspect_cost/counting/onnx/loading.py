@@ -14,7 +14,7 @@ from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
 
 from inspect_cost.counting.onnx.call import STANDARD
 from inspect_cost.counting.onnx.value import FLOATING, MOST_INTEGERS, stored_bytes
-from inspect_cost.errors import UsageError
+from inspect_cost.values.errors import UsageError
 
 REMEDY = "Export it again, or check it with onnx.checker.check_model."
 

@@ -2,11 +2,11 @@
 
 from math import prod
 
-from inspect_cost.cost import OpCost
 from inspect_cost.counting.onnx.call import Call, Rule
 from inspect_cost.formulas import normalization as formula
 from inspect_cost.formulas.pointwise import ADD, DIV, SILU
 from inspect_cost.formulas.reduction import norm1, norm2
+from inspect_cost.values.cost import OpCost
 
 
 def batch_norm(call: Call) -> OpCost | None:

@@ -6,7 +6,7 @@ from graphlib import CycleError, TopologicalSorter
 from onnx import AttributeProto, GraphProto, NodeProto
 
 from inspect_cost.counting.onnx.call import label
-from inspect_cost.errors import UsageError
+from inspect_cost.values.errors import UsageError
 
 
 def check_order(nodes: Sequence[NodeProto], given: Container[str]) -> None:

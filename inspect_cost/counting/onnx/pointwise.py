@@ -1,9 +1,9 @@
 """Rules of arithmetic on each element by itself. That of integers and truths is free."""
 
-from inspect_cost.cost import FREE, OpCost
 from inspect_cost.counting.onnx.call import Call, Rule
 from inspect_cost.formulas import pointwise as formula
 from inspect_cost.formulas.pointwise import ADD, COMPARE, DIV, MUL, SPECIAL, SQRT
+from inspect_cost.values.cost import FREE, OpCost
 
 
 def each(cost: OpCost) -> Rule:

@@ -5,7 +5,6 @@ Quantising and dequantising cost what they do in PyTorch: `inspect_cost.formulas
 
 from math import prod
 
-from inspect_cost.cost import FREE, OpCost
 from inspect_cost.counting.onnx.call import Call, Rule
 from inspect_cost.formulas import contraction
 from inspect_cost.formulas.pointwise import ADD, COMPARE, LEAKY_RELU, MUL, SPECIAL
@@ -17,6 +16,7 @@ from inspect_cost.formulas.quantization import (
     dynamic_quantization,
 )
 from inspect_cost.formulas.reduction import mean, softmax
+from inspect_cost.values.cost import FREE, OpCost
 
 
 def quantize(call: Call) -> OpCost | None:

@@ -3,11 +3,11 @@
 Padded steps count too, whatever lengths are given. The bias is one tensor with both of torch's.
 """
 
-from inspect_cost.cost import FREE, OpCost
 from inspect_cost.counting.onnx.call import Call, Rule
 from inspect_cost.formulas.pointwise import ADD, MUL
 from inspect_cost.formulas.quantization import RESCALE, dynamic_quantization
 from inspect_cost.formulas.recurrent import elman_step, gru_step, lstm_step
+from inspect_cost.values.cost import FREE, OpCost
 
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 USUAL = {

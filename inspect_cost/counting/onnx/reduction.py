@@ -6,10 +6,10 @@ How many numbers make one result follows from the sizes of both, so axes need no
 from collections.abc import Callable
 from math import prod
 
-from inspect_cost.cost import FREE, OpCost
 from inspect_cost.counting.onnx.call import Call, Rule
 from inspect_cost.formulas import reduction as formula
 from inspect_cost.formulas.pointwise import ADD, MUL, SPECIAL
+from inspect_cost.values.cost import FREE, OpCost
 
 Formula = Callable[[int, int], OpCost]
 #: Until this version softmax worked on a matrix, from its axis on.

@@ -2,12 +2,12 @@
 
 from math import prod
 
-from inspect_cost.cost import FREE, OpCost
 from inspect_cost.counting.onnx.call import Call, Rule
 from inspect_cost.counting.onnx.reduction import reduced
 from inspect_cost.formulas import resampling as formula
 from inspect_cost.formulas.distance import norm
 from inspect_cost.formulas.reduction import extremum, mean
+from inspect_cost.values.cost import FREE, OpCost
 
 
 def max_pool(call: Call) -> OpCost | None:

@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
 
-from inspect_cost.cost_report import Storage, ancestry
 from inspect_cost.counting.onnx.call import operator_name
 from inspect_cost.counting.onnx.loading import graphs_of
 from inspect_cost.counting.onnx.modules import module_of, module_of_parameter
 from inspect_cost.counting.onnx.value import FLOATING, stored_bytes
+from inspect_cost.counting.report import Storage, ancestry
 
 #: Operator -> operands that are settings, not weights.
 _SETTINGS: dict[str, frozenset[int]] = {

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto, TypeProto, helper, numpy_helper
 
-from inspect_cost.errors import UsageError
+from inspect_cost.values.errors import UsageError
 
 Array = NDArray[np.generic]
 

@@ -15,7 +15,7 @@ from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from inspect_cost.counting.attribution import attribute_methods
+from inspect_cost.counting.torch.attribution import attribute_methods
 from inspect_cost.crosschecking.calls import Call
 from inspect_cost.crosschecking.results import Entry, PeerCount
 

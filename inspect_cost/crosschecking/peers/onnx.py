@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from inspect_cost.counting.onnx.count import count_onnx
 from inspect_cost.crosschecking.calls import Call, Positional
 from inspect_cost.crosschecking.results import Entry, PeerCount
-from inspect_cost.onnx_writing import write
+from inspect_cost.exporting.writing import write
 
 
 def count_through_onnx(call: Call) -> PeerCount:

@@ -7,7 +7,7 @@ until it wraps. It is read at both ends of a *window*; the difference is what th
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
-from inspect_cost.errors import InspectCostError
+from inspect_cost.values.errors import InspectCostError
 
 
 class SensorError(InspectCostError):

@@ -8,9 +8,9 @@ import pytest
 from onnx import TensorProto, helper
 
 from inspect_cost import count_onnx
-from inspect_cost.errors import UsageError
-from inspect_cost.inputs import parsed_input
-from inspect_cost.onnx_inspection import inspected_onnx
+from inspect_cost.calls.inputs import parsed_input
+from inspect_cost.subjects.onnx_inspection import inspected_onnx
+from inspect_cost.values.errors import UsageError
 from tests.counting.onnx.graphs import graph
 
 GOOD = "g (float[2,3] x) => (float[m,n] y) { [a] h = Relu(x)  [b] y = Tanh(h) }"

@@ -9,7 +9,7 @@ from onnx import TensorProto, helper
 
 from inspect_cost import OpCost, count_onnx
 from inspect_cost.counting.onnx import control
-from inspect_cost.errors import UsageError
+from inspect_cost.values.errors import UsageError
 from tests.counting.onnx.graphs import MICROSOFT, graph
 
 RESHAPED = """g (float[B,L,6] x, float[3,5] w) => (float[p,q,r,t] y) <int64 one = {1},

@@ -11,7 +11,7 @@ from onnx import ModelProto, numpy_helper
 
 from inspect_cost import CostReport, count_onnx
 from inspect_cost.counting.onnx.value import MOST_INTEGERS
-from inspect_cost.errors import UsageError
+from inspect_cost.values.errors import UsageError
 
 #: Operators of ONNX's newest opset whose cost depends on values, or is no textbook's.
 WITHOUT_A_COST = {"onnx.ImageDecoder", "onnx.NonMaxSuppression", "onnx.TfIdfVectorizer"}

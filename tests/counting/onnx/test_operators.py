@@ -3,11 +3,11 @@
 import pytest
 
 from inspect_cost import OpCost, count_onnx
-from inspect_cost.cost import FREE
 from inspect_cost.counting.onnx.table import FAMILIES, ONNX_RULES, merged
 from inspect_cost.formulas.pointwise import GELU_ERF, HARD_SWISH, MUL, ROTATION, SILU
 from inspect_cost.formulas.quantization import DEQUANTIZE, QUANTIZE, REQUANTIZE
 from inspect_cost.formulas.resampling import linear_interpolation
+from inspect_cost.values.cost import FREE
 from tests.counting.onnx.graphs import MICROSOFT, graph
 
 #: Four gates of 4, each two products joined and two biases, then the cell's 4 states.

@@ -1,0 +1,1 @@
+"""One call of a model: its arguments, where it runs, in which type."""

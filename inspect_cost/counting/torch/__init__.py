@@ -1,0 +1,1 @@
+"""Counting PyTorch code: the dispatch mode, the stand-in model, the tables of operators."""

@@ -1,0 +1,126 @@
+"""Rules of attention, in its composite form and in the fused kernels of each device."""
+
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+from torch import Tensor
+
+from inspect_cost.counting.torch.aten.rule import Rule
+from inspect_cost.formulas import attention as formula
+from inspect_cost.values.cost import OpCost
+
+#: From a kernel's arguments to its mask and whether it is causal.
+MaskOf = Callable[..., tuple[Tensor | None, bool]]
+
+
+# --- where each kernel has its mask ---
+
+
+def composite(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    *_dropout_mask: Any,
+    **_scale: Any,
+) -> tuple[Tensor | None, bool]:
+    """The operator before a kernel is chosen, and kernels whose arguments begin as its do."""
+    return attn_mask, is_causal
+
+
+def flash(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    *_rest: Any,
+    attn_mask: Tensor | None = None,
+    **_kwargs: Any,
+) -> tuple[Tensor | None, bool]:
+    """Flash attention on a CPU or a GPU."""
+    return attn_mask, is_causal
+
+
+def with_bias(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_bias: Tensor | None,
+    compute_log_sumexp: bool,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    *_rest: Any,
+    **_kwargs: Any,
+) -> tuple[Tensor | None, bool]:
+    """Memory-efficient and cuDNN attention on a GPU."""
+    return attn_bias, is_causal
+
+
+KERNELS: dict[str, MaskOf] = {
+    "aten.scaled_dot_product_attention": composite,
+    "aten._scaled_dot_product_attention_math": composite,
+    "aten._scaled_dot_product_flash_attention": flash,
+    "aten._scaled_dot_product_flash_attention_for_cpu": flash,
+    "aten._scaled_dot_product_efficient_attention": with_bias,
+    "aten._scaled_dot_product_cudnn_attention": with_bias,
+    "aten._scaled_dot_product_fused_attention_overrideable": composite,
+}
+
+
+# --- what they cost ---
+
+
+def full(mask_of: MaskOf) -> Rule:
+    """(..., heads, L, E) queries and (..., heads, S, E) keys give (..., heads, L, Ev).
+
+    The heads are the result's: with grouped queries keys and values have fewer, each used by
+    several queries; and queries, keys and values may be broadcast over the batch.
+    """
+
+    def rule(out: Any, *args: Any, **kwargs: Any) -> OpCost:
+        heads, L, S, E, Ev = sizes(out, *args)
+        mask, causal = mask_of(*args, **kwargs)
+        masked = causal or mask is not None
+        return formula.scaled_dot_product_attention(heads, L, S, E, Ev, masked=masked)
+
+    return rule
+
+
+def triangular(mask_of: MaskOf) -> Rule:
+    """The same without masked scores, where which those are is known.
+
+    It is known of the causal mask, and of a mask of booleans that has values.
+    """
+    every_score = full(mask_of)
+
+    def rule(out: Any, *args: Any, **kwargs: Any) -> OpCost | None:
+        heads, L, S, E, Ev = sizes(out, *args)
+        mask, causal = mask_of(*args, **kwargs)
+        if causal:
+            scores, rows = heads * formula.triangle(L, S), heads * L
+        elif mask is None or mask.is_meta or mask.is_floating_point():
+            return every_score(out, *args, **kwargs)
+        else:
+            kept = mask.expand(*mask.shape[:-2], L, S)
+            copies = heads * L * S // kept.numel()
+            scores, rows = copies * int(kept.sum()), copies * int(kept.any(-1).sum())
+        return formula.masked_attention(scores, rows, E, Ev)
+
+    return rule
+
+
+def sizes(out: Any, query: Tensor, key: Tensor, *_rest: Any) -> tuple[int, int, int, int, int]:
+    """All heads, queries of each, keys of each, size of a query, size of a value."""
+    result = out if isinstance(out, Tensor) else out[0]
+    *heads, L, Ev = result.shape
+    return prod(heads), L, key.shape[-2], query.shape[-1], Ev
+
+
+ATTENTION: dict[str, Rule] = {name: full(mask_of) for name, mask_of in KERNELS.items()}
+
+#: In place of those under the policy that leaves masked scores out.
+TRIANGULAR: dict[str, Rule] = {name: triangular(mask_of) for name, mask_of in KERNELS.items()}

@@ -1,0 +1,115 @@
+"""Rules of products with quantised operands, and of quantising; MACs of integers are MACs.
+
+Weights are unpacked where that is what the kernel does: those of four bits to floating-point
+numbers, one product and one addition each; sums over weights of eight bits are scaled instead.
+"""
+
+from typing import Any
+
+from torch import Tensor
+
+from inspect_cost.counting.torch.aten.rule import Rule
+from inspect_cost.formulas import contraction as formula
+from inspect_cost.formulas.pointwise import MUL, RELU
+from inspect_cost.formulas.quantization import (
+    DEQUANTIZE,
+    FAKE_QUANTIZE,
+    QUANTIZE,
+    RESCALE,
+    SCALE_AND_ZERO,
+    dynamic_quantization,
+)
+from inspect_cost.values.cost import FREE, OpCost
+
+
+def integer_product(out: Tensor, a: Tensor, b: Tensor) -> OpCost:
+    """(m, k) by (k, n), both of integers."""
+    return formula.dot_products(out.numel(), a.shape[-1])
+
+
+def weight_only_int8(out: Tensor, x: Tensor, weight: Tensor, scales: Tensor) -> OpCost:
+    """(m, k) by (n, k) of integers, a scale for each of the n outputs."""
+    return formula.dot_products(out.numel(), x.shape[-1]) + RESCALE * out.numel()
+
+
+def weight_only_int4(out: Tensor, x: Tensor, packed: Tensor, *_groups: Any) -> OpCost:
+    """(m, k) by k n weights of four bits, which are unpacked once."""
+    weights = x.shape[-1] * out.shape[-1]
+    return formula.dot_products(out.numel(), x.shape[-1]) + SCALE_AND_ZERO * weights
+
+
+def scaled_product(
+    out: Tensor,
+    a: Tensor,
+    b: Tensor,
+    scale_a: Tensor,
+    scale_b: Tensor,
+    bias: Tensor | None = None,
+    *_options: Any,
+    **_more: Any,
+) -> OpCost:
+    """(m, k) by (k, n) of eight-bit floats; two scales for each output, or one product of both."""
+    products = formula.dot_products(out.numel(), a.shape[-1])
+    single = scale_a.numel() == scale_b.numel() == 1
+    scaling = MUL * (out.numel() + 1) if single else 2 * MUL * out.numel()
+    return products + scaling + (FREE if bias is None else formula.bias(out.numel()))
+
+
+def grouped_product(
+    out: Tensor,
+    a: Tensor,
+    b: Tensor,
+    offs: Tensor | None = None,
+    bias: Tensor | None = None,
+    out_dtype: Any = None,
+) -> OpCost:
+    """Groups of rows by a matrix each, of columns, or of terms: each number of a meets n of b.
+
+    Where a has all its rows for every group (3-D by 2-D), each number of b meets m of a.
+    """
+    by_columns = a.dim() > b.dim()
+    macs = a.shape[-2] * b.numel() if by_columns else a.numel() * b.shape[-1]
+    return OpCost(macs=macs) + (FREE if bias is None else formula.bias(out.numel()))
+
+
+def dynamic_linear(out: Tensor, x: Tensor, packed: Any, *_options: Any) -> OpCost:
+    """X quantised by its range, integer products, scaled, and the bias added."""
+    products = formula.dot_products(out.numel(), x.shape[-1])
+    biased = formula.bias(out.numel()) if packed.bias() is not None else FREE
+    return dynamic_quantization(x.numel()) + products + RESCALE * out.numel() + biased
+
+
+def dynamic_linear_relu(out: Tensor, x: Tensor, packed: Any, *_options: Any) -> OpCost:
+    """As `dynamic_linear`, then a comparison of each result with 0."""
+    return dynamic_linear(out, x, packed) + RELU * out.numel()
+
+
+def half_linear(out: Tensor, x: Tensor, packed: Any, *_options: Any) -> OpCost:
+    """Weights stored in half precision, which are only cast."""
+    biased = formula.bias(out.numel()) if packed.bias() is not None else FREE
+    return formula.dot_products(out.numel(), x.shape[-1]) + biased
+
+
+def by_element(cost: OpCost) -> Rule:
+    """Rule of quantising, and of the reverse, number by number."""
+    return lambda out, x, *_args, **_options: cost * x.numel()
+
+
+QUANTIZED: dict[str, Rule] = {
+    "aten._int_mm": integer_product,
+    "aten._weight_int8pack_mm": weight_only_int8,
+    "aten._weight_int4pack_mm": weight_only_int4,
+    "aten._weight_int4pack_mm_for_cpu": weight_only_int4,
+    "aten._weight_int4pack_mm_with_scales_and_zeros": weight_only_int4,
+    "aten._scaled_mm": scaled_product,
+    "aten._grouped_mm": grouped_product,
+    "aten.quantize_per_tensor": by_element(QUANTIZE),
+    "aten.quantize_per_channel": by_element(QUANTIZE),
+    "aten.quantize_per_tensor_dynamic": lambda out, x, *_: dynamic_quantization(x.numel()),
+    "aten.dequantize.self": by_element(DEQUANTIZE),
+    "aten.fake_quantize_per_tensor_affine_cachemask": by_element(FAKE_QUANTIZE),
+    "aten.fake_quantize_per_channel_affine_cachemask": by_element(FAKE_QUANTIZE),
+    "quantized.linear_dynamic": dynamic_linear,
+    "quantized.linear_relu_dynamic": dynamic_linear_relu,
+    "quantized.linear_dynamic_fp16": half_linear,
+}

@@ -1,0 +1,267 @@
+"""Rules of recurrent layers and cells, and the shapes of what they return.
+
+A layer arrives as one operator. Its weights come flat: for each layer, and for each direction of
+it, W (gates H, I), U (gates H, P), two biases unless unbiased, and V (P, H) where projected. The
+shapes are needed because the layer is not run when its values are unknown: taking it apart into
+its steps would cost thousands of operators.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from inspect_cost.counting.torch.aten.rule import Rule
+from inspect_cost.formulas.quantization import RESCALE, dynamic_quantization
+from inspect_cost.formulas.recurrent import elman_step, gru_step, lstm_step
+from inspect_cost.values.cost import OpCost, total
+
+GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}
+
+
+class Sizes(NamedTuple):
+    """One direction of one layer."""
+
+    H: int
+    I: int
+    P: int | None
+    biased: bool
+
+
+def lstm(s: Sizes) -> OpCost:
+    """One step."""
+    return lstm_step(s.H, s.I, s.P, biased=s.biased)
+
+
+def gru(s: Sizes) -> OpCost:
+    """One step."""
+    return gru_step(s.H, s.I, biased=s.biased)
+
+
+def rnn_tanh(s: Sizes) -> OpCost:
+    """One step."""
+    return elman_step(s.H, s.I, biased=s.biased)
+
+
+def rnn_relu(s: Sizes) -> OpCost:
+    """One step."""
+    return elman_step(s.H, s.I, biased=s.biased, relu=True)
+
+
+Step = Callable[[Sizes], OpCost]
+STEPS: dict[str, Step] = {"lstm": lstm, "gru": gru, "rnn_tanh": rnn_tanh, "rnn_relu": rnn_relu}
+
+
+def directions(params: Sequence[Tensor], gates: int, cells: int) -> Iterator[Sizes]:
+    """Sizes of each direction of each layer, ``cells`` of them, from the flat weights."""
+    per_cell = len(params) // cells
+    for first in range(0, len(params), per_cell):
+        W, U = params[first], params[first + 1]
+        projected, biased = per_cell in {3, 5}, per_cell in {4, 5}
+        P = U.shape[1] if projected else None
+        yield Sizes(W.shape[0] // gates, W.shape[1], P, biased)
+
+
+def layer_rule(kind: str) -> Rule:
+    """Rule of a layer on a padded batch; (T, B, I), (B, T, I) or, for one sequence, (T, I)."""
+
+    def rule(
+        out: Any,
+        x: Tensor,
+        hx: Any,
+        params: Sequence[Tensor],
+        has_biases: bool,
+        num_layers: int,
+        dropout: float,
+        train: bool,
+        bidirectional: bool,
+        batch_first: bool,
+    ) -> OpCost:
+        return _steps(kind, params, num_layers * (1 + bidirectional)) * (x.numel() // x.shape[-1])
+
+    return rule
+
+
+def packed_rule(kind: str) -> Rule:
+    """Rule of a layer on packed sequences: (steps of all sequences, I)."""
+
+    def rule(
+        out: Any,
+        data: Tensor,
+        batch_sizes: Tensor,
+        hx: Any,
+        params: Sequence[Tensor],
+        has_biases: bool,
+        num_layers: int,
+        dropout: float,
+        train: bool,
+        bidirectional: bool,
+    ) -> OpCost:
+        return _steps(kind, params, num_layers * (1 + bidirectional)) * data.shape[0]
+
+    return rule
+
+
+def _steps(kind: str, params: Sequence[Tensor], cells: int) -> OpCost:
+    """One step of all layers in all directions."""
+    return total(STEPS[kind](sizes) for sizes in directions(params, GATES[kind], cells))
+
+
+def cell_rule(kind: str) -> Rule:
+    """Rule of a cell: one step of each batch entry."""
+
+    def rule(
+        out: Any,
+        x: Tensor,
+        hx: Any,
+        W: Tensor,
+        U: Tensor,
+        b: Tensor | None = None,
+        c: Tensor | None = None,
+    ) -> OpCost:
+        sizes = Sizes(W.shape[0] // GATES[kind], W.shape[1], None, b is not None)
+        return STEPS[kind](sizes) * (x.numel() // x.shape[-1])
+
+    return rule
+
+
+def layer_result(
+    x: Tensor,
+    hx: Tensor | Sequence[Tensor],
+    params: Sequence[Tensor],
+    has_biases: bool,
+    num_layers: int,
+    dropout: float,
+    train: bool,
+    bidirectional: bool,
+    batch_first: bool,
+    **_options: Any,
+) -> tuple[Tensor, ...]:
+    """What a layer returns: the sequence of states, then the last states, without values."""
+    states = [hx] if isinstance(hx, Tensor) else list(hx)
+    features = states[0].shape[-1] * (1 + bidirectional)
+    sequence = x.new_empty((*x.shape[:-1], features))
+    return sequence, *(state.new_empty(state.shape) for state in states)
+
+
+def packed_result(
+    data: Tensor,
+    batch_sizes: Tensor,
+    hx: Tensor | Sequence[Tensor],
+    params: Sequence[Tensor],
+    has_biases: bool,
+    num_layers: int,
+    dropout: float,
+    train: bool,
+    bidirectional: bool,
+) -> tuple[Tensor, ...]:
+    """As `layer_result`, for packed sequences."""
+    return layer_result(
+        data, hx, params, has_biases, num_layers, dropout, train, bidirectional, batch_first=False
+    )
+
+
+def quantized_rule(kind: str) -> Rule:
+    """Rule of a layer whose weights are packed: sizes are those of its states.
+
+    By convention each step quantises its input and its state, and rescales both products.
+    """
+
+    def rule(
+        out: Any, x: Tensor, hx: Any, params: Any, has_biases: bool, *rest: Any, **_: Any
+    ) -> OpCost:
+        num_layers, bidirectional = rest[0], rest[3]
+        state = hx if isinstance(hx, Tensor) else hx[0]
+        H, ways, steps = state.shape[-1], int(1 + bidirectional), x.numel() // x.shape[-1]
+        inputs = [x.shape[-1]] + [H * ways] * (num_layers - 1)
+        each_way = total(_quantized_step(kind, H, I, biased=has_biases) for I in inputs)
+        return each_way * (ways * steps)
+
+    return rule
+
+
+def _quantized_step(kind: str, H: int, I: int, *, biased: bool) -> OpCost:
+    """A step in integers, with what turns numbers into them and back."""
+    rescaled = RESCALE * (2 * GATES[kind] * H)
+    quantized = dynamic_quantization(I) + dynamic_quantization(H)
+    return STEPS[kind](Sizes(H, I, None, biased)) + quantized + rescaled
+
+
+def mkldnn_layer(
+    out: Any,
+    x: Tensor,
+    W: Tensor,
+    U: Tensor,
+    b: Tensor,
+    c: Tensor,
+    hx: Tensor,
+    cx: Tensor,
+    reverse: bool,
+    batch_sizes: Sequence[int],
+    mode: int,
+    hidden_size: int,
+    num_layers: int,
+    has_biases: bool,
+    *_rest: Any,
+) -> OpCost:
+    """One direction of one layer on a CPU; mode 2 is LSTM, 3 is GRU, as for cuDNN."""
+    kind = KINDS[mode]
+    sizes = Sizes(W.shape[0] // GATES[kind], W.shape[1], None, has_biases)
+    return STEPS[kind](sizes) * (x.numel() // x.shape[-1])
+
+
+def cudnn_layers(
+    out: Any,
+    x: Tensor,
+    weights: Sequence[Tensor],
+    weight_stride0: int,
+    weight_buf: Tensor | None,
+    hx: Tensor,
+    cx: Tensor | None,
+    mode: int,
+    hidden_size: int,
+    proj_size: int,
+    num_layers: int,
+    batch_first: bool,
+    dropout: float,
+    train: bool,
+    bidirectional: bool,
+    *_rest: Any,
+) -> OpCost:
+    """All layers on a GPU, their weights flat."""
+    cells = num_layers * (1 + bidirectional)
+    return _steps(KINDS[mode], weights, cells) * (x.numel() // x.shape[-1])
+
+
+def fused_cell(kind: str) -> Rule:
+    """Rule of a cell after its products: gates to the new state."""
+
+    def rule(
+        out: Any, W_x: Tensor, U_h: Tensor, state: Tensor, b: Tensor | None = None, *_c: Any
+    ) -> OpCost:
+        H = state.shape[-1]
+        step = STEPS[kind](Sizes(H, 0, None, b is not None))
+        return replace(step, macs=0) * (state.numel() // H)
+
+    return rule
+
+
+KINDS = ("rnn_relu", "rnn_tanh", "lstm", "gru")
+
+LAYERS = ("lstm", "gru", "rnn_tanh", "rnn_relu")
+
+RECURRENT: dict[str, Rule] = (
+    {f"aten.{kind}.input": layer_rule(kind) for kind in LAYERS}
+    | {f"aten.{kind}.data": packed_rule(kind) for kind in LAYERS}
+    | {f"aten.{kind}_cell": cell_rule(kind) for kind in LAYERS}
+    | {f"aten.quantized_{kind}.input": quantized_rule(kind) for kind in ("lstm", "gru")}
+    | {f"aten._thnn_fused_{kind}_cell": fused_cell(kind) for kind in ("lstm", "gru")}
+    | {"aten.mkldnn_rnn_layer": mkldnn_layer, "aten._cudnn_rnn": cudnn_layers}
+)
+
+#: Operator -> what it returns, without values and without running it.
+RECURRENT_RESULTS: dict[str, Callable[..., tuple[Tensor, ...]]] = {
+    f"aten.{kind}.input": layer_result for kind in LAYERS
+} | {f"aten.{kind}.data": packed_result for kind in LAYERS}
+RECURRENT_RESULTS |= {f"aten.quantized_{kind}.input": layer_result for kind in ("lstm", "gru")}

@@ -1,0 +1,92 @@
+"""Making a model without making its weights."""
+
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+from torch._ops import OpOverload
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from inspect_cost.counting.torch.aten import Operators
+from inspect_cost.counting.torch.placement import META, run_without_values, shape_of
+
+T = TypeVar("T")
+
+
+def built_without_values(make: Callable[[], T], *, wholly: bool = False) -> T:
+    """What ``make()`` returns, all tensors that it makes being on the meta device.
+
+    Initialisation is skipped: it would change no shape, and takes most of the time.
+
+    Args:
+        make: the factory.
+        wholly: tensors are without values even where ``make`` asks for a device; this takes less
+            time, and suits code that reads no values.
+    """
+    with nullcontext() if wholly else torch.device(META), _NoInitialisation(wholly):
+        return make()
+
+
+class _NoInitialisation(TorchDispatchMode):
+    """Leaves out what works in place on tensors without values."""
+
+    def __init__(self, wholly: bool) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch has no types here
+        self._wholly = wholly
+        self._operators = Operators(rules={})
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """As in `CountingMode`."""
+        return False
+
+    def __torch_dispatch__(
+        self,
+        func: OpOverload,
+        types: tuple[type, ...],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] = MappingProxyType({}),
+    ) -> Any:
+        """Run one operator, or leave it out."""
+        del types
+        options = dict(kwargs or {})
+        first = args[0] if args else None
+        if not isinstance(first, Tensor):
+            if not self._made_on_meta(func):
+                return func(*args, **options)
+            if self._operators[func].name in SMALL_TABLES:
+                return shape_of(func(*args, **options | {"device": CPU}))
+            return func(*args, **options | {"device": META})
+        if not first.is_meta:
+            made = self._wholly and self._operators[func].name == "aten.lift_fresh"  # torch.tensor
+            return shape_of(first) if made else func(*args, **options)
+        operator = self._operators[func]
+        if operator.name in INITIALISERS:
+            return first
+        return run_without_values(operator, args, options)
+
+    def _made_on_meta(self, func: OpOverload) -> bool:
+        return self._wholly and self._operators[func].takes_device
+
+
+CPU = torch.device("cpu")
+
+#: Without values they take longer: torch's kernels for that are in Python, and import its compiler.
+SMALL_TABLES = frozenset(
+    f"aten.{name}"
+    for name in (
+        "hann_window hamming_window blackman_window bartlett_window kaiser_window eye"
+    ).split()
+)
+
+#: In-place operators that change values alone.
+INITIALISERS = frozenset(
+    f"aten.{name}_"
+    for name in (
+        "uniform normal fill zero copy random bernoulli exponential log_normal mul add sub div "
+        "erfinv clamp"
+    ).split()
+)

@@ -1,0 +1,140 @@
+"""Operators whose arguments are functions: branches, loops, scans, flex attention, GPU kernels.
+
+What they call is followed like anything else. A branch is the one that is taken and a loop runs as
+often as it does, so that what they depend on has to be known; where it is computed from the
+parameters, the count falls back to a run on real values.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch._C import DispatchKey
+from torch._ops import HigherOrderOperator
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from inspect_cost.counting.torch.aten import Rule
+from inspect_cost.counting.torch.aten.attention import sizes
+from inspect_cost.counting.torch.dataflow import DataFlow
+from inspect_cost.counting.torch.ledger import Ledger
+from inspect_cost.counting.torch.traffic import tensors_in
+from inspect_cost.formulas.attention import scaled_dot_product_attention
+from inspect_cost.values.cost import OpCost
+
+Arguments = tuple[Any, ...]
+Options = dict[str, Any]
+
+
+class Watch(NamedTuple):
+    """What counts: the mode that sees what functions call, and the books for all else."""
+
+    mode: TorchDispatchMode
+    ledger: Ledger
+    rules: Mapping[str, Rule]
+    flow: DataFlow
+
+    def enter(self, name: str, cost: OpCost | None, given: Any, out: Any) -> None:
+        """What was not seen at work: by its name."""
+        moved = _bytes(*tensors_in((given, out)))
+        self.flow.record_opaque(self.ledger.enter(name, cost, moved), cost, given, out)
+
+
+def run_higher_order(
+    func: HigherOrderOperator, args: Arguments, kwargs: Options, watch: Watch
+) -> Any:
+    """Run one, counting what it calls, or entering it by its name where that cannot be seen."""
+    name = func.name()
+    if name in KERNELS:
+        return _kernel(func, kwargs, watch)
+    if name in BY_NAME:
+        return BY_NAME[name](func, args, kwargs, watch)
+    with watch.mode:
+        return func.py_kernels[DispatchKey.CompositeExplicitAutograd](*args, **kwargs)
+
+
+def cond(_func: HigherOrderOperator, args: Arguments, _kwargs: Options, watch: Watch) -> Any:
+    """The branch that is taken."""
+    predicate, if_true, if_false, *operands = args
+    with watch.mode:
+        return (if_true if predicate else if_false)(*(operands[0] if operands else ()))
+
+
+def scan(_func: HigherOrderOperator, args: Arguments, _kwargs: Options, watch: Watch) -> Any:
+    """Step by step, as torch does it without a compiler."""
+    from torch._higher_order_ops.scan import generic_scan  # noqa: PLC0415 - slow to import
+
+    step, carried, sequences, *more = args
+    with watch.mode:
+        return generic_scan(step, carried, sequences, additional_inputs=more[0] if more else ())
+
+
+def flex_attention(
+    func: HigherOrderOperator, args: Arguments, kwargs: Options, watch: Watch
+) -> Any:
+    """Dense attention, masked or not, and what is done to each score."""
+    query, key, value, change, block_mask, *_options = args
+    out = func(*args, **kwargs) if _all_known(query, key, value) else _attended(query, value)
+    masked = getattr(block_mask[-1], "__name__", "") != "noop_mask"
+    cost = scaled_dot_product_attention(*sizes(out[0], query, key), masked=masked)
+    watch.enter("higher_order.flex_attention", cost, (query, key, value), out[0])
+    if getattr(change, "__name__", "") != "_identity":
+        shape = (*query.shape[:-1], key.shape[-2])
+        with watch.mode:
+            scores = torch.empty(shape, dtype=query.dtype, device="meta")
+            watch.flow.reaches(change(scores, *_places(shape)))
+    return out
+
+
+def _all_known(*tensors: Tensor) -> bool:
+    return not any(tensor.is_meta for tensor in tensors)
+
+
+def _attended(query: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(B, H, L, Ev), and the logarithms and the largest of (B, H, L) sums, without values."""
+    rows = query.shape[:-1]
+    out = torch.empty((*rows, value.shape[-1]), dtype=query.dtype, device="meta")
+    return out, torch.empty(rows, device="meta"), torch.empty(rows, device="meta")
+
+
+def _places(shape: tuple[int, ...]) -> list[Tensor]:
+    """Indices of (B, H, L, S), each along its own dimension."""
+    return [
+        torch.arange(n).reshape([-1 if d == axis else 1 for d in range(len(shape))])
+        for axis, n in enumerate(shape)
+    ]
+
+
+def _bytes(*tensors: Tensor) -> int:
+    return sum(t.numel() * t.element_size() for t in tensors)
+
+
+def _kernel(func: HigherOrderOperator, options: Options, watch: Watch) -> Any:
+    """A Triton kernel, by its name; ``op_costs`` may tell its cost from its arguments."""
+    from torch._higher_order_ops.triton_kernel_wrap import kernel_side_table  # noqa: PLC0415 - slow
+
+    kernel = kernel_side_table.get_kernel(options["kernel_idx"])
+    name = f"triton.{getattr(getattr(kernel, 'fn', kernel), '__name__', 'kernel')}"
+    arguments: dict[str, Any] = options["kwargs"]
+    tensors = [x for x in arguments.values() if isinstance(x, Tensor)]
+    out = func(**options) if _all_known(*tensors) else _unchanged(options)
+    rule = watch.rules.get(name)
+    cost: OpCost | None = rule(out, **arguments) if rule else None
+    watch.enter(name, cost, tensors, out)
+    return out
+
+
+def _unchanged(options: Options) -> dict[str, Any] | None:
+    """What a kernel without values returns: nothing, or what it would have written to."""
+    if "tensors_to_clone" not in options:
+        return None
+    return {name: options["kwargs"][name] for name in options["tensors_to_clone"]}
+
+
+KERNELS = frozenset({"triton_kernel_wrapper_mutation", "triton_kernel_wrapper_functional"})
+
+BY_NAME: dict[str, Callable[..., Any]] = {
+    "cond": cond,
+    "scan": scan,
+    "flex_attention": flex_attention,
+}

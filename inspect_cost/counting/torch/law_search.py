@@ -1,0 +1,156 @@
+"""Cost laws: what a model costs as an exact polynomial in the length of what it processes.
+
+A model that makes one sample after another would have to be stepped through to be counted. But its
+cost is a polynomial in the length, at least along lengths that differ by whole frames. So it is
+counted at a few small lengths, the polynomial through them is taken in whole numbers (Newton's
+forward differences), and it is verified at further lengths before it says anything about others.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from torch import nn
+
+from inspect_cost.counting.law import CostLaw, foretold, law_through
+from inspect_cost.counting.report import CostReport
+from inspect_cost.counting.torch.count import count
+from inspect_cost.values.errors import CountError, NoLawError
+
+#: Polynomials of a higher degree are not looked for.
+LARGEST_DEGREE = 3
+#: A law may begin after so many lengths, at which sizes of 1 make some operators behave otherwise.
+LARGEST_TRANSIENT = 2
+#: The law must hold at lengths so many periods after those that it is taken from.
+VERIFIED_AFTER = (1, 5, 37)
+
+#: Where the period is not known, also at this one, beyond most strides, and no multiple of any.
+FAR_AFTER = (*VERIFIED_AFTER, 1009)
+
+#: Periods that are tried where none is given: powers of 2, and usual hops and strides.
+PERIODS = tuple(
+    sorted(
+        {2**n for n in range(12)}
+        | {3, 5, 6, 7, 10, 12, 14, 20, 24, 28, 40, 48, 56, 80, 96, 100, 120, 147, 160, 200, 224}
+        | {240, 300, 320, 384, 400, 441, 480, 600, 640, 735, 800, 882, 960, 1280}
+    )
+)
+#: After so many periods, costs follow their law if there is one.
+WELL_BEYOND = 64
+#: A model may refuse short lengths; so often a longer one is tried.
+LARGEST_DOUBLINGS = 24
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Of a call, some by position and some by name."""
+
+    args: Sequence[Any] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, inputs: Any) -> "Arguments":
+        """What may stand for them: a mapping of names, a tuple, or a single argument."""
+        if isinstance(inputs, Arguments):
+            return inputs
+        if isinstance(inputs, Mapping):
+            return cls(kwargs=inputs)
+        return cls(inputs if isinstance(inputs, (tuple, list)) else (inputs,))
+
+
+#: From a length to a call's arguments.
+MakeInputs = Callable[[int], Any]
+
+
+def cost_law(
+    model: nn.Module | Callable[..., Any],
+    make_inputs: MakeInputs,
+    *,
+    period: int | None = None,
+    start: int | None = None,
+    at: int | None = None,
+    verified_after: Sequence[int] | None = None,
+    **options: Any,
+) -> CostLaw:
+    """Find the law of a model's cost in the length of its inputs or of what it generates.
+
+    Args:
+        model: as for `count`: a module, or a bound method of one.
+        make_inputs: from a length to the call's arguments: a tensor, a tuple, a mapping of
+            keyword arguments, or both as `Arguments`.
+        period: the law is sought along lengths that differ by this; where none is given, the
+            smallest of `PERIODS` along which there is a law.
+        start: the shortest length, by default the period, or the first that the model takes.
+        at: a length that the law must hold for.
+        verified_after: the law must also hold at lengths so many periods after those that it is
+            taken from. A far one uncovers a period that was overlooked.
+        **options: of `count`, such as ``policy``.
+
+    Raises:
+        NoLawError: no polynomial of degree 3 or less fits.
+        CountError: the call fails.
+    """
+
+    @cache
+    def counted(length: int) -> CostReport:
+        inputs = Arguments.of(make_inputs(length))
+        return count(model, *inputs.args, **inputs.kwargs, **options)
+
+    periods = PERIODS if period is None else (period,)
+    after = verified_after or (FAR_AFTER if period is None else VERIFIED_AFTER)
+    for step in periods:
+        first = start or ((at or 0) % step or step)
+        if period is None:
+            base = at or next(_beginnings(counted, first, step, at)) + WELL_BEYOND * step
+            if not _plausible(counted, base, step):
+                continue
+        for begin in (first,) if start else _beginnings(counted, first, step, at):
+            law = _law_from(counted, begin, step, after)
+            if law and (at is None or (law.covers(at) and law.foretells(counted(at), at))):
+                return law
+    along = f"along multiples of {period}" if period else f"along periods of {PERIODS[-1]} or less"
+    raise NoLawError(
+        f"the cost is no polynomial of degree {LARGEST_DEGREE} in the length {along}",
+        "Give a period along which the model does the same again, or count the length itself.",
+    )
+
+
+def _plausible(counted: Callable[[int], CostReport], length: int, step: int) -> bool:
+    """Whether there may be a law along a period: there is one well beyond any transient."""
+    steps = range(LARGEST_DEGREE + 1)
+    law = law_through([counted(length + n * step) for n in steps])
+    return all(foretold(law, n, counted(length + n * step)) for n in (len(steps), FAR_AFTER[-1]))
+
+
+def _beginnings(
+    counted: Callable[[int], CostReport], first: int, step: int, at: int | None
+) -> Iterator[int]:
+    """Lengths to begin a law at: the first that the model takes, and a few longer ones."""
+    begin = first
+    for _ in range(LARGEST_DOUBLINGS):
+        try:
+            counted(begin)
+            break
+        except CountError as error:
+            if at is not None and begin + step > at:
+                raise
+            failure = error
+        begin = first + 2 * (begin - first + step)
+    else:
+        raise failure
+    yield from (begin, begin + 4 * step, begin + 16 * step)
+
+
+def _law_from(
+    counted: Callable[[int], CostReport], first: int, period: int, verified_after: Sequence[int]
+) -> CostLaw | None:
+    """The law that holds from a length on, or from a little later; None if none does."""
+    for skipped in range(LARGEST_TRANSIENT + 1):
+        start = first + skipped * period
+        for degree in range(LARGEST_DEGREE + 1):
+            steps = [*range(degree + 1), *(degree + n for n in verified_after)]
+            law = CostLaw.through(counted, [start + n * period for n in steps], degree)
+            if law:
+                return law
+    return None

@@ -1,0 +1,106 @@
+"""What common operators return, worked out here instead of by torch's own meta kernels.
+
+Those kernels are written in Python: one addition takes a tenth of a millisecond, and the first
+imports torch's compiler, which takes seconds. So the plain cases of frequent operators, contiguous
+and of one floating type, are answered here. Each function returns None for a case that is not
+plain, and torch's kernel decides, as it does on every error.
+"""
+
+from collections.abc import Callable, Mapping
+
+from inspect_cost.counting.torch.aten.recurrent import RECURRENT_RESULTS
+from inspect_cost.counting.torch.meta.contraction import (
+    attention,
+    convolution,
+    grouped_product,
+    linear,
+    matrix_by_vector,
+    packed_linear,
+    product,
+    sparse_sum_of_products,
+    transposed_convolution,
+)
+from inspect_cost.counting.torch.meta.plain import Result
+from inspect_cost.counting.torch.meta.pointwise import (
+    along,
+    bounded,
+    chosen,
+    compared,
+    complex_number,
+    elementwise,
+    in_place,
+    joined,
+    like,
+    like_first,
+    quotient,
+)
+from inspect_cost.counting.torch.meta.selection import (
+    concatenation,
+    looked_up,
+    mean,
+    next_state,
+    stacked,
+    vector_norm,
+)
+
+_ELEMENTWISE = """
+    add sub mul div neg exp log sqrt rsqrt sin cos tanh sigmoid erf relu leaky_relu silu gelu
+    elu softplus maximum minimum rsub abs reciprocal square remainder
+    floor ceil round sign
+"""
+_LIKE_FIRST = "_weight_norm layer_norm rms_norm group_norm batch_norm"
+
+Shape = Callable[..., Result]
+
+_PLAIN_CASES: dict[str, Shape] = (
+    {f"aten.{name}": elementwise for name in _ELEMENTWISE.split()}
+    | {f"aten.{name}_": in_place for name in _ELEMENTWISE.split()}
+    | {f"aten.{name}": like_first for name in _LIKE_FIRST.split()}
+    | {f"aten.{name}.Scalar": compared for name in "eq ne lt le gt ge".split()}
+    | {f"aten.conv{d}d": convolution for d in (1, 2, 3)}
+    | {
+        "aten.cat": concatenation,
+        "aten.linalg_vector_norm": vector_norm,
+        "aten.div.Tensor": quotient,
+        "aten.where.self": chosen,
+        "aten.polar": complex_number,
+        "aten.complex": complex_number,
+        "aten.where.ScalarSelf": chosen,
+        "aten.where.ScalarOther": chosen,
+        "aten.__and__.Tensor": joined,
+        "aten.logical_and": joined,
+        "aten.stack": stacked,
+        "aten.pow.Tensor_Scalar": elementwise,
+        "aten.clamp.default": bounded,
+        "aten.clamp_min.default": bounded,
+        "aten.clamp_max.default": bounded,
+        "aten.mean.dim": mean,
+        "aten.softmax": along,
+        "aten.log_softmax": along,
+        "aten.cumsum": along,
+        "aten.mv": matrix_by_vector,
+        "aten.mm": product,
+        "aten.bmm": product,
+        "aten.matmul": product,
+        "aten.scaled_dot_product_attention": attention,
+        "aten._sparse_addmm": sparse_sum_of_products,
+        "aten._grouped_mm": grouped_product,
+        "aten.linear": linear,
+        "aten.embedding": looked_up,
+        "aten.gru_cell": next_state,
+        "aten.lstm_cell": next_state,
+        "aten.rnn_tanh_cell": next_state,
+        "aten.rnn_relu_cell": next_state,
+        "aten.randn_like": like,
+        "aten.rand_like": like,
+        "quantized.linear_dynamic": packed_linear,
+        "quantized.linear_relu_dynamic": packed_linear,
+        "quantized.linear_dynamic_fp16": packed_linear,
+        "aten.conv_transpose1d": transposed_convolution,
+        "aten.conv_transpose2d": transposed_convolution,
+        "aten.conv_transpose3d": transposed_convolution,
+    }
+)
+
+#: Operator, or one overload of it -> what it returns, without values.
+SHAPES: Mapping[str, Shape] = {**_PLAIN_CASES, **RECURRENT_RESULTS}

@@ -1,0 +1,173 @@
+"""Where each operator runs: on real values while they are known, on the meta device after.
+
+Parameters are on the meta device: they have shapes and no values. Everything else keeps its values
+until it meets something that has none. So code that reads the values of masks, lengths and
+positions runs as always, and the arithmetic of the network costs neither time nor memory.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from weakref import WeakValueDictionary
+
+import torch
+from torch import Tensor, UntypedStorage
+from torch._ops import OpOverload
+from torch.utils._pytree import tree_map
+
+from inspect_cost.counting.torch.aten import Operator
+from inspect_cost.counting.torch.contents import is_sparse
+from inspect_cost.counting.torch.meta import SHAPES
+
+META = torch.device("meta")
+
+#: Results with more elements than this are never made real: shapes alone cost nothing.
+LARGEST_REAL_RESULT = 2**24
+
+#: Operators that take only the shape of a tensor and fill it with known values.
+FROM_SHAPE = frozenset(
+    f"aten.{name}" for name in "new_zeros new_ones new_full zeros_like ones_like full_like".split()
+)
+
+
+class Placement:
+    """Decides, call by call, on which device an operator's operands and result are.
+
+    Args:
+        home: the device on which the caller's model and inputs live.
+    """
+
+    def __init__(self, home: torch.device) -> None:
+        self._home = home
+        # Real memory into which something without values was written, by its identity: forgotten
+        # when it is freed, before other memory can take that identity.
+        self._overwritten: WeakValueDictionary[int, UntypedStorage] = WeakValueDictionary()
+
+    def run(self, operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call an operator, its operands moved to where they can meet."""
+        unknown, real = self._sort(args, kwargs)
+        if not unknown:
+            return self._run_at_home(operator, args, kwargs, makes=not real)
+        if operator.name in FROM_SHAPE and "device" not in kwargs:
+            return self._run_from_shape(operator.func, args, kwargs)
+        if not real:
+            return run_without_values(operator, args, kwargs)
+        if operator.name == "aten.index":
+            args = (args[0], _positions(args[1]))
+        on_meta = {name: _onto_meta(value) for name, value in kwargs.items()}
+        result = run_without_values(operator, tuple(map(_onto_meta, args)), on_meta)
+        return self._after_mutation(operator, args, kwargs, result) if operator.mutates else result
+
+    def _sort(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[int, int]:
+        """How many tensors have no values, and how many have memory (whose values may be lost)."""
+        unknown = real = 0
+        stack = [*args, *kwargs.values()]
+        while stack:
+            value = stack.pop()
+            if isinstance(value, Tensor):
+                unknown += self._is_unknown(value)
+                real += not value.is_meta
+            elif isinstance(value, (list, tuple)):
+                stack.extend(value)
+        return unknown, real
+
+    def _is_unknown(self, tensor: Tensor) -> bool:
+        if tensor.is_meta or not self._overwritten:
+            return tensor.is_meta
+        return memory_of(tensor) in self._overwritten
+
+    def _run_at_home(
+        self, operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any], *, makes: bool
+    ) -> Any:
+        """All operands have values: so does the result, unless it would be huge."""
+        if makes and operator.takes_device:
+            shape_only = operator.func(*args, **{**kwargs, "device": META})
+            if isinstance(shape_only, Tensor) and shape_only.numel() > LARGEST_REAL_RESULT:
+                return shape_only
+        if operator.takes_device:
+            args, kwargs = tree_map(self._device_to_home, (args, kwargs))
+        return operator.func(*args, **kwargs)
+
+    def _run_from_shape(
+        self, func: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Known values in the shape of an unknown tensor are known."""
+        shape_only = func(*args, **kwargs)
+        if shape_only.numel() > LARGEST_REAL_RESULT:
+            return shape_only
+        return func(*args, **kwargs, device=self._home)
+
+    def _device_to_home(self, value: Any) -> Any:
+        return self._home if value == META and isinstance(value, torch.device) else value
+
+    def _after_mutation(
+        self, operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any
+    ) -> Any:
+        """Real memory that was written to without values is unknown from now on."""
+        for i, argument in enumerate(operator.func._schema.arguments):
+            if not (argument.alias_info and argument.alias_info.is_write):
+                continue
+            target = args[i] if i < len(args) else kwargs.get(argument.name)
+            if isinstance(target, Tensor):
+                if not target.is_meta:
+                    self._overwritten[memory_of(target)] = target.untyped_storage()
+                result = target
+        return result
+
+
+def shape_of(tensor: Tensor) -> Tensor:
+    """A tensor of the same layout and type without values; a sparse one keeps its own.
+
+    How many entries it has is its size, and is lost on the meta device.
+    """
+    if is_sparse(tensor):
+        return tensor.detach()
+    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=META)
+
+
+def run_without_values(operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The result's shape, worked out here for frequent operators, else by torch's meta kernel."""
+    shape = SHAPES.get(operator.full_name) or SHAPES.get(operator.name)
+    target = kwargs.get("out")
+    plain = {name: value for name, value in kwargs.items() if name != "out"}
+    result = shape(*args, **plain) if shape else None
+    if result is not None and (target is None or is_alike(result, target)):
+        return result if target is None else target
+    if operator.takes_device:
+        args, kwargs = tree_map(_device_to_meta, (args, kwargs))
+    return operator.func(*args, **kwargs)
+
+
+def is_alike(result: Any, target: Any) -> bool:
+    """Whether a result can be written to where it is to go."""
+    both = isinstance(result, Tensor) and isinstance(target, Tensor)
+    return both and result.shape == target.shape and result.dtype == target.dtype
+
+
+def _positions(indices: Sequence[Tensor | None]) -> list[Tensor | None]:
+    """Known masks as the positions that they select, for how many those are is a shape."""
+    positions: list[Tensor | None] = []
+    for index in indices:
+        if index is None or index.is_meta or index.dtype is not torch.bool:
+            positions.append(index)
+        else:
+            positions.extend(index.nonzero(as_tuple=True))
+    return positions
+
+
+def _onto_meta(value: Any) -> Any:
+    """An operand without values, also where it is in a list of them."""
+    if isinstance(value, Tensor):
+        return value if value.is_meta else shape_of(value)
+    return [_onto_meta(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _device_to_meta(value: Any) -> Any:
+    return META if isinstance(value, torch.device) else value
+
+
+def memory_of(tensor: Tensor) -> int:
+    """The identity of a tensor's memory, which needs no address: on meta there is none."""
+    if is_sparse(tensor):
+        return id(tensor)  # of several pieces of memory, none of which has a view
+    identity: int = tensor.untyped_storage()._cdata
+    return identity

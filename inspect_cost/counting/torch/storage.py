@@ -1,0 +1,110 @@
+"""What a model stores, module by module, each tensor once."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import ParametrizationList
+from torch.utils._pytree import tree_leaves
+
+from inspect_cost.counting.report import Storage, ancestry
+from inspect_cost.counting.torch.contents import stored_bytes, stored_values
+
+
+class Stored(NamedTuple):
+    """One parameter or buffer."""
+
+    identity: int
+    elements: int
+    bytes: int
+    dtype: str
+    trainable: bool
+    parameter: bool
+    weight_norm_length: bool
+
+
+def stored(model: nn.Module) -> tuple[tuple[str, str, Storage], ...]:
+    """(path, class name, storage with all that is below) of each module, parents first."""
+    inside: dict[str, set[Stored]] = defaultdict(set)
+    types: dict[str, str] = {}
+    packed = {path: packed_tensors(module) for path, module in model.named_modules()}
+    for path, module in model.named_modules():
+        types[path] = type(module).__name__
+        own = {
+            *_described(module, module._parameters, parameter=True),
+            *_described(module, packed[path], parameter=True),
+            *_described(module, module._buffers, parameter=False),
+        }
+        for place in ancestry(path) if own else ():
+            inside[place] |= own
+    return tuple((path, kind, _storage(inside.get(path, ()))) for path, kind in types.items())
+
+
+def packed_tensors(module: nn.Module) -> dict[str, Tensor]:
+    """Weights and biases that quantised layers keep packed, out of sight of torch's own lists."""
+    packed = [value for value in vars(module).values() if isinstance(value, torch.ScriptObject)]
+    if not packed:
+        return {}
+    found = [tensor for value in packed for tensor in _unpacked(value)]
+    if getattr(module, "dtype", None) is torch.float16:  # which unpacking turns into single ones
+        found = [tensor.half() if tensor.dim() > 1 else tensor for tensor in found]
+    return {f"packed.{i}": tensor for i, tensor in enumerate(found)}
+
+
+def _unpacked(packed: torch.ScriptObject) -> list[Tensor]:
+    """What one pack holds: a layer's weight and bias, or those of a recurrent layer's two layers.
+
+    A recurrent pack names its biases a second time; the packs inside it have them already.
+    """
+    if hasattr(packed, "unpack"):
+        return [t for t in packed.unpack() if isinstance(t, Tensor)]
+    inner = [x for x in tree_leaves(packed.__getstate__()) if isinstance(x, torch.ScriptObject)]
+    return [tensor for pack in inner for tensor in _unpacked(pack)]
+
+
+def _described(
+    module: nn.Module, tensors: Mapping[str, Tensor | None], *, parameter: bool
+) -> Iterator[Stored]:
+    """A module's own tensors; those of the same identity are the same tensor."""
+    for name, tensor in tensors.items():
+        if tensor is not None:
+            yield Stored(
+                id(tensor),
+                stored_values(tensor),
+                stored_bytes(tensor),
+                str(tensor.dtype).removeprefix("torch."),
+                tensor.requires_grad,
+                parameter,
+                is_weight_norm_length(module, name),
+            )
+
+
+def is_weight_norm_length(module: nn.Module, name: str) -> bool:
+    """Whether a parameter is the length that weight norm keeps beside a direction.
+
+    It is the ``weight_g`` beside a ``weight_v``, or the first original of torch's parametrization.
+    """
+    if name.endswith("_g"):
+        return name.removesuffix("_g") + "_v" in module._parameters
+    if name != "original0" or not isinstance(module, ParametrizationList):
+        return False
+    return type(module[0]).__name__ == "_WeightNorm"
+
+
+def _storage(tensors: Iterable[Stored]) -> Storage:
+    parameters = [t for t in tensors if t.parameter]
+    buffers = [t for t in tensors if not t.parameter]
+    dtypes: Counter[str] = Counter()
+    for parameter in parameters:
+        dtypes[parameter.dtype] += parameter.elements
+    return Storage(
+        params=sum(p.elements for p in parameters),
+        param_bytes=sum(p.bytes for p in parameters),
+        trainable=sum(p.elements for p in parameters if p.trainable),
+        buffers=sum(b.elements for b in buffers),
+        buffer_bytes=sum(b.bytes for b in buffers),
+        dtypes=dict(dtypes),
+        weight_norm_lengths=sum(p.elements for p in parameters if p.weight_norm_length),
+    )

@@ -1,0 +1,1 @@
+"""PyTorch models as ONNX files, verified."""

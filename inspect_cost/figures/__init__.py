@@ -1,0 +1,1 @@
+"""Figures of rankings and laws."""

@@ -1,0 +1,129 @@
+"""Where a figure's points, axes and fronts lie, whoever draws them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inspect_cost.ranking.points import Label
+from inspect_cost.ranking.ranking import Ranking
+from inspect_cost.values.errors import UsageError
+
+Array = NDArray[np.float64]
+#: Both ends of an axis.
+Ends = tuple[float, float]
+
+#: A logarithmic axis helps from this ratio of the largest to the smallest value.
+LOG_FROM = 30
+PADDING = 0.12
+#: Beyond this, arithmetic on axes overflows.
+LARGEST = 1e200
+#: Panels beside each other; more of them make further rows.
+MOST_IN_A_ROW = 3
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One pair of axes.
+
+    Attributes:
+        ranking: what is drawn: its objectives x and y.
+        title: above the axes.
+        x: the objective along, by its place.
+        y: the objective upwards.
+        x_title: the axis's title, by default the objective's.
+        y_title: the same.
+        steps: whether fronts are drawn; where there are more objectives than two, these two alone
+            do not make them.
+    """
+
+    ranking: Ranking
+    title: str = ""
+    x: int = 0
+    y: int = 1
+    x_title: str = ""
+    y_title: str = ""
+    steps: bool = True
+
+
+def drawable(panel: Panel) -> list[int]:
+    """Rows of the ranked points whose two values have a place on axes."""
+    points = panel.ranking.points
+    two = points.values[:, [panel.x, panel.y]]
+    rows: list[int] = np.flatnonzero(points.present & is_drawable(two).all(axis=1)).tolist()
+    return rows
+
+
+def is_drawable(values: Array) -> NDArray[np.bool_]:
+    """For each value, whether it has a place on an axis."""
+    placed: NDArray[np.bool_] = np.abs(values) < LARGEST  # neither is NaN
+    return placed
+
+
+def is_log(values: Array) -> bool:
+    """Whether values are better told apart on a logarithmic axis."""
+    finite = values[np.isfinite(values)]
+    return bool(len(finite) and finite.min() > 0 and finite.max() / finite.min() > LOG_FROM)
+
+
+def limits(values: Array, half_widths: Array, *, log: bool) -> tuple[float, float]:
+    """Ends of an axis that shows all values with their intervals, and some room."""
+    finite = np.isfinite(values)
+    values, half_widths = values[finite], half_widths[finite]
+    low, high = values - half_widths, values + half_widths
+    if log:
+        low = np.where(low > 0, low, values)
+        ends = np.log10([low.min(), high.max()])
+    else:
+        ends = np.array([low.min(), high.max()])
+    room = PADDING * (ends[1] - ends[0]) or PADDING * (abs(ends[0]) or 1)
+    start, end = ends[0] - room, ends[1] + room
+    if log:
+        return float(10**start), float(10**end)
+    # Where nothing is negative, neither is the axis.
+    return float(max(start, 0) if low.min() >= 0 else start), float(end)
+
+
+def axis_ends(panel: Panel, column: int) -> Ends:
+    """Ends of an objective's axis."""
+    points, rows = panel.ranking.points, drawable(panel)
+    values = points.values[rows, column]
+    if not rows:
+        raise UsageError(
+            f"no model has values of {' and '.join(points.objectives)} that can be drawn",
+            "Leave out --plot, or give finite values.",
+        )
+    return limits(values, points.half_widths[rows, column], log=is_log(values))
+
+
+def worst_corner(panel: Panel) -> tuple[float, float]:
+    """The corner of the axes that every point dominates."""
+    up = panel.ranking.points.maximise
+    x, y = (axis_ends(panel, column)[0 if up[column] else 1] for column in (panel.x, panel.y))
+    return x, y
+
+
+def staircase(panel: Panel, front: Sequence[Label]) -> Array:
+    """(m, 2), the corners of a front's boundary, from the worst y to the worst x of the axes."""
+    points = panel.ranking.points
+    columns = [panel.x, panel.y]
+    rows = sorted(
+        {points.position[label] for label in front} & set(drawable(panel)),
+        key=lambda row: tuple(points.costs[row, columns]),
+    )
+    if not rows:
+        return np.zeros((0, 2))
+    members = points.values[rows][:, columns]
+    worst_x, worst_y = worst_corner(panel)
+    corners = [(members[0][0], worst_y), tuple(members[0])]
+    for before, after in pairwise(members):
+        corners += [(after[0], before[1]), tuple(after)]
+    return np.array([*corners, (worst_x, members[-1][1])])
+
+
+def staircases(panel: Panel) -> list[Array]:
+    """The boundaries of all fronts that are drawn, the first one first."""
+    fronts = panel.ranking.fronts if panel.steps else []
+    return [corners for front in fronts if len(corners := staircase(panel, front))]

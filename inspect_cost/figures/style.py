@@ -1,0 +1,83 @@
+"""How all figures look: legible in print, and told apart without colour."""
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from inspect_cost.values.quantity import Kind
+
+#: Okabe & Ito's palette, told apart by the colour-blind (jfly.uni-koeln.de/color, 2008), without
+#: its yellow, which print loses.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 2)))
+FIRST, LATER, FAINT, DARK = PALETTE[0], "#7F7F7F", "#B3B3B3", "#333333"
+COLUMN_INCHES = 3.4  # of a two-column page
+LABEL_SIZE = 7
+
+STYLE: Mapping[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8,
+    "axes.labelsize": 8,
+    "axes.titlesize": 9,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.7,
+    "axes.axisbelow": True,
+    "lines.linewidth": 1.2,
+    "svg.fonttype": "none",  # letters stay letters
+    "svg.hashsalt": "inspect-cost",  # the same file each time
+    "pdf.fonttype": 42,
+    "savefig.dpi": 300,
+}
+
+#: Kind -> (how its markers are filled, what the legend says).
+MARKERS: Mapping[Kind | None, tuple[str, str]] = {
+    "measured": ("filled", "measured"),
+    "counted": ("hollow", "counted"),
+    "estimated": ("hollow", "estimated"),
+    "reported": ("cross", "reported"),
+    None: ("filled", ""),
+}
+
+
+def marker(kind: Kind | None, color: str) -> dict[str, Any]:
+    """A point's look: filled if measured, hollow if counted or estimated, a cross if reported."""
+    filling = MARKERS[kind][0]
+    if filling == "cross":
+        return {"marker": "x", "color": color, "markeredgewidth": 1.4}
+    face = color if filling == "filled" else "white"
+    return {"marker": "o", "color": color, "markerfacecolor": face, "markeredgewidth": 1.2}
+
+
+def line_look(place: int) -> dict[str, Any]:
+    """Colour and dashes of the n-th of several lines: no two of the first 49 have both."""
+    dashes = DASHES[(place + place // len(PALETTE)) % len(DASHES)]
+    return {"color": PALETTE[place % len(PALETTE)], "linestyle": dashes}
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """In this style meanwhile; the user's own settings are as before.
+
+    `saving.letters_without_glyph` tells what matplotlib would warn of for each letter.
+    """
+    settings: dict[Any, Any] = {**mpl.rcParamsDefault, **STYLE}
+    del settings["backend"]  # choosing one is the user's, and is not undone
+    with mpl.rc_context(settings), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+ ")
+        yield
+
+
+def empty_figure(width: float, height: float) -> Figure:
+    """A figure that belongs to no window and to no global list, in inches."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure

@@ -1,0 +1,1 @@
+"""Which sensors this machine has, and whether they tell the truth."""

@@ -1,0 +1,1 @@
+"""Memory of one call, measured in a process of its own."""

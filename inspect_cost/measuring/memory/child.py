@@ -1,0 +1,81 @@
+"""The fresh process that measures one call's memory: ``python -m ... JOB ANSWER``."""
+
+import json
+import pickle
+import sys
+import time
+from itertools import accumulate
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]  # it has no annotations
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from inspect_cost.calls.target import Target
+
+STATUS, REFERENCES = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+RESET_PEAK = "5"  # as proc(5) says
+#: The profiler keeps every operator: longer calls would make too many.
+LONGEST_PROFILED_S = 5.0
+
+
+def figures(target: Target, threads: int) -> dict[str, int | None]:
+    """Peaks of one call, in bytes; None where they cannot be told."""
+    cuda = target.device.type == "cuda"
+    with target.inference(threads):
+        if cuda:
+            torch.cuda.reset_peak_memory_stats(target.device)
+        before = psutil.Process().memory_info().rss if _peak_reset() else None
+        started = time.perf_counter()
+        target.call()
+        target.work.synchronize()
+        duration_s = time.perf_counter() - started
+        peak = peak_rss_b()
+        seen = duration_s < LONGEST_PROFILED_S and not cuda and target.by_torch
+        return {
+            "rss_before_b": before,
+            "rss_peak_b": peak,
+            "allocator_peak_b": allocator_peak_b(target) if seen else None,
+            "cuda_peak_b": torch.cuda.max_memory_allocated(target.device)
+            if cuda and target.by_torch
+            else None,
+        }
+
+
+def peak_rss_b() -> int:
+    """Most memory resident since the last reset; since the start where there is no reset."""
+    if STATUS.exists():
+        lines = STATUS.read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+    info = psutil.Process().memory_info()
+    return int(getattr(info, "peak_wset", 0) or info.rss)
+
+
+def _peak_reset() -> bool:
+    """Forget the peak so far, which building the model made; whether that works here."""
+    try:
+        REFERENCES.write_text(RESET_PEAK)
+    except OSError:
+        return False
+    return True
+
+
+def allocator_peak_b(target: Target) -> int:
+    """Most bytes that the call's own tensors held at once, as torch's CPU allocator saw it."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        target.call()
+    events = profiler.profiler.kineto_results.events()
+    changes = sorted((e.start_ns(), e.nbytes()) for e in events if e.name() == "[memory]")
+    return int(max(accumulate((change for _, change in changes), initial=0)))
+
+
+def main() -> None:
+    """Read the job, do it, write the answer."""
+    job, answer = map(Path, sys.argv[1:])
+    # Made by the process that started this one, in a folder that only its user can write.
+    make, threads = pickle.loads(job.read_bytes())  # noqa: S301
+    answer.write_text(json.dumps(figures(make(), threads)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The window protocol: clock, windows, idle baseline, statistics."""

@@ -1,0 +1,25 @@
+"""Mean opinion scores: their scale, and the share of the ground truth's that a model reaches."""
+
+from math import hypot
+
+from inspect_cost.values.quantity import Quantity
+
+#: The end of the usual scale, from bad (1) to excellent (5): ITU-T P.800.
+BEST_MOS = 5
+
+
+def mos_ratio(mos: Quantity, truth: Quantity) -> Quantity:
+    """%MOS = MOS / MOS of the ground truth (eq. 8 of Douwes, Esling & Briot 2021).
+
+    The interval is to first order, for independent errors.
+    """
+    value = mos.value / truth.value
+    spread = value * hypot(*(score.half_width / score.value for score in (mos, truth)))
+    ends = (value - spread, value + spread) if spread else None
+    return Quantity(value, "", mos.kind, mos.source, ends)
+
+
+def complement(share: Quantity) -> Quantity:
+    """1 - share, as the 2021 paper minimises 1 - %MOS."""
+    ends = share.ci95 and (1 - share.ci95[1], 1 - share.ci95[0])
+    return Quantity(1 - share.value, share.unit, share.kind, share.source, ends)

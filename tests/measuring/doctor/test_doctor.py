@@ -1,0 +1,200 @@
+"""The doctor: what it measures of sensors, and what it tells of those that are missing."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from inspect_cost.cli import main
+from inspect_cost.measuring.doctor.doctor import Diagnosis, diagnosis
+from inspect_cost.measuring.doctor.known_load import multiply_matrices
+from inspect_cost.measuring.sensors.powercap import ROOT_VARIABLE, powercap_sensors
+from inspect_cost.measuring.sensors.protocol import Sensors
+from inspect_cost.reports import View
+from inspect_cost.reports.doctor import doctor_table
+from tests.measuring.sensors.powercap_tree import (
+    FakeZone,
+    PowercapTree,
+    laptop,
+    one_socket,
+    two_sockets,
+)
+
+TIME_S = 1.0
+
+
+def diagnosed(tree: PowercapTree, busy_w: float | None = None) -> Diagnosis:
+    """What the doctor finds of a tree whose first package takes so much more when it is busy."""
+
+    def load(device: str, seconds: float) -> None:
+        assert device == "cpu"
+        if busy_w is not None:
+            tree.set_power("package-0", busy_w)
+        time.sleep(seconds)
+
+    return diagnosis(TIME_S, sensors=powercap_sensors(tree.root), load=load)
+
+
+@pytest.mark.alone
+def test_powers_period_and_step_are_the_writers(tmp_path: Path) -> None:
+    with PowercapTree(tmp_path, one_socket(power_w=40)) as tree:
+        found = diagnosed(tree, busy_w=90)
+    (sensor,) = found.sensors
+    assert sensor.fault == ""
+    assert sensor.notes == ()
+    assert sensor.idle_w == pytest.approx(40, rel=0.05)
+    assert sensor.load_w == pytest.approx(90, rel=0.05)
+    assert sensor.period_s is not None
+    assert sensor.resolution_j is not None
+    assert 0.0005 < sensor.period_s < 0.005  # the writer's millisecond, on a busy machine
+    assert 0.2 * 0.04 < sensor.resolution_j < 5 * 0.04  # of 40 W
+    assert sensor.read_s is not None
+    assert found.can_measure_energy
+
+
+@pytest.mark.alone
+def test_a_load_that_is_not_seen_is_noted(tmp_path: Path) -> None:
+    with PowercapTree(tmp_path, one_socket(power_w=40)) as tree:
+        (sensor,) = diagnosed(tree, busy_w=30).sensors
+    assert sensor.fault == ""
+    assert "the known load was not seen" in sensor.notes[0]
+
+
+def test_a_stalled_counter_is_no_energy(tmp_path: Path) -> None:
+    with PowercapTree(tmp_path, two_sockets()) as tree:
+        tree.stall("package-1")
+        time.sleep(0.01)
+        found = diagnosed(tree)
+    faults = {sensor.domain: sensor.fault for sensor in found.sensors}
+    assert "did not move" in faults.pop("package-1")
+    assert set(faults.values()) == {""}
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("moment_s", [0.05, 0.4])
+def test_a_counter_that_goes_backwards_is_named(tmp_path: Path, moment_s: float) -> None:
+    zone = replace(one_socket()[0], start_uj=50_000_000_000)
+    with PowercapTree(tmp_path, [zone]) as tree, later(moment_s, tree, -5000.0):
+        (sensor,) = diagnosed(tree).sensors
+    assert sensor.fault == "its counter went backwards"
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("moment_s", [0.02, 0.4])
+def test_backwards_without_a_range_is_named_too(tmp_path: Path, moment_s: float) -> None:
+    with PowercapTree(tmp_path, one_socket()) as tree, later(moment_s, tree, -50.0):
+        (sensor,) = powercap_sensors(tree.root).usable
+        sensor.range_j = None
+        (examined,) = diagnosis(TIME_S, sensors=Sensors((sensor,)), load=sleep).sensors
+    assert "went backwards" in examined.fault
+
+
+def sleep(device: str, seconds: float) -> None:
+    """No load at all."""
+    del device
+    time.sleep(seconds)
+
+
+@contextmanager
+def later(moment_s: float, tree: PowercapTree, jump_j: float) -> Iterator[None]:
+    """The counter jumps while the doctor is at it."""
+    import threading  # noqa: PLC0415 - only here
+
+    timer = threading.Timer(moment_s, tree.jump, ["package-0", jump_j])
+    timer.start()
+    yield
+    timer.join()
+
+
+@pytest.mark.alone
+def test_a_zone_that_disappears_is_named_and_the_others_go_on(tmp_path: Path) -> None:
+    with PowercapTree(tmp_path, two_sockets()) as tree:
+        sensors = powercap_sensors(tree.root)
+        tree.remove("package-1")
+        found = diagnosis(TIME_S, sensors=sensors, load=sleep)
+    faults = {sensor.domain: sensor.fault for sensor in found.sensors}
+    assert faults["package-0"] == faults["dram-0"] == ""
+    assert "has disappeared" in faults["package-1"]
+
+
+def test_a_load_that_torch_refuses_is_noted(tmp_path: Path) -> None:
+    with PowercapTree(tmp_path, one_socket()) as tree:
+        (sensor,) = powercap_sensors(tree.root).usable
+        sensor.device = "nowhere"
+        found = diagnosis(TIME_S, sensors=Sensors((sensor,)), load=multiply_matrices)
+    assert "does not run on nowhere" in found.sensors[0].notes[0]
+    assert found.sensors[0].load_w is None
+
+
+@pytest.mark.alone
+def test_the_known_load_keeps_the_cpu_busy() -> None:
+    multiply_matrices("cpu", 0.01)  # what torch needs once
+    began, before = time.monotonic(), time.process_time()
+    multiply_matrices("cpu", 0.3)
+    assert time.monotonic() - began >= 0.3
+    assert time.process_time() - before > 0.05
+
+
+def test_the_screen_shows_all_and_no_more_than_its_width(tmp_path: Path) -> None:
+    with PowercapTree(tmp_path, laptop()) as tree:
+        found = diagnosed(tree)
+    text = doctor_table(found, View(width=100))
+    assert text.startswith("Energy can be measured here: package-0.")
+    for part in ("intel-rapl:0", "(psys)", "(core)", "contains the packages", "governor", "torch"):
+        assert part in " ".join(text.split())
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_without_sensors_nothing_is_waited_for_and_energy_can_be_required(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(ROOT_VARIABLE, str(tmp_path))
+    began = time.monotonic()
+    code = main(["doctor", "--time", "600", "--format", "json", "--require-energy"])
+    captured = capsys.readouterr()
+    report = json.loads(captured.out)
+    if report["sensors"]:
+        pytest.skip("this machine has sensors beside powercap")
+    assert time.monotonic() - began < 60
+    assert code == 3
+    assert "--require-energy" in captured.err
+    assert report["can_measure_energy"] is False
+    powercap = report["unavailable"][0]
+    assert (powercap["source"], powercap["found"], powercap["readable"]) == (
+        "powercap",
+        False,
+        False,
+    )
+    assert powercap["fix"]
+    assert main(["doctor"]) == 0
+    assert "No energy can be measured here" in capsys.readouterr().out
+
+
+def test_the_command_with_a_sensor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    zones = [FakeZone("intel-rapl:0", "package-0", 40.0, 9)]
+    with PowercapTree(tmp_path / "tree", zones) as tree:
+        monkeypatch.setenv(ROOT_VARIABLE, str(tree.root))
+        output = tmp_path / "doctor.json"
+        words = ["doctor", "--require-energy", "--time", "1", "--format", "json", "-o"]
+        assert main([*words, str(output)]) == 0
+    assert capsys.readouterr().out == ""
+    report = json.loads(output.read_text())
+    sensor = next(s for s in report["sensors"] if s["device"] == "cpu")
+    assert sensor["source"] == f"powercap intel-rapl:0 under {tree.root}"
+    assert sensor["idle_w"] == pytest.approx(40, rel=0.1)
+    assert (sensor["found"], sensor["readable"], sensor["usable"]) == (True, True, True)
+    assert report["versions"]["torch"]
+    assert report["versions"]["kernel"].endswith(os.uname().release)
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "601", "soon"])
+def test_times_that_make_no_sense(seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", f"--time={seconds}"]) == 2
+    assert "--time" in capsys.readouterr().err

@@ -1,0 +1,58 @@
+"""What other processes do is foreign; what this one and its children do is not."""
+
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from inspect_cost.measuring.protocol.disturbance import IDLE_FIELDS, foreign_cpu_s, foreign_load
+
+#: A child that works for so long, says so, and waits.
+CHILD = """
+import time
+while time.process_time() < 0.5: pass
+print(flush=True)
+input()
+"""
+
+
+def busy_s() -> float:
+    times = psutil.cpu_times()._asdict()
+    return float(sum(seconds for name, seconds in times.items() if name not in IDLE_FIELDS))
+
+
+def test_own_work_and_that_of_children_is_not_foreign() -> None:
+    busy, foreign, own = busy_s(), foreign_cpu_s(), time.process_time()
+    with subprocess.Popen(  # noqa: S603 - our own interpreter
+        [sys.executable, "-S", "-c", CHILD],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        while time.process_time() - own < 0.5:
+            pass
+        spent = psutil.Process(child.pid).cpu_times()
+        theirs = spent.user + spent.system
+        others = (busy_s() - busy) - (time.process_time() - own) - theirs
+        assert foreign_cpu_s() - foreign == pytest.approx(others, abs=0.15)
+        assert theirs >= 0.45
+        child.kill()
+
+
+@pytest.mark.parametrize(
+    ("foreign_s", "duration_s", "words"),
+    [
+        (1.01, 10.0, None),  # a tenth of a core, and two ticks
+        (1.03, 10.0, "other processes kept 0.1 cores busy"),
+        (0.02, 0.05, None),  # what the ticks alone may show
+        (0.03, 0.05, "other processes kept 0.6 cores busy"),
+        (5.0, 2.0, "other processes kept 2.5 cores busy"),
+    ],
+)
+def test_a_tenth_of_a_core_is_tolerated(
+    foreign_s: float, duration_s: float, words: str | None
+) -> None:
+    assert foreign_load(foreign_s, duration_s) == words

@@ -1,0 +1,314 @@
+"""The protocol on a simulated machine: what it reports, refuses, redoes and says."""
+
+import re
+
+import pytest
+
+from inspect_cost.measuring.protocol.clock import Clock
+from inspect_cost.measuring.protocol.meter import Meter
+from inspect_cost.measuring.protocol.run import Plan, followed
+from inspect_cost.measuring.protocol.window import SHORTEST_SAMPLE_S, Bench, Work
+from tests.measuring.simulated import Counter, Machine, bench, measured
+
+
+def said(result: object) -> str:
+    return " ".join(result.notes)  # type: ignore[attr-defined]  # of a measurement
+
+
+def test_gross_net_power_and_latency_without_noise() -> None:
+    machine = Machine(call_s=0.3)
+    result = measured(machine, Counter(machine))
+    assert result.energy_j.value == pytest.approx(9)
+    assert result.energy_net_j.value == pytest.approx(6)
+    assert result.power_w.value == pytest.approx(30)
+    assert result.power_net_w.value == pytest.approx(20)
+    assert result.latency_s.value == pytest.approx(0.3)
+    assert {q.kind for q in (result.energy_j, result.latency_s)} == {"measured"}
+    assert result.notes == ()
+
+
+def test_ten_windows_as_long_as_the_sensor_wants_with_half_as_much_idle() -> None:
+    machine = Machine(call_s=0.3)
+    result = measured(machine, Counter(machine), plan=Plan(budget_s=60, window_s=2.0))
+    assert len(result.windows) == 10
+    assert all(w.calls == 7 and w.duration_s == pytest.approx(2.1) for w in result.windows)
+    assert result.calls == 70
+    idle = machine.time_s - machine.cpu_s
+    assert idle == pytest.approx(10 * 2.1 / 2 + 2.0 / 2)  # and around the first call
+
+
+class Slow(Counter):
+    """A counter that takes a hundredth of a second to read, at the power of a call."""
+
+    def read_j(self) -> float:
+        """The counter, then the rest of the reading."""
+        before = super().read_j()
+        self.machine.spend(0.01, 30)
+        return before
+
+
+def test_the_time_of_reading_is_not_the_calls() -> None:
+    machine = Machine(call_s=0.1)
+    result = measured(machine, Slow(machine), plan=Plan(budget_s=30, window_s=0.1))
+    assert result.latency_s.value == pytest.approx(0.1)
+    assert result.power_w.value == pytest.approx(30)
+
+
+def test_domains_add_up() -> None:
+    machine = Machine(call_s=0.5)
+    result = measured(machine, Counter(machine), Counter(machine, "dram-0"))
+    assert result.energy_j.value == pytest.approx(30)
+    assert {d: q.value for d, q in result.energy_by_domain_j.items()} == pytest.approx(
+        {"package-0": 15, "dram-0": 15}
+    )
+
+
+def test_a_wrapped_counter_is_read_right_and_its_windows_redone() -> None:
+    machine = Machine(call_s=0.5)
+    result = measured(machine, Counter(machine, range_j=170.0))
+    assert result.energy_j.value == pytest.approx(15)
+    redone = [w for w in result.windows if w.redone]
+    assert redone
+    assert all(w.energy_j["package-0"] == pytest.approx(30) for w in redone)
+    assert len(result.kept_windows) == 10
+    assert "redone: the counter of package-0 wrapped" in said(result)
+
+
+def test_foreign_load_is_named_and_its_windows_redone() -> None:
+    machine = Machine(call_s=0.5)
+
+    def visit(calls: int) -> None:
+        machine.foreign_cores = 0.6 if 20 <= calls < 22 else 0.0
+        machine.busy_w = 60.0 if 20 <= calls < 22 else 30.0
+
+    machine.on_call = visit
+    result = measured(machine, Counter(machine))
+    assert result.energy_j.value == pytest.approx(15)
+    assert sum(w.redone for w in result.windows) in {1, 2}
+    assert "other processes kept 0." in said(result)
+
+
+def test_where_all_is_disturbed_it_is_kept_and_said() -> None:
+    machine = Machine(call_s=0.5)
+    machine.foreign_cores = 2.0
+    result = measured(machine, Counter(machine), plan=Plan(budget_s=60))
+    assert result.energy_j
+    assert "20 windows were disturbed and kept" in said(result)
+
+
+def test_what_a_sensor_knows_of_throttling_counts() -> None:
+    machine = Machine(call_s=0.5)
+    counter = Counter(machine)
+
+    def throttle(calls: int) -> None:
+        if calls == 15:
+            counter.spoiled = "gpu 0: its clocks were throttled by heat"
+
+    machine.on_call = throttle
+    result = measured(machine, counter)
+    assert sum(w.redone for w in result.windows) == 1
+    assert "throttled by heat" in said(result)
+
+
+@pytest.mark.parametrize("at", [0, 1, 20])
+def test_a_counter_that_stalls_gives_no_energy_and_latency_stays(at: int) -> None:
+    machine = Machine(call_s=0.5)
+    counter = Counter(machine)
+    machine.on_call = lambda calls: counter.stall() if calls == at else None
+    if at == 0:
+        counter.stall()
+    result = measured(machine, counter)
+    assert result.energy_j is result.power_w is result.energy_net_j is None
+    assert "counter did not move" in said(result)
+    assert result.latency_s.value == pytest.approx(0.5)
+    assert len(result.windows) == 10
+
+
+def test_a_memory_zone_that_counts_nothing_is_left_out_by_name() -> None:
+    machine = Machine(call_s=0.5)
+    memory = Counter(machine, "dram-0")
+    memory.stall()
+    result = measured(machine, Counter(machine), memory)
+    assert result.energy_j.value == pytest.approx(15)
+    assert "dram-0" in said(result)
+    assert all(set(w.energy_j) == {"package-0"} for w in result.windows)
+
+
+@pytest.mark.parametrize("range_j", [None, 262_143.0])
+def test_a_counter_that_goes_backwards(range_j: float | None) -> None:
+    machine = Machine(call_s=0.5)
+    machine.energy_j = 1000.0
+    counter = Counter(machine, range_j=range_j)
+
+    def jump(calls: int) -> None:
+        counter.offset_j = -500.0 if calls >= 20 else 0.0
+
+    machine.on_call = jump
+    result = measured(machine, counter)
+    assert result.energy_j is None
+    assert "went backwards" in said(result)
+
+
+@pytest.mark.parametrize("failure", ["permission denied", "it has disappeared"])
+def test_a_counter_that_cannot_be_read_any_more(failure: str) -> None:
+    machine = Machine(call_s=0.5)
+    counter = Counter(machine)
+
+    def fail(calls: int) -> None:
+        counter.failure = failure if calls >= 20 else ""
+
+    machine.on_call = fail
+    result = measured(machine, counter)
+    assert result.energy_j is None
+    assert f"No energy: simulated: {failure}." in said(result)
+    assert result.latency_s
+
+
+def test_a_step_of_the_idle_power_is_named_and_subtracted() -> None:
+    machine = Machine(3, call_s=0.5, noise_w=0.1)
+
+    def step(calls: int) -> None:
+        if calls == 20:
+            machine.idle_w += 5
+            machine.busy_w += 5
+
+    machine.on_call = step
+    result = measured(machine, Counter(machine))
+    assert re.search(r"stepped from (10|9\.9).* W to (15|14\.9).* in window 5", said(result))
+    steady = [w for w in result.windows if abs(w.idle_before_w["package-0"] - 10) < 1]
+    assert 2 <= len(steady) <= 8
+    assert result.energy_net_j.value == pytest.approx(10, rel=0.05)
+
+
+def test_a_steady_idle_power_is_no_step() -> None:
+    for seed in range(100):
+        machine = Machine(seed, call_s=0.5, noise_w=1.0)
+        assert "stepped" not in said(measured(machine, Counter(machine)))
+
+
+def test_what_does_not_fit_is_said_with_the_time_it_takes() -> None:
+    machine = Machine(call_s=20.0)
+    result = measured(machine, Counter(machine), plan=Plan(budget_s=30))
+    assert (result.calls, len(result.windows)) == (1, 1)
+    assert result.energy_j.value == pytest.approx(600)
+    assert result.energy_j.ci95 is result.latency_s.ci95 is None
+    assert "One call, no confidence interval; --measure-time 7m for one." in said(result)
+
+
+def test_fewer_windows_than_asked_for() -> None:
+    machine = Machine(call_s=3.0)
+    result = measured(machine, Counter(machine), plan=Plan(budget_s=30))
+    assert len(result.windows) == 5
+    assert result.energy_j.ci95
+    assert "5 windows of the 10 that the protocol asks for; --measure-time" in said(result)
+    assert "its median needs six calls" in said(result)
+    assert machine.time_s <= 31
+
+
+def test_a_window_too_short_for_the_counter_gives_no_energy() -> None:
+    machine = Machine(call_s=0.002)
+    result = measured(machine, Counter(machine), plan=Plan(budget_s=0.001))
+    assert result.energy_j is None
+    assert "the counters tell nothing of less than 0.02 s" in said(result)
+    assert result.latency_s
+
+
+def test_precision_is_reached_and_told() -> None:
+    machine = Machine(1, call_s=0.25, noise_w=3.0)
+    result = measured(machine, Counter(machine), plan=Plan(budget_s=300, until=0.01))
+    low, high = result.energy_j.ci95
+    assert (high - low) / 2 / result.energy_j.value <= 0.01
+    assert len(result.windows) > 10
+    assert machine.time_s < 300
+    assert "reached" in said(result)
+
+
+def test_precision_that_is_out_of_reach_is_told() -> None:
+    machine = Machine(1, call_s=0.25, noise_w=3.0)
+    result = measured(machine, Counter(machine), plan=Plan(budget_s=30, until=0.0001))
+    assert machine.time_s < 31
+    assert "not reached: --measure-time is too short" in said(result)
+
+
+@pytest.mark.parametrize("at", [15, 3])
+def test_an_interrupt_keeps_what_was_measured(at: int) -> None:
+    machine = Machine(call_s=0.5)
+
+    def interrupt(calls: int) -> None:
+        if calls == at:
+            raise KeyboardInterrupt
+
+    machine.on_call = interrupt
+    result = measured(machine, Counter(machine))
+    assert result.partial
+    assert result.energy_j.value == pytest.approx(15)
+    assert f"Interrupted after {result.calls} call" in said(result)
+    assert result.to_dict()["partial"] is True
+
+
+def test_an_interrupt_before_anything_is_one() -> None:
+    machine = Machine()
+
+    def interrupt(_calls: int) -> None:
+        raise KeyboardInterrupt
+
+    machine.on_call = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        followed(bench(machine), Plan(budget_s=30))
+
+
+def test_warm_up_waits_until_the_latency_is_stable() -> None:
+    machine = Machine(call_s=0.5)
+
+    def warm(calls: int) -> None:
+        machine.call_s = 0.01 + 0.2 * 0.9**calls
+
+    machine.on_call = warm
+    result = measured(machine, plan=Plan(budget_s=60, window_s=0.5))
+    assert result.latency_s.value == pytest.approx(0.01, rel=0.1)
+
+
+def test_short_calls_are_timed_in_groups() -> None:
+    machine = Machine(call_s=1e-4)
+    result = measured(machine, plan=Plan(budget_s=3, windows=2, window_s=0.1))
+    assert result.latency_s.value == pytest.approx(1e-4)
+    assert "timed over 1" in said(result)
+
+
+def test_windows_on_a_gpu_are_randomly_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(call_s=0.5)
+    delays: list[float] = []
+
+    def drawn(low: float, high: float) -> float:
+        delays.append(high)
+        return low
+
+    monkeypatch.setattr("random.uniform", drawn)
+    measured(machine, plan=Plan(budget_s=60, random_delay_s=0.3))
+    assert delays == [0.3] * 10
+
+
+def test_the_device_is_synchronised_before_both_readings() -> None:
+    machine = Machine(call_s=0.0)
+    queued: list[float] = []
+
+    def call() -> None:
+        queued.append(0.01)
+
+    def synchronize() -> None:
+        while queued:
+            machine.spend(queued.pop(), 50.0)
+
+    counter = Counter(machine)
+    at = Bench(Work(call, synchronize), Meter([counter]), machine.clock)
+    call()  # of somebody else, before the window
+    window = at.window(10, 1, 0.0)
+    assert window.energy_j == pytest.approx({"package-0": 5.0})
+
+
+@pytest.mark.parametrize(("calls", "per_sample"), [(1000, 1), (10_000, 10)])
+def test_the_loop_costs_less_than_half_a_percent_of_a_second(calls: int, per_sample: int) -> None:
+    """As many calls as fill a window of 1 s, none of which does anything: what is left is ours."""
+    at = Bench(Work(lambda: None), Meter([Counter(Machine())]), Clock())
+    assert per_sample / calls == SHORTEST_SAMPLE_S
+    assert min(at.window(calls, per_sample, 0.0).cpu_s for _ in range(5)) < 0.005
