@@ -11,7 +11,7 @@ import torch
 
 from inspect_cost import formulas
 from inspect_cost.counting.torch.aten.free import free
-from inspect_cost.counting.torch.aten.table import ATEN_RULES, FAMILIES, merged
+from inspect_cost.counting.torch.aten.table import ATEN_RULES, FAMILIES, merge
 from inspect_cost.values.cost import OpCost
 
 FAMILY_NAMES = [module.name for module in pkgutil.iter_modules(formulas.__path__)]
@@ -30,7 +30,7 @@ def test_no_operator_has_two_rules() -> None:
 
 def test_a_second_rule_for_an_operator_is_refused() -> None:
     with pytest.raises(ValueError, match=r"two rules: aten\.mm$"):
-        merged(({"aten.mm": free, "aten.bmm": free}, {"aten.mm": free}))
+        merge(({"aten.mm": free, "aten.bmm": free}, {"aten.mm": free}))
 
 
 def test_forms_that_work_in_place_cost_what_the_plain_ones_do() -> None:
