@@ -52,12 +52,12 @@ def test_each_public_formula_is_in_a_proof(family: str) -> None:
         for name, thing in vars(module).items()
         if not name.startswith("_") and _belongs_to(module.__name__, name, thing)
     }
-    proved = named(f"test_{family}.py", "formula") | named("test_policies.py", family)
+    proved = find_uses(f"test_{family}.py", "formula") | find_uses("test_policies.py", family)
     assert public
     assert not public - proved
 
 
-def named(test: str, module: str) -> set[str]:
+def find_uses(test: str, module: str) -> set[str]:
     """What a test takes from a module that it calls so."""
     tree = ast.parse((Path(__file__).parent / test).read_text())
     return {

@@ -16,7 +16,7 @@ from inspect_cost.counting.torch.dataflow import DataFlow
 from inspect_cost.counting.torch.ledger import Ledger
 from inspect_cost.counting.torch.meta import META_KERNELS
 from inspect_cost.counting.torch.mode import CountingMode
-from tests.formulas.proof import counted
+from tests.formulas.proof import count_cost
 
 aten = torch.ops.aten
 SOME = settings(derandomize=True, deadline=None, max_examples=25)
@@ -181,4 +181,4 @@ def test_shapes_are_enough_beside_values_that_are_known(
     model, x, known = Projected(call).eval(), torch.ones(4, 8), torch.tensor(known)
     report = count(model, x, known)
     assert not report.notes
-    assert report.cost == count(model.linear, x).cost + counted(call, x, known)
+    assert report.cost == count(model.linear, x).cost + count_cost(call, x, known)
