@@ -41,25 +41,25 @@ class Real:
         self.tape = tape
 
     def __add__(self, other: Number) -> "Real":
-        return counted("add", value(self) + value(other), self)
+        return record("add", value(self) + value(other), self)
 
     def __sub__(self, other: Number) -> "Real":
-        return counted("add", value(self) - value(other), self)
+        return record("add", value(self) - value(other), self)
 
     def __rsub__(self, other: float) -> "Real":
-        return counted("add", other - self.value, self)
+        return record("add", other - self.value, self)
 
     def __neg__(self) -> "Real":
-        return counted("add", -self.value, self)
+        return record("add", -self.value, self)
 
     def __mul__(self, other: Number) -> "Real":
-        return counted("mul", value(self) * value(other), self)
+        return record("mul", value(self) * value(other), self)
 
     def __truediv__(self, other: Number) -> "Real":
-        return counted("div", value(self) / value(other), self)
+        return record("div", value(self) / value(other), self)
 
     def __rtruediv__(self, other: float) -> "Real":
-        return counted("div", other / self.value, self)
+        return record("div", other / self.value, self)
 
     __radd__ = __add__
     __rmul__ = __mul__
@@ -78,7 +78,7 @@ def value(number: Number) -> float:
     return number.value if isinstance(number, Real) else number
 
 
-def counted(kind: str, result: float, *operands: Number) -> Real:
+def record(kind: str, result: float, *operands: Number) -> Real:
     """The result of one operation, entered on the tape of the operands."""
     tape = next(x.tape for x in operands if isinstance(x, Real))
     tape.enter(kind)
@@ -88,26 +88,26 @@ def counted(kind: str, result: float, *operands: Number) -> Real:
 def mac(total: Any, a: Any, b: Any) -> Any:
     """Total + a b inside a contraction; of complex numbers, four times that of real ones."""
     if not isinstance(b, Complex):
-        return counted("macs", value(total) + value(a) * value(b), a, b)
+        return record("macs", value(total) + value(a) * value(b), a, b)
     total, a = (x if isinstance(x, Complex) else Complex(x, 0.0) for x in (total, a))
     re = mac(total.re, a.re, b.re)
-    re = counted("macs", re.value - value(a.im) * value(b.im), b.im)
+    re = record("macs", re.value - value(a.im) * value(b.im), b.im)
     return Complex(re, mac(mac(total.im, a.re, b.im), a.im, b.re))
 
 
 def sqrt(x: Real) -> Real:
     """A square root."""
-    return counted("sqrt", math.sqrt(x.value), x)
+    return record("sqrt", math.sqrt(x.value), x)
 
 
 def rsqrt(x: Real) -> Real:
     """The reciprocal of a square root."""
-    return counted("sqrt", 1 / math.sqrt(x.value), x)
+    return record("sqrt", 1 / math.sqrt(x.value), x)
 
 
 def special(function: Callable[..., float], *xs: Number) -> Real:
     """One evaluation of a function that is not arithmetic."""
-    return counted("special", function(*map(value, xs)), *xs)
+    return record("special", function(*map(value, xs)), *xs)
 
 
 def exp(x: Real) -> Real:
@@ -132,24 +132,24 @@ def sigmoid(x: Real) -> Real:
 
 def maximum(a: Number, b: Number) -> Real:
     """The larger of two."""
-    return counted("compare", max(value(a), value(b)), a, b)
+    return record("compare", max(value(a), value(b)), a, b)
 
 
 def minimum(a: Number, b: Number) -> Real:
     """The smaller of two."""
-    return counted("compare", min(value(a), value(b)), a, b)
+    return record("compare", min(value(a), value(b)), a, b)
 
 
 def absolute(x: Real) -> Real:
     """|x|, a choice by convention."""
-    return counted("compare", abs(x.value), x)
+    return record("compare", abs(x.value), x)
 
 
-def holds(relation: Callable[..., bool], *xs: Number) -> Real:
+def compare(relation: Callable[..., bool], *xs: Number) -> Real:
     """One comparison; the result is 1 or 0."""
-    return counted("compare", float(relation(*map(value, xs))), *xs)
+    return record("compare", float(relation(*map(value, xs))), *xs)
 
 
-def choice(condition: bool, a: Number, b: Number) -> Real:
+def choose(condition: bool, a: Number, b: Number) -> Real:
     """A where the condition holds, else b; finding out whether it does is part of the choice."""
-    return counted("compare", value(a if condition else b), a, b)
+    return record("compare", value(a if condition else b), a, b)

@@ -16,7 +16,7 @@ from inspect_cost.counting.torch.aten import ATEN_RULES
 from inspect_cost.formulas import attention as formula
 from inspect_cost.values.cost import OpCost
 from tests.formulas.naive import attention as naive
-from tests.formulas.proof import EXACT, SIZE, counted, normal, prove
+from tests.formulas.proof import EXACT, SIZE, count_cost, draw_normal, prove
 
 attend = F.scaled_dot_product_attention
 
@@ -35,7 +35,7 @@ class Sizes:
     def operands(self, key_heads: int | None = None) -> list[Tensor]:
         """Queries, keys and values."""
         kv = (self.batch, key_heads or self.heads, self.S)
-        return normal((self.batch, self.heads, self.L, self.E), (*kv, self.E), (*kv, self.Ev))
+        return draw_normal((self.batch, self.heads, self.L, self.E), (*kv, self.E), (*kv, self.Ev))
 
     def cost(self, *, masked: bool) -> OpCost:
         """By the formula."""
@@ -57,7 +57,7 @@ def test_attention(sizes: Sizes) -> None:
 @EXACT
 @given(sizes=SIZES)
 def test_an_added_mask_is_one_addition_a_score(sizes: Sizes) -> None:
-    (mask,) = normal((sizes.L, sizes.S))
+    (mask,) = draw_normal((sizes.L, sizes.S))
     prove(attend, naive.attention, *sizes.operands(), mask, formula=sizes.cost(masked=True))
 
 
@@ -79,7 +79,7 @@ def test_masked_scores_are_computed(sizes: Sizes) -> None:
 def test_causal_attention_computes_both_halves(sizes: Sizes) -> None:
     prove(
         lambda q, k, v: attend(q, k, v, is_causal=True),
-        lambda q, k, v: naive.attention(q, k, v, naive.causal(sizes.L, sizes.S)),
+        lambda q, k, v: naive.attention(q, k, v, naive.causal_mask(sizes.L, sizes.S)),
         *sizes.operands(),
         formula=sizes.cost(masked=True),
     )
@@ -103,7 +103,7 @@ def test_grouped_queries_cost_by_the_heads_of_the_queries(
 @given(sizes=SIZES, copies=st.integers(2, 3))
 def test_queries_broadcast_over_the_batch_are_used_in_each_entry(sizes: Sizes, copies: int) -> None:
     _, k, v = Sizes(copies, *(sizes.heads, sizes.L, sizes.S, sizes.E, sizes.Ev)).operands()
-    (q,) = normal((1, sizes.heads, sizes.L, sizes.E))
+    (q,) = draw_normal((1, sizes.heads, sizes.L, sizes.E))
     prove(
         attend,
         lambda q, k, v: naive.attention(q.repeat(copies, axis=0), k, v),
@@ -157,4 +157,4 @@ def test_fused_kernels_cost_what_they_fuse(name: str, causal: bool) -> None:
 def test_the_kernel_for_the_cpu_is_counted_as_it_is_called() -> None:
     sizes = Sizes(1, 2, 3, 3, 4, 4)
     kernel = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu  # noqa: SLF001
-    assert counted(kernel, *sizes.operands()) == sizes.cost(masked=False)
+    assert count_cost(kernel, *sizes.operands()) == sizes.cost(masked=False)

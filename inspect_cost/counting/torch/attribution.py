@@ -15,10 +15,10 @@ from inspect_cost.counting.torch.ledger import Ledger
 from inspect_cost.values.errors import UsageError
 
 #: Is told what a method returned, and the path of its module.
-Returned = Callable[[Any, str], None]
+OnReturn = Callable[[Any, str], None]
 
 
-def attribute_methods(model: nn.Module, ledger: Ledger, returned: Returned | None = None) -> None:
+def attribute_methods(model: nn.Module, ledger: Ledger, on_return: OnReturn | None = None) -> None:
     """Make every method of every module of ``model`` say to the ledger when it runs.
 
     The modules are changed, so this is for a stand-in, never for the caller's model.
@@ -27,14 +27,14 @@ def attribute_methods(model: nn.Module, ledger: Ledger, returned: Returned | Non
     for path, module in model.named_modules():
         kind = type(module)
         if kind not in names:
-            names[kind] = _own_methods(kind)
+            names[kind] = _list_own_methods(kind)
         for name in names[kind]:
             method = getattr(module, name)
             # Into the instance, past nn.Module.__setattr__, where it shadows the class's method.
-            vars(module)[name] = _announced(method, path, ledger, returned)
+            vars(module)[name] = _wrap_method(method, path, ledger, on_return)
 
 
-def elsewhere(path: str) -> UsageError:
+def make_off_thread_error(path: str) -> UsageError:
     """That a module was called where its operators cannot be followed."""
     return UsageError(
         f"{path or 'the model'} runs on a thread of its own, where operators cannot be followed",
@@ -42,7 +42,7 @@ def elsewhere(path: str) -> UsageError:
     )
 
 
-def _own_methods(kind: type[nn.Module]) -> set[str]:
+def _list_own_methods(kind: type[nn.Module]) -> set[str]:
     """Names of the plain methods that a class and its bases add to `nn.Module`."""
     own = {
         name
@@ -54,20 +54,20 @@ def _own_methods(kind: type[nn.Module]) -> set[str]:
     return own - vars(nn.Module).keys() | ({"forward"} & own)
 
 
-def _announced(
-    method: Callable[..., Any], path: str, ledger: Ledger, returned: Returned | None
+def _wrap_method(
+    method: Callable[..., Any], path: str, ledger: Ledger, on_return: OnReturn | None
 ) -> Callable[..., Any]:
     thread = get_ident()
 
     @functools.wraps(method)
-    def announced(*args: Any, **kwargs: Any) -> Any:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
         if get_ident() != thread:
-            ledger.elsewhere = path
-            raise elsewhere(path)
+            ledger.off_thread_module = path
+            raise make_off_thread_error(path)
         with ledger.inside(path):
             out = method(*args, **kwargs)
-        if returned:
-            returned(out, path)
+        if on_return:
+            on_return(out, path)
         return out
 
-    return announced
+    return wrapper

@@ -13,7 +13,7 @@ from inspect_cost.counting.torch.ledger import Ledger
 from inspect_cost.values.errors import UsageError
 
 
-class Backward:
+class BackwardPass:
     """Computes gradients; each operator is entered for the module that made its node.
 
     Args:
@@ -29,16 +29,16 @@ class Backward:
 
         Inner modules return first, so that each node belongs to the innermost.
         """
-        nodes = [tensor.grad_fn for tensor in differentiable(out)]
+        nodes = [tensor.grad_fn for tensor in find_differentiable(out)]
         while nodes:
             node = nodes.pop()
             if node is None or node in self._attributed:
                 continue
             self._attributed.add(node)
-            node.register_prehook(self._at(path))
+            node.register_prehook(self._make_prehook(path))
             nodes.extend(before for before, _ in node.next_functions)
 
-    def _at(self, path: str) -> Callable[..., None]:
+    def _make_prehook(self, path: str) -> Callable[..., None]:
         return partial(self._move, path)
 
     def _move(self, path: str, _gradients: tuple[Tensor, ...]) -> None:
@@ -50,7 +50,7 @@ class Backward:
         Raises:
             UsageError: no output has a gradient.
         """
-        outputs = differentiable(out)
+        outputs = find_differentiable(out)
         if not outputs:
             raise UsageError(
                 "no output depends on a parameter that requires a gradient",
@@ -60,6 +60,6 @@ class Backward:
         self._ledger.move_to("")
 
 
-def differentiable(out: Any) -> list[Tensor]:
+def find_differentiable(out: Any) -> list[Tensor]:
     """Tensors, nested in anything, through which gradients flow."""
     return [t for t in tree_leaves(out) if isinstance(t, Tensor) and t.requires_grad]

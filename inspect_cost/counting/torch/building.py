@@ -11,12 +11,12 @@ from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from inspect_cost.counting.torch.aten import Operators
-from inspect_cost.counting.torch.placement import META, run_without_values, shape_of
+from inspect_cost.counting.torch.placement import META, drop_values, run_without_values
 
 T = TypeVar("T")
 
 
-def built_without_values(make: Callable[[], T], *, wholly: bool = False) -> T:
+def build_without_values(make: Callable[[], T], *, wholly: bool = False) -> T:
     """What ``make()`` returns, all tensors that it makes being on the meta device.
 
     Initialisation is skipped: it would change no shape, and takes most of the time.
@@ -55,20 +55,20 @@ class _NoInitialisation(TorchDispatchMode):
         options = dict(kwargs or {})
         first = args[0] if args else None
         if not isinstance(first, Tensor):
-            if not self._made_on_meta(func):
+            if not self._is_made_on_meta(func):
                 return func(*args, **options)
             if self._operators[func].name in SMALL_TABLES:
-                return shape_of(func(*args, **options | {"device": CPU}))
+                return drop_values(func(*args, **options | {"device": CPU}))
             return func(*args, **options | {"device": META})
         if not first.is_meta:
             made = self._wholly and self._operators[func].name == "aten.lift_fresh"  # torch.tensor
-            return shape_of(first) if made else func(*args, **options)
+            return drop_values(first) if made else func(*args, **options)
         operator = self._operators[func]
         if operator.name in INITIALISERS:
             return first
         return run_without_values(operator, args, options)
 
-    def _made_on_meta(self, func: OpOverload) -> bool:
+    def _is_made_on_meta(self, func: OpOverload) -> bool:
         return self._wholly and self._operators[func].takes_device
 
 

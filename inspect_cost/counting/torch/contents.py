@@ -9,23 +9,23 @@ def is_sparse(tensor: Tensor) -> bool:
     return tensor.layout is not torch.strided
 
 
-def stored_values(tensor: Tensor) -> int:
+def count_values(tensor: Tensor) -> int:
     """How many numbers it keeps: all of a dense one, the entries of a sparse one."""
-    return tensor.numel() if not is_sparse(tensor) else _values(tensor).numel()
+    return tensor.numel() if not is_sparse(tensor) else _get_values(tensor).numel()
 
 
-def stored_bytes(tensor: Tensor) -> int:
+def count_bytes(tensor: Tensor) -> int:
     """Bytes of its numbers, and of the indices of a sparse one."""
     if not is_sparse(tensor):
         return tensor.numel() * tensor.element_size()
-    return sum(t.numel() * t.element_size() for t in (_values(tensor), *_indices(tensor)))
+    return sum(t.numel() * t.element_size() for t in (_get_values(tensor), *_get_indices(tensor)))
 
 
-def _values(tensor: Tensor) -> Tensor:
+def _get_values(tensor: Tensor) -> Tensor:
     return tensor._values() if tensor.layout is torch.sparse_coo else tensor.values()
 
 
-def _indices(tensor: Tensor) -> tuple[Tensor, ...]:
+def _get_indices(tensor: Tensor) -> tuple[Tensor, ...]:
     """Of coordinates, or of rows or columns compressed."""
     if tensor.layout is torch.sparse_coo:
         return (tensor._indices(),)

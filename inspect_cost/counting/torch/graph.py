@@ -46,7 +46,7 @@ class Graph:
         self._fixed.append(fixed and all(self._fixed[source] for source in sources))
         return len(self._entries) - 1
 
-    def reached(self, roots: Iterable[int]) -> tuple[bytearray, bytearray]:
+    def find_reached(self, roots: Iterable[int]) -> tuple[bytearray, bytearray]:
         """For each node, whether some root depends on it, and whether any other node does."""
         live, read = bytearray(len(self)), bytearray(len(self))
         for root in roots:
@@ -58,15 +58,15 @@ class Graph:
                 live[source] |= reached
         return live, read
 
-    def spent_on_dead(self, live: bytearray) -> dict[Key, list[OpCost]]:
+    def collect_dead_costs(self, live: bytearray) -> dict[Key, list[OpCost]]:
         """The costs of the nodes that are not alive."""
-        return self._spent(node for node in range(len(self)) if not live[node])
+        return self._collect_costs(node for node in range(len(self)) if not live[node])
 
-    def spent_on_fixed(self) -> dict[Key, list[OpCost]]:
+    def collect_fixed_costs(self) -> dict[Key, list[OpCost]]:
         """The costs of the nodes that yield the same in every call."""
-        return self._spent(node for node in range(len(self)) if self._fixed[node])
+        return self._collect_costs(node for node in range(len(self)) if self._fixed[node])
 
-    def _spent(self, nodes: Iterable[int]) -> dict[Key, list[OpCost]]:
+    def _collect_costs(self, nodes: Iterable[int]) -> dict[Key, list[OpCost]]:
         """The costs of some nodes; what comes from outside has none."""
         keys = list(self._keys)
         spent: dict[Key, list[OpCost]] = defaultdict(list)

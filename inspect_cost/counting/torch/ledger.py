@@ -16,15 +16,15 @@ class Ledger:
     """
 
     def __init__(self) -> None:
-        self._at_work = [""]
+        self._module_stack = [""]
         self._entries: dict[tuple[str, str], tuple[int, OpCost, int, bool]] = {}
         self.failed_in: str | None = None
-        self.elsewhere: str | None = None
+        self.off_thread_module: str | None = None
 
     @contextmanager
     def inside(self, module: str) -> Iterator[None]:
         """While this lasts, operators are entered for ``module``."""
-        self._at_work.append(module)
+        self._module_stack.append(module)
         try:
             yield
         except BaseException:
@@ -32,14 +32,14 @@ class Ledger:
                 self.failed_in = module
             raise
         finally:
-            self._at_work.pop()
+            self._module_stack.pop()
 
     def move_to(self, module: str) -> None:
         """From now on, operators are entered for ``module`` instead of the one at work."""
-        self._at_work[-1] = module
+        self._module_stack[-1] = module
 
     @contextmanager
-    def apart(self) -> Iterator["Ledger"]:
+    def redirect(self) -> Iterator["Ledger"]:
         """While this lasts, what is entered here goes into a book of its own, which is yielded."""
         book = Ledger()
         kept, self._entries = self._entries, book._entries
@@ -54,7 +54,7 @@ class Ledger:
         Returns:
             The module that it was entered for, and the operator.
         """
-        key = (self._at_work[-1], operator)
+        key = (self._module_stack[-1], operator)
         calls, spent, moved, counted = self._entries.get(key, (0, FREE, 0, True))
         self._entries[key] = (
             calls + 1,
@@ -64,7 +64,7 @@ class Ledger:
         )
         return key
 
-    def tallies(self) -> tuple[Tally, ...]:
+    def collect_tallies(self) -> tuple[Tally, ...]:
         """All entries, in the order of the first calls."""
         return tuple(
             Tally(operator, module, calls, cost, moved, counted)

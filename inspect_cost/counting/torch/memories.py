@@ -17,16 +17,16 @@ class Memory(ref[UntypedStorage]):
 
     Attributes:
         identity: what tells it from all others that are alive.
-        result: whether an operator made it.
+        is_result: whether an operator made it.
         bytes: its size, if an operator made it.
         origin: the node that it comes from.
         writer: the node that wrote to it last.
     """
 
-    __slots__ = ("bytes", "identity", "origin", "result", "writer")
+    __slots__ = ("bytes", "identity", "is_result", "origin", "writer")
 
     identity: int
-    result: bool
+    is_result: bool
     bytes: int
     origin: int
     writer: int
@@ -42,7 +42,7 @@ class Memories:
 
     def __init__(self) -> None:
         self._alive: dict[int, Memory] = {}
-        self._freed = self._forget  # bound once, not for each memory
+        self._on_free = self._forget  # bound once, not for each memory
         self.live_bytes = 0
         self.peak_bytes = 0
 
@@ -56,16 +56,16 @@ class Memories:
 
     def add(self, storage: UntypedStorage, origin: int, *, result: bool) -> Memory:
         """A storage that is seen for the first time."""
-        memory = Memory(storage, self._freed)
+        memory = Memory(storage, self._on_free)
         memory.identity, memory.origin, memory.writer = storage._cdata, origin, origin
-        memory.result, memory.bytes = result, 0
+        memory.is_result, memory.bytes = result, 0
         self._alive[memory.identity] = memory
         self.resize(memory, storage)
         return memory
 
     def resize(self, memory: Memory, storage: UntypedStorage) -> None:
         """Note the size of an operator's result, which may have changed."""
-        if not memory.result:
+        if not memory.is_result:
             return
         size = storage.nbytes()
         self.live_bytes += size - memory.bytes
@@ -83,7 +83,7 @@ class Memories:
         self._alive.clear()
 
 
-def storage_of(tensor: Tensor) -> UntypedStorage | None:
+def find_storage(tensor: Tensor) -> UntypedStorage | None:
     """Where a tensor's values lie; None where torch does not tell."""
     try:
         return tensor.untyped_storage()
@@ -94,18 +94,18 @@ def storage_of(tensor: Tensor) -> UntypedStorage | None:
     return None
 
 
-def storages_in(values: Iterable[Any]) -> list[UntypedStorage | None]:
+def find_storages(values: Iterable[Any]) -> list[UntypedStorage | None]:
     """Where the tensors among arguments or results lie, those in lists included."""
     storages: list[UntypedStorage | None] = []
     for value in values:
         if isinstance(value, Tensor):
-            storages.append(storage_of(value))
+            storages.append(find_storage(value))
         elif isinstance(value, (list, tuple)):
-            storages += storages_in(value)
+            storages += find_storages(value)
     return storages
 
 
-def tensors_within(value: Any) -> Iterator[Tensor]:
+def walk_tensors(value: Any) -> Iterator[Tensor]:
     """The tensors that can be reached from a value through containers and attributes."""
     seen: set[int] = set()
     stack = [value]
@@ -120,10 +120,10 @@ def tensors_within(value: Any) -> Iterator[Tensor]:
             stack.extend(value.values())
         elif isinstance(value, (list, tuple, set, frozenset)):
             stack.extend(value)
-        stack.extend(_attributes(value))
+        stack.extend(_list_attributes(value))
 
 
-def _attributes(value: Any) -> list[Any]:
+def _list_attributes(value: Any) -> list[Any]:
     slots = (name for kind in type(value).__mro__ for name in vars(kind).get("__slots__", ()))
     attributes = list(getattr(value, "__dict__", {}).values())
     return attributes + [getattr(value, name, None) for name in slots]
@@ -131,10 +131,10 @@ def _attributes(value: Any) -> list[Any]:
 
 _LEAVES = (
     *(type(None), bool, int, float, complex, str, bytes, type),
-    *(type(tensors_within), type(torch), torch.dtype, torch.device),
+    *(type(walk_tensors), type(torch), torch.dtype, torch.device),
 )
 
 
-def size_of(values: Any) -> int:
+def count_reachable_bytes(values: Any) -> int:
     """Bytes of the tensors within a value, each once."""
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors_within(values))
+    return sum(tensor.numel() * tensor.element_size() for tensor in walk_tensors(values))

@@ -10,10 +10,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from inspect_cost.counting.torch.aten import Operators, Rule
 from inspect_cost.counting.torch.dataflow import DataFlow
-from inspect_cost.counting.torch.higher_order import Watch, run_higher_order
+from inspect_cost.counting.torch.higher_order import CountingContext, run_higher_order
 from inspect_cost.counting.torch.ledger import Ledger
 from inspect_cost.counting.torch.placement import Placement
-from inspect_cost.counting.torch.traffic import bytes_moved
+from inspect_cost.counting.torch.traffic import count_bytes_moved
 
 PLAIN_TENSORS = (torch.Tensor, torch.nn.Parameter, torch.nn.Buffer)
 
@@ -42,7 +42,7 @@ class CountingMode(TorchDispatchMode):
         self._placement = Placement(home)
         self._operators = Operators(rules)
         self._flow = flow
-        self._watch = Watch(self, ledger, rules, flow)
+        self._context = CountingContext(self, ledger, rules, flow)
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -61,7 +61,7 @@ class CountingMode(TorchDispatchMode):
             return NotImplemented  # a tensor subclass unpacks itself; its inner operators follow
         arguments = dict(kwargs or {})
         if isinstance(func, HigherOrderOperator):
-            return run_higher_order(func, args, arguments, self._watch)
+            return run_higher_order(func, args, arguments, self._context)
         operator = self._operators[func]
         if operator.rule is None:
             with self:
@@ -73,7 +73,7 @@ class CountingMode(TorchDispatchMode):
         if "out" in arguments:
             arguments = {name: value for name, value in given.items() if name != "out"}
         cost = operator.rule(out, *args, **arguments) if operator.rule else None
-        moved = bytes_moved(operator, args, arguments, out)
+        moved = count_bytes_moved(operator, args, arguments, out)
         key = self._ledger.enter(operator.name, cost, moved)
         self._flow.record(key, cost, operator, args, given, out)
         return out

@@ -15,7 +15,7 @@ from inspect_cost.values.cost import OpCost
 ModuleRule = Callable[[Any, tuple[Any, ...], Any], OpCost | None]
 
 
-def cost_modules(
+def apply_module_costs(
     model: nn.Module, ledger: Ledger, rules: Mapping[type[nn.Module] | str, ModuleRule]
 ) -> None:
     """Enter, for each forward of the modules that have a rule, what the rule says.
@@ -28,31 +28,31 @@ def cost_modules(
         rules: by class, which holds for its subclasses too, or by path, which goes first.
     """
     for path, module in model.named_modules() if rules else ():
-        rule = rules.get(path) or _rule_of(type(module), rules)
+        rule = rules.get(path) or _find_rule(type(module), rules)
         if rule:
-            vars(module)["forward"] = _costed(module, ledger, rule)
+            vars(module)["forward"] = _wrap_forward(module, ledger, rule)
 
 
-def _rule_of(
+def _find_rule(
     kind: type[nn.Module], rules: Mapping[type[nn.Module] | str, ModuleRule]
 ) -> ModuleRule | None:
     """That of the nearest class in the order of inheritance."""
     return next((rules[base] for base in kind.__mro__ if base in rules), None)
 
 
-def _costed(module: nn.Module, ledger: Ledger, rule: ModuleRule) -> Callable[..., Any]:
+def _wrap_forward(module: nn.Module, ledger: Ledger, rule: ModuleRule) -> Callable[..., Any]:
     forward = module.forward
 
     @functools.wraps(forward)
-    def costed(*args: Any, **kwargs: Any) -> Any:
-        with ledger.apart() as inside:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        with ledger.redirect() as inside:
             out = forward(*args, **kwargs)
-        moved = sum(tally.bytes_moved for tally in inside.tallies())
+        moved = sum(tally.bytes_moved for tally in inside.collect_tallies())
         cost = rule(module, (*args, *kwargs.values()), out)
         ledger.enter(f"module.{type(module).__name__}", cost, moved)
         return out
 
-    return costed
+    return wrapper
 
 
 def windowed_convolution(window: Literal["per call", "folded"] = "per call") -> ModuleRule:

@@ -16,7 +16,7 @@ from torch.utils._pytree import tree_map
 
 from inspect_cost.counting.torch.aten import Operator
 from inspect_cost.counting.torch.contents import is_sparse
-from inspect_cost.counting.torch.meta import SHAPES
+from inspect_cost.counting.torch.meta import META_KERNELS
 
 META = torch.device("meta")
 
@@ -44,7 +44,7 @@ class Placement:
 
     def run(self, operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call an operator, its operands moved to where they can meet."""
-        unknown, real = self._sort(args, kwargs)
+        unknown, real = self._count_operands(args, kwargs)
         if not unknown:
             return self._run_at_home(operator, args, kwargs, makes=not real)
         if operator.name in FROM_SHAPE and "device" not in kwargs:
@@ -52,12 +52,12 @@ class Placement:
         if not real:
             return run_without_values(operator, args, kwargs)
         if operator.name == "aten.index":
-            args = (args[0], _positions(args[1]))
-        on_meta = {name: _onto_meta(value) for name, value in kwargs.items()}
-        result = run_without_values(operator, tuple(map(_onto_meta, args)), on_meta)
-        return self._after_mutation(operator, args, kwargs, result) if operator.mutates else result
+            args = (args[0], _find_positions(args[1]))
+        on_meta = {name: _move_to_meta(value) for name, value in kwargs.items()}
+        result = run_without_values(operator, tuple(map(_move_to_meta, args)), on_meta)
+        return self._record_mutation(operator, args, kwargs, result) if operator.mutates else result
 
-    def _sort(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[int, int]:
+    def _count_operands(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[int, int]:
         """How many tensors have no values, and how many have memory (whose values may be lost)."""
         unknown = real = 0
         stack = [*args, *kwargs.values()]
@@ -73,7 +73,7 @@ class Placement:
     def _is_unknown(self, tensor: Tensor) -> bool:
         if tensor.is_meta or not self._overwritten:
             return tensor.is_meta
-        return memory_of(tensor) in self._overwritten
+        return identify_memory(tensor) in self._overwritten
 
     def _run_at_home(
         self, operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any], *, makes: bool
@@ -84,7 +84,7 @@ class Placement:
             if isinstance(shape_only, Tensor) and shape_only.numel() > LARGEST_REAL_RESULT:
                 return shape_only
         if operator.takes_device:
-            args, kwargs = tree_map(self._device_to_home, (args, kwargs))
+            args, kwargs = tree_map(self._replace_meta_device, (args, kwargs))
         return operator.func(*args, **kwargs)
 
     def _run_from_shape(
@@ -96,10 +96,10 @@ class Placement:
             return shape_only
         return func(*args, **kwargs, device=self._home)
 
-    def _device_to_home(self, value: Any) -> Any:
+    def _replace_meta_device(self, value: Any) -> Any:
         return self._home if value == META and isinstance(value, torch.device) else value
 
-    def _after_mutation(
+    def _record_mutation(
         self, operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any
     ) -> Any:
         """Real memory that was written to without values is unknown from now on."""
@@ -109,12 +109,12 @@ class Placement:
             target = args[i] if i < len(args) else kwargs.get(argument.name)
             if isinstance(target, Tensor):
                 if not target.is_meta:
-                    self._overwritten[memory_of(target)] = target.untyped_storage()
+                    self._overwritten[identify_memory(target)] = target.untyped_storage()
                 result = target
         return result
 
 
-def shape_of(tensor: Tensor) -> Tensor:
+def drop_values(tensor: Tensor) -> Tensor:
     """A tensor of the same layout and type without values; a sparse one keeps its own.
 
     How many entries it has is its size, and is lost on the meta device.
@@ -126,14 +126,14 @@ def shape_of(tensor: Tensor) -> Tensor:
 
 def run_without_values(operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The result's shape, worked out here for frequent operators, else by torch's meta kernel."""
-    shape = SHAPES.get(operator.full_name) or SHAPES.get(operator.name)
+    kernel = META_KERNELS.get(operator.full_name) or META_KERNELS.get(operator.name)
     target = kwargs.get("out")
     plain = {name: value for name, value in kwargs.items() if name != "out"}
-    result = shape(*args, **plain) if shape else None
+    result = kernel(*args, **plain) if kernel else None
     if result is not None and (target is None or is_alike(result, target)):
         return result if target is None else target
     if operator.takes_device:
-        args, kwargs = tree_map(_device_to_meta, (args, kwargs))
+        args, kwargs = tree_map(_replace_device, (args, kwargs))
     return operator.func(*args, **kwargs)
 
 
@@ -143,7 +143,7 @@ def is_alike(result: Any, target: Any) -> bool:
     return both and result.shape == target.shape and result.dtype == target.dtype
 
 
-def _positions(indices: Sequence[Tensor | None]) -> list[Tensor | None]:
+def _find_positions(indices: Sequence[Tensor | None]) -> list[Tensor | None]:
     """Known masks as the positions that they select, for how many those are is a shape."""
     positions: list[Tensor | None] = []
     for index in indices:
@@ -154,18 +154,18 @@ def _positions(indices: Sequence[Tensor | None]) -> list[Tensor | None]:
     return positions
 
 
-def _onto_meta(value: Any) -> Any:
+def _move_to_meta(value: Any) -> Any:
     """An operand without values, also where it is in a list of them."""
     if isinstance(value, Tensor):
-        return value if value.is_meta else shape_of(value)
-    return [_onto_meta(item) for item in value] if isinstance(value, (list, tuple)) else value
+        return value if value.is_meta else drop_values(value)
+    return [_move_to_meta(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def _device_to_meta(value: Any) -> Any:
+def _replace_device(value: Any) -> Any:
     return META if isinstance(value, torch.device) else value
 
 
-def memory_of(tensor: Tensor) -> int:
+def identify_memory(tensor: Tensor) -> int:
     """The identity of a tensor's memory, which needs no address: on meta there is none."""
     if is_sparse(tensor):
         return id(tensor)  # of several pieces of memory, none of which has a view

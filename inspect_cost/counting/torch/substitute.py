@@ -16,7 +16,7 @@ from torch.jit._script import RecursiveScriptModule
 from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_leaves
 
-from inspect_cost.counting.torch.placement import shape_of
+from inspect_cost.counting.torch.placement import drop_values
 from inspect_cost.values.errors import CountError
 
 T = TypeVar("T")
@@ -27,7 +27,7 @@ IMMUTABLE = frozenset(
 )
 
 
-def uncompiled(model: nn.Module) -> nn.Module:
+def unwrap_compiled(model: nn.Module) -> nn.Module:
     """The original of a module that `torch.compile` wrapped; other modules as they are."""
     if type(model).__name__ != "OptimizedModule":  # importing its class would import the compiler
         return model
@@ -35,32 +35,32 @@ def uncompiled(model: nn.Module) -> nn.Module:
     return original
 
 
-def without_values(model: nn.Module) -> nn.Module:
+def copy_without_values(model: nn.Module) -> nn.Module:
     """A stand-in whose parameters are on the meta device; buffers are copied with their values.
 
     Raises:
         CountError: a lazy module has no shapes yet.
     """
-    return _stand_in(model, shape_of)
+    return _make_stand_in(model, drop_values)
 
 
-def with_values(model: nn.Module) -> nn.Module:
+def copy_with_values(model: nn.Module) -> nn.Module:
     """A stand-in whose parameters share the memory of the caller's; buffers are copied."""
-    return _stand_in(model, Tensor.detach)
+    return _make_stand_in(model, Tensor.detach)
 
 
-def _stand_in(model: nn.Module, replaced: Callable[[Tensor], Tensor]) -> nn.Module:
-    memo = _tensors_replaced(model, replaced)
+def _make_stand_in(model: nn.Module, replace: Callable[[Tensor], Tensor]) -> nn.Module:
+    memo = _replace_tensors(model, replace)
     for module in model.modules():
         if isinstance(module, RecursiveScriptModule):
             raise CountError(
                 f"{type(module).__name__} is compiled TorchScript, of which no copy can be made",
                 "Count the module that it was scripted from.",
             )
-        original = uncompiled(module)
+        original = unwrap_compiled(module)
         if original is not module:
-            memo[id(module)] = _twin(original, memo)
-    copied: nn.Module = _copied(model, memo)
+            memo[id(module)] = _copy_module(original, memo)
+    copied: nn.Module = _copy_value(model, memo)
     for module in copied.modules():
         module._compiled_call_impl = None
         if isinstance(module, nn.TransformerEncoder):
@@ -70,7 +70,7 @@ def _stand_in(model: nn.Module, replaced: Callable[[Tensor], Tensor]) -> nn.Modu
     return nn.Module.train(copied, mode=False)  # exported programs refuse eval()
 
 
-def _tensors_replaced(model: nn.Module, replaced: Callable[[Tensor], Tensor]) -> dict[Any, Any]:
+def _replace_tensors(model: nn.Module, replace: Callable[[Tensor], Tensor]) -> dict[Any, Any]:
     """From the identity of a parameter, a plain buffer or a derived tensor to what replaces it.
 
     As deepcopy does, the copying asks this memo for each object first: what is in here is what
@@ -83,10 +83,10 @@ def _tensors_replaced(model: nn.Module, replaced: Callable[[Tensor], Tensor]) ->
                 "the model has lazy modules whose shapes are not known yet",
                 "Run it once on an example input, then count it.",
             )
-        memo[id(parameter)] = nn.Parameter(replaced(parameter), parameter.requires_grad)
+        memo[id(parameter)] = nn.Parameter(replace(parameter), parameter.requires_grad)
     _copy_plain_buffers(model, memo)
-    for attribute in _derived_attributes(model):
-        memo.setdefault(id(attribute), replaced(attribute))
+    for attribute in _find_derived_attributes(model):
+        memo.setdefault(id(attribute), replace(attribute))
     return memo
 
 
@@ -97,19 +97,19 @@ def _copy_plain_buffers(model: nn.Module, memo: dict[Any, Any]) -> None:
     """
     memories = memo.setdefault("torch", {})
     for buffer in model.buffers():
-        if _is_all_of_its_memory(buffer) and buffer.untyped_storage()._cdata not in memories:
+        if _owns_all_its_memory(buffer) and buffer.untyped_storage()._cdata not in memories:
             twin = memo[id(buffer)] = buffer.clone()
             memories[buffer.untyped_storage()._cdata] = twin.untyped_storage()
 
 
-def _is_all_of_its_memory(tensor: Tensor) -> bool:
+def _owns_all_its_memory(tensor: Tensor) -> bool:
     plain = type(tensor) is Tensor and tensor.layout is torch.strided and not vars(tensor)
     if not plain or tensor.requires_grad or tensor.is_conj() or tensor.is_neg():
         return False
     return tensor.nbytes == tensor.untyped_storage().nbytes()
 
 
-def _derived_attributes(model: nn.Module) -> Iterator[Tensor]:
+def _find_derived_attributes(model: nn.Module) -> Iterator[Tensor]:
     """Tensors computed from parameters and kept as plain attributes, which deepcopy refuses.
 
     `torch.nn.utils.weight_norm` and `spectral_norm` keep the layer's weight so.
@@ -120,17 +120,17 @@ def _derived_attributes(model: nn.Module) -> Iterator[Tensor]:
                 yield value
 
 
-def _twin(module: nn.Module, memo: dict[Any, Any]) -> nn.Module:
+def _copy_module(module: nn.Module, memo: dict[Any, Any]) -> nn.Module:
     """A copy of a module and all below it; what the memo holds is taken from there."""
     # Not the class's own __new__: that of torch.fx makes a class without the graph's forward.
     twin: nn.Module = object.__new__(type(module))
     memo[id(module)] = twin
     for name, value in vars(module).items():
-        vars(twin)[name] = _copied(value, memo)
+        vars(twin)[name] = _copy_value(value, memo)
     return twin
 
 
-def _copied(value: Any, memo: dict[Any, Any]) -> Any:
+def _copy_value(value: Any, memo: dict[Any, Any]) -> Any:
     """A deep copy where there can be one, else (a lock, a handle) the thing itself."""
     kind = type(value)
     if kind in IMMUTABLE or (kind is tuple and all(type(item) in IMMUTABLE for item in value)):
@@ -141,27 +141,27 @@ def _copied(value: Any, memo: dict[Any, Any]) -> Any:
         twin: dict[Any, Any] = kind()
         memo[id(value)] = twin
         if value:  # a module has a dozen that are empty
-            twin.update((key, _copied(item, memo)) for key, item in value.items())
+            twin.update((key, _copy_value(item, memo)) for key, item in value.items())
         return twin
     if isinstance(value, nn.Module):
-        return _twin(value, memo)
+        return _copy_module(value, memo)
     try:
         return copy.deepcopy(value, memo)
     except Exception:  # noqa: BLE001 - whatever an attribute's own copying raises
         return value
 
 
-def own_copy(inputs: T) -> T:
+def copy_inputs(inputs: T) -> T:
     """A call's inputs, copied: a forward may work in place on them, or keep in them what it makes.
 
     What cannot be copied is shared.
     """
     tensors = [leaf for leaf in tree_leaves(inputs) if isinstance(leaf, Tensor)]
-    copied: T = _copied(inputs, {id(tensor): tensor.detach().clone() for tensor in tensors})
+    copied: T = _copy_value(inputs, {id(tensor): tensor.detach().clone() for tensor in tensors})
     return copied
 
 
-def home_of(model: nn.Module, inputs: Any) -> torch.device:
+def find_home(model: nn.Module, inputs: Any) -> torch.device:
     """Where the values are: the device of the model's first real tensor, or the inputs', or CPU."""
     for tensor in (*model.parameters(), *model.buffers(), *tree_leaves(inputs)):
         if isinstance(tensor, Tensor) and not tensor.is_meta:

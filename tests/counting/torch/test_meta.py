@@ -14,9 +14,9 @@ from inspect_cost import count
 from inspect_cost.counting.torch.aten import ATEN_RULES
 from inspect_cost.counting.torch.dataflow import DataFlow
 from inspect_cost.counting.torch.ledger import Ledger
-from inspect_cost.counting.torch.meta import SHAPES
+from inspect_cost.counting.torch.meta import META_KERNELS
 from inspect_cost.counting.torch.mode import CountingMode
-from tests.formulas.proof import counted
+from tests.formulas.proof import count_cost
 
 aten = torch.ops.aten
 SOME = settings(derandomize=True, deadline=None, max_examples=25)
@@ -34,7 +34,7 @@ def tensors(draw: st.DrawFn) -> Tensor:
 
 def agree(name: str, call: Callable[..., Any], *operands: Any, **options: Any) -> bool:
     """Whether there was an answer; where there is one, it is torch's, strides included."""
-    mine = SHAPES[name](*operands, **options)
+    mine = META_KERNELS[name](*operands, **options)
     if mine is None:
         return False
     theirs = call(*operands, **options)
@@ -85,14 +85,14 @@ def test_attention(groups: int) -> None:
         "aten.scaled_dot_product_attention",
     )
     assert agree(name, call, query, key, value, enable_gqa=True)
-    assert SHAPES[name](query, key, value) is None or groups == 4
+    assert META_KERNELS[name](query, key, value) is None or groups == 4
 
 
 def test_what_does_not_fit_is_left_to_torch_to_refuse() -> None:
     a, b = torch.empty(2, 3, device="meta"), torch.empty(4, 5, device="meta")
-    assert SHAPES["aten.add"](a, b) is None
-    assert SHAPES["aten.mm"](a, b) is None
-    assert SHAPES["aten._grouped_mm"](a, b) is None
+    assert META_KERNELS["aten.add"](a, b) is None
+    assert META_KERNELS["aten.mm"](a, b) is None
+    assert META_KERNELS["aten._grouped_mm"](a, b) is None
 
 
 def test_results_written_to_a_given_tensor_are_left_to_torch() -> None:
@@ -181,4 +181,4 @@ def test_shapes_are_enough_beside_values_that_are_known(
     model, x, known = Projected(call).eval(), torch.ones(4, 8), torch.tensor(known)
     report = count(model, x, known)
     assert not report.notes
-    assert report.cost == count(model.linear, x).cost + counted(call, x, known)
+    assert report.cost == count(model.linear, x).cost + count_cost(call, x, known)

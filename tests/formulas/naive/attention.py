@@ -28,6 +28,6 @@ def attention(
     return out
 
 
-def causal(L: int, S: int) -> np.ndarray:
+def causal_mask(L: int, S: int) -> np.ndarray:
     """The mask under which each query sees the keys up to its own position."""
     return np.array([[0.0 if s <= i else -math.inf for s in range(S)] for i in range(L)])

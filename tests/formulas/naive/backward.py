@@ -8,46 +8,46 @@ import numpy as np
 from tests.formulas.naive.contraction import dot
 from tests.formulas.naive.reduction import Row, summation
 from tests.formulas.naive.resampling import Neighbours
-from tests.formulas.scalars import Real, choice, exp, mac, sigmoid, special, tanh, value
+from tests.formulas.scalars import Real, choose, exp, mac, sigmoid, special, tanh, value
 
 
 def each(derivative: Callable[..., Real]) -> Callable[..., np.ndarray]:
     """A function of numbers, applied to arrays of one shape."""
 
-    def mapped(*arrays: np.ndarray) -> np.ndarray:
+    def apply(*arrays: np.ndarray) -> np.ndarray:
         out = np.empty(arrays[0].shape, dtype=object)
         for place in np.ndindex(out.shape):
             out[place] = derivative(*(array[place] for array in arrays))
         return out
 
-    return mapped
+    return apply
 
 
 def by_row(rowwise: Callable[..., Row]) -> Callable[..., np.ndarray]:
     """A function of rows, applied to arrays of rows."""
 
-    def mapped(*arrays: np.ndarray) -> np.ndarray:
+    def apply(*arrays: np.ndarray) -> np.ndarray:
         out = np.empty(arrays[0].shape, dtype=object)
         for place in np.ndindex(out.shape[:-1]):
             out[place] = rowwise(*(array[place] for array in arrays))
         return out
 
-    return mapped
+    return apply
 
 
 # --- activations: g arrives, x went in, y came out ---
 
 
 def threshold(g: Real, x: Real) -> Real:
-    return choice(value(x) > 0, g, 0.0)
+    return choose(value(x) > 0, g, 0.0)
 
 
 def leaky_relu(g: Real, x: Real) -> Real:
-    return choice(value(x) > 0, g, 0.1 * value(g))
+    return choose(value(x) > 0, g, 0.1 * value(g))
 
 
 def hard_tanh(g: Real, x: Real) -> Real:
-    return choice(value(x) > -1, choice(value(x) < 1, g, 0.0), 0.0)
+    return choose(value(x) > -1, choose(value(x) < 1, g, 0.0), 0.0)
 
 
 def sigmoid_gradient(g: Real, y: Real) -> Real:
@@ -77,7 +77,7 @@ def gelu_tanh(g: Real, x: Real) -> Real:
 
 
 def elu(g: Real, x: Real) -> Real:
-    return choice(value(x) > 0, g, g * (exp(x) * 1.0))
+    return choose(value(x) > 0, g, g * (exp(x) * 1.0))
 
 
 def softplus(g: Real, x: Real) -> Real:
@@ -85,20 +85,20 @@ def softplus(g: Real, x: Real) -> Real:
 
 
 def hard_sigmoid(g: Real, x: Real) -> Real:
-    return choice(value(x) > -3, choice(value(x) < 3, g * (1 / 6), 0.0), 0.0)
+    return choose(value(x) > -3, choose(value(x) < 3, g * (1 / 6), 0.0), 0.0)
 
 
 def hard_swish(g: Real, x: Real) -> Real:
     between = g * (x / 3 + 0.5)
-    return choice(value(x) > -3, choice(value(x) < 3, between, g), 0.0)
+    return choose(value(x) > -3, choose(value(x) < 3, between, g), 0.0)
 
 
 def prelu_of_input(g: Real, x: Real, w: Real) -> Real:
-    return choice(value(x) > 0, g, w * g)
+    return choose(value(x) > 0, g, w * g)
 
 
 def prelu_of_weight(g: Real, x: Real) -> Real:
-    return choice(value(x) > 0, 0.0, x * g)
+    return choose(value(x) > 0, 0.0, x * g)
 
 
 def log_sigmoid(g: Real, x: Real) -> Real:
@@ -206,7 +206,7 @@ def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 # --- resampling ---
 
 
-def scattered(g: np.ndarray, places: np.ndarray, size: int) -> np.ndarray:
+def scatter(g: np.ndarray, places: np.ndarray, size: int) -> np.ndarray:
     """Each gradient is added at its place."""
     out = np.zeros(size, dtype=object)
     for gradient, place in zip(g.flat, places.flat, strict=True):

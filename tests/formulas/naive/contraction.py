@@ -24,7 +24,7 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return out
 
 
-def batched(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def batch_matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """(B, m, k) times (B, k, n)."""
     return np.stack([matmul(x, y) for x, y in zip(a, b, strict=True)])
 
@@ -64,17 +64,17 @@ def cosine_similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     )
 
 
-def scaled(factor: float, x: np.ndarray) -> np.ndarray:
+def scale(factor: float, x: np.ndarray) -> np.ndarray:
     """Factor times x; nobody multiplies by 1."""
     return x if factor == 1 else factor * x
 
 
-def plus_scaled(
+def add_scaled(
     added: np.ndarray, products: np.ndarray, beta: float = 1, alpha: float = 1
 ) -> np.ndarray:
     """Beta added + alpha products; a beta of 0 means that nothing is added."""
-    products = scaled(alpha, products)
-    return scaled(beta, added) + products if beta else products
+    products = scale(alpha, products)
+    return scale(beta, added) + products if beta else products
 
 
 def outer(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.formulas.scalars import absolute, holds, log, sqrt
+from tests.formulas.scalars import absolute, compare, log, sqrt
 
 Matrix = np.ndarray
 
@@ -30,7 +30,7 @@ def lu(a: Matrix) -> tuple[Matrix, list[int]]:
     for k in range(n):
         pivot = k
         for i in range(k + 1, n):
-            if holds(lambda x, y: abs(x) > abs(y), a[i, k], a[pivot, k]).value:
+            if compare(lambda x, y: abs(x) > abs(y), a[i, k], a[pivot, k]).value:
                 pivot = i
         a[[k, pivot]] = a[[pivot, k]]
         order[k], order[pivot] = order[pivot], order[k]

@@ -8,7 +8,7 @@ import numpy as np
 
 from tests.formulas.naive.pointwise import log_sigmoid
 from tests.formulas.naive.reduction import Row, mean, summation
-from tests.formulas.scalars import Real, absolute, exp, holds, log, maximum
+from tests.formulas.scalars import Real, absolute, compare, exp, log, maximum
 
 REDUCTIONS: dict[str, Callable[[Row], Any]] = {
     "mean": mean,
@@ -28,7 +28,7 @@ def each(loss: Callable[..., Real], reduction: str) -> Callable[..., Any]:
     return of_arrays
 
 
-def squared(x: Real, y: Real) -> Real:
+def squared_error(x: Real, y: Real) -> Real:
     difference = x - y
     return difference * difference
 
@@ -36,7 +36,7 @@ def squared(x: Real, y: Real) -> Real:
 def huber(x: Real, y: Real, *, delta: float = 1.0) -> Real:
     """Differences below delta: beyond it, delta (|d| - delta / 2) takes as many operations."""
     difference = x - y
-    holds(lambda d: d < delta, absolute(difference))
+    compare(lambda d: d < delta, absolute(difference))
     return 0.5 * difference * difference
 
 

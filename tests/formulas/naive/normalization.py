@@ -12,7 +12,7 @@ def affine(x: Real, gain: Real | None, offset: Real | None) -> Real:
     return scaled if offset is None else scaled + offset
 
 
-def standardised(xs: Row, eps: float) -> Row:
+def standardise(xs: Row, eps: float) -> Row:
     """(x - mean) / sqrt(variance + eps)."""
     centre = mean(xs)
     deviations = [x - centre for x in xs]
@@ -27,7 +27,7 @@ def layer_norm(
     rows = x.reshape(*x.shape[: x.ndim - trailing], -1)
     out = np.empty(rows.shape, dtype=object)
     for place in np.ndindex(rows.shape[:-1]):
-        for i, y in enumerate(standardised(rows[place], eps)):
+        for i, y in enumerate(standardise(rows[place], eps)):
             out[(*place, i)] = affine(
                 y,
                 None if gain is None else gain.flat[i],
@@ -57,7 +57,7 @@ def group_norm(
     for n, g in np.ndindex(batch, groups):
         members = slice(g * size, (g + 1) * size)
         out[n, members] = np.reshape(
-            standardised(list(x[n, members].flat), eps), (size, x[0, 0].size)
+            standardise(list(x[n, members].flat), eps), (size, x[0, 0].size)
         )
     return by_channel(out, gain, offset)
 
@@ -96,7 +96,7 @@ def batch_norm_with_own_statistics(
     """The same with the mean and the variance of each channel over the batch."""
     out = np.empty(x.shape, dtype=object)
     for c in range(x.shape[1]):
-        standard = standardised(list(x[:, c].flat), eps)
+        standard = standardise(list(x[:, c].flat), eps)
         out[:, c] = np.reshape(standard, x[:, c].shape)
     return by_channel(out, gain, offset)
 

@@ -10,9 +10,9 @@ from tests.formulas.scalars import (
     Complex,
     Real,
     absolute,
-    choice,
+    choose,
+    compare,
     exp,
-    holds,
     log,
     maximum,
     minimum,
@@ -44,7 +44,7 @@ def relu(x: Real) -> Real:
 
 
 def leaky_relu(x: Real, alpha: float) -> Real:
-    return choice(x.value > 0, x, alpha * x.value)  # the product is part of it, by convention
+    return choose(x.value > 0, x, alpha * x.value)  # the product is part of it, by convention
 
 
 def prelu(x: Real, alpha: Real) -> Real:
@@ -69,11 +69,11 @@ def gelu_by_tanh(x: Real) -> Real:
 
 
 def elu(x: Real, alpha: float) -> Real:
-    return choice(x.value > 0, x, alpha * (exp(x) - 1))
+    return choose(x.value > 0, x, alpha * (exp(x) - 1))
 
 
 def celu(x: Real, alpha: float) -> Real:
-    return choice(x.value > 0, x, alpha * (exp(x / alpha) - 1))
+    return choose(x.value > 0, x, alpha * (exp(x / alpha) - 1))
 
 
 def selu(x: Real) -> Real:
@@ -114,8 +114,8 @@ def tanh_shrink(x: Real) -> Real:
 
 def hard_shrink(x: Real, threshold: float) -> Real:
     """x outside of +-threshold: there are two thresholds, as in clamp."""
-    above = holds(lambda v: v > threshold, x).value
-    below = holds(lambda v: v < -threshold, x).value
+    above = compare(lambda v: v > threshold, x).value
+    below = compare(lambda v: v < -threshold, x).value
     return x if above or below else Real(0.0, x.tape)
 
 
@@ -145,7 +145,7 @@ def lerp(x: Real, y: Real, weight: float | Real) -> Real:
     return x + weight * (y - x)
 
 
-def rotated(x: Real, y: Real, cosine: Real, sine: Real) -> Real:
+def rotate(x: Real, y: Real, cosine: Real, sine: Real) -> Real:
     return x * cosine - y * sine
 
 
@@ -167,7 +167,7 @@ def fmod(x: Real, divisor: Real) -> Real:
 
 def is_close(x: Real, y: Real) -> Real:
     tolerance = 1e-8 + 1e-5 * absolute(y)
-    return holds(lambda a, b: a <= b, absolute(x - y), tolerance)
+    return compare(lambda a, b: a <= b, absolute(x - y), tolerance)
 
 
 # --- complex numbers ---

@@ -6,7 +6,17 @@ from typing import Any
 import numpy as np
 
 from tests.formulas.naive.pointwise import complex_add, complex_mul
-from tests.formulas.scalars import Complex, Real, absolute, exp, holds, log, maximum, minimum, sqrt
+from tests.formulas.scalars import (
+    Complex,
+    Real,
+    absolute,
+    compare,
+    exp,
+    log,
+    maximum,
+    minimum,
+    sqrt,
+)
 
 Row = Sequence[Real]
 
@@ -77,24 +87,24 @@ def smallest(xs: Row) -> Real:
 def position_of_largest(xs: Row) -> Real:
     best = Real(0, xs[0].tape)
     for i, x in enumerate(xs[1:], start=1):
-        if holds(lambda a, b: a > b, x, xs[int(best.value)]).value:
+        if compare(lambda a, b: a > b, x, xs[int(best.value)]).value:
             best = Real(i, x.tape)
     return best
 
 
 def how_many_not_zero(xs: Row) -> Real:
     """Comparisons; adding them up is integer arithmetic, which is free."""
-    return Real(sum(holds(lambda v: v != 0, x).value for x in xs), xs[0].tape)
+    return Real(sum(compare(lambda v: v != 0, x).value for x in xs), xs[0].tape)
 
 
 def any_not_zero(xs: Row) -> Real:
     """Comparisons; joining them is boolean arithmetic, which is free."""
-    return Real(max(holds(lambda v: v != 0, x).value for x in xs), xs[0].tape)
+    return Real(max(compare(lambda v: v != 0, x).value for x in xs), xs[0].tape)
 
 
 def all_not_zero(xs: Row) -> Real:
     """The same."""
-    return Real(min(holds(lambda v: v != 0, x).value for x in xs), xs[0].tape)
+    return Real(min(compare(lambda v: v != 0, x).value for x in xs), xs[0].tape)
 
 
 def squared_deviations(xs: Row) -> Row:
@@ -153,7 +163,7 @@ def log_softmax(xs: Row) -> Row:
     return [s - log_total for s in shifted]
 
 
-def running(step: Callable[[Any, Any], Any]) -> Callable[[Sequence[Any]], list[Any]]:
+def accumulate(step: Callable[[Any, Any], Any]) -> Callable[[Sequence[Any]], list[Any]]:
     """x_1, then each result made of the one before and the next number."""
 
     def row(xs: Row) -> Row:
@@ -169,7 +179,7 @@ def running(step: Callable[[Any, Any], Any]) -> Callable[[Sequence[Any]], list[A
 
 
 def complex_running_total(zs: Sequence[Complex]) -> Complex:
-    return running(complex_add)(zs)[-1]
+    return accumulate(complex_add)(zs)[-1]
 
 
 def complex_mean(zs: Sequence[Complex]) -> Complex:
@@ -178,7 +188,7 @@ def complex_mean(zs: Sequence[Complex]) -> Complex:
 
 
 def complex_product(zs: Sequence[Complex]) -> Complex:
-    return running(complex_mul)(zs)[-1]
+    return accumulate(complex_mul)(zs)[-1]
 
 
 def complex_norm(zs: Sequence[Complex]) -> Real:
@@ -198,10 +208,10 @@ def halvings(n: int, place: int) -> int:
     return comparisons
 
 
-def renormalised(xs: Row) -> Row:
+def renormalise(xs: Row) -> Row:
     """To a norm of at most 1; torch adds an epsilon to the norm, lost to rounding here."""
     length = norm2(xs)
-    holds(lambda v: v > 1, length)
+    compare(lambda v: v > 1, length)
     factor = 1.0 / length
     return [x * factor for x in xs]
 

@@ -15,7 +15,7 @@ Neighbours = list[tuple[int, float]]
 
 def pool(
     x: np.ndarray,
-    pooled: Callable[[Row], Real],
+    reduce: Callable[[Row], Real],
     *,
     kernel: Sequence[int],
     stride: Sequence[int],
@@ -30,11 +30,11 @@ def pool(
     out = np.empty((*x.shape[:2], *length), dtype=object)
     for n, c, *place in np.ndindex(out.shape):
         window = [slice(i * s, i * s + k) for i, s, k in zip(place, stride, kernel, strict=True)]
-        out[(n, c, *place)] = pooled(list(padded[(n, c, *window)].flat))
+        out[(n, c, *place)] = reduce(list(padded[(n, c, *window)].flat))
     return out
 
 
-def adaptive_pool(x: np.ndarray, pooled: Callable[[Row], Real], outs: Sequence[int]) -> np.ndarray:
+def adaptive_pool(x: np.ndarray, reduce: Callable[[Row], Real], outs: Sequence[int]) -> np.ndarray:
     """Window i of o, over s numbers: from floor(i s / o) up to ceil((i + 1) s / o)."""
     out = np.empty((*x.shape[:2], *outs), dtype=object)
     for n, c, *place in np.ndindex(out.shape):
@@ -42,7 +42,7 @@ def adaptive_pool(x: np.ndarray, pooled: Callable[[Row], Real], outs: Sequence[i
             slice(math.floor(i * s / o), math.ceil((i + 1) * s / o))
             for i, s, o in zip(place, x.shape[2:], outs, strict=True)
         ]
-        out[(n, c, *place)] = pooled(list(x[(n, c, *window)].flat))
+        out[(n, c, *place)] = reduce(list(x[(n, c, *window)].flat))
     return out
 
 
@@ -98,20 +98,20 @@ def _cubic_weight(distance: float, a: float = -0.75) -> float:
 # --- at given places ---
 
 
-def deformed(
+def interpolate_deformed(
     x: np.ndarray, places: np.ndarray, offsets: np.ndarray, mask: np.ndarray | None
 ) -> np.ndarray:
     """(C, H, W) between the neighbours of (P, 2) places that are moved, to (C, P)."""
     out = np.empty((len(x), len(places)), dtype=object)
     for p in range(len(places)):
-        around = weighed_corners([offsets[p, d] + int(places[p, d]) for d in (0, 1)])
+        around = weigh_corners([offsets[p, d] + int(places[p, d]) for d in (0, 1)])
         for c in range(len(x)):
             tap = summation([w * x[(c, *where)] for where, w in around])
             out[c, p] = tap if mask is None else tap * mask[p]
     return out
 
 
-def sampled(
+def sample_grid(
     x: np.ndarray, grid: np.ndarray, *, aligned: bool, clamped: bool, nearest: bool
 ) -> np.ndarray:
     """(B, C, H, W) at the points (x, y) of (B, P, Q, 2), what is outside being 0."""
@@ -122,7 +122,7 @@ def sampled(
             _pixel(grid[(n, *place, d)], size, aligned=aligned, clamped=clamped)
             for d, size in enumerate(reversed(sizes))
         ]
-        around = _nearest(point) if nearest else weighed_corners(point)
+        around = _nearest(point) if nearest else weigh_corners(point)
         for c in range(C):
             read = [(w, _inside(x[n, c], tuple(reversed(where)))) for where, w in around]
             taps = [v if w is None else w * v for w, v in read]
@@ -140,7 +140,7 @@ def _nearest(point: Sequence[Real]) -> list[tuple[tuple[int, ...], None]]:
     return [(tuple(int(special(round, p).value) for p in point), None)]
 
 
-def weighed_corners(point: Sequence[Real]) -> list[tuple[tuple[int, ...], Real]]:
+def weigh_corners(point: Sequence[Real]) -> list[tuple[tuple[int, ...], Real]]:
     """The neighbours of a point, and their weights."""
     floors = [special(math.floor, p) for p in point]
     above = [p - f for p, f in zip(point, floors, strict=True)]
@@ -161,7 +161,7 @@ def _inside(plane: np.ndarray, place: tuple[int, ...]) -> Real | float:
     return plane[place] if inside else Real(0.0, plane.flat[0].tape)
 
 
-def antialiased(x: np.ndarray, outs: Sequence[int]) -> np.ndarray:
+def interpolate_antialiased(x: np.ndarray, outs: Sequence[int]) -> np.ndarray:
     """Triangles as wide as two outputs, along the width, then along the height."""
     for axis, size in ((3, outs[1]), (2, outs[0])):
         rows = np.moveaxis(x, axis, -1)

@@ -17,7 +17,7 @@ MaskOf = Callable[..., tuple[Tensor | None, bool]]
 # --- where each kernel has its mask ---
 
 
-def composite(
+def composite_mask(
     query: Tensor,
     key: Tensor,
     value: Tensor,
@@ -31,7 +31,7 @@ def composite(
     return attn_mask, is_causal
 
 
-def flash(
+def flash_mask(
     query: Tensor,
     key: Tensor,
     value: Tensor,
@@ -45,7 +45,7 @@ def flash(
     return attn_mask, is_causal
 
 
-def with_bias(
+def bias_mask(
     query: Tensor,
     key: Tensor,
     value: Tensor,
@@ -61,13 +61,13 @@ def with_bias(
 
 
 KERNELS: dict[str, MaskOf] = {
-    "aten.scaled_dot_product_attention": composite,
-    "aten._scaled_dot_product_attention_math": composite,
-    "aten._scaled_dot_product_flash_attention": flash,
-    "aten._scaled_dot_product_flash_attention_for_cpu": flash,
-    "aten._scaled_dot_product_efficient_attention": with_bias,
-    "aten._scaled_dot_product_cudnn_attention": with_bias,
-    "aten._scaled_dot_product_fused_attention_overrideable": composite,
+    "aten.scaled_dot_product_attention": composite_mask,
+    "aten._scaled_dot_product_attention_math": composite_mask,
+    "aten._scaled_dot_product_flash_attention": flash_mask,
+    "aten._scaled_dot_product_flash_attention_for_cpu": flash_mask,
+    "aten._scaled_dot_product_efficient_attention": bias_mask,
+    "aten._scaled_dot_product_cudnn_attention": bias_mask,
+    "aten._scaled_dot_product_fused_attention_overrideable": composite_mask,
 }
 
 
@@ -82,7 +82,7 @@ def full(mask_of: MaskOf) -> Rule:
     """
 
     def rule(out: Any, *args: Any, **kwargs: Any) -> OpCost:
-        heads, L, S, E, Ev = sizes(out, *args)
+        heads, L, S, E, Ev = attention_sizes(out, *args)
         mask, causal = mask_of(*args, **kwargs)
         masked = causal or mask is not None
         return formula.scaled_dot_product_attention(heads, L, S, E, Ev, masked=masked)
@@ -98,7 +98,7 @@ def triangular(mask_of: MaskOf) -> Rule:
     every_score = full(mask_of)
 
     def rule(out: Any, *args: Any, **kwargs: Any) -> OpCost | None:
-        heads, L, S, E, Ev = sizes(out, *args)
+        heads, L, S, E, Ev = attention_sizes(out, *args)
         mask, causal = mask_of(*args, **kwargs)
         if causal:
             scores, rows = heads * formula.triangle(L, S), heads * L
@@ -113,7 +113,9 @@ def triangular(mask_of: MaskOf) -> Rule:
     return rule
 
 
-def sizes(out: Any, query: Tensor, key: Tensor, *_rest: Any) -> tuple[int, int, int, int, int]:
+def attention_sizes(
+    out: Any, query: Tensor, key: Tensor, *_rest: Any
+) -> tuple[int, int, int, int, int]:
     """All heads, queries of each, keys of each, size of a query, size of a value."""
     result = out if isinstance(out, Tensor) else out[0]
     *heads, L, Ev = result.shape

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from inspect_cost.counting.torch.aten.rule import Rule
 from inspect_cost.counting.torch.aten.sparse import product
-from inspect_cost.counting.torch.contents import is_sparse, stored_values
+from inspect_cost.counting.torch.contents import count_values, is_sparse
 from inspect_cost.formulas import contraction as formula
 from inspect_cost.formulas.pointwise import ADD, COMPLEX_MUL, MUL
 from inspect_cost.values.cost import FREE, OpCost
@@ -66,7 +66,7 @@ def addr(
 def linear(out: Tensor, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> OpCost:
     """(..., inputs) with a weight of (outputs, inputs), or (inputs) for one output."""
     rows = prod(x.shape[:-1])
-    products = formula.dot_products(rows, stored_values(weight))
+    products = formula.dot_products(rows, count_values(weight))
     return products if bias is None else products + formula.bias(out.numel())
 
 

@@ -90,7 +90,7 @@ def product_with_activation(
     return linear(a.shape[0], a.shape[1], b.shape[1], biased=True) + activation * out.numel()
 
 
-def biased_and_scaled(
+def bias_and_rescale(
     out: tuple[Tensor, ...], qkv: Tensor, qkv_bias: Tensor, num_heads: int
 ) -> OpCost:
     """Biases of queries, keys and values; queries are scaled, as the scores would be."""
@@ -101,5 +101,5 @@ FUSED: dict[str, Rule] = {
     "aten._native_multi_head_attention": multi_head_attention,
     "aten._transformer_encoder_layer_fwd": encoder_layer,
     "aten._addmm_activation": product_with_activation,
-    "aten._transform_bias_rescale_qkv": biased_and_scaled,
+    "aten._transform_bias_rescale_qkv": bias_and_rescale,
 }

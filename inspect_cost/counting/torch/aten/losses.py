@@ -14,7 +14,7 @@ from inspect_cost.values.cost import FREE, OpCost
 MEAN, SUM = 1, 2
 
 
-def reduced(losses: int, reduction: int) -> OpCost:
+def reduce_losses(losses: int, reduction: int) -> OpCost:
     """What is made of so many losses."""
     if not losses:
         return FREE
@@ -25,7 +25,7 @@ def pointwise_loss(element: OpCost) -> Rule:
     """Rule of a loss that compares two tensors element by element."""
 
     def rule(out: Tensor, x: Tensor, target: Tensor, reduction: int = MEAN, *_rest: Any) -> OpCost:
-        return element * x.numel() + reduced(x.numel(), reduction)
+        return element * x.numel() + reduce_losses(x.numel(), reduction)
 
     return rule
 
@@ -35,7 +35,7 @@ def cross_entropy(
 ) -> OpCost:
     """Of probabilities, weighted or not."""
     element = formula.CROSS_ENTROPY + (FREE if weight is None else MUL)
-    return element * x.numel() + reduced(x.numel(), reduction)
+    return element * x.numel() + reduce_losses(x.numel(), reduction)
 
 
 def cross_entropy_of_logits(
@@ -49,7 +49,7 @@ def cross_entropy_of_logits(
     """Of logits; positives may weigh more."""
     positive = FREE if pos_weight is None else formula.POSITIVE_WEIGHT
     element = formula.LOGITS + positive + (FREE if weight is None else MUL)
-    return element * x.numel() + reduced(x.numel(), reduction)
+    return element * x.numel() + reduce_losses(x.numel(), reduction)
 
 
 def negative_log_likelihood(
@@ -62,7 +62,7 @@ def negative_log_likelihood(
 ) -> OpCost:
     """Of the targets' classes; a mean over weighted samples is divided by the weights' sum."""
     samples = target.numel()
-    spent = formula.LIKELIHOOD * samples + reduced(samples, reduction)
+    spent = formula.LIKELIHOOD * samples + reduce_losses(samples, reduction)
     if weight is None:
         return spent
     weights_summed = summation(1, samples) if reduction == MEAN and samples else FREE
@@ -81,7 +81,7 @@ def multi_margin(
     """(samples, classes), or one sample."""
     samples, classes = x.numel() // x.shape[-1], x.shape[-1]
     margins = formula.multi_margin(samples, classes, squared=p != 1, weighted=weight is not None)
-    return margins + reduced(samples, reduction)
+    return margins + reduce_losses(samples, reduction)
 
 
 def multi_label_margin(out: Any, x: Tensor, target: Tensor, reduction: int) -> OpCost | None:
@@ -92,7 +92,7 @@ def multi_label_margin(out: Any, x: Tensor, target: Tensor, reduction: int) -> O
     rows = target.reshape(-1, classes).tolist()
     labels = [len(set(row[: row.index(-1)] if -1 in row else row)) for row in rows]
     pairs = sum(n * (classes - n) for n in labels)
-    return formula.multi_label_margin(pairs, len(rows)) + reduced(len(rows), reduction)
+    return formula.multi_label_margin(pairs, len(rows)) + reduce_losses(len(rows), reduction)
 
 
 def connectionist_temporal(

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from inspect_cost.counting.torch.aten.rule import Rule
-from inspect_cost.counting.torch.contents import stored_values
+from inspect_cost.counting.torch.contents import count_values
 from inspect_cost.formulas import pointwise as formula
 from inspect_cost.formulas.pointwise import ADD, COMPARE, DIV, MUL, SPECIAL, SQRT
 from inspect_cost.values.cost import FREE, OpCost
@@ -29,17 +29,17 @@ def each(
     """
 
     def rule(out: Tensor, *args: Any, **kwargs: Any) -> OpCost | None:
-        operands = [out, *tensors((*args, *kwargs.values()))]
+        operands = [out, *_pick_tensors((*args, *kwargs.values()))]
         if any(t.is_complex() for t in operands):
             mixed = real_and_complex and any(not _is_complex(x) for x in args[:2])
             cost = real_and_complex if mixed else complex_
-            return None if cost is None else cost * stored_values(out)
-        return real * stored_values(out) if any(t.is_floating_point() for t in operands) else FREE
+            return None if cost is None else cost * count_values(out)
+        return real * count_values(out) if any(t.is_floating_point() for t in operands) else FREE
 
     return rule
 
 
-def tensors(values: tuple[Any, ...]) -> Iterator[Tensor]:
+def _pick_tensors(values: tuple[Any, ...]) -> Iterator[Tensor]:
     """The tensors among some arguments."""
     return (value for value in values if isinstance(value, Tensor))
 

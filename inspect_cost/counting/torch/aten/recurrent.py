@@ -20,7 +20,7 @@ from inspect_cost.values.cost import OpCost, total
 GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}
 
 
-class Sizes(NamedTuple):
+class CellSizes(NamedTuple):
     """One direction of one layer."""
 
     H: int
@@ -29,38 +29,38 @@ class Sizes(NamedTuple):
     biased: bool
 
 
-def lstm(s: Sizes) -> OpCost:
+def lstm(s: CellSizes) -> OpCost:
     """One step."""
     return lstm_step(s.H, s.I, s.P, biased=s.biased)
 
 
-def gru(s: Sizes) -> OpCost:
+def gru(s: CellSizes) -> OpCost:
     """One step."""
     return gru_step(s.H, s.I, biased=s.biased)
 
 
-def rnn_tanh(s: Sizes) -> OpCost:
+def rnn_tanh(s: CellSizes) -> OpCost:
     """One step."""
     return elman_step(s.H, s.I, biased=s.biased)
 
 
-def rnn_relu(s: Sizes) -> OpCost:
+def rnn_relu(s: CellSizes) -> OpCost:
     """One step."""
     return elman_step(s.H, s.I, biased=s.biased, relu=True)
 
 
-Step = Callable[[Sizes], OpCost]
+Step = Callable[[CellSizes], OpCost]
 STEPS: dict[str, Step] = {"lstm": lstm, "gru": gru, "rnn_tanh": rnn_tanh, "rnn_relu": rnn_relu}
 
 
-def directions(params: Sequence[Tensor], gates: int, cells: int) -> Iterator[Sizes]:
+def directions(params: Sequence[Tensor], gates: int, cells: int) -> Iterator[CellSizes]:
     """Sizes of each direction of each layer, ``cells`` of them, from the flat weights."""
     per_cell = len(params) // cells
     for first in range(0, len(params), per_cell):
         W, U = params[first], params[first + 1]
         projected, biased = per_cell in {3, 5}, per_cell in {4, 5}
         P = U.shape[1] if projected else None
-        yield Sizes(W.shape[0] // gates, W.shape[1], P, biased)
+        yield CellSizes(W.shape[0] // gates, W.shape[1], P, biased)
 
 
 def layer_rule(kind: str) -> Rule:
@@ -120,7 +120,7 @@ def cell_rule(kind: str) -> Rule:
         b: Tensor | None = None,
         c: Tensor | None = None,
     ) -> OpCost:
-        sizes = Sizes(W.shape[0] // GATES[kind], W.shape[1], None, b is not None)
+        sizes = CellSizes(W.shape[0] // GATES[kind], W.shape[1], None, b is not None)
         return STEPS[kind](sizes) * (x.numel() // x.shape[-1])
 
     return rule
@@ -185,7 +185,7 @@ def _quantized_step(kind: str, H: int, I: int, *, biased: bool) -> OpCost:
     """A step in integers, with what turns numbers into them and back."""
     rescaled = RESCALE * (2 * GATES[kind] * H)
     quantized = dynamic_quantization(I) + dynamic_quantization(H)
-    return STEPS[kind](Sizes(H, I, None, biased)) + quantized + rescaled
+    return STEPS[kind](CellSizes(H, I, None, biased)) + quantized + rescaled
 
 
 def mkldnn_layer(
@@ -207,7 +207,7 @@ def mkldnn_layer(
 ) -> OpCost:
     """One direction of one layer on a CPU; mode 2 is LSTM, 3 is GRU, as for cuDNN."""
     kind = KINDS[mode]
-    sizes = Sizes(W.shape[0] // GATES[kind], W.shape[1], None, has_biases)
+    sizes = CellSizes(W.shape[0] // GATES[kind], W.shape[1], None, has_biases)
     return STEPS[kind](sizes) * (x.numel() // x.shape[-1])
 
 
@@ -241,7 +241,7 @@ def fused_cell(kind: str) -> Rule:
         out: Any, W_x: Tensor, U_h: Tensor, state: Tensor, b: Tensor | None = None, *_c: Any
     ) -> OpCost:
         H = state.shape[-1]
-        step = STEPS[kind](Sizes(H, 0, None, b is not None))
+        step = STEPS[kind](CellSizes(H, 0, None, b is not None))
         return replace(step, macs=0) * (state.numel() // H)
 
     return rule

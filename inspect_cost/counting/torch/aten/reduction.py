@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from inspect_cost.counting.torch.aten.rule import Dims, Rule, group_size, grouped, reduction
+from inspect_cost.counting.torch.aten.rule import Dims, Rule, cost_groups, group_size, reduction
 from inspect_cost.formulas import reduction as formula
 from inspect_cost.formulas.distance import norm as any_norm
 from inspect_cost.formulas.pointwise import ADD, COMPARE, COMPLEX_ADD, COMPLEX_MUL, MUL, SPECIAL
@@ -17,7 +17,7 @@ def variance(
 ) -> OpCost | None:
     """Of all elements, or over dims; the second argument of the oldest form is a flag."""
     n = x.numel() if isinstance(dim, bool) else group_size(x, dim)
-    return grouped(formula.variance, x, n)
+    return cost_groups(formula.variance, x, n)
 
 
 def standard_deviation(
@@ -25,7 +25,7 @@ def standard_deviation(
 ) -> OpCost | None:
     """The root of `variance`."""
     n = x.numel() if isinstance(dim, bool) else group_size(x, dim)
-    return grouped(formula.standard_deviation, x, n)
+    return cost_groups(formula.standard_deviation, x, n)
 
 
 def norm(
@@ -36,7 +36,7 @@ def norm(
     if not isinstance(known, int | float):
         return None
     of_complex = formula.complex_norm2 if known == EUCLIDEAN else None
-    return grouped(lambda rows, n: any_norm(rows, n, known), x, group_size(x, dim), of_complex)
+    return cost_groups(lambda rows, n: any_norm(rows, n, known), x, group_size(x, dim), of_complex)
 
 
 EUCLIDEAN = 2
@@ -44,12 +44,12 @@ EUCLIDEAN = 2
 
 def softmax(out: Tensor, x: Tensor, dim: int, *_rest: Any) -> OpCost | None:
     """Over one dimension."""
-    return grouped(formula.softmax, out, group_size(x, dim))
+    return cost_groups(formula.softmax, out, group_size(x, dim))
 
 
 def log_softmax(out: Tensor, x: Tensor, dim: int, *_rest: Any) -> OpCost | None:
     """Over one dimension."""
-    return grouped(formula.log_softmax, out, group_size(x, dim))
+    return cost_groups(formula.log_softmax, out, group_size(x, dim))
 
 
 def cumulative(step: OpCost, complex_step: OpCost | None = None) -> Rule:
@@ -60,19 +60,19 @@ def cumulative(step: OpCost, complex_step: OpCost | None = None) -> Rule:
 
     def rule(out: Any, x: Tensor, dim: int, **_kwargs: Any) -> OpCost | None:
         of_complex = steps(complex_step) if complex_step else None
-        return grouped(steps(step), x, group_size(x, dim), of_complex)
+        return cost_groups(steps(step), x, group_size(x, dim), of_complex)
 
     return rule
 
 
 def top_k(out: Any, x: Tensor, k: int, dim: int = -1, *_rest: Any) -> OpCost | None:
     """By convention k n comparisons a row."""
-    return grouped(lambda rows, n: formula.top_k(rows, n, k), x, group_size(x, dim))
+    return cost_groups(lambda rows, n: formula.top_k(rows, n, k), x, group_size(x, dim))
 
 
 def sort(out: Any, x: Tensor, dim: int = -1, *_rest: Any, **_kwargs: Any) -> OpCost | None:
     """By convention n ceil(log2 n) comparisons a row."""
-    return grouped(formula.sort, x, group_size(x, dim))
+    return cost_groups(formula.sort, x, group_size(x, dim))
 
 
 def stable_sort(
@@ -82,7 +82,7 @@ def stable_sort(
     return sort(out, x, dim)
 
 
-def _compared_with_zero(rows: int, n: int) -> OpCost:
+def _comparison_with_zero(rows: int, n: int) -> OpCost:
     """Joining what the comparisons give is boolean, or integer, and free."""
     return COMPARE * (rows * n)
 
@@ -91,7 +91,7 @@ def both_extremes(
     out: Any, x: Tensor, *, dim: int | None = None, keepdim: bool = False
 ) -> OpCost | None:
     """Two searches."""
-    return grouped(lambda rows, n: formula.extremum(2 * rows, n), x, group_size(x, dim))
+    return cost_groups(lambda rows, n: formula.extremum(2 * rows, n), x, group_size(x, dim))
 
 
 def trace(out: Tensor, x: Tensor) -> OpCost | None:
@@ -121,14 +121,14 @@ def mode(out: Any, x: Tensor, dim: int = -1, *_keep: Any) -> OpCost | None:
 
 def unique(out: Any, x: Tensor, *_options: Any, **_more: Any) -> OpCost | None:
     """Of all elements, by sorting."""
-    return grouped(formula.sort, x, x.numel())
+    return cost_groups(formula.sort, x, x.numel())
 
 
 def unique_neighbours(
     out: Any, x: Tensor, inverse: bool = False, counts: bool = False, dim: int | None = None
 ) -> OpCost | None:
     """Each is compared with the one before."""
-    return grouped(formula.extremum, x, group_size(x, dim))
+    return cost_groups(formula.extremum, x, group_size(x, dim))
 
 
 def quantile(
@@ -143,7 +143,7 @@ def quantile(
     """By sorting; between two neighbours where the interpolation says so."""
     quantiles = q.numel() if isinstance(q, Tensor) else 1
     between = interpolation in {"linear", "midpoint"}
-    return grouped(
+    return cost_groups(
         lambda rows, n: formula.quantile(rows, n, quantiles, interpolated=between),
         x,
         group_size(x, dim),
@@ -182,7 +182,7 @@ def embedding_renorm(
 
 _SUM = reduction(formula.summation, formula.complex_summation)
 _EXTREMUM = reduction(formula.extremum)
-_TRUTH = reduction(_compared_with_zero)
+_TRUTH = reduction(_comparison_with_zero)
 
 REDUCTIONS: dict[str, Rule] = {
     "aten.sum": _SUM,

@@ -67,7 +67,7 @@ def bicubic(out: Tensor, *_args: Any, **_kwargs: Any) -> OpCost:
     return formula.cubic_interpolation(out.numel(), 2)
 
 
-def sampled_grid(dimensions: int) -> Rule:
+def grid_sample(dimensions: int) -> Rule:
     """Rule of sampling (B, C, T...) at the points of (B, P..., d), between neighbours or at one.
 
     Modes: 0 linear, 1 nearest, 2 cubic; padding: 0 zeros, 1 border, 2 reflection.
@@ -99,7 +99,7 @@ def affine_grid(out: Tensor, theta: Tensor, size: Sequence[int], align_corners: 
     return dot_products(out.numel(), theta.shape[-1])
 
 
-def antialiased(reach: int) -> Rule:
+def antialiased_interpolation(reach: int) -> Rule:
     """Rule of interpolation whose filter widens as the image shrinks."""
 
     def rule(
@@ -140,10 +140,10 @@ RESAMPLING: dict[str, Rule] = {
     "aten.upsample_bilinear2d": linear_interpolation(2),
     "aten.upsample_trilinear3d": linear_interpolation(3),
     "aten.upsample_bicubic2d": bicubic,
-    "aten._upsample_bilinear2d_aa": antialiased(2),
-    "aten._upsample_bicubic2d_aa": antialiased(4),
-    "aten.grid_sampler_2d": sampled_grid(2),
-    "aten.grid_sampler_3d": sampled_grid(3),
+    "aten._upsample_bilinear2d_aa": antialiased_interpolation(2),
+    "aten._upsample_bicubic2d_aa": antialiased_interpolation(4),
+    "aten.grid_sampler_2d": grid_sample(2),
+    "aten.grid_sampler_3d": grid_sample(3),
     "aten.affine_grid_generator": affine_grid,
     "aten.fractional_max_pool2d": fractional_max_pool,
     "aten.fractional_max_pool3d": fractional_max_pool,

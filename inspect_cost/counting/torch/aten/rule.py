@@ -19,8 +19,8 @@ def group_size(x: Tensor, dims: Dims) -> int:
     """How many elements each result of a reduction over ``dims`` is made of; all dims if None."""
     if dims is None or dims == []:
         return x.numel()
-    chosen = [dims] if isinstance(dims, int) else dims
-    return prod(x.shape[d] for d in chosen) if x.dim() else 1
+    axes = [dims] if isinstance(dims, int) else dims
+    return prod(x.shape[d] for d in axes) if x.dim() else 1
 
 
 def reduction(
@@ -29,12 +29,12 @@ def reduction(
     """Rule of a reduction ``formula(rows, n)`` whose operator's second argument is the dims."""
 
     def rule(out: Any, x: Tensor, dim: Dims = None, *_rest: Any, **_kwargs: Any) -> OpCost | None:
-        return grouped(formula, x, group_size(x, dim), complex_)
+        return cost_groups(formula, x, group_size(x, dim), complex_)
 
     return rule
 
 
-def grouped(
+def cost_groups(
     formula: Callable[[int, int], OpCost],
     x: Tensor,
     n: int,

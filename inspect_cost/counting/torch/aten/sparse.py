@@ -7,7 +7,7 @@ where their entries are, and is unknown where that is.
 from torch import Tensor
 
 from inspect_cost.counting.torch.aten.rule import Rule
-from inspect_cost.counting.torch.contents import is_sparse, stored_values
+from inspect_cost.counting.torch.contents import count_values, is_sparse
 from inspect_cost.formulas import contraction as formula
 from inspect_cost.formulas.pointwise import ADD, COMPLEX_ADD
 from inspect_cost.values.cost import FREE, OpCost
@@ -18,8 +18,8 @@ def product(a: Tensor, b: Tensor) -> OpCost | None:
     if is_sparse(a) and is_sparse(b):
         return _both_sparse(a, b)
     if is_sparse(a):
-        return formula.dot_products(b.shape[-1] if b.dim() > 1 else 1, stored_values(a))
-    return formula.dot_products(a.shape[-2] if a.dim() > 1 else 1, stored_values(b))
+        return formula.dot_products(b.shape[-1] if b.dim() > 1 else 1, count_values(a))
+    return formula.dot_products(a.shape[-2] if a.dim() > 1 else 1, count_values(b))
 
 
 def _both_sparse(a: Tensor, b: Tensor) -> OpCost | None:
@@ -40,15 +40,15 @@ def sampled_product(
     out: Tensor, sampled: Tensor, a: Tensor, b: Tensor, *, beta: float = 1, alpha: float = 1
 ) -> OpCost:
     """(m, k) by (k, n) where a sparse matrix has entries, which are added."""
-    entries = stored_values(sampled)
+    entries = count_values(sampled)
     scaling = OpCost(mul=entries * ((alpha != 1) + (beta not in {0, 1})))
     added = ADD * entries if beta else FREE
     return formula.dot_products(entries, a.shape[-1]) + scaling + added
 
 
-def coalesced(out: Tensor, x: Tensor) -> OpCost:
+def coalesce(out: Tensor, x: Tensor) -> OpCost:
     """Entries of the same place are added up."""
-    merged = stored_values(x) - stored_values(out)
+    merged = count_values(x) - count_values(out)
     return (COMPLEX_ADD if x.is_complex() else ADD) * (merged if _has_fractions(x) else 0)
 
 
@@ -60,5 +60,5 @@ SPARSE: dict[str, Rule] = {
     "aten._sparse_sparse_matmul": sparse_product,
     "aten.hspmm": sparse_product,
     "aten.sparse_sampled_addmm": sampled_product,
-    "aten._coalesce": coalesced,
+    "aten._coalesce": coalesce,
 }

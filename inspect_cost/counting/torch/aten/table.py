@@ -47,7 +47,7 @@ FAMILIES: tuple[Mapping[str, Rule], ...] = (
 )
 
 
-def merged(families: tuple[Mapping[str, Rule], ...]) -> Mapping[str, Rule]:
+def merge(families: tuple[Mapping[str, Rule], ...]) -> Mapping[str, Rule]:
     """One table of all families, in none of which an operator may stand twice."""
     names = Counter(name for family in families for name in family)
     twice = [name for name, count in names.items() if count > 1]
@@ -56,7 +56,7 @@ def merged(families: tuple[Mapping[str, Rule], ...]) -> Mapping[str, Rule]:
     return MappingProxyType({name: rule for family in families for name, rule in family.items()})
 
 
-ATEN_RULES = merged(FAMILIES)
+ATEN_RULES = merge(FAMILIES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Operator:
     takes_device: bool
 
 
-def described(func: OpOverload, rules: Mapping[str, Rule]) -> Operator:
+def describe(func: OpOverload, rules: Mapping[str, Rule]) -> Operator:
     """Read an overload's schema, and look up its rule."""
     schema = func._schema
     name = schema.name.replace("::", ".")
@@ -106,7 +106,7 @@ class Operators(dict[OpOverload, Operator]):
         self._rules = rules
 
     def __missing__(self, func: OpOverload) -> Operator:
-        operator = self[func] = described(func, self._rules)
+        operator = self[func] = describe(func, self._rules)
         return operator
 
 

@@ -104,7 +104,7 @@ def convolution(
     sizes = [
         (n + 2 * p - d * (k - 1) - 1) // s + 1
         for n, k, s, p, d in zip(
-            x.shape[2:], kernel, *_for_each(kernel, stride, padding, dilation), strict=True
+            x.shape[2:], kernel, *_per_dimension(kernel, stride, padding, dilation), strict=True
         )
     ]
     return empty((x.shape[0], weight.shape[0], *sizes), x) if min(sizes) > 0 else None
@@ -125,7 +125,7 @@ def transposed_convolution(
     if x.dim() != weight.dim() or x.shape[1] != weight.shape[0] or not _convolvable(operands):
         return None
     kernel = weight.shape[2:]
-    options = _for_each(kernel, stride, padding, output_padding, dilation)
+    options = _per_dimension(kernel, stride, padding, output_padding, dilation)
     sizes = [
         (n - 1) * s - 2 * p + d * (k - 1) + extra + 1
         for n, k, s, p, extra, d in zip(x.shape[2:], kernel, *options, strict=True)
@@ -139,6 +139,6 @@ def _convolvable(operands: Sequence[Tensor]) -> bool:
     return are_of_one_kind(operands) if operands[0].dim() == 3 else is_plain(operands)  # noqa: PLR2004
 
 
-def _for_each(kernel: Sequence[int], *options: Sequence[int]) -> list[Sequence[int]]:
+def _per_dimension(kernel: Sequence[int], *options: Sequence[int]) -> list[Sequence[int]]:
     """Options with one number for each dimension; a single number stands for all."""
     return [list(o) * len(kernel) if len(o) == 1 else o for o in options]

@@ -24,7 +24,7 @@ def elementwise(*operands: Any, out: Any = None, **_options: Any) -> Tensor | No
     if out is not None or not are_of_one_kind(tensors):
         return None
     if not all(x.is_contiguous() for x in tensors):
-        return _laid_out_as_first(tensors)
+        return _lay_out_as_first(tensors)
     shape = tensors[0].shape
     for x in tensors[1:]:
         if x.shape != shape:
@@ -35,7 +35,7 @@ def elementwise(*operands: Any, out: Any = None, **_options: Any) -> Tensor | No
     return empty(shape, tensors[0])
 
 
-def _laid_out_as_first(tensors: Sequence[Tensor]) -> Tensor | None:
+def _lay_out_as_first(tensors: Sequence[Tensor]) -> Tensor | None:
     """The first operand's shape and order of dimensions, where the others fit into it."""
     first = tensors[0]
     fits = all(broadcast(first.shape, x.shape) == first.shape for x in tensors[1:])
@@ -54,12 +54,12 @@ def like_first(x: Tensor, *_parameters: Any, out: Any = None, **_options: Any) -
     return empty(x.shape, x) if out is None and is_plain([x]) else None
 
 
-def along(x: Tensor, _dim: int, dtype: torch.dtype | None = None) -> Tensor | None:
+def along_dimension(x: Tensor, _dim: int, dtype: torch.dtype | None = None) -> Tensor | None:
     """The first operand's shape, for what works along a dimension, unless the type changes."""
     return empty(x.shape, x) if dtype in {None, x.dtype} and is_plain([x]) else None
 
 
-def bounded(x: Tensor, *bounds: Any, **named_bounds: Any) -> Tensor | None:
+def clamp(x: Tensor, *bounds: Any, **named_bounds: Any) -> Tensor | None:
     """The operand's shape; integers stay integers where their bounds are."""
     whole = all(b is None or isinstance(b, int) for b in (*bounds, *named_bounds.values()))
     plain = x.is_meta and x.is_contiguous() and not is_sparse(x)
@@ -74,13 +74,13 @@ def quotient(x: Any, divisor: Any, **options: Any) -> Tensor | None:
     return torch.empty(x.shape, device="meta") if x.is_contiguous() else None
 
 
-def compared(x: Tensor, _number: float) -> Tensor | None:
+def comparison(x: Tensor, _number: float) -> Tensor | None:
     """A truth for each element."""
     plain = x.is_meta and x.is_contiguous() and not is_sparse(x)
     return torch.empty(x.shape, dtype=torch.bool, device="meta") if plain else None
 
 
-def joined(a: Tensor, b: Tensor) -> Tensor | None:
+def conjunction(a: Tensor, b: Tensor) -> Tensor | None:
     """Two truths for each element, as one."""
     plain = all(x.is_meta and x.dtype is torch.bool and x.is_contiguous() for x in (a, b))
     return (
@@ -98,7 +98,7 @@ def complex_number(a: Tensor, b: Tensor) -> Tensor | None:
     return torch.empty(shaped.shape, dtype=COMPLEX_OF[shaped.dtype], device="meta")
 
 
-def chosen(condition: Tensor, a: Any, b: Any) -> Tensor | None:
+def where(condition: Tensor, a: Any, b: Any) -> Tensor | None:
     """One of two, element by element."""
     plain = condition.is_meta and condition.is_contiguous()
     result = elementwise(a, b) if plain else None

@@ -34,7 +34,7 @@ def concatenation(tensors: Sequence[Tensor], dim: int = 0) -> Tensor | None:
     return empty((*first[:axis], length, *first[axis + 1 :]), tensors[0])
 
 
-def stacked(tensors: Sequence[Tensor], dim: int = 0) -> Tensor | None:
+def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor | None:
     """Side by side, along a dimension of its own."""
     shape = list(tensors[0].shape)
     if not is_plain(list(tensors)) or any(list(x.shape) != shape for x in tensors):
@@ -43,7 +43,7 @@ def stacked(tensors: Sequence[Tensor], dim: int = 0) -> Tensor | None:
     return empty((*shape[:axis], len(tensors), *shape[axis:]), tensors[0])
 
 
-def looked_up(table: Tensor, indices: Tensor, *_options: Any) -> Tensor | None:
+def embedding(table: Tensor, indices: Tensor, *_options: Any) -> Tensor | None:
     """A row of the table for each index."""
     whole = indices.dtype in {torch.int32, torch.int64}
     plain = whole and table.dim() == 2 and indices.is_contiguous() and is_plain([table])  # noqa: PLR2004
