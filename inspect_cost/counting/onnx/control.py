@@ -15,6 +15,7 @@ from inspect_cost.counting.onnx.book import Book
 from inspect_cost.counting.onnx.call import Call
 from inspect_cost.counting.onnx.value import UnknownShapeError, Value, known
 from inspect_cost.values.errors import UsageError
+from inspect_cost.values.notes import Note
 
 if TYPE_CHECKING:
     from inspect_cost.counting.onnx.graph import Walk
@@ -48,9 +49,8 @@ def branch(walk: "Walk", call: Call, module: str) -> Values:
     costlier = 0 if books[0].flops >= books[1].flops else 1
     walk.book.take(books[costlier])
     name = ("then", "else")[costlier]
-    walk.book.notes[
-        f"{call.label} (If) depends on values: its costlier branch, {name}, was counted."
-    ] = None
+    text = f"{call.label} (If) depends on values: its costlier branch, {name}, was counted."
+    walk.book.notes[Note("costlier-branch", text, "warning")] = None
     return [_agreed(a, b) for a, b in zip(returned[costlier], returned[1 - costlier], strict=True)]
 
 
