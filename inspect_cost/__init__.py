@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from inspect_cost.carbon.estimate import CarbonEstimate as CarbonEstimate
     from inspect_cost.carbon.estimate import estimate_training_carbon as estimate_training_carbon
+    from inspect_cost.counting.count import count as count
     from inspect_cost.counting.law import CostLaw as CostLaw
     from inspect_cost.counting.onnx.count import count_onnx as count_onnx
     from inspect_cost.counting.report import CostReport as CostReport
-    from inspect_cost.counting.torch.count import count as count
     from inspect_cost.counting.torch.law_search import cost_law as cost_law
     from inspect_cost.counting.torch.module_costs import (
         windowed_convolution as windowed_convolution,
@@ -58,7 +58,7 @@ _HOMES = {
     "Quantity": "inspect_cost.values.quantity",
     "UsageError": "inspect_cost.values.errors",
     "cost_law": "inspect_cost.counting.torch.law_search",
-    "count": "inspect_cost.counting.torch.count",
+    "count": "inspect_cost.counting.count",
     "count_onnx": "inspect_cost.counting.onnx.count",
     "crosscheck": "inspect_cost.crosschecking.run",
     "estimate_training_carbon": "inspect_cost.carbon.estimate",

@@ -7,8 +7,9 @@ from typing import Any
 
 from torch import nn
 
+from inspect_cost.calls.call import Call as CountedCall
 from inspect_cost.counting.report import CostReport
-from inspect_cost.counting.torch.count import count, method_of
+from inspect_cost.counting.torch.count import count_call
 from inspect_cost.crosschecking.calls import Call
 from inspect_cost.crosschecking.comparison import compare
 from inspect_cost.crosschecking.explanation import explained
@@ -56,9 +57,10 @@ def crosscheck(
         UsageError: ``model`` is neither a module nor a method of one.
         CountError: we cannot count the call.
     """
-    report = count(model, *args, **kwargs)
-    module, method = method_of(model)
-    call = Call(module, method, args, kwargs)
+    counted = CountedCall.of(model, *args, **kwargs).as_module()
+    report = count_call(counted)
+    module = counted.module if counted.module is not None else nn.Module()
+    call = Call(module, counted.method, counted.args, dict(counted.kwargs))
     return CrossCheck(report, crosschecked(report, call, timeout_s))
 
 

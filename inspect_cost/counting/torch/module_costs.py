@@ -6,38 +6,55 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
+from inspect_cost.counting.options import Cost, ModuleKey, as_rule, refuse_unused
 from inspect_cost.counting.torch.ledger import Ledger
 from inspect_cost.formulas import contraction as formula
 from inspect_cost.formulas.pointwise import MUL
 from inspect_cost.values.cost import OpCost
+from inspect_cost.values.errors import UsageError
 
 #: From a module, its inputs and its output to its cost; None if the rule does not know.
-ModuleRule = Callable[[Any, tuple[Any, ...], Any], OpCost | None]
+ModuleRule = Callable[..., OpCost | None]
 
 
-def apply_module_costs(
-    model: nn.Module, ledger: Ledger, rules: Mapping[type[nn.Module] | str, ModuleRule]
-) -> None:
-    """Enter, for each forward of the modules that have a rule, what the rule says.
+def apply_module_costs(model: nn.Module, ledger: Ledger, costs: Mapping[ModuleKey, Cost]) -> None:
+    """Enter a user's cost at each forward of the modules that have one.
 
     The modules are changed, so this is for a stand-in, never for the caller's model.
 
     Args:
         model: the stand-in.
         ledger: where costs are entered.
-        rules: by class, which holds for its subclasses too, or by path, which goes first.
+        costs: by class, which holds for its subclasses too, or by path, which goes first.
+
+    Raises:
+        UsageError: no module has such a path or is of such a class.
     """
-    for path, module in model.named_modules() if rules else ():
-        rule = rules.get(path) or _find_rule(type(module), rules)
-        if rule:
+    if not costs:
+        return
+    modules: dict[str, nn.Module] = dict(model.named_modules())
+    _check_keys(modules, costs)
+    for path, module in modules.items():
+        cost = costs[path] if path in costs else _find_cost(type(module), costs)
+        if cost is not None:
+            name = f"{path or 'the model'} ({type(module).__name__})"
+            rule = as_rule("module_costs", name, cost)
             vars(module)["forward"] = _wrap_forward(module, ledger, rule)
 
 
-def _find_rule(
-    kind: type[nn.Module], rules: Mapping[type[nn.Module] | str, ModuleRule]
-) -> ModuleRule | None:
-    """That of the nearest class in the order of inheritance."""
-    return next((rules[base] for base in kind.__mro__ if base in rules), None)
+def _check_keys(modules: Mapping[str, nn.Module], costs: Mapping[ModuleKey, Cost]) -> None:
+    for key in costs:
+        if isinstance(key, str):
+            if key not in modules:
+                raise refuse_unused("module_costs", key, modules, "paths")
+        elif not any(isinstance(module, key) for module in modules.values()):
+            classes = dict.fromkeys(type(module).__name__ for module in modules.values())
+            raise refuse_unused("module_costs", key.__name__, classes, "classes")
+
+
+def _find_cost(kind: type[nn.Module], costs: Mapping[ModuleKey, Cost]) -> Cost | None:
+    """Return the cost of the nearest class in the order of inheritance."""
+    return next((costs[base] for base in kind.__mro__ if base in costs), None)
 
 
 def _wrap_forward(module: nn.Module, ledger: Ledger, rule: ModuleRule) -> Callable[..., Any]:
@@ -56,20 +73,27 @@ def _wrap_forward(module: nn.Module, ledger: Ledger, rule: ModuleRule) -> Callab
 
 
 def windowed_convolution(window: Literal["per call", "folded"] = "per call") -> ModuleRule:
-    """The cost of a (transposed) convolution whose kernel is multiplied by a window.
+    """Return the cost of a (transposed) convolution whose kernel is multiplied by a window.
 
-    For ``module_costs=``, whatever the layer computes it by.
+    It is for ``module_costs=``, however the layer computes its result.
 
     Args:
-        window: "per call": a product for each weight at each call; "folded": multiplied once,
-            before, so that nothing is left of it.
+        window: "per call": one product for each weight at each call; "folded": multiplied once
+            in advance, so that nothing of it is left.
 
     Returns:
         A rule for modules with the attributes of `torch.nn.Conv1d` or `torch.nn.ConvTranspose1d`,
         in any number of dimensions.
+
+    Raises:
+        UsageError: ``window`` is something else.
     """
     if window not in ("per call", "folded"):
-        raise ValueError(f"{window!r} is neither 'per call' nor 'folded'")
+        raise UsageError(
+            f"`window` {window!r} is neither 'per call' nor 'folded'",
+            "Choose one of these.",
+            field="window",
+        )
 
     def rule(module: Any, inputs: tuple[Any, ...], out: Tensor) -> OpCost:
         weight, biased = module.weight, module.bias is not None
