@@ -17,7 +17,7 @@ ALLOWED: dict[str, set[str]] = {
     "hardware": {"carbon", "values"},
     "carbon": {"hardware", "reports", "values"},
     "publications": {"carbon", "values"},
-    "ranking": {"reports", "values"},
+    "ranking": {"values"},
     "figures": {"ranking", "values"},
     "calls": {"measuring", "values"},
     "measuring": {"calls", "subjects", "values"},
