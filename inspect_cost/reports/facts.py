@@ -1,8 +1,12 @@
 """The facts that models are ranked by, from a report."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from inspect_cost.reports.data import read_report, whole_report
+from inspect_cost.values.errors import UsageError
 from inspect_cost.values.quantity import Quantity, plain_number
 
 #: Objective -> its section and key in a report.
@@ -60,3 +64,30 @@ def _measured_facts(measurement: Mapping[str, Any]) -> dict[str, Quantity]:
     written = {name: measurement.get(key) for name, key in MEASURED.items()}
     written["memory"] = next((memory[key] for key in MEMORY if memory.get(key)), None)
     return {name: Quantity.from_dict(entry) for name, entry in written.items() if entry is not None}
+
+
+def read_measured_energies(paths: Iterable[Path]) -> dict[str, Quantity]:
+    """Return model -> measured energy per second of audio, in J, from those reports that have it.
+
+    Raises:
+        UsageError: a file is not a report of this tool, or two measured the same model.
+    """
+    energies: dict[str, Quantity] = {}
+    for path in paths:
+        name, energy = _read_energy(path)
+        if name in energies:
+            raise UsageError(f"two reports measured {name}", "Give only one of them.")
+        if energy is not None:
+            energies[name] = energy
+    return energies
+
+
+def _read_energy(path: Path) -> tuple[str, Quantity | None]:
+    report = read_report(path)
+    with whole_report(path):
+        name = str(report["model"]["name"])
+        written = (report["measurement"] or {}).get(MEASURED["energy_j_per_s"])
+        if written is None:
+            return name, None
+        energy = Quantity.from_dict(written)
+    return name, replace(energy, source=f"{energy.source}, in {path}")

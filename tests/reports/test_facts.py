@@ -1,8 +1,14 @@
 """Facts to rank by, from reports as data."""
 
+import json
+from pathlib import Path
 from typing import Any
 
-from inspect_cost.reports.facts import facts_of_report
+import pytest
+
+from inspect_cost.reports.data import SCHEMA
+from inspect_cost.reports.facts import facts_of_report, read_measured_energies
+from inspect_cost.values.errors import UsageError
 from inspect_cost.values.quantity import Quantity
 
 
@@ -52,3 +58,26 @@ def test_the_memory_of_the_gpu_comes_first() -> None:
     memory = on_gpu["measurement"]["memory"]
     memory["cuda_peak_b"] = {**memory["peak_rss_b"], "value": 5}
     assert facts_of_report(on_gpu, "net.json")["memory"].value == 5
+
+
+def energy_report(path: Path, name: str, joules: float | None) -> Path:
+    energy = joules and {"value": joules, "unit": "J", "kind": "measured", "source": "RAPL"}
+    measurement = {"energy_per_audio_second_j": energy}
+    content = {"schema": SCHEMA, "model": {"name": name}, "measurement": measurement}
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_measured_energies_name_their_files(tmp_path: Path) -> None:
+    paths = [
+        energy_report(tmp_path / f"{name}.json", name, j) for name, j in (("a", 2), ("b", None))
+    ]
+    energies = read_measured_energies(paths)
+    assert energies.keys() == {"a"}
+    assert energies["a"] == Quantity(2, "J", "measured", f"RAPL, in {paths[0]}")
+
+
+def test_two_reports_of_one_model(tmp_path: Path) -> None:
+    paths = [energy_report(tmp_path / f"{number}.json", "net", 1) for number in range(2)]
+    with pytest.raises(UsageError, match="net"):
+        read_measured_energies(paths)
