@@ -205,11 +205,19 @@ def _rebuild_contents(value: Any, known: dict[int, Any]) -> Any:
 
 
 def _copy_shallow(value: Any) -> Any:
+    """Return a copy; the value itself if it refuses."""
     if isinstance(value, (list, dict)):
         return copy.copy(value)
     try:
         twin = object.__new__(type(value))
-    except TypeError:  # its memory is not Python's to make
-        return value
+    except TypeError:  # C makes it, as a SimpleNamespace
+        return _copy_by_itself(value)
     vars(twin).update(vars(value))
     return twin
+
+
+def _copy_by_itself(value: Any) -> Any:
+    try:
+        return copy.copy(value)
+    except Exception:  # noqa: BLE001 - whatever an object's own copying raises
+        return value

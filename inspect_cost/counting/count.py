@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from inspect_cost.calls.arguments import share_keywords
 from inspect_cost.calls.call import Call
-from inspect_cost.counting.options import Cost, CountOptions, ModuleKey
+from inspect_cost.counting.options import Cost, CountOptions
 from inspect_cost.counting.report import CostReport
 from inspect_cost.counting.torch.count import count_call
 from inspect_cost.values.errors import UsageError
@@ -24,7 +24,7 @@ def count(
     /,
     *args: Any,
     op_costs: Mapping[str, Cost] | None = None,
-    module_costs: Mapping[ModuleKey, Cost] | None = None,
+    module_costs: Mapping[Any, Cost] | None = None,
     policy: Policy | str = DENSE,
     backward: bool = False,
     input_shapes: "InputShapes | None" = None,

@@ -11,8 +11,6 @@ from inspect_cost.values.policy import DENSE, Policy, named_policy
 
 #: A cost for each call, or a function that works it out; None from it says that it is unknown.
 Cost = OpCost | Callable[..., OpCost | None]
-#: What a module's cost is given by: its class, subclasses included, or its path.
-ModuleKey = type | str
 
 #: Names that an error suggests in place of one that matches nothing.
 MOST_SUGGESTIONS = 5
@@ -32,7 +30,7 @@ class CountOptions:
 
     policy: Policy = DENSE
     op_costs: Mapping[str, Cost] = field(default_factory=dict)
-    module_costs: Mapping[ModuleKey, Cost] = field(default_factory=dict)
+    module_costs: Mapping[Any, Cost] = field(default_factory=dict)
     backward: bool = False
 
     @classmethod
@@ -41,7 +39,7 @@ class CountOptions:
         *,
         policy: Policy | str = DENSE,
         op_costs: Mapping[str, Cost] | None = None,
-        module_costs: Mapping[ModuleKey, Cost] | None = None,
+        module_costs: Mapping[Any, Cost] | None = None,
         backward: bool = False,
     ) -> "CountOptions":
         """Check the options of `inspect_cost.count`, which describes them.
@@ -89,8 +87,8 @@ def as_rule(
     return rule
 
 
-def refuse_unused(option: str, key: str, known: Iterable[str], kind: str) -> UsageError:
-    """Return the error that a key of an option matches nothing, which suggests similar names.
+def make_unused_error(option: str, key: str, known: Iterable[str], kind: str) -> UsageError:
+    """Return the error that a key of an option matches nothing; it suggests similar names.
 
     Args:
         option: the parameter.
@@ -100,12 +98,13 @@ def refuse_unused(option: str, key: str, known: Iterable[str], kind: str) -> Usa
     """
     names = [name for name in known if name]
     near = get_close_matches(key, names, MOST_SUGGESTIONS, SIMILARITY)
-    listed = ", ".join(near or names[:MOST_SUGGESTIONS]) or "none"
-    which = f"Similar {kind} of this call are" if near else f"The {kind} of this call are"
-    more = ", ..." if not near and len(names) > MOST_SUGGESTIONS else ""
+    ranked = list(dict.fromkeys([*near, *names]))
+    listed = ", ".join(ranked[:MOST_SUGGESTIONS]) or "none"
+    more = f" and {len(ranked) - MOST_SUGGESTIONS} more" if len(ranked) > MOST_SUGGESTIONS else ""
+    question = f"Did you mean {near[0]}? " if near else ""
     return UsageError(
         f"{key!r} in `{option}` matches nothing in this call",
-        f"{which}: {listed}{more}.",
+        f"{question}The {kind} of this call are {listed}{more}.",
         field=option,
     )
 

@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_map_only
 from inspect_cost.calls.arguments import refuse_mistakes
 from inspect_cost.calls.call import FORWARD, Call
 from inspect_cost.calls.function import FunctionModule
-from inspect_cost.counting.options import CountOptions, as_rule, refuse_unused
+from inspect_cost.counting.options import CountOptions, as_rule, make_unused_error
 from inspect_cost.counting.report import CostReport
 from inspect_cost.counting.torch.aten import Rule
 from inspect_cost.counting.torch.aten.policies import rules_under
@@ -102,7 +102,7 @@ def check_op_costs(options: CountOptions, applied: set[str], report: CostReport)
     """
     for name in options.op_costs:
         if name not in applied:
-            raise refuse_unused("op_costs", name, report.by_operator, "operators")
+            raise make_unused_error("op_costs", name, report.by_operator, "operators")
 
 
 @dataclass(frozen=True)

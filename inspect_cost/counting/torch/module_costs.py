@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from inspect_cost.counting.options import Cost, ModuleKey, as_rule, refuse_unused
+from inspect_cost.counting.options import Cost, as_rule, make_unused_error
 from inspect_cost.counting.torch.ledger import Ledger
 from inspect_cost.formulas import contraction as formula
 from inspect_cost.formulas.pointwise import MUL
@@ -17,7 +17,7 @@ from inspect_cost.values.errors import UsageError
 ModuleRule = Callable[..., OpCost | None]
 
 
-def apply_module_costs(model: nn.Module, ledger: Ledger, costs: Mapping[ModuleKey, Cost]) -> None:
+def apply_module_costs(model: nn.Module, ledger: Ledger, costs: Mapping[Any, Cost]) -> None:
     """Enter a user's cost at each forward of the modules that have one.
 
     The modules are changed, so this is for a stand-in, never for the caller's model.
@@ -42,17 +42,17 @@ def apply_module_costs(model: nn.Module, ledger: Ledger, costs: Mapping[ModuleKe
             vars(module)["forward"] = _wrap_forward(module, ledger, rule)
 
 
-def _check_keys(modules: Mapping[str, nn.Module], costs: Mapping[ModuleKey, Cost]) -> None:
+def _check_keys(modules: Mapping[str, nn.Module], costs: Mapping[Any, Cost]) -> None:
     for key in costs:
         if isinstance(key, str):
             if key not in modules:
-                raise refuse_unused("module_costs", key, modules, "paths")
+                raise make_unused_error("module_costs", key, modules, "paths")
         elif not any(isinstance(module, key) for module in modules.values()):
             classes = dict.fromkeys(type(module).__name__ for module in modules.values())
-            raise refuse_unused("module_costs", key.__name__, classes, "classes")
+            raise make_unused_error("module_costs", key.__name__, classes, "classes")
 
 
-def _find_cost(kind: type[nn.Module], costs: Mapping[ModuleKey, Cost]) -> Cost | None:
+def _find_cost(kind: type[nn.Module], costs: Mapping[Any, Cost]) -> Cost | None:
     """Return the cost of the nearest class in the order of inheritance."""
     return next((costs[base] for base in kind.__mro__ if base in costs), None)
 

@@ -10,6 +10,7 @@ from inspect_cost import CountError, count
 from inspect_cost.counting.law import polynomial_text
 from inspect_cost.counting.torch.law_search import cost_law
 from inspect_cost.values.errors import UsageError
+from inspect_cost.values.notes import codes
 
 
 class Attending(nn.Module):
@@ -37,11 +38,15 @@ class Clockwork(nn.Module):
         return x
 
 
+def coefficients(*values: float | Fraction) -> tuple[Fraction, ...]:
+    return tuple(Fraction(value) for value in values)
+
+
 def test_a_quadratic_law() -> None:
     model = Attending()
     law = cost_law(model, lambda n: {"x": torch.empty(1, n, 8, device="meta")})
     assert law.degree == 2
-    assert law.macs == (0, 4 * 8 * 8, 2 * 8)
+    assert law.macs == coefficients(0, 4 * 8 * 8, 2 * 8)
     direct = count(model, torch.empty(1, 1000, 8, device="meta"))
     by_law = law.report(1000)
     assert by_law.cost == direct.cost
@@ -52,10 +57,11 @@ def test_a_quadratic_law() -> None:
 def test_a_periodic_law_holds_along_its_period() -> None:
     model, x = Clockwork(), torch.zeros(1, 3)
     law = cost_law(model, lambda n: {"x": x, "length": n}, period=4)
-    assert law.macs == (9, Fraction(9 * 5, 4))
+    assert law.macs == coefficients(9, Fraction(9 * 5, 4))
     assert law.report(400).cost == count(model, x, 400).cost
     assert law.report(4 * 10**9).macs == 9 + 45 * 10**9
-    assert "verified at lengths 4, 8, 12, 28, 156" in law.report(400).notes[-1]
+    assert law.counted_at == (4, 8, 12, 28, 156)
+    assert codes(law.report(400).notes) == ("train-mode", "by-law")
     with pytest.raises(UsageError, match="not for 401"):
         law.report(401)
 
@@ -101,12 +107,13 @@ def test_arguments_may_be_a_tensor_a_tuple_or_named() -> None:
         lambda n: (torch.empty(n, 3),),
         lambda n: {"input": torch.empty(n, 3)},
     ):
-        assert cost_law(linear, make).macs == (0, 15)
+        assert cost_law(linear, make).macs == coefficients(0, 15)
 
 
 def test_a_law_in_words() -> None:
     law = cost_law(nn.Linear(3, 5), lambda n: torch.empty(n, 3))
     assert str(law) == "MACs(L) = 15 L for L >= 1"
+    assert repr(law) == "<CostLaw Linear: MACs(L) = 15 L for L >= 1>"
     assert law.to_dict()["macs"] == ["0", "15"]
     assert law.to_dict()["flops"] == ["0", "35"]
     clock = cost_law(Clockwork(), lambda n: {"x": torch.zeros(1, 3), "length": n}, period=4)
@@ -114,7 +121,7 @@ def test_a_law_in_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("coefficients", "text"),
+    ("values", "text"),
     [
         ((), "0"),
         ((0, 1), "L"),
@@ -123,8 +130,8 @@ def test_a_law_in_words() -> None:
         ((0, 0, 0, -2_000), "-2,000 L^3"),
     ],
 )
-def test_polynomials_as_people_write_them(coefficients: tuple[int, ...], text: str) -> None:
-    assert polynomial_text([Fraction(c) for c in coefficients]) == text
+def test_polynomials_as_people_write_them(values: tuple[int, ...], text: str) -> None:
+    assert polynomial_text(coefficients(*values)) == text
 
 
 def test_a_model_that_takes_no_length_says_its_own_error() -> None:
@@ -134,7 +141,7 @@ def test_a_model_that_takes_no_length_says_its_own_error() -> None:
 
 def test_options_of_the_count_hold_for_its_law() -> None:
     layer = nn.Conv1d(1, 1, 3, padding=1)
-    assert cost_law(layer, waveform, policy="valid").macs == (-2, 3)
+    assert cost_law(layer, waveform, policy="valid").macs == coefficients(-2, 3)
 
 
 def test_a_long_stride_is_not_taken_for_a_constant() -> None:
@@ -143,4 +150,4 @@ def test_a_long_stride_is_not_taken_for_a_constant() -> None:
     law = cost_law(layer, waveform, at=16_000)
     assert law.period == 320
     assert law.report(16_000).cost == count(layer, waveform(16_000)).cost
-    assert law.macs == (-1600, 5)
+    assert law.macs == coefficients(-1600, 5)

@@ -1,11 +1,13 @@
 """Modules that cost what their user says."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 import model_zoo
-from inspect_cost import OpCost, count, windowed_convolution
+from inspect_cost import OpCost, UsageError, count, windowed_convolution
 
 
 class Strange(nn.Module):
@@ -24,7 +26,7 @@ class Special(Strange):
 
 
 class Pair(nn.Sequential):
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         return self[0](x), self[1](x)
 
 
@@ -79,7 +81,7 @@ def test_the_window_of_sing_at_each_call_and_folded() -> None:
     """4,194,304 products a call; folding it into the kernel saves them."""
     preset = model_zoo.preset("sing")
     with torch.device("meta"):
-        sing = preset.build()
+        sing: Any = preset.build()
     call = preset.call(preset.configuration(), 64_000, "meta", 0).kwargs
     layer = type(sing.decoder.synthesis)
     by_operator = count(sing.generate, **call)
@@ -112,3 +114,28 @@ def hann_flops() -> int:
             return torch.hann_window(5)
 
     return count(Window()).flops
+
+
+def test_a_constant_is_the_cost_of_each_call() -> None:
+    x = torch.ones(4, 4)
+    assert count(model(), x, module_costs={"1": OpCost(macs=7)}).by_module["1"].macs == 7
+    twice = count(Pair(Special(), Special()), x, module_costs={Strange: OpCost(add=5)})
+    assert twice.cost == OpCost(add=10)
+
+
+@pytest.mark.parametrize(
+    ("key", "suggestion"), [(nn.Conv1d, "Linear"), ("1.iner", "1.inner"), (Special, "Strange")]
+)
+def test_a_key_that_matches_no_module_is_refused(key: Any, suggestion: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        count(model(), torch.ones(4, 4), module_costs={key: OpCost()})
+    assert caught.value.field == "module_costs"
+    assert suggestion in caught.value.advice
+
+
+@pytest.mark.parametrize("costs", [{"1": 7}, {3: OpCost()}, {"1": lambda *_: 7}])
+def test_what_is_no_cost_is_refused(costs: Any) -> None:
+    with pytest.raises(UsageError) as caught:
+        count(model(), torch.ones(4, 4), module_costs=costs)
+    assert caught.value.field == "module_costs"
+    assert "OpCost" in caught.value.advice or "class or a path" in str(caught.value)
