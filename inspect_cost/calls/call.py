@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from types import MappingProxyType, MethodType
 from typing import Any
 
@@ -72,9 +73,7 @@ class Call:
                 f"Pass a module of it, such as {target.__name__}(...).",
             )
         module = target if isinstance(target, nn.Module) else _module_behind(target)
-        tensors = (*tensors_of(module), *tensors_in((args, kwargs)))
-        device = next((tensor.device for tensor in tensors), CPU)
-        return cls(target, args, kwargs, module, device)
+        return cls(target, args, kwargs, module, _device_of(module, (args, kwargs)))
 
     @property
     def title(self) -> str:
@@ -91,8 +90,7 @@ class Call:
         """Name under which the module has the method that is called: "forward", "generate"."""
         if self.module is None or isinstance(self.function, nn.Module):
             return FORWARD
-        name = str(getattr(self.function, "__name__", FORWARD))
-        return name if hasattr(self.module, name) else _attribute_of(self.module, self.function)
+        return _name_of_method(self.function) or FORWARD
 
     @property
     def dtype(self) -> str:
@@ -178,11 +176,11 @@ class Call:
     def as_module(self) -> "Call":
         """Return the call with a module behind it: a plain function becomes one's forward."""
         if self.module is not None:
-            return self.rebound(unwrap_compiled(self.module))
+            original = unwrap_compiled(self.module)
+            return self if original is self.module else self.rebound(original)
         made = FunctionModule(self.function, self.title)
         args, kwargs = made.take_arguments(self.args, self.kwargs)
-        tensors = (*tensors_of(made), *made.tensors.values(), *tensors_in((args, kwargs)))
-        device = next((tensor.device for tensor in tensors), self.device)
+        device = _device_of(made, (*made.tensors.values(), args, kwargs))
         return replace(self, function=made, module=made, args=args, kwargs=kwargs, device=device)
 
 
@@ -197,6 +195,13 @@ def unwrap_compiled(module: nn.Module) -> nn.Module:
 def tensors_of(module: nn.Module | None) -> tuple[Tensor, ...]:
     """Return a module's parameters and buffers."""
     return () if module is None else (*module.parameters(), *module.buffers())
+
+
+def _device_of(module: nn.Module | None, arguments: Any) -> torch.device:
+    """Return the device of the first tensor; not all of a large model's have to be gone through."""
+    stored = () if module is None else chain(module.parameters(), module.buffers())
+    first = next(chain(stored, tensors_in(arguments)), None)
+    return CPU if first is None else first.device
 
 
 def tensors_in(arguments: Any) -> tuple[Tensor, ...]:
@@ -283,18 +288,23 @@ def _signed(call: Call) -> Callable[..., Any]:
 
 def _module_behind(function: Callable[..., Any]) -> nn.Module | None:
     if isinstance(function, MethodType) and isinstance(function.__self__, nn.Module):
-        return function.__self__
+        return function.__self__ if _name_of_method(function) else None
     return None
 
 
-def _attribute_of(module: nn.Module, method: Any) -> str:
-    """Return the name of a method whose own name is another, as that of a decorator's wrapper."""
+def _name_of_method(method: Any) -> str | None:
+    """Return the name under which a module has a method; None if it was bound by hand.
+
+    It need not be the method's own: that of an alias or of a decorator's wrapper is another.
+    """
+    module, function = method.__self__, method.__func__
+    name = str(getattr(function, "__name__", ""))
+    if getattr(getattr(module, name, None), "__func__", None) is function:
+        return name
     places = (vars(module), *(vars(kind) for kind in type(module).__mro__))
     members = (item for place in places for item in place.items())
-    for name, member in members:
-        if getattr(member, "__func__", member) is method.__func__:
-            return name
-    return FORWARD
+    found = (name for name, member in members if getattr(member, "__func__", member) is function)
+    return next(found, None)
 
 
 def _must_move(module: nn.Module, place: torch.device | None, dtype: torch.dtype | None) -> bool:

@@ -57,7 +57,7 @@ def _search(value: Any, path: Path, found: dict[Path, Any], seen: set[int]) -> N
         return
     seen.add(id(value))
     if isinstance(value, (nn.Module, Tensor)):
-        found[place(path, found)] = value
+        found[place(path or ("self",), found)] = value
         return
     for name, part in _parts(value):
         transparent = not name or isinstance(part, (FunctionType, functools.partial))

@@ -1,6 +1,7 @@
 """`Call.of` is the one place that parses what can be called."""
 
 import functools
+from types import MethodType
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from inspect_cost import Call, UsageError
 from inspect_cost.calls.call import check_arguments
+from inspect_cost.calls.function import FunctionModule
 
 
 class Codec(nn.Module):
@@ -64,6 +66,17 @@ def test_a_method_is_found_under_the_name_that_the_module_has() -> None:
     Wrapped.generate = undisguised(Wrapped.generate)  # type: ignore[method-assign]
     assert Call.of(Wrapped().generate, torch.ones(1)).method == "generate"
     assert Call.of(Codec().inverse, torch.ones(1)).method == "decode"
+
+
+def test_a_function_that_was_bound_by_hand_is_a_function() -> None:
+    def decode(self: Codec, x: Tensor) -> Tensor:
+        return self.linear(x) * 2
+
+    codec, x = Codec(), torch.ones(1, 2, dtype=torch.float64)
+    call = Call.of(MethodType(decode, codec), x).as_module()
+    assert isinstance(call.module, FunctionModule)
+    assert [name for name, _ in call.module.named_children()] == ["self"]
+    assert torch.equal(call.run(), 2 * codec(x))
 
 
 def test_rebound_calls_go_to_the_other_module() -> None:

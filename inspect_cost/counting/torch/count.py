@@ -70,7 +70,8 @@ def count_call(
             raise
     if used is None:
         check_op_costs(options, applied, report)
-    return replace(report, notes=(*report.notes, *_notes(run)))
+    notes = tuple(_notes(run))
+    return replace(report, notes=(*report.notes, *notes)) if notes else report
 
 
 def count_disposable(call: Call, options: CountOptions = DEFAULTS) -> CostReport:
