@@ -70,5 +70,7 @@ def whole_report(path: Path | str) -> Iterator[None]:
     """
     try:
         yield
+    except UsageError:
+        raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(f"{path} is no whole report: {error!r}", "Write it once more.") from error
