@@ -6,8 +6,7 @@ from typing import Any
 
 from inspect_cost.measuring.doctor.examination import Examined, Load, examined
 from inspect_cost.measuring.doctor.known_load import multiply_matrices
-from inspect_cost.measuring.doctor.machine import machine
-from inspect_cost.measuring.doctor.versions import versions
+from inspect_cost.measuring.doctor.machine import describe_machine, describe_versions
 from inspect_cost.measuring.sensors.discovery import every_sensor
 from inspect_cost.measuring.sensors.protocol import Sensors, Unavailable
 
@@ -76,4 +75,4 @@ def diagnosis(
     """
     found = every_sensor() if sensors is None else sensors
     results = examined(found.usable, time_s, load, progress) if found.usable else ()
-    return Diagnosis(results, found.unavailable, machine(), versions())
+    return Diagnosis(results, found.unavailable, describe_machine(), describe_versions())
