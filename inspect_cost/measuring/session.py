@@ -11,8 +11,8 @@ from torch import Tensor
 
 from inspect_cost.calls.target import Target
 from inspect_cost.measuring.backends import BACKENDS, Setup, max_relative_difference, outputs
-from inspect_cost.measuring.derived import with_derived
-from inspect_cost.measuring.estimate import with_estimate
+from inspect_cost.measuring.derived import add_derived
+from inspect_cost.measuring.estimate import estimate_energy
 from inspect_cost.measuring.measure import BUDGET_S, WINDOWS, measured_target, planned
 from inspect_cost.measuring.measurement import Measurement, not_measured
 from inspect_cost.measuring.memory.fresh import memory_of
@@ -173,10 +173,10 @@ def _one(
         note = f"Memory is measured with {workload.given_to} only."
         result = replace(result, notes=(*result.notes, note))
     if request.estimate:
-        energy, why = with_estimate(result, request.max_power_w)
+        energy, why = estimate_energy(result, request.max_power_w)
         notes = (*result.notes, why) if why else result.notes
         result = replace(result, estimated_energy_j=energy, notes=notes)
-    return with_derived(result, request.intensity, request.battery_wh)
+    return add_derived(result, request.intensity, request.battery_wh)
 
 
 def foreseen(workload: Workload, budget_s: float, threads: int | None) -> tuple[float, str]:

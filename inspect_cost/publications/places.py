@@ -30,7 +30,8 @@ class Place:
     def mistake(self, key: str, message: str, advice: str) -> UsageError:
         """The error that says where an entry, or the table where the key is "", is wrong."""
         name = f"[{'.'.join(self.keys)}]" + (f" {key}" if key else "")
-        return UsageError(f"{self.path}, line {self.line(key)}, {name}: {message}", advice)
+        where = f"{self.path}, line {self.line(key)}, {name}"
+        return UsageError(f"{where}: {message}", advice, field=key)
 
     def line(self, key: str) -> int:
         """The line of a key in the table, or of the table itself."""

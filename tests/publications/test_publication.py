@@ -69,7 +69,7 @@ FAULTS = [
     ),
     (
         "[model.b]\n[[model.b.training]]\ngpu = 'T4'\nhours = -1\n",
-        "line 4, [model.b.training] hours: hours -1 is not above 0",
+        "line 4, [model.b.training] hours: -1 is not above 0",
     ),
     ("[model.a]\nparams = 1e300\n", "line 2, [model.a] params: 1e+300 is no number"),
     (
@@ -78,11 +78,11 @@ FAULTS = [
     ),
     (
         "[[model.b.training]]\nhours=1\npower_w=9\npower_kind='guessed'\n",
-        "line 4, [model.b.training] power_kind: no power kind is called 'guessed'",
+        "line 4, [model.b.training] power_kind: there is no power_kind 'guessed'",
     ),
     (
         "[[model.b.training]]\ngpu='T4'\nhours=1\ncpu_power_w=-3\n",
-        "line 4, [model.b.training] cpu_power_w: CPU power -3 is below 0",
+        "line 4, [model.b.training] cpu_power_w: -3 is below 0",
     ),
     ("[[model.b.training]]\nhuors = 1\n", "line 2, [model.b.training] huors"),
     ("[[model.b.training]]\ngpu = 'T4'\n", "the run has no hours"),
