@@ -7,7 +7,7 @@ from typing import Any
 from inspect_cost.measuring.doctor.examination import Examined, Load, examined
 from inspect_cost.measuring.doctor.known_load import multiply_matrices
 from inspect_cost.measuring.doctor.machine import describe_machine, describe_versions
-from inspect_cost.measuring.sensors.discovery import every_sensor
+from inspect_cost.measuring.sensors.discovery import find_every_sensor
 from inspect_cost.measuring.sensors.protocol import Sensors, Unavailable
 
 SCHEMA = "inspect-cost/doctor/1"
@@ -73,6 +73,6 @@ def diagnosis(
         load: what keeps a device busy.
         progress: is told the share that is done.
     """
-    found = every_sensor() if sensors is None else sensors
+    found = find_every_sensor() if sensors is None else sensors
     results = examined(found.usable, time_s, load, progress) if found.usable else ()
     return Diagnosis(results, found.unavailable, describe_machine(), describe_versions())

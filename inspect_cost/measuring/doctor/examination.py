@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 
-from inspect_cost.measuring.sensors.protocol import EnergySensor, SensorError, consumed_j
+from inspect_cost.measuring.sensors.protocol import EnergySensor, SensorError, subtract_j
 
 #: Enough changes of a counter for a median of the times between them.
 CHANGES = 20
@@ -98,7 +98,7 @@ def poll(sensor: EnergySensor, time_s: float) -> Examined:
     try:
         changes, readings, took_s = changes_of(sensor, time_s)
         result = replace(result, read_s=took_s / readings)
-        steps_j = [consumed_j(sensor, a, b) for (_, a), (_, b) in pairwise(changes)]
+        steps_j = [subtract_j(sensor, a, b) for (_, a), (_, b) in pairwise(changes)]
     except SensorError as error:
         return replace(result, fault=str(error))
     if not steps_j:
@@ -149,7 +149,7 @@ def power(
     if isinstance(after, SensorError):
         return after
     try:
-        found_w = consumed_j(sensor, before, after) / took_s
+        found_w = subtract_j(sensor, before, after) / took_s
     except SensorError as error:
         return error
     if found_w > IMPLAUSIBLE_W:

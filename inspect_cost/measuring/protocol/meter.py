@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from inspect_cost.measuring.sensors.protocol import EnergySensor, SensorError, consumed_j
+from inspect_cost.measuring.sensors.protocol import EnergySensor, SensorError, subtract_j
 
 #: Readings of all counters at one moment: domain -> J.
 Readings = Mapping[str, float]
@@ -106,7 +106,7 @@ class Meter:
 
 
 def _consumed(sensor: EnergySensor, before_j: float, after_j: float) -> float:
-    energy_j = consumed_j(sensor, before_j, after_j)
+    energy_j = subtract_j(sensor, before_j, after_j)
     # Windows are far shorter than a wrap: what looks like most of one went backwards.
     if sensor.range_j is not None and after_j < before_j and energy_j > sensor.range_j / 2:
         raise SensorError(
