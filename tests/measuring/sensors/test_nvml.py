@@ -185,12 +185,12 @@ def test_a_real_gpu_consumes_more_under_load() -> None:
 
     if not torch.cuda.is_available():
         pytest.skip("there is no CUDA device")
-    from inspect_cost.measuring.doctor.doctor import diagnosis  # noqa: PLC0415 - as above
+    from inspect_cost.measuring.doctor.doctor import diagnose  # noqa: PLC0415 - as above
 
     sensors = find_nvml_sensors("cuda:0")
     if not sensors.usable:
         pytest.skip(sensors.unavailable[0].reason)
-    (examined,) = diagnosis(10, sensors=sensors).sensors
+    (examined,) = diagnose(10, sensors=sensors).sensors
     assert examined.fault == ""
     assert examined.idle_w is not None
     assert examined.load_w is not None
