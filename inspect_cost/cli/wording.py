@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping
 
+from inspect_cost.values.units import S_PER_H, S_PER_MIN
+
 #: Parameter -> option. Messages of the core name parameters in backticks: `` `year` ``.
 OPTIONS: Mapping[str, str] = {
     "backend": "--backend",
@@ -35,13 +37,36 @@ OPTIONS: Mapping[str, str] = {
     "year": "--year",
     "zone": "--zone",
 }
-_PARAMETER = re.compile(r"`(\w+)`")
+_PARAMETER = re.compile(r"`(\w+)(?:=([^`]+))?`")
 
 
 def spell_options(text: str) -> str:
-    """Replace every parameter in backticks by its option; what is no parameter stays as it is.
+    """Replace every parameter in backticks by its option, and leave everything else as it is.
 
     >>> spell_options("`year` needs a `zone`")
     '--year needs a --zone'
+    >>> spell_options("`measure_time_s=420` for all.")
+    '--measure-time 7m for all.'
     """
-    return _PARAMETER.sub(lambda match: OPTIONS.get(match[1], match[0]), text)
+    return _PARAMETER.sub(_spell, text)
+
+
+def _spell(match: re.Match[str]) -> str:
+    parameter, value = match.groups()
+    if parameter not in OPTIONS:
+        return match[0]
+    if value and parameter == "measure_time_s":
+        value = spell_duration(float(value))
+    return f"{OPTIONS[parameter]} {value}" if value else OPTIONS[parameter]
+
+
+def spell_duration(seconds: float) -> str:
+    """Return seconds as --measure-time takes them.
+
+    >>> spell_duration(30), spell_duration(420), spell_duration(7200), spell_duration(90)
+    ('30s', '7m', '2h', '90s')
+    """
+    for unit, name in ((S_PER_H, "h"), (S_PER_MIN, "m")):
+        if seconds > unit and seconds % unit == 0:
+            return f"{seconds / unit:g}{name}"
+    return f"{seconds:g}s"

@@ -17,6 +17,11 @@ from inspect_cost.values.errors import UsageError
         ("the year is in `data/years.csv`", "the year is in `data/years.csv`"),
         ("`nothing` of that name, `year_of_zone`", "`nothing` of that name, `year_of_zone`"),
         ("year, zone", "year, zone"),
+        ("`measure_time_s=60` for all", "--measure-time 60s for all"),
+        ("`measure_time_s=420` for all", "--measure-time 7m for all"),
+        ("`measure_time_s=3600` for all", "--measure-time 60m for all"),
+        ("`measure_time_s=7200` for all", "--measure-time 2h for all"),
+        ("write `until_ci=0.02`", "write --until-ci 0.02"),
     ],
 )
 def test_only_parameters_in_backticks_become_options(text: str, spelled: str) -> None:
