@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 
-from inspect_cost.carbon.logged import Logged, read_text
+from inspect_cost.carbon.logged import Logged
 from inspect_cost.values.errors import UsageError
+from inspect_cost.values.text_files import read_text
 from inspect_cost.values.units import MILLI, S_PER_H, S_PER_MIN, WH_PER_J
 
 _TIME = r"(\d+):(\d{2}):(\d\d?(?:\.\d+)?)"

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 from math import isfinite
 from pathlib import Path
 
-from inspect_cost.carbon.logged import Logged, read_text
+from inspect_cost.carbon.logged import Logged
 from inspect_cost.values.errors import UsageError
+from inspect_cost.values.text_files import read_text
 
 NEEDED = ("energy_consumed", "emissions")
 SHARES = ("gpu_energy", "cpu_energy", "ram_energy")

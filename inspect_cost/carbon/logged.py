@@ -1,9 +1,7 @@
 """Contents of a tracker's file, before the grid's intensity is decided on."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from inspect_cost.values.errors import UsageError
 from inspect_cost.values.quantity import Kind
 
 
@@ -28,17 +26,3 @@ class Logged:
     source: str
     grid: str
     notes: tuple[str, ...]
-
-
-def read_text(path: Path) -> str:
-    """Return the text of a file.
-
-    Raises:
-        UsageError: it cannot be read.
-    """
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}", "Give another file.") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"cannot read {path}: it is not text", "Give another file.") from error
