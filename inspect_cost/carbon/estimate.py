@@ -19,6 +19,7 @@ from inspect_cost.values.bounds import (
     parse_bounds,
 )
 from inspect_cost.values.errors import UsageError
+from inspect_cost.values.notes import Note
 from inspect_cost.values.quantity import Kind, Quantity
 from inspect_cost.values.units import W_PER_KW
 
@@ -105,7 +106,7 @@ class CarbonEstimate:
     phases: tuple[Phase, ...] = ()
     cpu_power_w: Quantity | None = None
     ram_power_w: Quantity | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, for JSON; quantities carry their kind and source."""
@@ -190,7 +191,7 @@ def estimate_training_carbon(
         phases=phases,
         cpu_power_w=None if cpu_power_w is None else _quantity(cpu, "W", "estimated", "given"),
         ram_power_w=None if ram_power_w is None else _quantity(ram, "W", "estimated", "given"),
-        notes=tuple(dict.fromkeys(phase.note for phase in phases if phase.note)),
+        notes=_collect_notes(phases),
     )
 
 
@@ -287,6 +288,11 @@ def _phase(gpu: str, hours: Given, power: tuple[Given, Kind, str] | None) -> Pha
     maximum = Power(watts, "estimated", f"maximum power; {device.source}")
     note = f"{device.name}: {device.note}" if device.note else ""
     return Phase(duration, count, device.name, maximum, note)
+
+
+def _collect_notes(phases: Sequence[Phase]) -> tuple[Note, ...]:
+    texts = dict.fromkeys(phase.note for phase in phases if phase.note)
+    return tuple(Note("power", text) for text in texts)
 
 
 def _kind(phases: Sequence[Phase], *, assumed: bool) -> Kind:
