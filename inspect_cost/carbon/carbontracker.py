@@ -41,8 +41,8 @@ def read_carbontracker(path: Path) -> Logged:
     source = f"carbontracker {version[1]}" if version else "carbontracker"
     blocks = [_parse_block(match) for match in _BLOCK.finditer(output)]
     if blocks:
-        return _from_blocks(blocks, standard, source)
-    return _from_epochs(standard, source, path)
+        return _select_block(blocks, standard, source)
+    return _sum_epochs(standard, source, path)
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def _parse_block(match: re.Match[str]) -> Block:
     )
 
 
-def _from_blocks(blocks: list[Block], standard: str, source: str) -> Logged:
+def _select_block(blocks: list[Block], standard: str, source: str) -> Logged:
     """Take the last actual consumption, or the prediction if only that covers all epochs."""
     actual = [block for block in blocks if block.actual]
     predicted = [block for block in blocks if not block.actual]
@@ -107,9 +107,9 @@ def _from_blocks(blocks: list[Block], standard: str, source: str) -> Logged:
     )
 
 
-def _from_epochs(standard: str, source: str, path: Path) -> Logged:
+def _sum_epochs(standard: str, source: str, path: Path) -> Logged:
     """Sum duration times power over the epochs; no PUE is in that."""
-    durations = [_seconds(*match) for match in _DURATION.findall(standard)]
+    durations = [_to_seconds(*match) for match in _DURATION.findall(standard)]
     powers: dict[str, list[float]] = {}
     unknown = 0
     for component, figure in _POWER.findall(standard):
@@ -142,5 +142,5 @@ def _from_epochs(standard: str, source: str, path: Path) -> Logged:
     )
 
 
-def _seconds(hours: str, minutes: str, seconds: str) -> float:
+def _to_seconds(hours: str, minutes: str, seconds: str) -> float:
     return S_PER_H * int(hours) + S_PER_MIN * int(minutes) + float(seconds)

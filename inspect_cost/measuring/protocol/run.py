@@ -133,7 +133,7 @@ def _run(
             # Many calls in a row give a better latency than the warm-up did. Later windows keep
             # this one, so that all have the same number of calls and weigh the same.
             latency_s = window.duration_s / window.calls
-        progress(_progress(record, plan, 1 - (deadline - now()) / plan.budget_s))
+        progress(_compute_progress(record, plan, 1 - (deadline - now()) / plan.budget_s))
 
 
 def _run_interlude(
@@ -231,7 +231,7 @@ def compute_precision(bench: Bench, windows: list[Window]) -> float | None:
     return (ends[1] - ends[0]) / 2 / value if ends and value else None
 
 
-def _progress(record: Record, plan: Plan, spent: float) -> float:
+def _compute_progress(record: Record, plan: Plan, spent: float) -> float:
     """Return the share that is done, by windows or by time, whichever ends the run first."""
     # How many windows a precision takes is not known beforehand.
     made = len(record.undisturbed) / plan.windows if plan.until is None else 0.0
