@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from inspect_cost.figures.many import spread
+from inspect_cost.figures.geometry import spread
 from inspect_cost.figures.style import (
     COLUMN_INCHES,
     FAINT,

@@ -20,11 +20,14 @@ def ranking_figure(ranking: Ranking, suffix: str = ".svg") -> Any:
 
         return interactive_figure(ranking)
     count = len(ranking.objectives)
-    if count > PLANE:
-        from inspect_cost.figures import many  # noqa: PLC0415 - none of this when not drawn
+    if count > MOST_FOR_PAIRS:
+        from inspect_cost.figures.parallel import parallel_figure  # noqa: PLC0415 - slow to import
 
-        draw = many.pairs_figure if count <= MOST_FOR_PAIRS else many.parallel_figure
-        return draw(ranking)
-    from inspect_cost.figures.fronts import pareto_figure  # noqa: PLC0415 - see above
+        return parallel_figure(ranking)
+    if count > PLANE:
+        from inspect_cost.figures.pairs import pairs_figure  # noqa: PLC0415 - slow to import
+
+        return pairs_figure(ranking)
+    from inspect_cost.figures.fronts import pareto_figure  # noqa: PLC0415 - slow to import
 
     return pareto_figure(ranking)

@@ -127,3 +127,29 @@ def staircases(panel: Panel) -> list[Array]:
     """The boundaries of all fronts that are drawn, the first one first."""
     fronts = panel.ranking.fronts if panel.steps else []
     return [corners for front in fronts if len(corners := staircase(panel, front))]
+
+
+def spread(places: list[float], gap: float) -> list[float]:
+    """Places moved apart, in the same order, so that neighbours are at least a gap apart.
+
+    >>> spread([0.5, 0.5, 1.0], 0.2)
+    [0.4, 0.6, 1.0]
+    """
+    order = sorted(range(len(places)), key=places.__getitem__)
+    blocks: list[tuple[float, list[int]]] = []  # (centre, members), from below
+    for index in order:
+        blocks.append((places[index], [index]))
+        while len(blocks) > 1 and _touch(blocks[-2], blocks[-1], gap):
+            upper, lower = blocks.pop(), blocks.pop()
+            members = [*lower[1], *upper[1]]
+            blocks.append((sum(places[i] for i in members) / len(members), members))
+    moved = list(places)
+    for centre, members in blocks:
+        for offset, index in enumerate(members):
+            moved[index] = round(centre + gap * (offset - (len(members) - 1) / 2), 9)
+    return moved
+
+
+def _touch(lower: tuple[float, list[int]], upper: tuple[float, list[int]], gap: float) -> bool:
+    room = gap * (len(lower[1]) + len(upper[1])) / 2
+    return upper[0] - lower[0] < room - 1e-12

@@ -19,8 +19,7 @@ from inspect_cost import rank
 from inspect_cost.figures.curves import curves_figure
 from inspect_cost.figures.drawing import ranking_figure
 from inspect_cost.figures.fronts import pareto_figure
-from inspect_cost.figures.geometry import Panel, staircase
-from inspect_cost.figures.many import spread
+from inspect_cost.figures.geometry import Panel, spread, staircase
 from inspect_cost.figures.saving import check_suffix, figure_bytes, save
 from inspect_cost.ranking.ranking import Ranking
 from inspect_cost.values.errors import UsageError

@@ -1,6 +1,5 @@
-"""Figures of three objectives and more: a matrix of pairs, or parallel coordinates."""
+"""Parallel coordinates: a figure of many objectives, with a line for each model."""
 
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -9,14 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from inspect_cost.figures.fronts import (
-    chance_handles,
-    drawn_and_named,
-    grown,
-    kind_handles,
-    names_with_chances,
-)
-from inspect_cost.figures.geometry import Panel, is_log
+from inspect_cost.figures.fronts import chance_handles, kind_handles, names_with_chances
+from inspect_cost.figures.geometry import is_log, spread
 from inspect_cost.figures.style import (
     COLUMN_INCHES,
     DARK,
@@ -34,28 +27,9 @@ from inspect_cost.values.units import THOUSAND, si
 
 Array = NDArray[np.float64]
 
-CELL_INCHES = 2.5
 #: Labels are kept apart by so much of an axis.
 LEAST_GAP = 0.055
 PER_AXIS_INCHES = 1.15
-
-
-def pairs_figure(ranking: Ranking) -> Figure:
-    """A matrix of all pairs of objectives; points of the first front are coloured."""
-    return grown(lambda size, last: _pairs(ranking, size, last=last))
-
-
-def _pairs(ranking: Ranking, size: float, *, last: bool) -> tuple[Figure, bool]:
-    count = len(ranking.objectives) - 1
-    figure = empty_figure(CELL_INCHES * count * size, (CELL_INCHES * count + 0.3) * size)
-    grid = figure.subplots(count, count, squeeze=False)
-    cells: list[tuple[Axes, Panel]] = [
-        (grid[y - 1, x], Panel(ranking, x=x, y=y, steps=False))
-        for x, y in combinations(range(count + 1), 2)
-    ]
-    for row, column in combinations(range(count), 2):
-        grid[row, column].set_axis_off()
-    return figure, drawn_and_named(figure, cells, {"loc": "upper right"}, last=last)
 
 
 def parallel_figure(ranking: Ranking) -> Figure:
@@ -138,32 +112,6 @@ def _write_names(axes: Axes, ranking: Ranking, heights: Array, rows: list[int]) 
             gid=f"label:{ranking.names[row]}",
             parse_math=False,
         )
-
-
-def spread(places: list[float], gap: float) -> list[float]:
-    """Places moved apart, in the same order, so that neighbours are at least a gap apart.
-
-    >>> spread([0.5, 0.5, 1.0], 0.2)
-    [0.4, 0.6, 1.0]
-    """
-    order = sorted(range(len(places)), key=places.__getitem__)
-    blocks: list[tuple[float, list[int]]] = []  # (centre, members), from below
-    for index in order:
-        blocks.append((places[index], [index]))
-        while len(blocks) > 1 and _touch(blocks[-2], blocks[-1], gap):
-            upper, lower = blocks.pop(), blocks.pop()
-            members = [*lower[1], *upper[1]]
-            blocks.append((sum(places[i] for i in members) / len(members), members))
-    moved = list(places)
-    for centre, members in blocks:
-        for offset, index in enumerate(members):
-            moved[index] = round(centre + gap * (offset - (len(members) - 1) / 2), 9)
-    return moved
-
-
-def _touch(lower: tuple[float, list[int]], upper: tuple[float, list[int]], gap: float) -> bool:
-    room = gap * (len(lower[1]) + len(upper[1])) / 2
-    return upper[0] - lower[0] < room - 1e-12
 
 
 def _write_axes(axes: Axes, ranking: Ranking, rows: list[int]) -> None:
