@@ -26,7 +26,7 @@ LEADERS = (0, (3, 1.5))
 Line = tuple[Sequence[float], Sequence[float]]
 
 
-def scale(axes: Axes, which: str, ends: tuple[float, float], *, log: bool) -> None:
+def scale_axis(axes: Axes, which: str, ends: tuple[float, float], *, log: bool) -> None:
     """Set limits and scale of the x or y axis; large numbers get SI prefixes."""
     axis = axes.xaxis if which == "x" else axes.yaxis
     plain = EngFormatter(sep="") if ends[1] >= LARGE else StrMethodFormatter("{x:g}")
@@ -63,17 +63,17 @@ def label_points(
     tries = [(reach, obstacles, False) for reach in REACHES]
     tries += [(reach, (), not reach < REACHES[-1]) for reach in REACHES if last]
     for reach, lines, some in tries:
-        texts, leaders = _allocated(axes, points, labels, lines, bold, reach)
+        texts, leaders = _allocate(axes, points, labels, lines, bold, reach)
         missing = [label for label, text in zip(labels, texts, strict=True) if text is None]
         if some or not missing:
-            _name(filter(None, texts), behind=not lines)
+            _tag(filter(None, texts), behind=not lines)
             return missing
         for artist in filter(None, (*texts, *leaders)):
             artist.remove()
     return list(labels)
 
 
-def _allocated(
+def _allocate(
     axes: Axes,
     points: Array,
     labels: Sequence[str],
@@ -109,7 +109,7 @@ def _allocated(
     return texts, leaders
 
 
-def _name(texts: Iterable[Any], *, behind: bool) -> None:
+def _tag(texts: Iterable[Any], *, behind: bool) -> None:
     """Tell labels in the figure; those that lie on lines get a pale ground."""
     for text in texts:
         text.set_gid(f"label:{text.get_text()}")

@@ -6,15 +6,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from inspect_cost.figures.geometry import spread
+from inspect_cost.figures.geometry import separate
 from inspect_cost.figures.style import (
     COLUMN_INCHES,
     FAINT,
     LABEL_SIZE,
     PALETTE,
-    empty_figure,
-    line_look,
-    styled,
+    create_figure,
+    style_line,
+    use_style,
 )
 from inspect_cost.values.errors import UsageError
 
@@ -25,7 +25,7 @@ SAMPLES = 60
 LEAST_GAP = 0.05
 
 
-def curves_figure(
+def draw_curves(
     curves: Mapping[str, Curve],
     lengths: tuple[int, int] = (1_000, 1_000_000),
     *,
@@ -43,18 +43,18 @@ def curves_figure(
     Raises:
         UsageError: there is nothing to draw, or a length or a cost is not positive.
     """
-    drawn = {name: sampled(name, curve, lengths) for name, curve in curves.items()}
+    drawn = {name: sample_curve(name, curve, lengths) for name, curve in curves.items()}
     if not drawn:
         raise UsageError("there is no curve to draw", "Name a model.")
-    with styled():
-        figure = empty_figure(COLUMN_INCHES * 1.25, 2.9)
+    with use_style():
+        figure = create_figure(COLUMN_INCHES * 1.25, 2.9)
         axes = figure.subplots()
         axes.set(xscale="log", yscale="log", xlabel=x_title, ylabel=y_title)
         axes.grid(visible=True, color="#E6E6E6", linewidth=0.5)
         for place, (name, points) in enumerate(drawn.items()):
             axes.plot(
                 *zip(*points, strict=True),
-                **line_look(place),
+                **style_line(place),
                 gid=f"curve:{name}",
             )
         axes.margins(x=0)
@@ -63,7 +63,7 @@ def curves_figure(
     return figure
 
 
-def sampled(name: str, curve: Curve, lengths: tuple[int, int]) -> list[tuple[float, float]]:
+def sample_curve(name: str, curve: Curve, lengths: tuple[int, int]) -> list[tuple[float, float]]:
     """A curve as (length, cost) pairs, the shortest first."""
     if callable(curve):
         grid = np.unique(np.geomspace(*lengths, SAMPLES).round().astype(int))
@@ -84,7 +84,7 @@ def _write_names(axes: Axes, drawn: Mapping[str, Sequence[tuple[float, float]]])
     to_axes = axes.transData + axes.transAxes.inverted()
     heights = [float(to_axes.transform(end)[1]) for end in ends]
     for place, (name, end, height) in enumerate(
-        zip(drawn, ends, spread(heights, LEAST_GAP), strict=True)
+        zip(drawn, ends, separate(heights, LEAST_GAP), strict=True)
     ):
         axes.annotate(
             name,

@@ -9,25 +9,25 @@ from inspect_cost.ranking.ranking import Ranking
 PLANE, MOST_FOR_PAIRS = 2, 4
 
 
-def ranking_figure(ranking: Ranking, suffix: str = ".svg") -> Any:
+def draw_ranking(ranking: Ranking, suffix: str = ".svg") -> Any:
     """A figure of a ranking, for a file that ends so.
 
     Two objectives make a front, three or four a matrix of pairs, more parallel coordinates; .html
     is interactive.
     """
     if suffix == HTML:
-        from inspect_cost.figures.interactive import interactive_figure  # noqa: PLC0415 - an extra
+        from inspect_cost.figures.interactive import draw_interactive  # noqa: PLC0415 - an extra
 
-        return interactive_figure(ranking)
+        return draw_interactive(ranking)
     count = len(ranking.objectives)
     if count > MOST_FOR_PAIRS:
-        from inspect_cost.figures.parallel import parallel_figure  # noqa: PLC0415 - slow to import
+        from inspect_cost.figures.parallel import draw_parallel  # noqa: PLC0415 - slow to import
 
-        return parallel_figure(ranking)
+        return draw_parallel(ranking)
     if count > PLANE:
-        from inspect_cost.figures.pairs import pairs_figure  # noqa: PLC0415 - slow to import
+        from inspect_cost.figures.pairs import draw_pairs  # noqa: PLC0415 - slow to import
 
-        return pairs_figure(ranking)
-    from inspect_cost.figures.fronts import pareto_figure  # noqa: PLC0415 - slow to import
+        return draw_pairs(ranking)
+    from inspect_cost.figures.fronts import draw_pareto  # noqa: PLC0415 - slow to import
 
-    return pareto_figure(ranking)
+    return draw_pareto(ranking)

@@ -48,7 +48,7 @@ class Panel:
     steps: bool = True
 
 
-def drawable(panel: Panel) -> list[int]:
+def find_drawable(panel: Panel) -> list[int]:
     """Rows of the ranked points whose two values have a place on axes."""
     points = panel.ranking.points
     two = points.values[:, [panel.x, panel.y]]
@@ -68,7 +68,7 @@ def is_log(values: Array) -> bool:
     return bool(len(finite) and finite.min() > 0 and finite.max() / finite.min() > LOG_FROM)
 
 
-def limits(values: Array, half_widths: Array, *, log: bool) -> tuple[float, float]:
+def compute_limits(values: Array, half_widths: Array, *, log: bool) -> tuple[float, float]:
     """Ends of an axis that shows all values with their intervals, and some room."""
     finite = np.isfinite(values)
     values, half_widths = values[finite], half_widths[finite]
@@ -86,50 +86,52 @@ def limits(values: Array, half_widths: Array, *, log: bool) -> tuple[float, floa
     return float(max(start, 0) if low.min() >= 0 else start), float(end)
 
 
-def axis_ends(panel: Panel, column: int) -> Ends:
+def compute_axis_ends(panel: Panel, column: int) -> Ends:
     """Ends of an objective's axis."""
-    points, rows = panel.ranking.points, drawable(panel)
+    points, rows = panel.ranking.points, find_drawable(panel)
     values = points.values[rows, column]
     if not rows:
         raise UsageError(
             f"no model has values of {' and '.join(points.objectives)} that can be drawn",
             "Leave out --plot, or give finite values.",
         )
-    return limits(values, points.half_widths[rows, column], log=is_log(values))
+    return compute_limits(values, points.half_widths[rows, column], log=is_log(values))
 
 
-def worst_corner(panel: Panel) -> tuple[float, float]:
+def find_worst_corner(panel: Panel) -> tuple[float, float]:
     """The corner of the axes that every point dominates."""
     up = panel.ranking.points.maximise
-    x, y = (axis_ends(panel, column)[0 if up[column] else 1] for column in (panel.x, panel.y))
+    x, y = (
+        compute_axis_ends(panel, column)[0 if up[column] else 1] for column in (panel.x, panel.y)
+    )
     return x, y
 
 
-def staircase(panel: Panel, front: Sequence[Label]) -> Array:
+def trace_front(panel: Panel, front: Sequence[Label]) -> Array:
     """(m, 2), the corners of a front's boundary, from the worst y to the worst x of the axes."""
     points = panel.ranking.points
     columns = [panel.x, panel.y]
     rows = sorted(
-        {points.position[label] for label in front} & set(drawable(panel)),
+        {points.position[label] for label in front} & set(find_drawable(panel)),
         key=lambda row: tuple(points.costs[row, columns]),
     )
     if not rows:
         return np.zeros((0, 2))
     members = points.values[rows][:, columns]
-    worst_x, worst_y = worst_corner(panel)
+    worst_x, worst_y = find_worst_corner(panel)
     corners = [(members[0][0], worst_y), tuple(members[0])]
     for before, after in pairwise(members):
         corners += [(after[0], before[1]), tuple(after)]
     return np.array([*corners, (worst_x, members[-1][1])])
 
 
-def staircases(panel: Panel) -> list[Array]:
+def trace_fronts(panel: Panel) -> list[Array]:
     """The boundaries of all fronts that are drawn, the first one first."""
     fronts = panel.ranking.fronts if panel.steps else []
-    return [corners for front in fronts if len(corners := staircase(panel, front))]
+    return [corners for front in fronts if len(corners := trace_front(panel, front))]
 
 
-def spread(places: list[float], gap: float) -> list[float]:
+def separate(places: list[float], gap: float) -> list[float]:
     """Places moved apart, in the same order, so that neighbours are at least a gap apart.
 
     >>> spread([0.5, 0.5, 1.0], 0.2)

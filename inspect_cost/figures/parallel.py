@@ -8,20 +8,20 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from inspect_cost.figures.fronts import chance_handles, kind_handles, names_with_chances
-from inspect_cost.figures.geometry import is_log, spread
+from inspect_cost.figures.fronts import label_names, make_chance_handles, make_kind_handles
+from inspect_cost.figures.geometry import is_log, separate
 from inspect_cost.figures.style import (
     COLUMN_INCHES,
     DARK,
     FAINT,
     LABEL_SIZE,
     PALETTE,
-    empty_figure,
-    line_look,
-    marker,
-    styled,
+    create_figure,
+    style_line,
+    style_marker,
+    use_style,
 )
-from inspect_cost.ranking.objectives import objective
+from inspect_cost.ranking.objectives import get_objective
 from inspect_cost.ranking.ranking import Ranking
 from inspect_cost.values.units import THOUSAND, si
 
@@ -32,27 +32,27 @@ LEAST_GAP = 0.055
 PER_AXIS_INCHES = 1.15
 
 
-def parallel_figure(ranking: Ranking) -> Figure:
+def draw_parallel(ranking: Ranking) -> Figure:
     """Parallel coordinates: an axis for each objective, its best value on top.
 
     Models of the first front have colours and dashes of their own, and their names at the right.
     Each value is marked by its kind: filled if measured, hollow if counted or estimated, a cross
     if reported.
     """
-    with styled():
+    with use_style():
         count = len(ranking.objectives)
-        figure = empty_figure(max(COLUMN_INCHES, PER_AXIS_INCHES * count + 0.6), 3.2)
+        figure = create_figure(max(COLUMN_INCHES, PER_AXIS_INCHES * count + 0.6), 3.2)
         axes = figure.subplots()
-        heights = scaled(ranking)
+        heights = scale_values(ranking)
         rows: list[int] = np.flatnonzero(np.isfinite(heights).all(axis=1)).tolist()
         first = [row for row in rows if ranking.rank[row] == 0]
         for row in set(rows) - set(first):
             _draw_line(axes, ranking, row, heights[row], {"color": FAINT, "linewidth": 0.8})
         for place, row in enumerate(first):
-            _draw_line(axes, ranking, row, heights[row], line_look(place))
+            _draw_line(axes, ranking, row, heights[row], style_line(place))
         _write_names(axes, ranking, heights, first)
         _write_axes(axes, ranking, rows)
-        handles = _legend(ranking, rows, dominated=len(first) < len(rows))
+        handles = _make_handles(ranking, rows, dominated=len(first) < len(rows))
         if handles:
             figure.legend(
                 handles=handles, loc="outside lower center", ncols=len(handles), frameon=False
@@ -67,21 +67,21 @@ def _draw_line(
     axes.plot(heights, **look, gid=f"line:{ranking.names[row]}")
     for column, kind in enumerate(ranking.points.kinds[row]):
         if kind:
-            mark = marker(kind, look["color"])
+            mark = style_marker(kind, look["color"])
             axes.plot([column], [heights[column]], linestyle="none", markersize=4, **mark)
 
 
-def _legend(ranking: Ranking, rows: list[int], *, dominated: bool) -> list[Line2D]:
+def _make_handles(ranking: Ranking, rows: list[int], *, dominated: bool) -> list[Line2D]:
     """What lines and marks mean, as far as they occur."""
     grey = Line2D([], [], color=FAINT, linewidth=0.8, label="dominated")
     return [
         *([grey] if dominated else []),
-        *kind_handles({kind for row in rows for kind in ranking.points.kinds[row]}),
-        *chance_handles(ranking),
+        *make_kind_handles({kind for row in rows for kind in ranking.points.kinds[row]}),
+        *make_chance_handles(ranking),
     ]
 
 
-def scaled(ranking: Ranking) -> Array:
+def scale_values(ranking: Ranking) -> Array:
     """(n, k), each objective from 0 (its worst) to 1 (its best); logarithmic where it helps."""
     points = ranking.points
     heights = np.full(points.values.shape, np.nan)
@@ -98,8 +98,8 @@ def scaled(ranking: Ranking) -> Array:
 
 def _write_names(axes: Axes, ranking: Ranking, heights: Array, rows: list[int]) -> None:
     """Names to the right of the last axis, in their lines' colours."""
-    names, last = names_with_chances(ranking), heights.shape[1] - 1
-    places = spread([float(heights[row, last]) for row in rows], LEAST_GAP)
+    names, last = label_names(ranking), heights.shape[1] - 1
+    places = separate([float(heights[row, last]) for row in rows], LEAST_GAP)
     for number, (row, place) in enumerate(zip(rows, places, strict=True)):
         axes.annotate(
             names[row],
@@ -126,7 +126,7 @@ def _write_axes(axes: Axes, ranking: Ranking, rows: list[int]) -> None:
         for height, value, align in ((1.03, best, "bottom"), (-0.03, worst, "top")):
             text = si(value) if abs(value) >= THOUSAND else f"{value:.3g}"
             axes.text(column, height, text, ha="center", va=align, fontsize=LABEL_SIZE)
-    headings = [objective(name).heading for name in ranking.objectives]
+    headings = [get_objective(name).heading for name in ranking.objectives]
     titles = [text.replace(" (", "\n(").replace(" per ", "\nper ") for text in headings]
     axes.set_xticks(range(count), titles, parse_math=False)
     axes.tick_params(length=0, pad=12)

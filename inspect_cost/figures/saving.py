@@ -45,20 +45,20 @@ def _check_extra() -> None:
         ) from None
 
 
-def figure_bytes(figure: Any, suffix: str) -> bytes:
+def render_figure(figure: Any, suffix: str) -> bytes:
     """A figure as the content of a file: a matplotlib figure, or for .html a chart of altair."""
     if suffix == HTML:
         return str(figure.to_html(inline=True)).encode()
 
-    from inspect_cost.figures.style import styled  # noqa: PLC0415 - needs matplotlib
+    from inspect_cost.figures.style import use_style  # noqa: PLC0415 - needs matplotlib
 
     sink = io.BytesIO()
-    with styled():
+    with use_style():
         figure.savefig(sink, format=suffix[1:], metadata=METADATA[suffix])
     return sink.getvalue()
 
 
-def letters_without_glyph(figure: Any) -> str:
+def find_missing_glyphs(figure: Any) -> str:
     """The letters of a matplotlib figure that its font does not have."""
     from matplotlib.font_manager import findfont, get_font  # noqa: PLC0415 - when it is drawn
     from matplotlib.text import Text  # noqa: PLC0415
@@ -82,7 +82,7 @@ def save(figure: Any, path: str | Path) -> None:
             f"Interactive figures are {HTML}, those for print {', '.join(METADATA)}.",
         )
     try:
-        target.write_bytes(figure_bytes(figure, suffix))
+        target.write_bytes(render_figure(figure, suffix))
     except OSError as error:
         raise UsageError(
             f"cannot write {target}: {error.strerror}", "Choose another place."

@@ -48,7 +48,7 @@ MARKERS: Mapping[Kind | None, tuple[str, str]] = {
 }
 
 
-def marker(kind: Kind | None, color: str) -> dict[str, Any]:
+def style_marker(kind: Kind | None, color: str) -> dict[str, Any]:
     """A point's look: filled if measured, hollow if counted or estimated, a cross if reported."""
     filling = MARKERS[kind][0]
     if filling == "cross":
@@ -57,14 +57,14 @@ def marker(kind: Kind | None, color: str) -> dict[str, Any]:
     return {"marker": "o", "color": color, "markerfacecolor": face, "markeredgewidth": 1.2}
 
 
-def line_look(place: int) -> dict[str, Any]:
+def style_line(place: int) -> dict[str, Any]:
     """Colour and dashes of the n-th of several lines: no two of the first 49 have both."""
     dashes = DASHES[(place + place // len(PALETTE)) % len(DASHES)]
     return {"color": PALETTE[place % len(PALETTE)], "linestyle": dashes}
 
 
 @contextmanager
-def styled() -> Iterator[None]:
+def use_style() -> Iterator[None]:
     """In this style meanwhile; the user's own settings are as before.
 
     `saving.letters_without_glyph` tells what matplotlib would warn of for each letter.
@@ -76,7 +76,7 @@ def styled() -> Iterator[None]:
         yield
 
 
-def empty_figure(width: float, height: float) -> Figure:
+def create_figure(width: float, height: float) -> Figure:
     """A figure that belongs to no window and to no global list, in inches."""
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)

@@ -61,7 +61,7 @@ class Front:
         }
 
 
-def front(cost: str, values: Values, reasons: Mapping[str, str]) -> Front:
+def rank_models(cost: str, values: Values, reasons: Mapping[str, str]) -> Front:
     """The front of 1 - %MOS against one cost.
 
     Args:

@@ -91,7 +91,7 @@ def table1() -> tuple[PrintedTraining, ...]:
             co2e_kg=Figure(row["co2e_kg"]),
             days=row.get("days_in_text"),
         )
-        for row in _rows("table1.toml", "row")
+        for row in _load_rows("table1.toml", "row")
     )
 
 
@@ -107,7 +107,7 @@ def table2() -> tuple[PrintedQuality, ...]:
             settings=row.get("settings", {}),
             variants=tuple(row.get("variants", ())),
         )
-        for row in _rows("table2.toml", "row")
+        for row in _load_rows("table2.toml", "row")
     )
 
 
@@ -117,7 +117,7 @@ def models() -> Mapping[str, Publication]:
     return {entry.name: entry for entry in load_publications(DATA / "models.toml")}
 
 
-def with_further(publications: Iterable[Publication]) -> dict[str, Publication]:
+def add_publications(publications: Iterable[Publication]) -> dict[str, Publication]:
     """The five models and further ones, by name.
 
     Raises:
@@ -134,17 +134,17 @@ def with_further(publications: Iterable[Publication]) -> dict[str, Publication]:
 @cache
 def remarks() -> Mapping[tuple[str, str], str]:
     """(model, quantity) -> what may be behind a figure that does not follow."""
-    rows = _rows("remarks.toml", "discrepancy")
+    rows = _load_rows("remarks.toml", "discrepancy")
     return {(row["model"], row["quantity"]): row["remark"] for row in rows}
 
 
 @cache
 def what_ifs() -> tuple[WhatIf, ...]:
     """Other opinion scores, none of them the paper's."""
-    rows = _rows("remarks.toml", "what_if")
+    rows = _load_rows("remarks.toml", "what_if")
     return tuple(WhatIf(**{"mos_ci": None, **row}) for row in rows)
 
 
-def _rows(file: str, key: str) -> list[dict[str, Any]]:
+def _load_rows(file: str, key: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = tomllib.loads((DATA / file).read_text(encoding="utf-8"))[key]
     return rows

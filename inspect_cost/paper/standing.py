@@ -6,8 +6,8 @@ from typing import Any
 
 from inspect_cost.carbon.estimate import CarbonEstimate
 from inspect_cost.paper import printed
-from inspect_cost.paper.fronts import NO_SCORE, TRAINING, Front, front, reasons_without_score
-from inspect_cost.paper.reproduction import further_values
+from inspect_cost.paper.fronts import NO_SCORE, TRAINING, Front, rank_models, reasons_without_score
+from inspect_cost.paper.reproduction import collect_further_values
 from inspect_cost.publications.publication import Publication
 from inspect_cost.values.quantity import Quantity
 from inspect_cost.values.units import exact, si
@@ -86,8 +86,8 @@ class Standing:
         }
 
 
-def presets_beside(model: str, publications: Sequence[Publication] = ()) -> list[str] | None:
-    """Return the presets whose exact costs `standing` compares a model with.
+def list_presets_beside(model: str, publications: Sequence[Publication] = ()) -> list[str] | None:
+    """Return the presets whose exact costs `find_standing` compares a model with.
 
     Args:
         model: the name of a preset or of a publication.
@@ -99,15 +99,15 @@ def presets_beside(model: str, publications: Sequence[Publication] = ()) -> list
     Raises:
         UsageError: two publications have one name.
     """
-    known = printed.with_further(publications)
-    subject = _subject(model, known)
+    known = printed.add_publications(publications)
+    subject = _find_subject(model, known)
     if subject is None:
         return None
     others = [entry for entry in known.values() if entry is not subject]
     return [entry.preset for entry in others if entry.preset and entry.mos_loss]
 
 
-def standing(
+def find_standing(
     model: str,
     facts: Mapping[str, Quantity],
     others: Mapping[str, Mapping[str, Quantity]],
@@ -121,7 +121,7 @@ def standing(
         model: the name of a preset or of a publication. Another size of a model that the paper
             has, such as wavegan-65536, stands in its place, with its scores and its training.
         facts: the model's exact costs, "params" and "macs_per_s", as far as they are known.
-        others: preset -> its exact costs, for the presets that `presets_beside` names.
+        others: preset -> its exact costs, for the presets that `list_presets_beside` names.
         title: the model's name in print, if it may be another size of a published model.
         publications: further models, the user's own.
 
@@ -131,16 +131,16 @@ def standing(
     Raises:
         UsageError: two publications have one name.
     """
-    known = printed.with_further(publications)
-    subject = _subject(model, known)
+    known = printed.add_publications(publications)
+    subject = _find_subject(model, known)
     if subject is None:
         return None
     values = {
-        name: further_values(entry, others.get(entry.preset, {}))
+        name: collect_further_values(entry, others.get(entry.preset, {}))
         for name, entry in known.items()
         if entry is not subject
     }
-    values[subject.name] = further_values(subject, facts)
+    values[subject.name] = collect_further_values(subject, facts)
     reasons = reasons_without_score(known)
     another_size = model not in {subject.name, subject.preset}
     return Standing(
@@ -148,13 +148,15 @@ def standing(
         beside=tuple(name for name in known if name != subject.name),
         training=subject.training,
         mos_loss=subject.mos_loss,
-        places=tuple(_place(subject.name, values, front(c, values, reasons)) for c in COSTS),
+        places=tuple(
+            _find_place(subject.name, values, rank_models(c, values, reasons)) for c in COSTS
+        ),
         unranked="" if subject.mos_loss else subject.unranked or NO_SCORE,
         source=subject.source,
     )
 
 
-def _subject(model: str, known: dict[str, Publication]) -> Publication | None:
+def _find_subject(model: str, known: dict[str, Publication]) -> Publication | None:
     """The publication of that name, of that preset, or of another size of it."""
     if model in known:
         return known[model]
@@ -164,7 +166,7 @@ def _subject(model: str, known: dict[str, Publication]) -> Publication | None:
     return known[name] if name else None
 
 
-def _place(name: str, values: dict[str, dict[str, Quantity]], found: Front) -> Place:
+def _find_place(name: str, values: dict[str, dict[str, Quantity]], found: Front) -> Place:
     value = values[name].get(found.cost)
     of = len(found.by_quality)
     if name in found.unranked:

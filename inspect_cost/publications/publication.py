@@ -76,7 +76,7 @@ class Publication:
         return {name: value for name, value in found.items() if value is not None}
 
 
-def facts_by_model(publications: Iterable[Publication]) -> dict[str, dict[str, Quantity]]:
+def collect_facts(publications: Iterable[Publication]) -> dict[str, dict[str, Quantity]]:
     """Model -> objective -> value; also under the name in the zoo, which reports have."""
     known = {}
     for publication in publications:

@@ -27,7 +27,7 @@ class Candidate:
     words: Mapping[str, str] = field(default_factory=dict)
 
 
-def merged(candidates: Iterable[Candidate], asked: Collection[str]) -> list[Candidate]:
+def merge_candidates(candidates: Iterable[Candidate], asked: Collection[str]) -> list[Candidate]:
     """One candidate of each name, with what all of them know, of the first that knows it.
 
     Raises:
@@ -36,11 +36,11 @@ def merged(candidates: Iterable[Candidate], asked: Collection[str]) -> list[Cand
     known: dict[str, Candidate] = {}
     for candidate in candidates:
         before = known.get(candidate.name)
-        known[candidate.name] = candidate if before is None else _joined(before, candidate, asked)
+        known[candidate.name] = candidate if before is None else _merge(before, candidate, asked)
     return list(known.values())
 
 
-def _joined(first: Candidate, second: Candidate, asked: Collection[str]) -> Candidate:
+def _merge(first: Candidate, second: Candidate, asked: Collection[str]) -> Candidate:
     for name in first.values.keys() & second.values.keys() & {*asked, *QUALITY}:
         one, other = first.values[name], second.values[name]
         if one.value != other.value:
@@ -57,7 +57,9 @@ def _joined(first: Candidate, second: Candidate, asked: Collection[str]) -> Cand
     )
 
 
-def completed(candidate: Candidate, facts: Mapping[str, Quantity] | None = None) -> Candidate:
+def complete_with_publications(
+    candidate: Candidate, facts: Mapping[str, Quantity] | None = None
+) -> Candidate:
     """With published facts where it has none of its own, and what follows from all.
 
     mos_ratio = MOS / MOS of the ground truth, and mos_loss = 1 - mos_ratio. Published scores are
@@ -86,6 +88,6 @@ def completed(candidate: Candidate, facts: Mapping[str, Quantity] | None = None)
     return replace(candidate, values=values)
 
 
-def available(candidates: Sequence[Candidate]) -> list[str]:
+def list_objectives(candidates: Sequence[Candidate]) -> list[str]:
     """The objectives that any candidate has."""
     return list(dict.fromkeys(name for candidate in candidates for name in candidate.values))

@@ -13,7 +13,7 @@ MARGIN = 0.1
 FEWEST_FOR_A_KNEE = 3
 
 
-def default_reference(costs: Array) -> Array:
+def choose_reference(costs: Array) -> Array:
     """(k,), a tenth of each objective's range beyond its worst finite value, so that all count."""
     finite = np.where(np.isfinite(costs), costs, np.nan)
     worst, best = np.nanmax(finite, axis=0), np.nanmin(finite, axis=0)
@@ -22,7 +22,7 @@ def default_reference(costs: Array) -> Array:
     return reference
 
 
-def hypervolume(front: Array, reference: Array) -> float:
+def compute_hypervolume(front: Array, reference: Array) -> float:
     """Volume between a front and a reference point, in the product of the objectives' units."""
     inside = front[(front < reference).all(axis=1)]
     if np.isneginf(inside).any():
@@ -30,7 +30,7 @@ def hypervolume(front: Array, reference: Array) -> float:
     return float(moocore.hypervolume(inside, ref=reference)) if len(inside) else 0.0
 
 
-def contributions(front: Array, reference: Array) -> Array:
+def compute_contributions(front: Array, reference: Array) -> Array:
     """(m,), the volume that is lost without each member; 0 for one that has a duplicate."""
     finite = np.isfinite(front).all(axis=1)
     lost = np.zeros(len(front))
@@ -39,7 +39,7 @@ def contributions(front: Array, reference: Array) -> Array:
     return lost
 
 
-def knee(front: Array) -> int | None:
+def find_knee(front: Array) -> int | None:
     """The member that lies deepest below the plane through the front's ends, if any does.
 
     Objectives are scaled to the front's range; in two dimensions this is the largest distance from

@@ -57,12 +57,12 @@ _KNOWN = (
 KNOWN: Mapping[str, Objective] = {objective.name: objective for objective in _KNOWN}
 
 
-def objective(name: str, *, maximise: bool = False) -> Objective:
+def get_objective(name: str, *, maximise: bool = False) -> Objective:
     """A known objective, or a user's own column, of which less is better unless told otherwise."""
     return KNOWN.get(name) or Objective(name, name, maximise=maximise)
 
 
-def chosen(
+def choose_objectives(
     cost: Sequence[str] = (),
     quality: Sequence[str] = (),
     maximise: Iterable[str] = (),
@@ -80,11 +80,11 @@ def chosen(
     both = [name for name in up if name in down]
     if both:
         raise UsageError(f"{both[0]} is to be maximised and minimised", "Decide on one.")
-    found = {name: objective(name) for name in cost}
+    found = {name: get_objective(name) for name in cost}
     for name in quality:
-        found.setdefault(name, objective(name, maximise=True))
+        found.setdefault(name, get_objective(name, maximise=True))
     for name in (*down, *up):
-        found[name] = replace(found.get(name) or objective(name), maximise=name in up)
+        found[name] = replace(found.get(name) or get_objective(name), maximise=name in up)
     if len(found) < LEAST_OBJECTIVES:
         raise UsageError(
             f"a ranking takes two objectives, and there is {', '.join(found) or 'none'}",

@@ -134,8 +134,8 @@ def read_points(
             "an uncertainty is negative or infinite",
             "Give half of the 95 % interval's width, or None where there is none.",
         )
-    directions = _directions(maximise, objectives)
-    labels = _labels(names, len(values))
+    directions = _read_directions(maximise, objectives)
+    labels = _read_labels(names, len(values))
     return Points(labels, objectives, directions, values, half_widths, kinds)
 
 
@@ -149,10 +149,10 @@ Table = tuple[
 
 def _read_table(points: Any) -> Table:
     """Values, half-widths, kinds, and the objectives' names where the points have some."""
-    plain = _plain_array(points)
+    plain = _read_plain_array(points)
     if plain is not None:
         no_kinds: tuple[Kind | None, ...] = (None,) * plain.shape[1]
-        kinds = Computed(lambda _: no_kinds, len(plain))
+        kinds = LazySequence(lambda _: no_kinds, len(plain))
         return plain, np.broadcast_to(0.0, plain.shape), kinds, ()
     rows = list(points)
     found: tuple[str, ...] = ()
@@ -168,7 +168,7 @@ def _read_table(points: Any) -> Table:
     return values, widths, [tuple(kind for _, _, kind in row) for row in read], found
 
 
-def _plain_array(points: Any) -> NDArray[np.float64] | None:
+def _read_plain_array(points: Any) -> NDArray[np.float64] | None:
     """The points as an array, where they are plain numbers; None where they are more."""
     try:
         array: NDArray[np.float64] = np.asarray(points, dtype=np.float64)
@@ -237,7 +237,7 @@ def _check_objectives(objectives: Sequence[str], count: int) -> None:
         raise UsageError("one objective makes no front", "Give two or more; or sort by it.")
 
 
-def _directions(
+def _read_directions(
     maximise: bool | Iterable[bool] | Iterable[str], objectives: Sequence[str]
 ) -> NDArray[np.bool_]:
     """For each objective, whether more is better."""
@@ -260,7 +260,7 @@ def _directions(
     return np.array(given or [False] * len(objectives), dtype=bool)
 
 
-def _labels(names: Sequence[str] | None, count: int) -> Sequence[Label]:
+def _read_labels(names: Sequence[str] | None, count: int) -> Sequence[Label]:
     if names is None:
         return range(count)
     if len(names) != count:
@@ -271,7 +271,7 @@ def _labels(names: Sequence[str] | None, count: int) -> Sequence[Label]:
     return tuple(names)
 
 
-class Computed(Sequence[T], Generic[T]):
+class LazySequence(Sequence[T], Generic[T]):
     """What is computed for a point when it is asked for, and not before."""
 
     def __init__(self, compute: Callable[[int], T], count: int) -> None:

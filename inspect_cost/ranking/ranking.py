@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspect_cost.ranking import measures, sorting
-from inspect_cost.ranking.points import Computed, Label, PerPoint, Point, Points, read_points
-from inspect_cost.ranking.uncertainty import Chances, certain, chances
+from inspect_cost.ranking.points import Label, LazySequence, PerPoint, Point, Points, read_points
+from inspect_cost.ranking.uncertainty import Chances, certain_ranks, simulate_ranks
 from inspect_cost.values.errors import UsageError
 
 #: A front is significant if its members are optimal at least so often, and the others at most
@@ -51,9 +51,9 @@ class Ranking:
     def unranked(self) -> Mapping[Label, str]:
         """Point -> why it could not be ranked. A missing value neither wins nor loses."""
         absent = np.flatnonzero(~self.points.present)
-        return {self.names[row]: self._reason(row) for row in absent.tolist()}
+        return {self.names[row]: self._explain_absence(row) for row in absent.tolist()}
 
-    def _reason(self, row: int) -> str:
+    def _explain_absence(self, row: int) -> str:
         missing = np.flatnonzero(np.isnan(self.points.values[row]))
         return "no value for " + " and ".join(self.objectives[column] for column in missing)
 
@@ -71,41 +71,41 @@ class Ranking:
     @cached_property
     def _ranks(self) -> NDArray[np.intp]:
         """(ranked points,)."""
-        return sorting.ranks(self._costs)
+        return sorting.assign_ranks(self._costs)
 
     @cached_property
     def _front(self) -> NDArray[np.intp]:
         """Positions of the first front, without ranking the rest."""
-        return self._rows[sorting.first_front(self._costs)]
+        return self._rows[sorting.find_first_front(self._costs)]
 
     @cached_property
     def rank(self) -> PerPoint[int | None]:
         """Each point's front, 0 the first: dominated by none; None for unranked points."""
-        return self._per_point(self._ranks)
+        return self._align(self._ranks)
 
     @cached_property
     def front(self) -> list[Label]:
         """The points of the first front, duplicates included."""
-        return self._labelled(self._front)  # a list, since an array takes it as an index
+        return self._label(self._front)  # a list, since an array takes it as an index
 
     @cached_property
     def fronts(self) -> list[list[Label]]:
         """All fronts: each is the first front of what is left without those before it."""
         ends = np.cumsum(np.bincount(self._ranks))
         order = self._rows[np.argsort(self._ranks, kind="stable")]
-        return [self._labelled(part) for part in np.split(order, ends)[:-1]]
+        return [self._label(part) for part in np.split(order, ends)[:-1]]
 
     @cached_property
     def dominated_by(self) -> PerPoint[list[Label] | None]:
         """The points that dominate each: as good in all objectives, and better in one."""
-        return PerPoint(Computed(self._dominators, len(self.names)), self.points)
+        return PerPoint(LazySequence(self._find_dominators, len(self.names)), self.points)
 
-    def _dominators(self, row: int) -> list[Label] | None:
+    def _find_dominators(self, row: int) -> list[Label] | None:
         if not self.points.present[row]:
             return None
         loser = self.points.costs[row]
         as_good = (self._costs <= loser).all(axis=1)
-        return self._labelled(self._rows[as_good & (self._costs < loser).any(axis=1)])
+        return self._label(self._rows[as_good & (self._costs < loser).any(axis=1)])
 
     def margin(self, loser: Label, winner: Label) -> dict[str, float]:
         """Objective -> by how much one point is better than another, in the objective's unit."""
@@ -117,7 +117,7 @@ class Ranking:
     def _reference(self) -> NDArray[np.float64]:
         """Where less is better."""
         if self.given_reference is None:
-            return measures.default_reference(self._costs)
+            return measures.choose_reference(self._costs)
         return np.where(self.points.maximise, -self.given_reference, self.given_reference)
 
     @cached_property
@@ -136,7 +136,7 @@ class Ranking:
         """The volume that the front dominates up to `reference`, in the product of the units."""
         if not len(self._costs):
             return None
-        return measures.hypervolume(self.points.costs[self._front], self._reference)
+        return measures.compute_hypervolume(self.points.costs[self._front], self._reference)
 
     @cached_property
     def contributions(self) -> PerPoint[float | None]:
@@ -144,8 +144,8 @@ class Ranking:
         lost = np.zeros(len(self.names))
         if len(self._costs):
             front = self.points.costs[self._front]
-            lost[self._front] = measures.contributions(front, self._reference)
-        return self._per_point(lost[self._rows])
+            lost[self._front] = measures.compute_contributions(front, self._reference)
+        return self._align(lost[self._rows])
 
     @cached_property
     def knee(self) -> Label | None:
@@ -153,15 +153,15 @@ class Ranking:
 
         None where the front has fewer than three different points, or bulges nowhere.
         """
-        row = measures.knee(self.points.costs[self._front])
+        row = measures.find_knee(self.points.costs[self._front])
         return None if row is None else self.names[self._front[row]]
 
     @cached_property
     def _chances(self) -> Chances:
         if not self.points.uncertain or not len(self._costs):
-            return certain(self._ranks)
+            return certain_ranks(self._ranks)
         half_widths = self.points.half_widths[self._rows]
-        return chances(self._costs, half_widths, self.draws, self.seed)
+        return simulate_ranks(self._costs, half_widths, self.draws, self.seed)
 
     @cached_property
     def probability_optimal(self) -> PerPoint[float | None]:
@@ -169,19 +169,19 @@ class Ranking:
 
         By Monte Carlo: values are independent Gaussians; a value without interval is exact.
         """
-        return self._per_point(self._chances.optimal)
+        return self._align(self._chances.optimal)
 
     @cached_property
     def expected_rank(self) -> PerPoint[float | None]:
         """The mean rank of each point, given all intervals; see `probability_optimal`."""
-        return self._per_point(self._chances.expected_rank)
+        return self._align(self._chances.expected_rank)
 
     @cached_property
     def doubtful(self) -> list[Label]:
         """Points whose place in or outside the first front is not significant."""
         inside = np.isin(self._rows, self._front)
         right = np.where(inside, self._chances.optimal, 1 - self._chances.optimal)
-        return self._labelled(self._rows[right < CONFIDENCE])
+        return self._label(self._rows[right < CONFIDENCE])
 
     @property
     def significant(self) -> bool:
@@ -200,10 +200,10 @@ class Ranking:
             f"(probability): {doubts}."
         )
 
-    def _labelled(self, rows: NDArray[np.intp]) -> list[Label]:
+    def _label(self, rows: NDArray[np.intp]) -> list[Label]:
         return [self.names[row] for row in rows.tolist()]
 
-    def _per_point(self, of_ranked: NDArray[Any]) -> PerPoint[Any]:
+    def _align(self, of_ranked: NDArray[Any]) -> PerPoint[Any]:
         """Results of ranked points, with None for the others."""
         if len(of_ranked) == len(self.names):
             return PerPoint(of_ranked.tolist(), self.points)
@@ -251,7 +251,7 @@ def rank(
         UsageError: the points are no table of numbers, or the arguments do not fit them.
     """
     if isinstance(points, Mapping) and objectives is not None:
-        points = {name: _chosen(point, objectives) for name, point in points.items()}
+        points = {name: _select(point, objectives) for name, point in points.items()}
     read = read_points(
         points, maximise=maximise, uncertainty=uncertainty, names=names, objectives=objectives
     )
@@ -265,7 +265,7 @@ def rank(
     return Ranking(read, seed, draws, given)
 
 
-def _chosen(point: Point, objectives: Sequence[str]) -> Point:
+def _select(point: Point, objectives: Sequence[str]) -> Point:
     """The values of some objectives, in their order."""
     if isinstance(point, Mapping):
         return [point.get(name) for name in objectives]

@@ -29,7 +29,7 @@ class Chances:
     expected_rank: Array
 
 
-def chances(costs: Array, half_widths: Array, draws: int, seed: int) -> Chances:
+def simulate_ranks(costs: Array, half_widths: Array, draws: int, seed: int) -> Chances:
     """Rank points again and again, with values drawn independently from their intervals."""
     random = np.random.default_rng(seed)
     deviations = half_widths / SD_PER_HALF_WIDTH
@@ -38,20 +38,20 @@ def chances(costs: Array, half_widths: Array, draws: int, seed: int) -> Chances:
     at_once = max(1, LARGEST_TABLE // len(costs) ** 2)
     for start in range(0, draws, at_once):
         shape = (min(at_once, draws - start), *costs.shape)
-        ranks = ranks_of_each(costs + deviations * random.standard_normal(shape))
+        ranks = rank_each(costs + deviations * random.standard_normal(shape))
         optimal += (ranks == 0).sum(axis=0)
         total += ranks.sum(axis=0)
     return Chances(optimal / draws, total / draws)
 
 
-def ranks_of_each(costs: Array) -> NDArray[np.intp]:
+def rank_each(costs: Array) -> NDArray[np.intp]:
     """The rank of each point in each of many sets: (sets, n, k) costs to (sets, n) ranks.
 
     Small sets are ranked all at once, by who dominates whom; calling moocore for each would take
     most of the time. Large ones are left to it.
     """
     if costs.shape[1] > LARGEST_SET:
-        return np.stack([sorting.ranks(points) for points in costs])
+        return np.stack([sorting.assign_ranks(points) for points in costs])
     no_worse: NDArray[np.bool_] = np.all(costs[:, :, None, :] <= costs[:, None, :, :], axis=-1)
     dominates = no_worse & ~no_worse.swapaxes(1, 2)
     ranks = np.zeros(costs.shape[:2], dtype=np.intp)
@@ -62,6 +62,6 @@ def ranks_of_each(costs: Array) -> NDArray[np.intp]:
     return ranks - 1
 
 
-def certain(ranks: NDArray[np.intp]) -> Chances:
+def certain_ranks(ranks: NDArray[np.intp]) -> Chances:
     """Of values without uncertainty."""
     return Chances((ranks == 0).astype(float), ranks.astype(float))

@@ -48,11 +48,11 @@ class Quantity:
         """
         ends = written.get("ci95")
         return cls(
-            plain_number(written["value"]),
+            check_number(written["value"]),
             str(written["unit"]),
             written["kind"],
             str(written["source"]),
-            (plain_number(ends[0]), plain_number(ends[1])) if ends else None,
+            (check_number(ends[0]), check_number(ends[1])) if ends else None,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -66,7 +66,7 @@ class Quantity:
         }
 
 
-def plain_number(given: Any) -> float:
+def check_number(given: Any) -> float:
     """What data has as a number; whole ones stay whole.
 
     Raises:

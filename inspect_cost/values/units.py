@@ -47,7 +47,7 @@ def percent(part: float, whole: float) -> str:
     return f"{100 * part / whole:.1f} %" if whole else "-"
 
 
-def parsed_length(text: str) -> int:
+def parse_length(text: str) -> int:
     """A length as people write it: 16000, 16_000, 16,000, 1e6 or 10^12.
 
     Raises:
@@ -67,7 +67,7 @@ def parsed_length(text: str) -> int:
     return length
 
 
-def parsed_share(text: str) -> float:
+def parse_share(text: str) -> float:
     """A share as people write it: 2%, or 0.02.
 
     Raises:

@@ -7,7 +7,7 @@ import pytest
 
 from inspect_cost import rank
 from inspect_cost.ranking import sorting
-from inspect_cost.ranking.uncertainty import LARGEST_SET, LARGEST_TABLE, ranks_of_each
+from inspect_cost.ranking.uncertainty import LARGEST_SET, LARGEST_TABLE, rank_each
 from inspect_cost.values.quantity import Quantity
 
 Z95 = 1.959963984540054  # of a Gaussian's 97.5 % quantile
@@ -107,8 +107,8 @@ def test_many_sets_at_once_rank_as_one_by_one(points: int, objectives: int) -> N
     """With ties: small whole numbers."""
     shape = (20, points, objectives)
     costs = np.random.default_rng(3).integers(0, 4, shape).astype(float)
-    one_by_one = np.stack([sorting.ranks(of_one) for of_one in costs])
-    assert np.array_equal(ranks_of_each(costs), one_by_one)
+    one_by_one = np.stack([sorting.assign_ranks(of_one) for of_one in costs])
+    assert np.array_equal(rank_each(costs), one_by_one)
 
 
 def test_more_points_than_pairs_are_held_of() -> None:
