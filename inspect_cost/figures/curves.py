@@ -1,4 +1,4 @@
-"""Cost laws as curves: what models cost, against the length of what they process."""
+"""Cost laws as curves: costs of models against the length of what they process."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -18,7 +18,7 @@ from inspect_cost.figures.style import (
 )
 from inspect_cost.values.errors import UsageError
 
-#: (length, cost) pairs, or what gives the cost at a length.
+#: (length, cost) pairs, or a function from a length to the cost.
 Curve = Sequence[tuple[float, float]] | Callable[[int], float]
 
 SAMPLES = 60
@@ -32,13 +32,13 @@ def draw_curves(
     x_title: str = "Length (samples)",
     y_title: str = "MACs",
 ) -> Figure:
-    """Costs of several models against length, both logarithmic.
+    """Draw costs of several models against length, both logarithmic.
 
     Args:
         curves: model -> (length, cost) pairs, or a function from a length to the cost.
         lengths: first and last length at which functions are drawn.
-        x_title: of the axis along.
-        y_title: of the axis upwards.
+        x_title: title of the horizontal axis.
+        y_title: title of the vertical axis.
 
     Raises:
         UsageError: there is nothing to draw, or a length or a cost is not positive.
@@ -64,7 +64,7 @@ def draw_curves(
 
 
 def sample_curve(name: str, curve: Curve, lengths: tuple[int, int]) -> list[tuple[float, float]]:
-    """A curve as (length, cost) pairs, the shortest first."""
+    """Return a curve as (length, cost) pairs, the shortest first."""
     if callable(curve):
         grid = np.unique(np.geomspace(*lengths, SAMPLES).round().astype(int))
         points = [(length, curve(length)) for length in grid.tolist()]
@@ -72,14 +72,14 @@ def sample_curve(name: str, curve: Curve, lengths: tuple[int, int]) -> list[tupl
         points = sorted(curve)
     if not points or any(length <= 0 or cost <= 0 for length, cost in points):
         raise UsageError(
-            f"the curve of {name} has no place on logarithmic axes",
+            f"the curve of {name} does not fit logarithmic axes",
             "Give lengths and costs above 0.",
         )
     return points
 
 
 def _write_names(axes: Axes, drawn: Mapping[str, Sequence[tuple[float, float]]]) -> None:
-    """Names beyond the curves' right ends, in their colours."""
+    """Write names beyond the curves' right ends, in their colours."""
     ends = [points[-1] for points in drawn.values()]
     to_axes = axes.transData + axes.transAxes.inverted()
     heights = [float(to_axes.transform(end)[1]) for end in ends]

@@ -1,16 +1,16 @@
-"""Which figure shows a ranking."""
+"""Choice of the figure that shows a ranking."""
 
 from typing import Any
 
 from inspect_cost.figures.saving import HTML
 from inspect_cost.ranking.ranking import Ranking
 
-#: Up to so many objectives, all their pairs are readable.
+#: Number of objectives of one pair of axes, and the largest of which all pairs are readable.
 PLANE, MOST_FOR_PAIRS = 2, 4
 
 
 def draw_ranking(ranking: Ranking, suffix: str = ".svg") -> Any:
-    """A figure of a ranking, for a file that ends so.
+    """Draw a ranking, for a file with that suffix.
 
     Two objectives make a front, three or four a matrix of pairs, more parallel coordinates; .html
     is interactive.

@@ -35,20 +35,20 @@ from inspect_cost.ranking.ranking import Ranking
 from inspect_cost.values.quantity import Kind
 
 HEIGHT_INCHES = 2.9
-#: Whether in the first front, a point's colour, and what the legend says.
+#: Whether a point is in the first front, its colour, and its text in the legend.
 POINTS = ((True, FIRST, "Pareto-optimal in all"), (False, LATER, "dominated"))
-#: Sizes of a figure until all labels find a place: a column, and up to a page's width.
+#: Sizes of a figure, tried until all labels find a place: from a column to a page's width.
 SIZES = (1.0, 1.45, 2.1)
 
 
 def draw_pareto(*panels: Panel | Ranking) -> Figure:
-    """Quality against cost, one panel beside the other.
+    """Draw quality against cost, one panel beside the other.
 
-    Fronts are steps, what the first dominates is shaded, and values are marked by the kind of the
-    cost: filled if measured, hollow if counted or estimated, a cross if reported. A model whose
-    place in or outside the first front is not significant has its probability beside its name.
-    The figure grows up to a page's width until all labels find a place; the legend tells how many
-    found none.
+    Fronts are steps, the region that the first one dominates is shaded, and values are marked by
+    the kind of the cost: filled if measured, hollow if counted or estimated, a cross if reported.
+    A model whose place in or outside the first front is not significant has its probability
+    beside its name. The figure grows up to a page's width until all labels find a place; the
+    legend says how many did not.
 
     Returns:
         A matplotlib figure; `saving.save` writes it.
@@ -58,7 +58,12 @@ def draw_pareto(*panels: Panel | Ranking) -> Figure:
 
 
 def draw_growing(draw: Callable[[float, bool], tuple[Figure, bool]]) -> Figure:
-    """Draw at a size, and larger while labels find no place; `draw` is told which is the last."""
+    """Draw at a size, and larger while labels find no place.
+
+    Args:
+        draw: draws at a size, and returns the figure and whether all labels found a place; its
+            second argument is whether this is the last attempt.
+    """
     for size in SIZES:
         with use_style():
             figure, placed = draw(size, size == SIZES[-1])
@@ -68,7 +73,7 @@ def draw_growing(draw: Callable[[float, bool], tuple[Figure, bool]]) -> Figure:
 
 
 def _draw_panels(panels: Sequence[Panel], size: float, *, last: bool) -> tuple[Figure, bool]:
-    """The figure at a size, and whether all labels found a place."""
+    """Draw panels at a size; return the figure, and whether all labels found a place."""
     rows = -(-len(panels) // MOST_IN_A_ROW)
     columns = -(-len(panels) // rows)
     width = COLUMN_INCHES * (1 if columns == 1 else 1.05 * columns)
@@ -84,15 +89,15 @@ def _draw_panels(panels: Sequence[Panel], size: float, *, last: bool) -> tuple[F
 def draw_and_label(
     figure: Figure, cells: Sequence[tuple[Axes, Panel]], legend: Mapping[str, Any], *, last: bool
 ) -> bool:
-    """Draw panels, then their legend where that says, then names; whether all found a place."""
+    """Draw panels, their legend, and names; return whether all names found a place."""
     for axes, panel in cells:
         draw_panel(axes, panel)
     handles = make_legend_handles([panel for _, panel in cells])
-    if last:  # it keeps a line for how many names are missing
+    if last:  # a line for the number of missing names
         handles.append(Line2D([], [], linestyle="none", label=describe_omitted(0)))
     entries = figure.legend(handles=handles, frameon=False, **legend).get_texts() if handles else []
     figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # what is named now stays where it is
+    figure.set_layout_engine("none")  # labels that are placed now must not move
     missing = [name for axes, panel in cells for name in label_panel(axes, panel, last=last)]
     if last:
         entries[-1].set_text(describe_omitted(len(missing)) if missing else "")
@@ -100,12 +105,12 @@ def draw_and_label(
 
 
 def describe_omitted(names: int) -> str:
-    """What the legend says of names that found no place."""
-    return f"{names} names left out, for want of room"
+    """Return the legend's text on names without a place."""
+    return f"{names} names omitted (no room)"
 
 
 def draw_panel(axes: Axes, panel: Panel) -> None:
-    """Points, intervals and fronts, without labels."""
+    """Draw points, intervals and fronts, without labels."""
     points, columns = panel.ranking.points, (panel.x, panel.y)
     shown = find_drawable(panel)
     for which, column, title in zip("xy", columns, (panel.x_title, panel.y_title), strict=True):
@@ -144,7 +149,7 @@ def _draw_point(axes: Axes, panel: Panel, row: int) -> None:
 
 
 def _clip_interval(axis_scale: str, value: float, half_width: float) -> list[list[float]] | None:
-    """An interval's two sides; on a logarithmic axis the lower one ends before 0."""
+    """Return an interval's two sides; on a logarithmic axis the lower one ends above 0."""
     if not half_width:
         return None
     lower = half_width
@@ -154,7 +159,7 @@ def _clip_interval(axis_scale: str, value: float, half_width: float) -> list[lis
 
 
 def _draw_fronts(axes: Axes, panel: Panel) -> None:
-    """Steps of all fronts, and the region that the first dominates."""
+    """Draw the steps of all fronts, and the region that the first one dominates."""
     for place, corners in enumerate(trace_fronts(panel)):
         color, width = (FIRST, 1.3) if place == 0 else (FAINT, 0.8)
         if place == 0:
@@ -164,7 +169,7 @@ def _draw_fronts(axes: Axes, panel: Panel) -> None:
 
 
 def label_panel(axes: Axes, panel: Panel, *, last: bool = False) -> list[str]:
-    """Name the points, the first front first; returns the names that found no place."""
+    """Name the points, the first front first; return the names without a place."""
     ranking = panel.ranking
     rows = sorted(find_drawable(panel), key=lambda row: ranking.rank[row] or 0)
     names = label_names(ranking)
@@ -182,7 +187,7 @@ def label_panel(axes: Axes, panel: Panel, *, last: bool = False) -> list[str]:
 
 
 def label_names(ranking: Ranking) -> list[str]:
-    """Each point's name, with its probability of being optimal where that is in doubt."""
+    """Return each point's name, with its probability of being optimal if that is in doubt."""
     chances = {label: ranking.probability_optimal[label] for label in ranking.doubtful}
     return [
         f"{label} ({chances[label]:.0%})" if label in chances else str(label)
@@ -191,7 +196,7 @@ def label_names(ranking: Ranking) -> list[str]:
 
 
 def _find_error_bars(panel: Panel) -> list[tuple[list[float], list[float]]]:
-    """Intervals as lines, for labels to keep clear of."""
+    """Return intervals as lines, which labels must not cross."""
     points, bars = panel.ranking.points, []
     for row in find_drawable(panel):
         (x, y), (dx, dy) = (
@@ -206,7 +211,7 @@ def _find_error_bars(panel: Panel) -> list[tuple[list[float], list[float]]]:
 
 
 def make_legend_handles(panels: Sequence[Panel]) -> list[Line2D | Patch]:
-    """What the marks mean, as far as they occur."""
+    """Return what the marks mean, for those that occur."""
     handles: list[Line2D | Patch] = []
     if any(panel.steps for panel in panels):
         handles += [
@@ -233,7 +238,7 @@ def make_legend_handles(panels: Sequence[Panel]) -> list[Line2D | Patch]:
 
 
 def make_kind_handles(kinds: Collection[Kind | None], what: str = "") -> list[Line2D]:
-    """The marks of some kinds of number."""
+    """Return the marks of some kinds of numbers."""
     return [
         Line2D([], [], linestyle="none", label=f"{what}{meaning}", **style_marker(kind, FIRST))
         for kind, (_, meaning) in MARKERS.items()
@@ -242,7 +247,7 @@ def make_kind_handles(kinds: Collection[Kind | None], what: str = "") -> list[Li
 
 
 def make_chance_handles(*rankings: Ranking) -> list[Line2D]:
-    """What percentages beside names are, if there are any."""
+    """Return what percentages beside names mean, if there are any."""
     if not any(ranking.doubtful for ranking in rankings):
         return []
     return [Line2D([], [], linestyle="none", label="(%) chance of optimality")]

@@ -1,4 +1,4 @@
-"""Interactive figures: one HTML file with all it needs, for any browser, without a network."""
+"""Interactive figures: one HTML file for any browser, without a network."""
 
 import warnings
 from collections.abc import Sequence
@@ -39,10 +39,10 @@ HOLLOW = ("counted", "estimated")
 
 
 def draw_interactive(*panels: Panel | Ranking, title: str = "") -> Any:
-    """A chart of altair to explore: points tell their values, and the axes can be moved.
+    """Draw a chart of altair: points show their values, and the axes can be moved.
 
-    Two objectives give one pair of axes with the fronts, more give a matrix of pairs in which a
-    box drawn in one marks the same models in all. Several panels stand beside each other.
+    Two objectives give one pair of axes with the fronts; more give a matrix of pairs, in which a
+    box drawn in one cell marks the same models in all. Several panels stand beside each other.
     """
     wanted = [panel if isinstance(panel, Panel) else Panel(panel) for panel in panels]
     charts = [
@@ -60,7 +60,7 @@ def draw_interactive(*panels: Panel | Ranking, title: str = "") -> Any:
 
 
 def _describe_marks(panels: Sequence[Panel]) -> list[str]:
-    """What the marks mean, as far as they occur; they tell the kind of what is drawn along."""
+    """Return what the marks mean, for those that occur: the kinds of horizontal values."""
     kinds = {
         kind
         for panel in panels
@@ -73,7 +73,7 @@ def _describe_marks(panels: Sequence[Panel]) -> list[str]:
 
 
 def make_records(ranking: Ranking) -> list[dict[str, Any]]:
-    """What is known of each ranked point, for its tooltip."""
+    """Return what is known of each ranked point, for its tooltip."""
     points = ranking.points
     rows = np.flatnonzero(points.present & is_drawable(points.values).all(axis=1)).tolist()
     return [_make_record(ranking, row) for row in rows]
@@ -118,7 +118,7 @@ def _make_title(panel: Panel, column: int) -> str:
 
 
 def _make_axis(panel: Panel, column: int) -> dict[str, Any]:
-    """Scale and title of an objective's axis."""
+    """Return scale and title of an objective's axis."""
     points = panel.ranking.points
     log = is_log(points.values[points.present, column])
     ends = list(compute_axis_ends(panel, column))
@@ -132,7 +132,7 @@ def _make_axis(panel: Panel, column: int) -> dict[str, Any]:
 
 
 def _encode_axes(panel: Panel, x: str = "v{}", y: str = "v{}") -> dict[str, Any]:
-    """The two axes, showing fields of those names."""
+    """Encode the two axes, which show fields of those names."""
     return {
         "x": alt.X(x.format(panel.x) + ":Q", **_make_axis(panel, panel.x)),
         "y": alt.Y(y.format(panel.y) + ":Q", **_make_axis(panel, panel.y)),
@@ -154,7 +154,7 @@ def _make_tooltip(ranking: Ranking) -> list[alt.Tooltip]:
 
 
 def _draw_points(panel: Panel, opacity: Any) -> Any:
-    """Filled if the cost is measured, hollow if counted or estimated, a cross if reported."""
+    """Draw points: filled if the cost is measured, hollow if not, a cross if reported."""
     shapes = alt.Scale(domain=[*SHAPES, ""], range=[*SHAPES.values(), "circle"])
     data = alt.Chart(_make_data(make_records(panel.ranking)))
     return data.mark_point(size=90, strokeWidth=2).encode(
@@ -168,7 +168,7 @@ def _draw_points(panel: Panel, opacity: Any) -> Any:
 
 
 def _draw_plane(panel: Panel, zoom: str) -> Any:
-    """One pair of axes with fronts, intervals, points and names."""
+    """Draw one pair of axes with fronts, intervals, points and names."""
     base = alt.Chart(_make_data(make_records(panel.ranking)))
     bars = base.mark_rule(color=LATER)
     return (
@@ -185,7 +185,7 @@ def _draw_plane(panel: Panel, zoom: str) -> Any:
 
 
 def _draw_names(panel: Panel) -> list[Any]:
-    """Names of the first front, towards the middle of the axes, so that none is cut off."""
+    """Name the first front, towards the middle of the axes, so that no name is cut off."""
     start, end = compute_axis_ends(panel, panel.x)
     log = is_log(panel.ranking.points.values[find_drawable(panel), panel.x])
     middle = (start * end) ** 0.5 if log else (start + end) / 2
@@ -200,7 +200,7 @@ def _draw_names(panel: Panel) -> list[Any]:
 
 
 def _draw_fronts(panel: Panel) -> list[Any]:
-    """The region that the first front dominates, and the boundaries of all fronts."""
+    """Draw the region that the first front dominates, and the boundaries of all fronts."""
     lines = trace_fronts(panel)
     if not lines:
         return []
@@ -222,12 +222,12 @@ def _draw_path(panel: Panel, corners: Any) -> Any:
 
 
 def _draw_matrix(panel: Panel) -> Any:
-    """All pairs of objectives; a box drawn in one marks the same models in all."""
+    """Draw all pairs of objectives; a box drawn in one marks the same models in all."""
     ranking = panel.ranking
     brush = alt.selection_interval(name="box", resolve="global")
     columns = range(len(ranking.objectives))
     with warnings.catch_warnings():
-        # That altair makes one box of those in all the cells is what is wanted.
+        # altair warns that it joins the boxes of all cells into one, which is the intention.
         warnings.filterwarnings("ignore", "Automatically deduplicated")
         rows = [
             alt.hconcat(

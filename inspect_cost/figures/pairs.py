@@ -14,7 +14,7 @@ CELL_INCHES = 2.5
 
 
 def draw_pairs(ranking: Ranking) -> Figure:
-    """A matrix of all pairs of objectives; points of the first front are coloured."""
+    """Draw a matrix of all pairs of objectives; points of the first front are coloured."""
     return draw_growing(lambda size, last: _draw_matrix(ranking, size, last=last))
 
 

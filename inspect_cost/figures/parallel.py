@@ -27,13 +27,13 @@ from inspect_cost.values.units import THOUSAND, si
 
 Array = NDArray[np.float64]
 
-#: Labels are kept apart by so much of an axis.
+#: Least distance between labels, as a part of an axis.
 LEAST_GAP = 0.055
 PER_AXIS_INCHES = 1.15
 
 
 def draw_parallel(ranking: Ranking) -> Figure:
-    """Parallel coordinates: an axis for each objective, its best value on top.
+    """Draw parallel coordinates: an axis for each objective, its best value on top.
 
     Models of the first front have colours and dashes of their own, and their names at the right.
     Each value is marked by its kind: filled if measured, hollow if counted or estimated, a cross
@@ -63,7 +63,7 @@ def draw_parallel(ranking: Ranking) -> Figure:
 def _draw_line(
     axes: Axes, ranking: Ranking, row: int, heights: Array, look: dict[str, Any]
 ) -> None:
-    """One model's line, with the mark of each value's kind."""
+    """Draw one model's line, with the mark of each value's kind."""
     axes.plot(heights, **look, gid=f"line:{ranking.names[row]}")
     for column, kind in enumerate(ranking.points.kinds[row]):
         if kind:
@@ -72,7 +72,7 @@ def _draw_line(
 
 
 def _make_handles(ranking: Ranking, rows: list[int], *, dominated: bool) -> list[Line2D]:
-    """What lines and marks mean, as far as they occur."""
+    """Return what lines and marks mean, for those that occur."""
     grey = Line2D([], [], color=FAINT, linewidth=0.8, label="dominated")
     return [
         *([grey] if dominated else []),
@@ -82,7 +82,11 @@ def _make_handles(ranking: Ranking, rows: list[int], *, dominated: bool) -> list
 
 
 def scale_values(ranking: Ranking) -> Array:
-    """(n, k), each objective from 0 (its worst) to 1 (its best); logarithmic where it helps."""
+    """Scale each objective from 0 (its worst) to 1 (its best); logarithmic if that helps.
+
+    Returns:
+        (n, k), NaN for points that are not ranked.
+    """
     points = ranking.points
     heights = np.full(points.values.shape, np.nan)
     present = points.present
@@ -97,7 +101,7 @@ def scale_values(ranking: Ranking) -> Array:
 
 
 def _write_names(axes: Axes, ranking: Ranking, heights: Array, rows: list[int]) -> None:
-    """Names to the right of the last axis, in their lines' colours."""
+    """Write names to the right of the last axis, in their lines' colours."""
     names, last = label_names(ranking), heights.shape[1] - 1
     places = separate([float(heights[row, last]) for row in rows], LEAST_GAP)
     for number, (row, place) in enumerate(zip(rows, places, strict=True)):
@@ -115,7 +119,7 @@ def _write_names(axes: Axes, ranking: Ranking, heights: Array, rows: list[int]) 
 
 
 def _write_axes(axes: Axes, ranking: Ranking, rows: list[int]) -> None:
-    """An upright line for each objective, with its best value above and its worst below."""
+    """Draw a vertical line for each objective, with its best value above and its worst below."""
     count = len(ranking.objectives)
     for column in range(count):
         values = ranking.points.values[rows, column]

@@ -14,19 +14,19 @@ LOSS = "1 - %MOS"
 
 
 def draw_figure_3(paper: Reproduction) -> Figure:
-    """Training, inference by parameters as printed, as in the paper, and by each other cost."""
+    """Draw training, then inference by printed parameters and by each other cost."""
     return draw_pareto(*make_panels(paper))
 
 
 def draw_interactive_figure_3(paper: Reproduction) -> Any:
-    """The same to explore: a chart of altair."""
+    """Draw the same figure to explore, as a chart of altair."""
     from inspect_cost.figures.interactive import draw_interactive  # noqa: PLC0415 - an extra
 
     return draw_interactive(*make_panels(paper))
 
 
 def make_panels(paper: Reproduction) -> list[Panel]:
-    """Quality against what training emitted, then against each way to tell inference's cost."""
+    """Return panels: quality against training emissions, then against each cost of inference."""
     training = Panel(paper.training.ranking, "Training", x_title="CO2e (kg)", y_title=LOSS)
     return [
         training,

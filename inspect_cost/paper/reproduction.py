@@ -14,6 +14,8 @@ from inspect_cost.publications.publication import Publication
 from inspect_cost.values.quantity import Quantity
 
 HOURS_PER_DAY = 24
+NOT_MEASURED = "no report with measured energy of a model that has a MOS was given (--reports)"
+NO_REMARK = "Does not follow from its inputs."
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,12 @@ class Discrepancy:
     """A printed figure that does not follow.
 
     Attributes:
-        model: whose figure it is.
+        model: the model that the figure describes.
         table: where it is printed.
         quantity: "co2e_kg", "hours", "mos_loss" or "params".
-        printed: as printed.
-        found: what the paper's own inputs, or the published architecture, give.
-        remark: what may be behind it.
+        printed: the printed number.
+        found: the number that the paper's own inputs, or the published architecture, give.
+        remark: a possible reason.
     """
 
     model: str
@@ -64,7 +66,7 @@ class Discrepancy:
 
 @dataclass(frozen=True)
 class Alternative:
-    """What would follow from another opinion score than the paper's."""
+    """Fronts that would follow from another opinion score than the paper's."""
 
     given: printed.WhatIf
     mos_loss: float
@@ -89,11 +91,11 @@ class Reproduction:
         table1: training.
         table2: quality and parameters.
         training: the front against training CO2e.
-        inference: way to tell the cost -> front.
-        unavailable: way to tell the cost -> why there is no such front.
+        inference: cost of inference -> front.
+        unavailable: cost of inference -> why it has no front.
         variants: fronts by exact parameters with other published sizes.
         discrepancies: printed figures that do not follow.
-        what_ifs: what other scores would give, none of them the paper's.
+        what_ifs: results of other scores, none of them the paper's.
     """
 
     table1: tuple[TrainingRow, ...]
@@ -142,9 +144,6 @@ def reproduce(
         discrepancies=tuple(_find_discrepancies(rows1, rows2)),
         what_ifs=tuple(_rank_alternative(given, values, reasons) for given in printed.what_ifs()),
     )
-
-
-NOT_MEASURED = "no report with measured energy of a model that has a MOS was given (--reports)"
 
 
 def collect_model_values(row: QualityRow, energies: Mapping[str, Quantity]) -> dict[str, Quantity]:
@@ -198,7 +197,7 @@ def _has_scores(cost: str, values: Mapping[str, Mapping[str, Quantity]]) -> bool
 def _rank_variants(
     rows: Sequence[QualityRow], values: Mapping[str, Any], reasons: Mapping[str, str]
 ) -> list[Variant]:
-    """Other sizes of models that have a score, in place of the one in the front."""
+    """Rank other sizes of models with a score, each in place of the one in the front."""
     found = []
     for row in rows:
         for other in row.variants if row.printed.mos_loss else ():
@@ -231,14 +230,18 @@ def _rank_alternative(
 def _find_discrepancies(
     rows1: Sequence[TrainingRow], rows2: Sequence[QualityRow]
 ) -> list[Discrepancy]:
-    """Each printed figure beside what gives it, where the two differ when rounded alike."""
+    """Return printed figures that differ from recomputed ones when these are rounded alike."""
     compared = [
         (row.printed.model, "Table 1", *pair) for row in rows1 for pair in _pair_training(row)
     ] + [(row.printed.model, "Table 2", *pair) for row in rows2 for pair in _pair_quality(row)]
     return [
         Discrepancy(
-            *(model, table, quantity, figure.value, found),
-            printed.remarks().get((model, quantity), "Does not follow from its inputs."),
+            model=model,
+            table=table,
+            quantity=quantity,
+            printed=figure.value,
+            found=found,
+            remark=printed.remarks().get((model, quantity), NO_REMARK),
         )
         for model, table, quantity, figure, found in compared
         if not figure.agrees(found)

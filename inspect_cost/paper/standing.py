@@ -1,4 +1,4 @@
-"""Where one model stands beside the paper's: its training carbon, its quality, its fronts."""
+"""One model beside the paper's: its training carbon, its quality, its place on the fronts."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from inspect_cost.publications.publication import Publication
 from inspect_cost.values.quantity import Quantity
 from inspect_cost.values.units import exact, si
 
-#: Objectives beside quality -> how a line about them begins.
+#: Objective beside quality -> its title in a line of text.
 COSTS = {
     TRAINING: "training CO2e",
     "params_exact": "parameters",
@@ -26,12 +26,12 @@ class Place:
 
     Attributes:
         cost: the objective beside 1 - %MOS.
-        value: the model's own, None where it is not known.
-        rank: 0 if none dominates it; None where it is not ranked.
-        of: how many models are ranked.
-        dominated_by: who is at least as good in both, and better in one.
-        probability_optimal: of none dominating it, given the scores' intervals.
-        reason: why it is not ranked, where it is not.
+        value: the model's own; None if unknown.
+        rank: 0 if no model dominates it; None if it is not ranked.
+        of: the number of ranked models.
+        dominated_by: the models at least as good in both objectives, and better in one.
+        probability_optimal: the probability that none dominates it, given the scores' intervals.
+        reason: why it is not ranked; "" if it is.
     """
 
     cost: str
@@ -50,11 +50,11 @@ class Standing:
     Attributes:
         model: its name in print.
         beside: the others' names.
-        training: what its training emitted; None where that is not published.
+        training: emissions of its training; None if not published.
         mos_loss: 1 - %MOS; None without opinion scores.
-        places: on the training front, and on those of inference.
+        places: one on the training front, and one on each front of inference.
         unranked: why it is on no front; "" if it is on one.
-        source: of its facts.
+        source: the publication of its facts.
     """
 
     model: str
@@ -67,11 +67,11 @@ class Standing:
 
     @property
     def text(self) -> str:
-        """In a few lines."""
+        """A few lines about it."""
         return standing_text(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data, for JSON."""
+        """Return plain data, for JSON."""
         return {
             "model": self.model,
             "beside": list(self.beside),
@@ -142,22 +142,21 @@ def find_standing(
     }
     values[subject.name] = collect_further_values(subject, facts)
     reasons = reasons_without_score(known)
+    fronts = [rank_models(cost, values, reasons) for cost in COSTS]
     another_size = model not in {subject.name, subject.preset}
     return Standing(
         model=(another_size and title) or subject.title,
         beside=tuple(name for name in known if name != subject.name),
         training=subject.training,
         mos_loss=subject.mos_loss,
-        places=tuple(
-            _find_place(subject.name, values, rank_models(c, values, reasons)) for c in COSTS
-        ),
+        places=tuple(_find_place(subject.name, values, found) for found in fronts),
         unranked="" if subject.mos_loss else subject.unranked or NO_SCORE,
         source=subject.source,
     )
 
 
 def _find_subject(model: str, known: dict[str, Publication]) -> Publication | None:
-    """The publication of that name, of that preset, or of another size of it."""
+    """Return the publication of that name, of that preset, or of a preset of another size."""
     if model in known:
         return known[model]
     sizes = {size: row.model for row in printed.table2() for size in (row.preset, *row.variants)}
@@ -182,7 +181,7 @@ def _find_place(name: str, values: dict[str, dict[str, Quantity]], found: Front)
 
 
 def standing_text(found: Standing) -> str:
-    """A few lines: training, quality, and the place on each front."""
+    """Return a few lines: training, quality, and the place on each front."""
     return "\n".join(_lines(found))
 
 

@@ -1,4 +1,4 @@
-"""Ranking points by several objectives at once, through moocore."""
+"""Rankings of points by several objectives at once."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,22 +13,24 @@ from inspect_cost.ranking.points import Label, LazySequence, PerPoint, Point, Po
 from inspect_cost.ranking.uncertainty import Chances, certain_ranks, simulate_ranks
 from inspect_cost.values.errors import UsageError
 
-#: A front is significant if its members are optimal at least so often, and the others at most
-#: this much less than always.
+#: A front is significant if its members are optimal with at least this probability, and all other
+#: points are not optimal with at least this probability.
 CONFIDENCE = 0.95
 DRAWS = 10_000
+#: Names that the representation of a ranking shows.
+MOST_NAMED = 5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Ranking:
-    """Where each point stands. All but `unranked` is computed when it is first read.
+    """Where each point stands, computed when it is first read.
 
-    Points are told by their names, or by their positions where they have none.
+    Points are identified by their names, or by their positions if they have none.
 
     Attributes:
         points: the points as arrays.
-        seed: of the random draws.
-        draws: how many random draws `probability_optimal` and `expected_rank` take.
+        seed: seed of the random draws.
+        draws: number of random draws behind `probability_optimal` and `expected_rank`.
         given_reference: the reference point as given, or None for the default.
     """
 
@@ -36,6 +38,14 @@ class Ranking:
     seed: int = 0
     draws: int = DRAWS
     given_reference: NDArray[np.float64] | None = field(default=None, repr=False)
+
+    def __repr__(self) -> str:
+        named = ", ".join(map(str, self.front[:MOST_NAMED]))
+        more = ", ..." if len(self.front) > MOST_NAMED else ""
+        return (
+            f"<Ranking of {len(self.names)} by {', '.join(self.objectives)}; "
+            f"front of {len(self.front)}: {named or 'nobody'}{more}>"
+        )
 
     @property
     def names(self) -> Sequence[Label]:
@@ -49,7 +59,7 @@ class Ranking:
 
     @cached_property
     def unranked(self) -> Mapping[Label, str]:
-        """Point -> why it could not be ranked. A missing value neither wins nor loses."""
+        """Point -> why it is not ranked. A missing value neither wins nor loses."""
         absent = np.flatnonzero(~self.points.present)
         return {self.names[row]: self._explain_absence(row) for row in absent.tolist()}
 
@@ -64,13 +74,13 @@ class Ranking:
 
     @cached_property
     def _costs(self) -> NDArray[np.float64]:
-        """(ranked points, k), less is better. moocore takes a NaN for a winner: none is left."""
+        """(ranked points, k), less is better, without NaN, which moocore takes for a winner."""
         present = self.points.present
         return self.points.costs if present.all() else self.points.costs[present]
 
     @cached_property
     def _ranks(self) -> NDArray[np.intp]:
-        """(ranked points,)."""
+        """(ranked points,), each one's front."""
         return sorting.assign_ranks(self._costs)
 
     @cached_property
@@ -80,7 +90,7 @@ class Ranking:
 
     @cached_property
     def rank(self) -> PerPoint[int | None]:
-        """Each point's front, 0 the first: dominated by none; None for unranked points."""
+        """Each point's front, 0 for those that no point dominates; None for unranked points."""
         return self._align(self._ranks)
 
     @cached_property
@@ -90,14 +100,14 @@ class Ranking:
 
     @cached_property
     def fronts(self) -> list[list[Label]]:
-        """All fronts: each is the first front of what is left without those before it."""
+        """All fronts: each is the first front of the points that no earlier front has."""
         ends = np.cumsum(np.bincount(self._ranks))
         order = self._rows[np.argsort(self._ranks, kind="stable")]
         return [self._label(part) for part in np.split(order, ends)[:-1]]
 
     @cached_property
     def dominated_by(self) -> PerPoint[list[Label] | None]:
-        """The points that dominate each: as good in all objectives, and better in one."""
+        """The points that dominate each one: as good in all objectives, and better in one."""
         return PerPoint(LazySequence(self._find_dominators, len(self.names)), self.points)
 
     def _find_dominators(self, row: int) -> list[Label] | None:
@@ -108,23 +118,23 @@ class Ranking:
         return self._label(self._rows[as_good & (self._costs < loser).any(axis=1)])
 
     def margin(self, loser: Label, winner: Label) -> dict[str, float]:
-        """Objective -> by how much one point is better than another, in the objective's unit."""
+        """Return objective -> how much better the winner is, in the objective's unit."""
         costs, position = self.points.costs, self.points.position
         better = costs[position[loser]] - costs[position[winner]]
         return dict(zip(self.objectives, better.tolist(), strict=True))
 
     @cached_property
     def _reference(self) -> NDArray[np.float64]:
-        """Where less is better."""
+        """(k,), the reference point, signed such that less is better."""
         if self.given_reference is None:
             return measures.choose_reference(self._costs)
         return np.where(self.points.maximise, -self.given_reference, self.given_reference)
 
     @cached_property
     def reference(self) -> tuple[float, ...] | None:
-        """The point up to which hypervolume is taken; None where nothing is ranked.
+        """The point up to which hypervolume is taken; None if nothing is ranked.
 
-        Unless given, it lies beyond the worst values by a tenth of each objective's range.
+        By default it lies beyond the worst values by a tenth of each objective's range.
         """
         if not len(self._costs):
             return None
@@ -149,9 +159,9 @@ class Ranking:
 
     @cached_property
     def knee(self) -> Label | None:
-        """The front's knee, where less of one objective begins to cost much of another.
+        """The front's knee, beyond which less of one objective costs much of another.
 
-        None where the front has fewer than three different points, or bulges nowhere.
+        None if the front has fewer than three different points, or is nowhere convex.
         """
         row = measures.find_knee(self.points.costs[self._front])
         return None if row is None else self.names[self._front[row]]
@@ -167,7 +177,7 @@ class Ranking:
     def probability_optimal(self) -> PerPoint[float | None]:
         """The probability that each point is in the first front, given all intervals.
 
-        By Monte Carlo: values are independent Gaussians; a value without interval is exact.
+        By Monte Carlo: values are independent Gaussians; a value without an interval is exact.
         """
         return self._align(self._chances.optimal)
 
@@ -178,7 +188,7 @@ class Ranking:
 
     @cached_property
     def doubtful(self) -> list[Label]:
-        """Points whose place in or outside the first front is not significant."""
+        """Points that are in or outside the first front without significance."""
         inside = np.isin(self._rows, self._front)
         right = np.where(inside, self._chances.optimal, 1 - self._chances.optimal)
         return self._label(self._rows[right < CONFIDENCE])
@@ -190,7 +200,7 @@ class Ranking:
 
     @property
     def warning(self) -> str | None:
-        """What to keep in mind of the front, where it is not significant."""
+        """The caveat about the front if it is not significant, else None."""
         if self.significant:
             return None
         chance = self.probability_optimal
@@ -204,7 +214,7 @@ class Ranking:
         return [self.names[row] for row in rows.tolist()]
 
     def _align(self, of_ranked: NDArray[Any]) -> PerPoint[Any]:
-        """Results of ranked points, with None for the others."""
+        """Return results of ranked points, with None for the others."""
         if len(of_ranked) == len(self.names):
             return PerPoint(of_ranked.tolist(), self.points)
         things: list[Any] = [None] * len(self.names)
@@ -231,24 +241,24 @@ def rank(
         >>> ranking.front, ranking.rank["c"], ranking.dominated_by["c"]
         (['a', 'b'], 1, ['b'])
 
-    A point with a missing value (None or NaN) is not ranked; an infinite one is just the largest.
+    A point with a missing value (None or NaN) is not ranked; an infinite value is the largest.
 
     Args:
         points: an (n, k) array, n sequences of k values, or a mapping from names to either such a
             sequence or a mapping from objectives to values. A value is a number, a pair (number,
             half-width of its 95 % interval), a `Quantity` or None.
-        maximise: for each objective whether more is better, one answer for all, or the names of
-            the objectives of which more is better.
+        maximise: for each objective whether more is better; or one answer for all; or the names
+            of the objectives to maximise.
         uncertainty: half-widths of 95 % intervals: (n, k), or (k,) for all points, or by name;
-            instead of those in the values.
-        seed: of the random draws behind probabilities.
-        draws: how many there are. The standard error of a probability is at most 0.5 / sqrt(draws).
-        names: of the points, where they are no mapping. Without, they are told by their positions.
-        objectives: names of the objectives, where the points do not have them.
+            they replace those in the values.
+        seed: seed of the random draws behind probabilities.
+        draws: number of draws; a probability's standard error is at most `0.5 / sqrt(draws)`.
+        names: names of the points, if they are not a mapping; positions by default.
+        objectives: names of the objectives, if the points do not have them.
         reference: (k,), the point up to which hypervolume is taken.
 
     Raises:
-        UsageError: the points are no table of numbers, or the arguments do not fit them.
+        UsageError: the points are not a table of numbers, or the arguments do not fit them.
     """
     if isinstance(points, Mapping) and objectives is not None:
         points = {name: _select(point, objectives) for name, point in points.items()}
@@ -256,17 +266,21 @@ def rank(
         points, maximise=maximise, uncertainty=uncertainty, names=names, objectives=objectives
     )
     if draws < 1:
-        raise UsageError(f"{draws} draws are none", "Give at least one.")
+        raise UsageError(f"`draws` is {draws}", "Give at least 1.", field="draws")
     if seed < 0:
-        raise UsageError(f"a seed of {seed} is below 0", "Give 0 or more.")
+        raise UsageError(f"`seed` is {seed}, below 0", "Give 0 or more.", field="seed")
     given = None if reference is None else np.asarray(reference, dtype=np.float64)
     if given is not None and given.shape != read.maximise.shape:
-        raise UsageError("the reference point does not fit", "Give one value for each objective.")
+        raise UsageError(
+            f"`reference` has the shape {given.shape}",
+            "Give one value for each objective.",
+            field="reference",
+        )
     return Ranking(read, seed, draws, given)
 
 
 def _select(point: Point, objectives: Sequence[str]) -> Point:
-    """The values of some objectives, in their order."""
+    """Return the values of some objectives, in their order."""
     if isinstance(point, Mapping):
         return [point.get(name) for name in objectives]
     return point

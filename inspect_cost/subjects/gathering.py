@@ -1,4 +1,4 @@
-"""From what a user names to what is ranked: reports, tables, publications, presets of the zoo."""
+"""Candidates from what a user names: reports, tables, publications, presets of the zoo."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -26,17 +26,17 @@ def gather_candidates(
     asked: Collection[str],
     progress: Callable[[float], None],
 ) -> list[Candidate]:
-    """The models that are named, one of each name, with what is published of them.
+    """Return the named models, one candidate for each name, with what is published of them.
 
     Args:
         sources: files, and presets of the zoo, which are counted.
         models: a file of publications; its models are ranked too.
         asked: the objectives to rank by.
-        progress: is told how much is done.
+        progress: called with the share that is done.
 
     Raises:
-        UsageError: one does not exist or is malformed, or two contradict each other in
-            what is asked.
+        UsageError: a source does not exist or is malformed, or two contradict each other in the
+            objectives asked for.
     """
     candidates: list[Candidate] = []
     publications = list(load_publications(models)) if models else []
@@ -96,7 +96,7 @@ def _count_preset(name: str) -> Candidate:
 
 
 def _convert(publications: Sequence[Publication], named: set[str]) -> Iterator[Candidate]:
-    """Publications by the names that their models have elsewhere, or else by their own."""
+    """Convert publications; each has the name of its preset if that is ranked, else its own."""
     for publication in publications:
         name = publication.preset if publication.preset in named else publication.name
         yield Candidate(name, publication.facts(), publication.source or publication.name)

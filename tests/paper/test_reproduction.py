@@ -135,7 +135,7 @@ def test_a_further_model_must_not_be_one_of_the_five(
 ) -> None:
     path = tmp_path / "models.toml"
     path.write_text("[model.SING]\nmos = 4\nmos_truth = 4.5\n")
-    with pytest.raises(UsageError, match="two publications are of SING"):
+    with pytest.raises(UsageError, match="SING"):
         reproduce(presets, publications=load_publications(path))
 
 

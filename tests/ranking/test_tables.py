@@ -128,8 +128,9 @@ def test_published_scores_do_not_mix_with_ones_own() -> None:
 
 def test_scores_beyond_the_scale() -> None:
     for score in (5.1, 0, -1):
-        with pytest.raises(UsageError, match="beyond the scale to 5"):
+        with pytest.raises(UsageError) as raised:
             complete_with_publications(Candidate("net", {"mos": reported(score)}))
+        assert raised.value.field == "mos"
 
 
 def test_what_several_files_know_is_put_together() -> None:
@@ -138,8 +139,9 @@ def test_what_several_files_know_is_put_together() -> None:
     assert candidate.values.keys() == {"a", "b"}
     assert candidate.words == one.words
     other = Candidate("net", {"a": reported(2)}, "y")
-    with pytest.raises(UsageError, match="two values of a: 1 in x and 2 in y"):
+    with pytest.raises(UsageError, match="1 in x and 2 in y") as raised:
         merge_candidates([one, other], ["a"])
+    assert raised.value.field == "a"
     (candidate,) = merge_candidates([one, other], ["b"])
     assert candidate.values["a"].value == 1, "nobody asked for it; the first has it"
 
@@ -147,5 +149,6 @@ def test_what_several_files_know_is_put_together() -> None:
 def test_two_scores_of_one_model_always_contradict() -> None:
     """The objective follows from them."""
     ratings = [Candidate("net", {"mos": reported(mos)}, f"file {mos}") for mos in (3, 4)]
-    with pytest.raises(UsageError, match="two values of mos"):
+    with pytest.raises(UsageError) as raised:
         merge_candidates(ratings, ["mos_loss"])
+    assert raised.value.field == "mos"
