@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from inspect_cost.carbon.estimate import CarbonEstimate, combined, estimate_training_carbon
+from inspect_cost.carbon.estimate import CarbonEstimate, combine, estimate_training_carbon
 from inspect_cost.publications.places import Place
 from inspect_cost.values import given
 from inspect_cost.values.errors import UsageError
@@ -172,7 +172,7 @@ def _read_training(runs: Any, place: Place) -> CarbonEstimate | None:
             "training", "training is not a list of runs", "Write [[model.NAME.training]] for each."
         )
     estimates = [_read_run(run, place.enter("training", number)) for number, run in enumerate(runs)]
-    return combined(estimates) if estimates else None
+    return combine(estimates) if estimates else None
 
 
 def _read_run(run: Mapping[str, Any], place: Place) -> CarbonEstimate:
@@ -197,11 +197,7 @@ def _read_run(run: Mapping[str, Any], place: Place) -> CarbonEstimate:
     try:
         return estimate_training_carbon(run.get("gpu", ""), run["hours"], **options)
     except UsageError as error:
-        named = [key for key in run if _spoken(key) in str(error).lower()]
-        key = max(named, key=len, default="gpu")
-        raise place.error(key, str(error), error.advice) from error
-
-
-def _spoken(key: str) -> str:
-    """A key as messages say it: "cpu power" for cpu_power_w."""
-    return key.removesuffix("_w").replace("_", " ")
+        # A parameter is a key here: without its backticks no command line takes it for an option.
+        message, advice = (text.replace("`", "") for text in (str(error), error.advice))
+        key = error.field or "gpu"
+        raise place.error(key, message.removeprefix(f"{key} "), advice) from error
