@@ -64,16 +64,18 @@ class ModuleUse:
         unread = sum(p.elements for p in self.unread)
         return works and self.judged and self.flops == self.dead_flops and self.params == unread
 
-    def wasted(self) -> "ModuleWaste":
+    def to_waste(self) -> "ModuleWaste":
         """The waste of a module that is dead as a whole."""
         touched = [p for p in self.unread if p.touched]
-        return ModuleWaste(self.path, self.dead_macs, self.dead_flops, *_size(touched), whole=True)
+        return ModuleWaste(
+            self.path, self.dead_macs, self.dead_flops, *_sum_sizes(touched), whole=True
+        )
 
-    def wasted_itself(self) -> "ModuleWaste":
+    def to_own_waste(self) -> "ModuleWaste":
         """The waste of the module without those below it."""
         own = [p for p in self.unread if p.touched and p.module == self.path]
         macs, flops = self.own_dead_macs, self.own_dead_flops
-        return ModuleWaste(self.path, macs, flops, *_size(own), whole=False)
+        return ModuleWaste(self.path, macs, flops, *_sum_sizes(own), whole=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ class Waste:
     untouched_elements: int
 
     @classmethod
-    def found(cls, uses: Iterable[ModuleUse], macs: int) -> Self:
+    def from_uses(cls, uses: Iterable[ModuleUse], macs: int) -> Self:
         """The waste of a model, from what its modules use.
 
         Args:
@@ -133,16 +135,16 @@ class Waste:
         model, *_ = listed = list(uses)
         touched = [p for p in model.unread if p.touched]
         untouched = [p for p in model.unread if not p.touched]
-        params, param_bytes = _size(touched)
+        params, param_bytes = _sum_sizes(touched)
         return cls(
             macs=model.dead_macs,
             flops=model.dead_flops,
             params=params,
             param_bytes=param_bytes,
             share_of_macs=model.dead_macs / macs if macs else None,
-            modules=tuple(_fewest(listed)),
+            modules=tuple(_select_modules(listed)),
             untouched_params=tuple(sorted(p.names[0] for p in untouched)),
-            untouched_elements=_size(untouched)[0],
+            untouched_elements=_sum_sizes(untouched)[0],
         )
 
     def __bool__(self) -> bool:
@@ -150,7 +152,7 @@ class Waste:
         return bool(self.flops or self.params or self.untouched_params)
 
 
-def _fewest(uses: list[ModuleUse]) -> Iterable[ModuleWaste]:
+def _select_modules(uses: list[ModuleUse]) -> Iterable[ModuleWaste]:
     """Modules that are dead as a whole, without those below them; and the waste of others."""
     dead: set[str] = set()
     for use in uses:
@@ -158,30 +160,30 @@ def _fewest(uses: list[ModuleUse]) -> Iterable[ModuleWaste]:
             dead.add(use.path)
         elif use.dead:
             dead.add(use.path)
-            yield use.wasted()
-        elif (own := use.wasted_itself()).flops or own.params:
+            yield use.to_waste()
+        elif (own := use.to_own_waste()).flops or own.params:
             yield own
 
 
-def _size(parameters: Iterable[UnreadParameter]) -> tuple[int, int]:
+def _sum_sizes(parameters: Iterable[UnreadParameter]) -> tuple[int, int]:
     """(elements, bytes) of some parameters."""
     sizes = [(p.elements, p.bytes) for p in parameters]
     return sum(n for n, _ in sizes), sum(size for _, size in sizes)
 
 
-def grouped(modules: Iterable[ModuleWaste]) -> dict[str, list[ModuleWaste]]:
+def group_by_pattern(modules: Iterable[ModuleWaste]) -> dict[str, list[ModuleWaste]]:
     """Modules that differ in their numbers only, by a pattern: "blocks.*.flows.*.net"."""
     alike: dict[tuple[tuple[str, ...], bool], list[ModuleWaste]] = defaultdict(list)
     for module in modules:
         parts = ("*" if part.isdigit() else part for part in module.path.split("."))
         alike[tuple(parts), module.whole].append(module)
     return {
-        pattern([m.path for m in group]) + ("" if whole else " (itself)"): group
+        find_pattern([m.path for m in group]) + ("" if whole else " (itself)"): group
         for (_, whole), group in alike.items()
     }
 
 
-def pattern(paths: Iterable[str]) -> str:
+def find_pattern(paths: Iterable[str]) -> str:
     """The parts that paths of one length have in common, and "*" for the others.
 
     >>> pattern(["blocks.0.net.1", "blocks.7.net.1"])

@@ -1,6 +1,6 @@
 """Rules of attention, in ONNX's form and in those that onnxruntime fuses."""
 
-from inspect_cost.counting.onnx.call import Call, Rule
+from inspect_cost.counting.onnx.call import NodeCall, Rule
 from inspect_cost.formulas import contraction
 from inspect_cost.formulas.attention import scaled_dot_product_attention as formula
 from inspect_cost.formulas.pointwise import DIV, MUL, ROTATION, SPECIAL
@@ -10,7 +10,7 @@ from inspect_cost.values.cost import FREE, OpCost
 HEADS_APART = 4  # dimensions of (B, heads, T, size), as against (B, T, heads x size)
 
 
-def attention(call: Call) -> OpCost | None:
+def attention(call: NodeCall) -> OpCost | None:
     """Q, K, V, mask, past keys, past values: of 4 dimensions, or of 3 with heads side by side."""
     q, k, v = (call.operand(i).sizes for i in range(3))
     kv_heads: int = call.get("kv_num_heads")
@@ -26,7 +26,7 @@ def attention(call: Call) -> OpCost | None:
     return formula(q[0] * heads, L, S, E, Ev, masked=masked) + capped
 
 
-def packed_attention(call: Call) -> OpCost | None:
+def packed_attention(call: NodeCall) -> OpCost | None:
     """com.microsoft.Attention: x, weight of Q, K and V side by side, bias, mask, past, bias.
 
     Past keys and values are (2, B, heads, P, size).
@@ -45,7 +45,7 @@ def packed_attention(call: Call) -> OpCost | None:
     return projected + rotated + core
 
 
-def multi_head_attention(call: Call) -> OpCost | None:
+def multi_head_attention(call: NodeCall) -> OpCost | None:
     """com.microsoft.MultiHeadAttention: Q, K, V, bias, padding, attention bias, past K, past V.
 
     K and V may be (B, heads, S, size), packed with Q as (B, L, heads, 3, size), or both in K.
@@ -63,7 +63,7 @@ def multi_head_attention(call: Call) -> OpCost | None:
     return biased + formula(B * heads, L, S, E, Ev, masked=masked)
 
 
-def grouped_query_attention(call: Call) -> OpCost | None:
+def grouped_query_attention(call: NodeCall) -> OpCost | None:
     """com.microsoft.GroupQueryAttention, causal: Q, K, V, past K, past V, lengths, total length.
 
     Q may hold K and V too. The past has room for the whole, or what came before.
@@ -80,7 +80,7 @@ def grouped_query_attention(call: Call) -> OpCost | None:
     return rotated + formula(B * heads, L, S, E, E, masked=True) + capped
 
 
-def quantized_attention(call: Call) -> OpCost | None:
+def quantized_attention(call: NodeCall) -> OpCost | None:
     """com.microsoft.QAttention: integers x and weight, bias, scales, mask, zeros, past."""
     B, L, D = call.x.sizes
     width, heads = call.operand(1).sizes[1], call.get("num_heads")

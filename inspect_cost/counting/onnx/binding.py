@@ -11,50 +11,50 @@ from inspect_cost.values.errors import UsageError
 InputShapes = Mapping[str, Sequence[int] | int]
 
 
-def free_inputs(graph: GraphProto) -> list[ValueInfoProto]:
+def find_free_inputs(graph: GraphProto) -> list[ValueInfoProto]:
     """The inputs that a caller must give; before IR version 4 the weights stand among them too."""
     stored = {tensor.name for tensor in graph.initializer}
     return [entry for entry in graph.input if entry.name not in stored]
 
 
-def open_axes(graph: GraphProto) -> list[str]:
+def find_open_axes(graph: GraphProto) -> list[str]:
     """The names of the axes that the file leaves open, each once."""
     names = [
         dim.dim_param
-        for entry in free_inputs(graph)
+        for entry in find_free_inputs(graph)
         for dim in entry.type.tensor_type.shape.dim
         if dim.dim_param
     ]
     return list(dict.fromkeys(names))
 
 
-def bound_inputs(graph: GraphProto, shapes: InputShapes) -> dict[str, Value]:
+def bind_inputs(graph: GraphProto, shapes: InputShapes) -> dict[str, Value]:
     """Each input's value, with the sizes given for axes that the file leaves open.
 
     Raises:
         UsageError: an axis stays open, or what is given does not fit the file.
     """
-    entries = free_inputs(graph)
+    entries = find_free_inputs(graph)
     _check_names(graph, entries, shapes)
     symbols = {name: size for name, size in shapes.items() if isinstance(size, int)}
     for entry in entries:
         _bind_symbols(entry, shapes.get(entry.name), symbols)
-    return {entry.name: _bound(entry, shapes.get(entry.name), symbols) for entry in entries}
+    return {entry.name: _bind_input(entry, shapes.get(entry.name), symbols) for entry in entries}
 
 
 def _check_names(graph: GraphProto, entries: Sequence[ValueInfoProto], shapes: InputShapes) -> None:
-    names, axes = [entry.name for entry in entries], open_axes(graph)
+    names, axes = [entry.name for entry in entries], find_open_axes(graph)
     for name, given in shapes.items():
         if name not in (axes if isinstance(given, int) else names):
             kind = "open axis" if isinstance(given, int) else "input"
-            known = ", ".join(map(described, entries)) or "none"
+            known = ", ".join(map(describe_input, entries)) or "none"
             raise UsageError(f"the graph has no {kind} {name!r}", f"Its inputs are: {known}.")
         sizes = [given] if isinstance(given, int) else list(given)
         if any(not isinstance(size, int) or size < 0 for size in sizes):
             raise UsageError(f"{name}: {given!r} is no size", "Sizes are whole numbers.")
 
 
-def described(entry: ValueInfoProto) -> str:
+def describe_input(entry: ValueInfoProto) -> str:
     """As one would say it: x (1, 80, L)."""
     tensor = entry.type.tensor_type
     if not tensor.HasField("shape"):
@@ -77,7 +77,7 @@ def _bind_symbols(
         return
     if len(given) != len(shape.dim):
         raise UsageError(
-            f"the input {described(entry)} has {len(shape.dim)} axes, and {tuple(given)} has "
+            f"the input {describe_input(entry)} has {len(shape.dim)} axes, and {tuple(given)} has "
             f"{len(given)}",
             "Give one size for each axis.",
         )
@@ -85,14 +85,15 @@ def _bind_symbols(
         fixed = dim.dim_value if dim.HasField("dim_value") else symbols.get(dim.dim_param, size)
         if fixed != size:
             raise UsageError(
-                f"axis {axis} of the input {described(entry)} is {fixed}, and {size} was given",
+                f"axis {axis} of the input {describe_input(entry)} is {fixed}, "
+                f"and {size} was given",
                 "Only open axes can be given a size, and the same name is the same size.",
             )
         if dim.dim_param:
             symbols[dim.dim_param] = size
 
 
-def _bound(
+def _bind_input(
     entry: ValueInfoProto, given: Sequence[int] | int | None, symbols: Mapping[str, int]
 ) -> Value:
     tensor = entry.type.tensor_type
@@ -101,28 +102,31 @@ def _bound(
     if given is not None and not isinstance(given, int):
         return Value(tensor.elem_type, tuple(given))
     if not tensor.HasField("shape"):
-        raise UsageError(f"the input {entry.name} has no shape in the file", advice(entry.name))
-    sizes = [_size(entry, axis, dim, symbols) for axis, dim in enumerate(tensor.shape.dim)]
+        raise UsageError(
+            f"the input {entry.name} has no shape in the file", suggest_shape(entry.name)
+        )
+    sizes = [_resolve_size(entry, axis, dim, symbols) for axis, dim in enumerate(tensor.shape.dim)]
     return Value(tensor.elem_type, tuple(sizes))
 
 
-def _size(
+def _resolve_size(
     entry: ValueInfoProto, axis: int, dim: TensorShapeProto.Dimension, symbols: Mapping[str, int]
 ) -> int:
     if dim.HasField("dim_value"):
         if dim.dim_value < 0:
             raise UsageError(
-                f"axis {axis} of the input {described(entry)} is below 0", "Export the file again."
+                f"axis {axis} of the input {describe_input(entry)} is below 0",
+                "Export the file again.",
             )
         return dim.dim_value
     if dim.dim_param not in symbols:
         raise UsageError(
-            f"axis {axis} of the input {described(entry)} is open, and has no size here",
-            advice(entry.name),
+            f"axis {axis} of the input {describe_input(entry)} is open, and has no size here",
+            suggest_shape(entry.name),
         )
     return symbols[dim.dim_param]
 
 
-def advice(name: str) -> str:
+def suggest_shape(name: str) -> str:
     """How to give an input a shape."""
     return f"Give it: --input {name}=SHAPE, or in Python input_shapes={{{name!r}: (...)}}."

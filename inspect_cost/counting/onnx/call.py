@@ -14,7 +14,7 @@ STANDARD = ("", "ai.onnx")
 
 
 @dataclass(frozen=True)
-class Call:
+class NodeCall:
     """A node with what goes in and comes out.
 
     Attributes:
@@ -34,12 +34,12 @@ class Call:
     @property
     def operator(self) -> str:
         """Its name in reports and tables: onnx.Conv, com.microsoft.FusedConv."""
-        return operator_name(self.node)
+        return get_operator_name(self.node)
 
     @property
     def label(self) -> str:
         """The node's name, or what it makes where it has none."""
-        return label(self.node)
+        return get_label(self.node)
 
     @property
     def x(self) -> Value:
@@ -75,15 +75,15 @@ class Call:
 
 
 #: From a call to its cost; None where the rule does not know.
-Rule = Callable[[Call], OpCost | None]
+Rule = Callable[[NodeCall], OpCost | None]
 
 
-def operator_name(node: NodeProto) -> str:
+def get_operator_name(node: NodeProto) -> str:
     """onnx.Conv, com.microsoft.FusedConv."""
     domain = "onnx" if node.domain in STANDARD else node.domain
     return f"{domain}.{node.op_type}"
 
 
-def label(node: NodeProto) -> str:
+def get_label(node: NodeProto) -> str:
     """The node's name, or what it makes where it has none."""
     return node.name or next((f"the node of {name}" for name in node.output if name), node.op_type)

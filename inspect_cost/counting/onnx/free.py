@@ -3,7 +3,7 @@
 They are named here because forgetting an operator and knowing that it is free are two things.
 """
 
-from inspect_cost.counting.onnx.call import Call, Rule
+from inspect_cost.counting.onnx.call import NodeCall, Rule
 from inspect_cost.values.cost import FREE, OpCost
 
 _MOVES = """
@@ -26,7 +26,7 @@ _TEXT = "RegexFullMatch StringConcat StringNormalizer StringSplit"
 _MICROSOFT = "ExpandDims Trilu nchwc.ReorderInput nchwc.ReorderOutput"
 
 
-def free(_call: Call) -> OpCost | None:
+def free(_call: NodeCall) -> OpCost | None:
     """Rule of an operator without arithmetic."""
     return FREE
 

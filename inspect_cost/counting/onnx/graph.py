@@ -8,15 +8,15 @@ from typing import Any
 from onnx import AttributeProto, FunctionProto, GraphProto, NodeProto, TypeProto, helper
 
 from inspect_cost.counting.onnx import inference
-from inspect_cost.counting.onnx.book import Book
-from inspect_cost.counting.onnx.call import STANDARD, Call, Rule, label, operator_name
+from inspect_cost.counting.onnx.call import STANDARD, NodeCall, Rule, get_label, get_operator_name
 from inspect_cost.counting.onnx.control import CONTROL
-from inspect_cost.counting.onnx.functions import function_body
-from inspect_cost.counting.onnx.loading import opsets
-from inspect_cost.counting.onnx.modules import module_of
+from inspect_cost.counting.onnx.functions import find_function_body
+from inspect_cost.counting.onnx.ledger import Ledger
+from inspect_cost.counting.onnx.loading import read_opsets
+from inspect_cost.counting.onnx.modules import find_module
 from inspect_cost.counting.onnx.order import check_order
 from inspect_cost.counting.onnx.sequences import SEQUENCES
-from inspect_cost.counting.onnx.value import UnknownShapeError, Value, known, of_tensor
+from inspect_cost.counting.onnx.value import UnknownShapeError, Value, make_known, read_tensor
 from inspect_cost.values.cost import OpCost
 from inspect_cost.values.errors import UsageError
 
@@ -48,7 +48,7 @@ class Walk:
 
     Attributes:
         settings: of the count.
-        book: where costs are entered.
+        ledger: where costs are entered.
         versions: domain -> version of its operators in the graph or function.
         scope: the values so far, by name, and those of the graphs around.
         attributes: of the call of the function that is followed.
@@ -57,25 +57,25 @@ class Walk:
     """
 
     settings: Settings
-    book: Book
+    ledger: Ledger
     versions: Mapping[str, int]
     scope: Scope
     attributes: Mapping[str, AttributeProto] = field(default_factory=dict)
     in_every_iteration: bool = False
     depth: int = 0
 
-    def writing_to(self, book: Book, *, in_every_iteration: bool | None = None) -> "Walk":
-        """The same, into another book."""
+    def with_ledger(self, ledger: Ledger, *, in_every_iteration: bool | None = None) -> "Walk":
+        """The same, into another ledger."""
         every = self.in_every_iteration if in_every_iteration is None else in_every_iteration
-        return replace(self, book=book, in_every_iteration=every)
+        return replace(self, ledger=ledger, in_every_iteration=every)
 
-    def inside(
+    def follow_graph(
         self, graph: GraphProto, inputs: Sequence[Value | None], module: str
     ) -> list[Value | None]:
         """Follow a graph that sees what is around it; returns its outputs."""
         walk = replace(self, scope=self.scope.new_child())
         for tensor in graph.initializer:
-            walk.scope[tensor.name] = of_tensor(tensor)
+            walk.scope[tensor.name] = read_tensor(tensor)
         for sparse in graph.sparse_initializer:
             values = sparse.values
             walk.scope[values.name] = Value(values.data_type, tuple(sparse.dims))
@@ -84,20 +84,20 @@ class Walk:
         check_order(graph.node, walk.scope)
         declared = {entry.name: entry.type for entry in (*graph.value_info, *graph.output)}
         walk.follow(graph.node, module, declared)
-        return [walk.value(entry.name) for entry in graph.output]
+        return [walk.look_up(entry.name) for entry in graph.output]
 
     def follow(
         self, nodes: Sequence[NodeProto], module: str, declared: Mapping[str, TypeProto]
     ) -> None:
         """Every node in turn."""
         for node in nodes:
-            own = module_of(node, self.settings.class_names)
+            own = find_module(node, self.settings.class_names)
             made = self._run(node, own or module, declared)
             self.scope.update(
                 (name, value) for name, value in zip(node.output, made, strict=False) if name
             )
 
-    def value(self, name: str) -> Value | None:
+    def look_up(self, name: str) -> Value | None:
         """What is known by a name; None for an operand that is left out."""
         if not name:
             return None
@@ -105,14 +105,14 @@ class Walk:
             raise UsageError(f"nothing in the graph makes {name!r}", "Export the model again.")
         return self.scope[name]
 
-    def constant_in(self, graph: GraphProto, name: str) -> float | None:
+    def find_constant(self, graph: GraphProto, name: str) -> float | None:
         """The only number of a constant of a graph inside this one."""
         for tensor in graph.initializer:
             if tensor.name == name:
-                return of_tensor(tensor).scalar
+                return read_tensor(tensor).scalar
         for node in graph.node:
             if name in node.output and node.op_type == "Constant":
-                constant = self._constant(_attributes(self._filled_in(node)))
+                constant = self._read_constant(_read_attributes(self._fill_in_attributes(node)))
                 return constant.scalar if constant else None
         value = self.scope.get(name)
         return value.scalar if value else None
@@ -122,60 +122,66 @@ class Walk:
     ) -> Sequence[Value | None]:
         domain = "" if node.domain in STANDARD else node.domain
         version = self.versions.get(domain, 1)
-        inputs = [self.value(name) for name in node.input]
-        node = self._filled_in(node)
-        call = Call(node, version, _attributes(node), inputs)
-        name = operator_name(node)
+        inputs = [self.look_up(name) for name in node.input]
+        node = self._fill_in_attributes(node)
+        call = NodeCall(node, version, _read_attributes(node), inputs)
+        name = get_operator_name(node)
         try:
             if name in CONTROL:
                 return CONTROL[name](self, call, module)
             if name in SEQUENCES:
-                call = replace(call, outputs=[_sequenced(call)])
-                self.book.enter(module, call, OpCost())
+                call = replace(call, outputs=[_apply_sequence_rule(call)])
+                self.ledger.enter(module, call, OpCost())
                 return call.outputs
-            return self._counted(call, module, declared)
+            return self._count(call, module, declared)
         except UnknownShapeError as unknown:
             raise UsageError(
-                f"{label(node)} ({name}) needs a shape that is not known: {unknown}",
+                f"{get_label(node)} ({name}) needs a shape that is not known: {unknown}",
                 "State shapes in the file (value_info), or give the inputs' with --input.",
             ) from unknown
 
-    def _counted(
-        self, call: Call, module: str, declared: Mapping[str, TypeProto]
+    def _count(
+        self, call: NodeCall, module: str, declared: Mapping[str, TypeProto]
     ) -> Sequence[Value | None]:
         rule = self.settings.rules.get(call.operator)
-        body = None if rule else function_body(call, self.settings.functions, self.versions)
+        body = None if rule else find_function_body(call, self.settings.functions, self.versions)
         if body is not None:
-            return self._called(body, call, module)
-        outputs = self._results(call, declared)
+            return self._follow_function(body, call, module)
+        outputs = self._infer_results(call, declared)
         call = replace(call, outputs=outputs)
         if rule is None:
-            self.book.enter(module, call, None, moved=_bytes_known(call))
+            self.ledger.enter(module, call, None, moved=_sum_known_bytes(call))
         else:
-            self.book.enter(module, call, _cost(rule, call))
+            self.ledger.enter(module, call, _apply_rule(rule, call))
         return outputs
 
-    def _results(self, call: Call, declared: Mapping[str, TypeProto]) -> Sequence[Value | None]:
+    def _infer_results(
+        self, call: NodeCall, declared: Mapping[str, TypeProto]
+    ) -> Sequence[Value | None]:
         if call.operator == "onnx.Constant":
-            return [self._constant(call.attributes)]
-        return inference.results(call, self.versions, declared)
+            return [self._read_constant(call.attributes)]
+        return inference.infer_results(call, self.versions, declared)
 
-    def _constant(self, attributes: Mapping[str, Any]) -> Value | None:
+    def _read_constant(self, attributes: Mapping[str, Any]) -> Value | None:
         if "value" in attributes:
-            return of_tensor(attributes["value"])
+            return read_tensor(attributes["value"])
         if "sparse_value" in attributes:
             sparse = attributes["sparse_value"]
             return Value(sparse.values.data_type, tuple(sparse.dims))
-        return next((known(inference.constant(k, v)) for k, v in attributes.items()), None)
+        return next(
+            (make_known(inference.read_constant(k, v)) for k, v in attributes.items()), None
+        )
 
-    def _called(self, function: FunctionProto, call: Call, module: str) -> list[Value | None]:
+    def _follow_function(
+        self, function: FunctionProto, call: NodeCall, module: str
+    ) -> list[Value | None]:
         """Follow a function with its operands and attributes."""
         if self.depth == DEEPEST:
             raise UsageError(f"the function {function.name} calls itself", "Export it again.")
         walk = Walk(
             self.settings,
-            self.book,
-            {**self.versions, **opsets(function)},
+            self.ledger,
+            {**self.versions, **read_opsets(function)},
             ChainMap(dict(zip(function.input, call.inputs, strict=False))),
             {a.name: a for a in (*function.attribute_proto, *call.node.attribute)},
             self.in_every_iteration,
@@ -187,9 +193,9 @@ class Walk:
         declared = {entry.name: entry.type for entry in function.value_info}
         walk.follow(function.node, module, declared)
         wanted = zip(function.output, call.node.output, strict=False)  # the last may be left out
-        return [walk.value(name) if outside else None for name, outside in wanted]
+        return [walk.look_up(name) if outside else None for name, outside in wanted]
 
-    def _filled_in(self, node: NodeProto) -> NodeProto:
+    def _fill_in_attributes(self, node: NodeProto) -> NodeProto:
         """The node with its function's attributes where it refers to them; others are left out."""
         if not any(attribute.ref_attr_name for attribute in node.attribute):
             return node
@@ -206,7 +212,7 @@ class Walk:
         return filled
 
 
-def _sequenced(call: Call) -> Value | None:
+def _apply_sequence_rule(call: NodeCall) -> Value | None:
     """What an operator on sequences returns."""
     try:
         return SEQUENCES[call.operator](call)
@@ -217,7 +223,7 @@ def _sequenced(call: Call) -> Value | None:
         ) from error
 
 
-def _cost(rule: Rule, call: Call) -> OpCost | None:
+def _apply_rule(rule: Rule, call: NodeCall) -> OpCost | None:
     """What a rule says; one that stumbles met a node that is not as its operator is defined."""
     try:
         return rule(call)
@@ -228,11 +234,11 @@ def _cost(rule: Rule, call: Call) -> OpCost | None:
         ) from error
 
 
-def _attributes(node: NodeProto) -> dict[str, Any]:
+def _read_attributes(node: NodeProto) -> dict[str, Any]:
     return {a.name: helper.get_attribute_value(a) for a in node.attribute}
 
 
-def _bytes_known(call: Call) -> int:
+def _sum_known_bytes(call: NodeCall) -> int:
     """Bytes of the operands and results whose shapes are known."""
     values = [v for v in (*call.inputs, *call.outputs) if v and v.shape is not None]
     return sum(value.bytes for value in values)

@@ -13,13 +13,13 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped] 
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
 
 from inspect_cost.counting.onnx.call import STANDARD
-from inspect_cost.counting.onnx.value import FLOATING, MOST_INTEGERS, stored_bytes
+from inspect_cost.counting.onnx.value import FLOATING, MOST_INTEGERS, count_stored_bytes
 from inspect_cost.values.errors import UsageError
 
 REMEDY = "Export it again, or check it with onnx.checker.check_model."
 
 
-def loaded(source: str | Path | ModelProto) -> ModelProto:
+def load_model(source: str | Path | ModelProto) -> ModelProto:
     """The model in a file, or the one given.
 
     Raises:
@@ -30,19 +30,19 @@ def loaded(source: str | Path | ModelProto) -> ModelProto:
         model, folder = source, None
     else:
         path = Path(source)
-        model, folder = _parsed(_content(path), path), path.parent
+        model, folder = _parse(_read_content(path), path), path.parent
     _check_versions(model)
     for entry in model.graph.input:
         if entry.type.tensor_type.elem_type not in TensorProto.DataType.values():
             raise UsageError(f"the input {entry.name} is of an unknown type", REMEDY)
-    for tensor in stored_tensors(model):
+    for tensor in iterate_tensors(model):
         _check_tensor(tensor)
         if tensor.data_location == TensorProto.EXTERNAL:
             _check_external(tensor, folder)
     return model
 
 
-def _content(path: Path) -> bytes:
+def _read_content(path: Path) -> bytes:
     if path.is_dir():
         raise UsageError(f"{path} is a folder, not an ONNX file", "Name the .onnx file in it.")
     if not path.is_file():
@@ -56,7 +56,7 @@ def _content(path: Path) -> bytes:
     return content
 
 
-def _parsed(content: bytes, path: Path) -> ModelProto:
+def _parse(content: bytes, path: Path) -> ModelProto:
     try:
         model = onnx.load_model_from_string(content)
     except DecodeError as error:
@@ -66,7 +66,7 @@ def _parsed(content: bytes, path: Path) -> ModelProto:
     return model
 
 
-def opsets(imports: "ModelProto | onnx.FunctionProto") -> dict[str, int]:
+def read_opsets(imports: "ModelProto | onnx.FunctionProto") -> dict[str, int]:
     """Domain -> version of its operators that the file uses; ONNX's own domain is ""."""
     return {
         "" if opset.domain in STANDARD else opset.domain: opset.version
@@ -76,7 +76,7 @@ def opsets(imports: "ModelProto | onnx.FunctionProto") -> dict[str, int]:
 
 def _check_versions(model: ModelProto) -> None:
     newest = onnx.defs.onnx_opset_version()
-    version = opsets(model).get("", newest)
+    version = read_opsets(model).get("", newest)
     if not 1 <= version <= newest:
         raise UsageError(
             f"the file uses opset {version}, and opsets 1 to {newest} are known",
@@ -84,44 +84,44 @@ def _check_versions(model: ModelProto) -> None:
         )
 
 
-def stored_tensors(model: ModelProto) -> Iterator[TensorProto]:
+def iterate_tensors(model: ModelProto) -> Iterator[TensorProto]:
     """All tensors in the file: initializers and constants, of subgraphs and functions too."""
-    for graph in _all_graphs(model):
+    for graph in _iterate_graphs(model):
         yield from graph.initializer
         for sparse in graph.sparse_initializer:
             yield from (sparse.values, sparse.indices)
-    for node in all_nodes(model):
+    for node in iterate_nodes(model):
         for attribute in node.attribute:
             if attribute.type == AttributeProto.TENSOR:
                 yield attribute.t
             yield from attribute.tensors
 
 
-def all_nodes(model: ModelProto) -> Iterator[NodeProto]:
+def iterate_nodes(model: ModelProto) -> Iterator[NodeProto]:
     """All nodes in the file, of subgraphs and functions too."""
-    for graph in _all_graphs(model):
+    for graph in _iterate_graphs(model):
         yield from graph.node
     for function in model.functions:
         yield from function.node
 
 
-def _all_graphs(model: ModelProto) -> Iterator[GraphProto]:
+def _iterate_graphs(model: ModelProto) -> Iterator[GraphProto]:
     """The graph and what is in it, and what is in functions."""
     yield model.graph
     roots = [model.graph.node, *(function.node for function in model.functions)]
     for nodes in roots:
-        yield from _inside(nodes)
+        yield from _iterate_subgraphs(nodes)
 
 
-def _inside(nodes: Iterable[NodeProto]) -> Iterator[GraphProto]:
+def _iterate_subgraphs(nodes: Iterable[NodeProto]) -> Iterator[GraphProto]:
     for node in nodes:
         for attribute in node.attribute:
-            for graph in graphs_of(attribute):
+            for graph in list_subgraphs(attribute):
                 yield graph
-                yield from _inside(graph.node)
+                yield from _iterate_subgraphs(graph.node)
 
 
-def graphs_of(attribute: AttributeProto) -> list[GraphProto]:
+def list_subgraphs(attribute: AttributeProto) -> list[GraphProto]:
     """The subgraphs in an attribute."""
     single = [attribute.g] if attribute.type == AttributeProto.GRAPH else []
     return [*single, *attribute.graphs]
@@ -157,7 +157,7 @@ def _check_external(tensor: TensorProto, folder: Path | None) -> None:
             "Copy that file into the model's folder.",
         )
     _check_extent(tensor, entries, path)
-    _bring_in_if_small(tensor, entries, path)
+    _load_if_small(tensor, entries, path)
 
 
 def _leads_out(location: str) -> bool:
@@ -167,7 +167,7 @@ def _leads_out(location: str) -> bool:
     return not location or absolute or ".." in parts
 
 
-def _number(entries: dict[str, str], key: str, tensor: TensorProto, default: int) -> int:
+def _read_number(entries: dict[str, str], key: str, tensor: TensorProto, default: int) -> int:
     text = entries.get(key, str(default))
     if not text.isdigit():
         raise UsageError(f"the weight {tensor.name} has the {key} {text!r} in its file", REMEDY)
@@ -176,8 +176,8 @@ def _number(entries: dict[str, str], key: str, tensor: TensorProto, default: int
 
 def _check_extent(tensor: TensorProto, entries: dict[str, str], path: Path) -> None:
     elements = prod(tensor.dims)
-    offset = _number(entries, "offset", tensor, 0)
-    length = _number(entries, "length", tensor, stored_bytes(tensor.data_type, elements))
+    offset = _read_number(entries, "offset", tensor, 0)
+    length = _read_number(entries, "length", tensor, count_stored_bytes(tensor.data_type, elements))
     if offset + length > path.stat().st_size:
         raise UsageError(
             f"the weight {tensor.name} reaches beyond the end of {path.name}, which is cut short",
@@ -185,12 +185,12 @@ def _check_extent(tensor: TensorProto, entries: dict[str, str], path: Path) -> N
         )
 
 
-def _bring_in_if_small(tensor: TensorProto, entries: dict[str, str], path: Path) -> None:
+def _load_if_small(tensor: TensorProto, entries: dict[str, str], path: Path) -> None:
     """Read a few integers, which may be a shape."""
     elements = prod(tensor.dims)
     if tensor.data_type in FLOATING or elements > MOST_INTEGERS:
         return
     with path.open("rb") as file:
         file.seek(int(entries.get("offset", "0")))
-        tensor.raw_data = file.read(stored_bytes(tensor.data_type, elements))
+        tensor.raw_data = file.read(count_stored_bytes(tensor.data_type, elements))
     tensor.data_location = TensorProto.DEFAULT

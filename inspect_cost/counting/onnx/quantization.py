@@ -5,7 +5,7 @@ Quantising and dequantising cost what they do in PyTorch: `inspect_cost.formulas
 
 from math import prod
 
-from inspect_cost.counting.onnx.call import Call, Rule
+from inspect_cost.counting.onnx.call import NodeCall, Rule
 from inspect_cost.formulas import contraction
 from inspect_cost.formulas.pointwise import ADD, COMPARE, LEAKY_RELU, MUL, SPECIAL
 from inspect_cost.formulas.quantization import (
@@ -19,33 +19,33 @@ from inspect_cost.formulas.reduction import mean, softmax
 from inspect_cost.values.cost import FREE, OpCost
 
 
-def quantize(call: Call) -> OpCost | None:
+def quantize(call: NodeCall) -> OpCost | None:
     """x / scale, rounded, plus the zero point, clamped."""
     return QUANTIZE * call.out.size
 
 
-def dequantize(call: Call) -> OpCost | None:
+def dequantize(call: NodeCall) -> OpCost | None:
     """(x - zero) scale."""
     return DEQUANTIZE * call.out.size
 
 
-def dynamic_quantize(call: Call) -> OpCost | None:
+def dynamic_quantize(call: NodeCall) -> OpCost | None:
     """Both extremes are looked for, then x is quantised."""
     return dynamic_quantization(call.x.size)
 
 
-def conv(call: Call) -> OpCost | None:
+def conv(call: NodeCall) -> OpCost | None:
     """QLinearConv: x, its scale and zero, w, its two, y's two, bias."""
     products = contraction.convolution(call.operand(3).sizes, call.out.sizes, biased=call.has(8))
     return products + REQUANTIZE * call.out.size
 
 
-def matmul(call: Call) -> OpCost | None:
+def matmul(call: NodeCall) -> OpCost | None:
     """QLinearMatMul: a product of integers, at the result's scale."""
     return contraction.dot_products(call.out.size, call.x.sizes[-1]) + REQUANTIZE * call.out.size
 
 
-def gemm(call: Call) -> OpCost | None:
+def gemm(call: NodeCall) -> OpCost | None:
     """QGemm: a, b and c with scales; floats unless the result has a scale."""
     k = call.x.sizes[0 if call.get("transA", 0) else 1]
     scaling = REQUANTIZE if call.has(7) else RESCALE
@@ -56,7 +56,7 @@ def gemm(call: Call) -> OpCost | None:
 def scaled_matmul(bias_at: int) -> Rule:
     """Rule of a product of integers that gives floats: one product for the scale, and a bias."""
 
-    def rule(call: Call) -> OpCost | None:
+    def rule(call: NodeCall) -> OpCost | None:
         out = call.out.size
         biased = contraction.bias(out) if call.has(bias_at) else FREE
         return contraction.dot_products(out, call.x.sizes[-1]) + RESCALE * out + biased
@@ -64,7 +64,7 @@ def scaled_matmul(bias_at: int) -> Rule:
     return rule
 
 
-def dynamic_matmul(call: Call) -> OpCost | None:
+def dynamic_matmul(call: NodeCall) -> OpCost | None:
     """DynamicQuantizeMatMul: the first operand is quantised on the way."""
     product = scaled_matmul(4)(call)
     quantised = dynamic_quantize(call)
@@ -76,14 +76,14 @@ def pointwise(cost: OpCost, operands: int = 1) -> Rule:
     return lambda call: (cost + DEQUANTIZE * operands + QUANTIZE) * call.out.size
 
 
-def average_pool(call: Call) -> OpCost | None:
+def average_pool(call: NodeCall) -> OpCost | None:
     """Means of integers, at another scale; the whole plane where no window is given."""
     window = call.get("kernel_shape")
     n = prod(window) if window else call.x.size // call.out.size
     return mean(call.out.size, n) + REQUANTIZE * call.out.size
 
 
-def qlinear_softmax(call: Call) -> OpCost | None:
+def qlinear_softmax(call: NodeCall) -> OpCost | None:
     """Dequantised, by rows, quantised."""
     n = call.x.sizes[call.get("axis", -1)]
     return softmax(call.x.size // n, n) + (DEQUANTIZE + QUANTIZE) * call.out.size

@@ -6,7 +6,7 @@ How many numbers make one result follows from the sizes of both, so axes need no
 from collections.abc import Callable
 from math import prod
 
-from inspect_cost.counting.onnx.call import Call, Rule
+from inspect_cost.counting.onnx.call import NodeCall, Rule
 from inspect_cost.formulas import reduction as formula
 from inspect_cost.formulas.pointwise import ADD, MUL, SPECIAL
 from inspect_cost.values.cost import FREE, OpCost
@@ -16,10 +16,10 @@ Formula = Callable[[int, int], OpCost]
 FLATTENING_SOFTMAX = 12
 
 
-def reduced(rows_of_n: Formula) -> Rule:
+def reduce_with(rows_of_n: Formula) -> Rule:
     """Rule of a reduction; that of integers is free, and reducing nothing as well."""
 
-    def rule(call: Call) -> OpCost | None:
+    def rule(call: NodeCall) -> OpCost | None:
         x, rows = call.x, call.out.size
         return rows_of_n(rows, x.size // rows) if x.floating and rows and x.size else FREE
 
@@ -36,10 +36,10 @@ def log_sum(rows: int, n: int) -> OpCost:
     return formula.summation(rows, n) + SPECIAL * rows
 
 
-def by_row(rows_of_n: Formula) -> Rule:
+def apply_by_row(rows_of_n: Formula) -> Rule:
     """Rule of a softmax or the like over one axis, or before version 13 over all from it on."""
 
-    def rule(call: Call) -> OpCost | None:
+    def rule(call: NodeCall) -> OpCost | None:
         sizes = call.x.sizes
         flattening = call.version <= FLATTENING_SOFTMAX
         axis = call.get("axis", 1 if flattening else -1) % max(len(sizes), 1)
@@ -49,10 +49,10 @@ def by_row(rows_of_n: Formula) -> Rule:
     return rule
 
 
-def cumulative(step: OpCost) -> Rule:
+def accumulate(step: OpCost) -> Rule:
     """Rule of a running total: n - 1 steps a row; None where the axis is not known."""
 
-    def rule(call: Call) -> OpCost | None:
+    def rule(call: NodeCall) -> OpCost | None:
         sizes = call.x.sizes
         axis = 0 if len(sizes) == 1 else call.operand(1).scalar
         if not call.x.floating or not call.x.size:
@@ -62,7 +62,7 @@ def cumulative(step: OpCost) -> Rule:
     return rule
 
 
-def top_k(call: Call) -> OpCost | None:
+def top_k(call: NodeCall) -> OpCost | None:
     """By convention k n comparisons a row; all of them in order is a sort, n ceil(log2 n)."""
     axis = call.get("axis", -1)
     n, k = call.x.sizes[axis], call.out.sizes[axis]
@@ -73,23 +73,23 @@ def top_k(call: Call) -> OpCost | None:
 
 
 _ONNX: dict[str, Rule] = {
-    "ReduceSum": reduced(formula.summation),
-    "ReduceMean": reduced(formula.mean),
-    "ReduceProd": reduced(formula.product),
-    "ReduceMax": reduced(formula.extremum),
-    "ReduceMin": reduced(formula.extremum),
-    "ReduceL1": reduced(formula.norm1),
-    "ReduceL2": reduced(formula.norm2),
-    "ReduceSumSquare": reduced(sum_of_squares),
-    "ReduceLogSum": reduced(log_sum),
-    "ReduceLogSumExp": reduced(formula.log_sum_exp),
-    "ArgMax": reduced(formula.extremum),
-    "ArgMin": reduced(formula.extremum),
-    "Softmax": by_row(formula.softmax),
-    "LogSoftmax": by_row(formula.log_softmax),
-    "Hardmax": by_row(formula.extremum),
-    "CumSum": cumulative(ADD),
-    "CumProd": cumulative(MUL),
+    "ReduceSum": reduce_with(formula.summation),
+    "ReduceMean": reduce_with(formula.mean),
+    "ReduceProd": reduce_with(formula.product),
+    "ReduceMax": reduce_with(formula.extremum),
+    "ReduceMin": reduce_with(formula.extremum),
+    "ReduceL1": reduce_with(formula.norm1),
+    "ReduceL2": reduce_with(formula.norm2),
+    "ReduceSumSquare": reduce_with(sum_of_squares),
+    "ReduceLogSum": reduce_with(log_sum),
+    "ReduceLogSumExp": reduce_with(formula.log_sum_exp),
+    "ArgMax": reduce_with(formula.extremum),
+    "ArgMin": reduce_with(formula.extremum),
+    "Softmax": apply_by_row(formula.softmax),
+    "LogSoftmax": apply_by_row(formula.log_softmax),
+    "Hardmax": apply_by_row(formula.extremum),
+    "CumSum": accumulate(ADD),
+    "CumProd": accumulate(MUL),
     "TopK": top_k,
 }
 

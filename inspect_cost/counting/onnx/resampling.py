@@ -2,32 +2,32 @@
 
 from math import prod
 
-from inspect_cost.counting.onnx.call import Call, Rule
-from inspect_cost.counting.onnx.reduction import reduced
+from inspect_cost.counting.onnx.call import NodeCall, Rule
+from inspect_cost.counting.onnx.reduction import reduce_with
 from inspect_cost.formulas import resampling as formula
 from inspect_cost.formulas.distance import norm
 from inspect_cost.formulas.reduction import extremum, mean
 from inspect_cost.values.cost import FREE, OpCost
 
 
-def max_pool(call: Call) -> OpCost | None:
+def max_pool(call: NodeCall) -> OpCost | None:
     """The largest of each window."""
     return formula.max_pool(call.out.size, call.get("kernel_shape"))
 
 
-def average_pool(call: Call) -> OpCost | None:
+def average_pool(call: NodeCall) -> OpCost | None:
     """The mean of each window."""
     return formula.average_pool(call.out.size, call.get("kernel_shape"))
 
 
-def lp_pool(call: Call) -> OpCost | None:
+def lp_pool(call: NodeCall) -> OpCost | None:
     """The norm of each window."""
     window = call.get("kernel_shape")
     n = prod(window) if window else call.x.size // call.out.size
     return norm(call.out.size, n, call.get("p", 2))
 
 
-def resize(call: Call) -> OpCost | None:
+def resize(call: NodeCall) -> OpCost | None:
     """Weighted sums of neighbours along the axes whose size changes; the nearest is free."""
     pairs = zip(call.x.sizes, call.out.sizes, strict=True)
     dimensions = sum(before != after for before, after in pairs)
@@ -39,7 +39,7 @@ def resize(call: Call) -> OpCost | None:
     return FREE if mode == b"nearest" else None
 
 
-def grid_sample(call: Call) -> OpCost | None:
+def grid_sample(call: NodeCall) -> OpCost | None:
     """The same at positions that a grid gives, along all axes but batch and channels.
 
     None for cubics and for reflecting edges, as for torch's.
@@ -58,7 +58,7 @@ def grid_sample(call: Call) -> OpCost | None:
     return positions + weights + formula.linear_interpolation(call.out.size, dimensions)
 
 
-def roi_align(call: Call) -> OpCost | None:
+def roi_align(call: NodeCall) -> OpCost | None:
     """Interpolated samples of each bin, of which the mean or the largest; None if their number
     follows from the boxes.
     """
@@ -74,8 +74,8 @@ _ONNX: dict[str, Rule] = {
     "MaxPool": max_pool,
     "AveragePool": average_pool,
     "LpPool": lp_pool,
-    "GlobalMaxPool": reduced(extremum),
-    "GlobalAveragePool": reduced(mean),
+    "GlobalMaxPool": reduce_with(extremum),
+    "GlobalAveragePool": reduce_with(mean),
     "GlobalLpPool": lp_pool,
     "Resize": resize,
     "Upsample": resize,
@@ -88,7 +88,7 @@ RESAMPLING: dict[str, Rule] = {f"onnx.{name}": rule for name, rule in _ONNX.item
     "com.microsoft.NhwcMaxPool": max_pool,
     "com.microsoft.nchwc.MaxPool": max_pool,
     "com.microsoft.nchwc.AveragePool": average_pool,
-    "com.microsoft.nchwc.GlobalMaxPool": reduced(extremum),
-    "com.microsoft.nchwc.GlobalAveragePool": reduced(mean),
+    "com.microsoft.nchwc.GlobalMaxPool": reduce_with(extremum),
+    "com.microsoft.nchwc.GlobalAveragePool": reduce_with(mean),
     "com.microsoft.nchwc.Upsample": resize,
 }

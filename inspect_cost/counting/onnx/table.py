@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from inspect_cost.counting.onnx.attention import ATTENTION
-from inspect_cost.counting.onnx.call import Call, Rule
+from inspect_cost.counting.onnx.call import NodeCall, Rule
 from inspect_cost.counting.onnx.contraction import CONTRACTIONS
 from inspect_cost.counting.onnx.fourier import FOURIER
 from inspect_cost.counting.onnx.free import FREE_OPERATORS
@@ -32,7 +32,7 @@ FAMILIES: tuple[Mapping[str, Rule], ...] = (
 )
 
 
-def merged(families: tuple[Mapping[str, Rule], ...]) -> Mapping[str, Rule]:
+def merge_rules(families: tuple[Mapping[str, Rule], ...]) -> Mapping[str, Rule]:
     """One table of all families, in none of which an operator may stand twice."""
     names = Counter(name for family in families for name in family)
     twice = [name for name, count in names.items() if count > 1]
@@ -42,7 +42,7 @@ def merged(families: tuple[Mapping[str, Rule], ...]) -> Mapping[str, Rule]:
 
 
 #: Operator, such as onnx.Conv or com.microsoft.FusedConv -> its rule.
-ONNX_RULES = merged(FAMILIES)
+ONNX_RULES = merge_rules(FAMILIES)
 
 #: Operators that only look at their operand in another way, or at its shape, or are in the file.
 _VIEWS = frozenset(
@@ -53,7 +53,7 @@ _VIEWS = frozenset(
 _LOOKUPS = frozenset(f"onnx.{name}" for name in "Gather GatherElements GatherND Slice".split())
 
 
-def bytes_moved(call: Call) -> int:
+def count_bytes_moved(call: NodeCall) -> int:
     """Bytes read and written by one call: operands once, results once; views move nothing."""
     if call.operator in _VIEWS:
         return 0

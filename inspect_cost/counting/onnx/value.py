@@ -73,7 +73,7 @@ class Value:
         """Its size in memory."""
         if self.items is not None:
             return sum(item.bytes for item in self.items)
-        return stored_bytes(self.dtype, self.size)
+        return count_stored_bytes(self.dtype, self.size)
 
     @property
     def type(self) -> TypeProto:
@@ -86,7 +86,7 @@ class Value:
         return self.data.item() if self.data is not None and self.data.size == 1 else None
 
 
-def like(value: Value, shape: tuple[int, ...] | None) -> Value:
+def make_like(value: Value, shape: tuple[int, ...] | None) -> Value:
     """One of the same type, of which nothing else is known."""
     return Value(value.dtype, shape, because=value.because)
 
@@ -95,7 +95,7 @@ class UnknownShapeError(Exception):
     """A shape was needed that nothing tells; says why."""
 
 
-def stored_bytes(dtype: int, elements: int) -> int:
+def count_stored_bytes(dtype: int, elements: int) -> int:
     """Size of so many elements; types of less than a byte lie packed. Text has none."""
     if dtype in {_T.STRING, _T.UNDEFINED}:
         return 0
@@ -104,14 +104,14 @@ def stored_bytes(dtype: int, elements: int) -> int:
     return elements * helper.tensor_dtype_to_np_dtype(dtype).itemsize
 
 
-def known(array: Array) -> Value:
+def make_known(array: Array) -> Value:
     """A value whose contents are at hand, kept if they are small."""
     dtype = helper.np_dtype_to_tensor_dtype(array.dtype)
     most = MOST_FLOATS if dtype in FLOATING else MOST_INTEGERS
     return Value(dtype, array.shape, array if array.size <= most else None)
 
 
-def of_tensor(tensor: TensorProto) -> Value:
+def read_tensor(tensor: TensorProto) -> Value:
     """The value of a stored tensor; what lies in another file has a shape only.
 
     Raises:
@@ -130,7 +130,7 @@ def of_tensor(tensor: TensorProto) -> Value:
         ) from error
 
 
-def of_type(proto: TypeProto, because: str) -> Value:
+def read_type(proto: TypeProto, because: str) -> Value:
     """The value that a type describes; without a shape unless every size is a number."""
     if not proto.HasField("tensor_type"):
         return Value(_T.UNDEFINED, None, because=because)

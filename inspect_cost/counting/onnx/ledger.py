@@ -1,12 +1,12 @@
-"""The book of a count: what each operator of each module has cost so far."""
+"""The ledger of a count: what each operator of each module has cost so far."""
 
-from inspect_cost.counting.onnx.call import Call
-from inspect_cost.counting.onnx.table import bytes_moved
+from inspect_cost.counting.onnx.call import NodeCall
+from inspect_cost.counting.onnx.table import count_bytes_moved
 from inspect_cost.counting.report import Tally
 from inspect_cost.values.cost import FREE, OpCost
 
 
-class Book:
+class Ledger:
     """Tallies by module and operator, in the order of the first calls.
 
     Attributes:
@@ -20,12 +20,12 @@ class Book:
         self.notes: dict[str, None] = {}
 
     def enter(
-        self, module: str, call: Call, cost: OpCost | None, *, moved: int | None = None
+        self, module: str, call: NodeCall, cost: OpCost | None, *, moved: int | None = None
     ) -> None:
         """One call; a cost of None says that nothing tells it."""
         if cost is None:
             self.uncounted.setdefault(call.operator, []).append(call.label)
-        moved = bytes_moved(call) if moved is None else moved
+        moved = count_bytes_moved(call) if moved is None else moved
         self._add(Tally(call.operator, module, 1, cost or FREE, moved, cost is not None))
 
     def _add(self, tally: Tally) -> None:
@@ -33,8 +33,8 @@ class Book:
         known = self._tallies.get(key)
         self._tallies[key] = tally if known is None else known + tally
 
-    def take(self, other: "Book", times: int = 1) -> None:
-        """All that is in another book, so many times."""
+    def add(self, other: "Ledger", times: int = 1) -> None:
+        """All that is in another ledger, so many times."""
         for t in other.tallies() if times else ():
             cost, moved = t.cost * times, t.bytes_moved * times
             self._add(Tally(t.operator, t.module, t.calls * times, cost, moved, t.counted))
