@@ -1,4 +1,4 @@
-"""Rules of matrix products and convolutions. MACs of integers (quantised layers) are MACs."""
+"""Rules for matrix products and convolutions. MACs of integers (quantised layers) are MACs."""
 
 from math import prod
 
@@ -26,12 +26,12 @@ ACTIVATIONS = {
 
 
 def matmul(call: NodeCall) -> OpCost | None:
-    """(..., m, k) @ (..., k, n), either of which may be a vector: k MACs a result."""
+    """Count (..., m, k) @ (..., k, n), either of which may be a vector: k MACs per result."""
     return formula.dot_products(call.out.size, call.x.sizes[-1])
 
 
 def gemm(call: NodeCall) -> OpCost | None:
-    """Alpha a b + beta c."""
+    """Count `alpha * a @ b + beta * c`."""
     k = call.x.sizes[0 if call.get("transA", 0) else 1]
     added = call.optional(2)
     beta = call.get("beta", 1.0) if added else 0.0
@@ -43,26 +43,26 @@ def gemm(call: NodeCall) -> OpCost | None:
 
 
 def conv(call: NodeCall) -> OpCost | None:
-    """Convolution in any number of dimensions, grouped or not."""
+    """Count a convolution in any number of dimensions, grouped or not."""
     channels, read = call.x.sizes[1], call.operand(1).sizes[1] * call.get("group", 1)
-    if call.operator == "onnx.Conv" and channels != read:  # ONNX's inference does not look
-        raise ValueError(f"its weight reads {read} channels, and there are {channels}")
+    if call.operator == "onnx.Conv" and channels != read:  # ONNX's inference does not check
+        raise ValueError(f"its weight reads {read} channels, but the input has {channels}")
     return formula.convolution(call.operand(1).sizes, call.out.sizes, biased=call.has(2))
 
 
 def conv_transpose(call: NodeCall) -> OpCost | None:
-    """Transposed convolution."""
+    """Count a transposed convolution."""
     weight = call.operand(1).sizes
     return formula.transposed_convolution(call.x.sizes, weight, call.out.sizes, biased=call.has(2))
 
 
 def integer_conv(call: NodeCall) -> OpCost | None:
-    """ConvInteger: no bias, and no scaling yet."""
+    """Count ConvInteger, which has neither bias nor scaling."""
     return formula.convolution(call.operand(1).sizes, call.out.sizes, biased=False)
 
 
 def deform_conv(call: NodeCall) -> OpCost | None:
-    """Convolution whose taps are interpolated between four neighbours, and weighed by a mask."""
+    """Count a convolution whose taps are interpolated between four neighbours and masked."""
     weight, out = call.operand(1).sizes, call.out.sizes
     taps = out[0] * call.x.sizes[1] * prod(out[2:]) * prod(weight[2:])
     sampled = deformed_taps(taps, call.operand(2).size // 2, masked=call.has(4))
@@ -70,14 +70,14 @@ def deform_conv(call: NodeCall) -> OpCost | None:
 
 
 def causal_conv_with_state(call: NodeCall) -> OpCost | None:
-    """Depthwise causal convolution over the input and the state before it, then SiLU or nothing."""
+    """Count a depthwise causal convolution over the state and the input, then SiLU if asked for."""
     silu = pointwise.SILU if call.get("activation", b"none") in {b"silu", b"swish"} else FREE
     weight = call.operand(1).sizes
     return formula.convolution(weight, call.out.sizes, biased=call.has(2)) + silu * call.out.size
 
 
 def affine_grid(call: NodeCall) -> OpCost | None:
-    """A matrix of d by d + 1 applied to each position."""
+    """Count applying a d x (d + 1) matrix to each position."""
     return formula.dot_products(call.out.size, call.x.sizes[-1])
 
 
@@ -85,19 +85,19 @@ def affine_grid(call: NodeCall) -> OpCost | None:
 
 
 def fused_matmul(call: NodeCall) -> OpCost | None:
-    """Alpha a b, with operands transposed as asked."""
+    """Count `alpha * a @ b`, each operand transposed if its attributes say so."""
     k = transpose_factor(call, 0, "A")[-1]
     scaled: int = call.out.size * (call.get("alpha", 1.0) != 1)
     return formula.dot_products(call.out.size, k) + MUL * scaled
 
 
 def fused_gemm(call: NodeCall) -> OpCost | None:
-    """Gemm, then an activation."""
+    """Count Gemm followed by an activation."""
     return _add_activation(call, gemm(call))
 
 
 def fused_conv(call: NodeCall) -> OpCost | None:
-    """Convolution, plus another tensor of the result's shape where there is one, activated."""
+    """Count a convolution, the sum with an optional fourth operand, and an activation."""
     added = ADD * call.out.size if call.has(3) else FREE
     whole = conv(call)
     return None if whole is None else _add_activation(call, whole + added)
@@ -109,9 +109,10 @@ def _add_activation(call: NodeCall, cost: OpCost | None) -> OpCost | None:
 
 
 def matmul_n_bits(call: NodeCall) -> OpCost | None:
-    """X times a weight of N by K in blocks of few bits: (q - zero) scale once for each, then MACs.
+    """Count x times an N x K weight stored in blocks of few bits.
 
-    The zero points are integers; so one product for each weight.
+    Each weight is first dequantised, `(q - zero) * scale`. Zero points are integers, so that only
+    the product is arithmetic on floats: one MUL per weight.
     """
     K: int = call.get("K")
     N: int = call.get("N")

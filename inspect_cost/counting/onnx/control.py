@@ -1,7 +1,7 @@
 """Operators that run subgraphs: If, Loop and Scan.
 
-A loop's body is followed once, on shapes that hold for every iteration, and counted as often as it
-runs. Where an iteration's number decides what it does, the iterations are followed one by one.
+A loop's body is followed once, on shapes that hold for every iteration, and its cost is multiplied
+by the number of iterations. If what the body does depends on the iteration, all are followed.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,21 +19,21 @@ from inspect_cost.values.errors import UsageError
 if TYPE_CHECKING:
     from inspect_cost.counting.onnx.graph import Walk
 
-#: Iterations that are followed one by one at most.
+#: Maximum number of iterations that are followed one by one.
 MOST_STEPS = 10_000
 
-#: From this version on Scan has no batch of its own.
+#: First version in which Scan has no batch axis of its own.
 BATCHLESS_SCAN = 9
 
 Values = list[Value | None]
 
 
 class NeedsValuesError(Exception):
-    """A body's course depends on what changes between iterations."""
+    """What a body does depends on values that change between iterations."""
 
 
 def branch(walk: "Walk", call: NodeCall, module: str) -> Values:
-    """If: the branch that a known condition takes, else the costlier one, which a note tells."""
+    """Follow If: the branch that a known condition takes, else the costlier one, with a note."""
     condition = call.x.scalar
     taken, other = call.get("then_branch"), call.get("else_branch")
     if condition is not None:
@@ -61,7 +61,7 @@ def _drop_contents(values: Sequence[Value | None]) -> Values:
 
 
 def loop(walk: "Walk", call: NodeCall, module: str) -> Values:
-    """Loop: trip count, condition, then what is carried from one iteration to the next."""
+    """Follow Loop; operands: trip count, condition, then the values carried between iterations."""
     body: GraphProto = call.get("body")
     carried: Values = list(call.inputs[2:])
     trips = find_trip_count(walk, call)
@@ -75,15 +75,16 @@ def loop(walk: "Walk", call: NodeCall, module: str) -> Values:
     except (NeedsValuesError, UnknownShapeError, UsageError):
         return _follow_each_iteration(walk, call, carried, trips, module)
     walk.ledger.add(every, trips)
+    # A body returns its condition, the carried values, and outputs that are stacked.
     kept, scanned = returned[1 : len(carried) + 1], returned[len(carried) + 1 :]
     return [*kept, *(_stack(v, trips) for v in scanned)]
 
 
 def find_trip_count(walk: "Walk", call: NodeCall) -> int | None:
-    """As stated by the caller, or by the graph; None where only its conditions can tell.
+    """Return the number of iterations; None if it follows from conditions of the body.
 
     Raises:
-        UsageError: nothing tells.
+        UsageError: neither the caller nor the graph gives it.
     """
     stated = walk.settings.trip_counts.get(call.node.name)
     most, condition = call.optional(0), call.optional(1)
@@ -102,14 +103,14 @@ def find_trip_count(walk: "Walk", call: NodeCall) -> int | None:
 
 def _make_unknown_trips_error(call: NodeCall) -> UsageError:
     return UsageError(
-        f"how often {call.label} (Loop) runs depends on values",
-        f"State it: --trip-count {call.node.name}=N, or in Python "
-        f"trip_counts={{{call.node.name!r}: N}}.",
+        f"the number of iterations of {call.label} (Loop) depends on values",
+        f"Give the number for {call.node.name!r} in `trip_counts`.",
+        field="trip_counts",
     )
 
 
 def _always_continues(walk: "Walk", call: NodeCall) -> bool:
-    """Whether the body never ends the loop early: its condition stays true."""
+    """Return whether the body never ends the loop early: its condition stays true."""
     body: GraphProto = call.get("body")
     if not call.node.input[1]:
         return True
@@ -125,7 +126,7 @@ def _always_continues(walk: "Walk", call: NodeCall) -> bool:
 def _follow_any_iteration(
     walk: "Walk", body: GraphProto, carried: Values, module: str
 ) -> tuple[Ledger, Values]:
-    """A ledger of any one iteration, and what it returns."""
+    """Follow an iteration that stands for all; return its ledger and its outputs."""
     ledger = Ledger()
     shapes = _drop_contents(carried)
     counter, condition = Value(TensorProto.INT64, ()), make_known(np.array(True))
@@ -140,11 +141,11 @@ def _follow_any_iteration(
 def _follow_each_iteration(
     walk: "Walk", call: NodeCall, carried: Values, trips: int | None, module: str
 ) -> Values:
-    """Follow every iteration; as many as there are, or until its condition says that it ends."""
+    """Follow every iteration, `trips` of them or until the condition is false; return outputs."""
     if trips is not None and trips > MOST_STEPS:
         raise UsageError(
-            f"{call.label} (Loop) does something else in each of its {trips:,} iterations",
-            f"Up to {MOST_STEPS:,} can be followed one by one: count a shorter input.",
+            f"the {trips:,} iterations of {call.label} (Loop) differ in cost",
+            f"At most {MOST_STEPS:,} can be followed one by one: count a shorter input.",
         )
     body: GraphProto = call.get("body")
     scanned: list[Values] = []
@@ -159,7 +160,7 @@ def _follow_each_iteration(
 
 
 def _ends(call: NodeCall, condition: Value | None, done: int) -> bool:
-    """Whether a loop that runs until its condition is false ends after so many iterations."""
+    """Return whether a loop that runs until its condition is false ends after `done` iterations."""
     most = call.optional(0)
     if most is not None and done == most.scalar:
         return True
@@ -173,17 +174,17 @@ def _make_empty_outputs(body: GraphProto, carried: int) -> Values:
 
 
 def _stack(value: Value | None, trips: int) -> Value | None:
-    """What every iteration returns, one after another."""
+    """Return the value with a leading axis for the iterations."""
     if value is None or value.shape is None:
         return value
     return Value(value.dtype, (trips, *value.shape))
 
 
 def scan(walk: "Walk", call: NodeCall, module: str) -> Values:
-    """Scan: states, then sequences, one entry of each of which an iteration sees."""
+    """Follow Scan; operands: states, then sequences, of which each iteration sees one entry."""
     if call.version < BATCHLESS_SCAN:
         raise UsageError(
-            f"{call.label} is a Scan of opset {call.version}, which has other operands",
+            f"{call.label} is a Scan of opset {call.version}, whose operands are not supported",
             f"Convert the file to opset {BATCHLESS_SCAN} or later with onnx.version_converter.",
         )
     count = call.get("num_scan_inputs")

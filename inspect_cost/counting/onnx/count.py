@@ -1,4 +1,4 @@
-"""Counting what one run of an ONNX graph costs."""
+"""Count what one run of an ONNX graph costs."""
 
 from collections import ChainMap
 from collections.abc import Iterable, Mapping
@@ -30,22 +30,22 @@ def count_onnx(
     """Count parameters, MACs, FLOPs and bytes of one run of an ONNX graph, without running it.
 
     Args:
-        source: an .onnx file, or a model that was loaded from one. Weights in other files are not
-            read.
-        input_shapes: sizes where the file leaves axes open: an input's name -> its whole shape, or
-            an open axis's name -> its size, such as ``{"x": (1, 80, 63)}`` or ``{"L": 512}``.
-        op_costs: costs of operators for this count, which stand before the table's: name, such as
-            ``"com.acme.Scan"`` or ``"onnx.Conv"`` -> an OpCost for each call, or a function from
-            the `inspect_cost.counting.onnx.call.NodeCall` to one.
-        trip_counts: name of a Loop's node -> how often it runs, where the graph does not say.
+        source: an .onnx file, or a model loaded from one. Weights in other files are not read.
+        input_shapes: sizes for axes that the file leaves open: an input's name -> its whole shape,
+            or an open axis's name -> its size, such as ``{"x": (1, 80, 63)}`` or ``{"L": 512}``.
+        op_costs: costs of operators for this count, which take precedence over the table's: name,
+            such as ``"com.acme.Scan"`` or ``"onnx.Conv"`` -> an OpCost per call, or a function from
+            an `inspect_cost.counting.onnx.call.NodeCall` to one.
+        trip_counts: name of a Loop's node -> number of its iterations, for loops whose number
+            depends on values.
 
     Returns:
         The report. Its operators are named onnx.Conv, com.microsoft.FusedConv and so on; those
         without a known cost are in its ``uncounted``, and their nodes in its ``notes``.
 
     Raises:
-        UsageError: the file cannot be read or makes no sense, an axis has no size, a shape cannot
-            be worked out, or how often a loop runs is not known.
+        UsageError: the file cannot be read or is malformed, an axis has no size, a shape cannot
+            be inferred, or a loop's number of iterations is not known.
     """
     model = load_model(source)
     _check_trip_counts(model, trip_counts or {})
@@ -72,10 +72,16 @@ def _check_trip_counts(model: ModelProto, trip_counts: Mapping[str, int]) -> Non
     loops = [node.name for node in iterate_nodes(model) if node.op_type == "Loop"]
     for name, trips in trip_counts.items():
         if name not in loops:
-            known = ", ".join(filter(None, loops)) or "none that has a name"
-            raise UsageError(f"the graph has no Loop {name!r}", f"Its loops are: {known}.")
+            known = ", ".join(filter(None, loops)) or "none with a name"
+            raise UsageError(
+                f"the graph has no Loop {name!r}", f"Its loops are: {known}.", field="trip_counts"
+            )
         if trips < 0:
-            raise UsageError(f"{name}: {trips} is no number of iterations", "Give 0 or more.")
+            raise UsageError(
+                f"{name}: {trips} is not a number of iterations",
+                "Give 0 or more.",
+                field="trip_counts",
+            )
 
 
 def _make_rule(cost: Rule | OpCost) -> Rule:
@@ -85,7 +91,7 @@ def _make_rule(cost: Rule | OpCost) -> Rule:
 def _list_modules(
     ledger: Ledger, storages: Mapping[str, Storage], class_names: Mapping[str, str], name: str
 ) -> tuple[tuple[str, str, Storage], ...]:
-    """Each module that has an operator or a parameter, and those around it, parents first."""
+    """List each module with an operator or a parameter, and its ancestors, parents first."""
     paths = ["", *(tally.module for tally in ledger.tallies()), *storages]
     tree = _sort_parents_first(paths)
     return tuple(
@@ -95,7 +101,7 @@ def _list_modules(
 
 
 def _sort_parents_first(paths: Iterable[str]) -> list[str]:
-    """All paths and those around them, depth first, each level in the order of its first entry."""
+    """Return all paths and their ancestors, depth first, siblings in the order they first occur."""
     rank: dict[str, int] = {}
     for path in paths:
         for place in reversed(ancestry(path)):
@@ -104,7 +110,7 @@ def _sort_parents_first(paths: Iterable[str]) -> list[str]:
 
 
 def _describe_uncounted(ledger: Ledger) -> list[str]:
-    """A sentence for each operator without a cost, with the names of its nodes."""
+    """Return a sentence per operator without a known cost, with the names of its nodes."""
     notes = []
     for operator, nodes in ledger.uncounted.items():
         named = list(dict.fromkeys(nodes))

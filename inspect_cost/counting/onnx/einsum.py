@@ -1,4 +1,4 @@
-"""Einstein sums: pairs of operands from the left, as torch multiplies them."""
+"""Rule for Einstein sums, whose operands are multiplied in pairs from the left, as torch does."""
 
 from math import prod
 
@@ -11,9 +11,11 @@ Sizes = dict[str, int]
 
 
 def einsum(call: NodeCall) -> OpCost | None:
-    """Indices of one operand alone are summed first; each pair is then a batched matrix product.
+    """Count an Einstein sum.
 
-    An index that stands twice in one term is that operand's diagonal, which is free.
+    For each pair of operands, indices that only one of them has are summed over first; the rest is
+    a batched matrix product. An index that occurs twice in one term takes that operand's diagonal,
+    which is free.
     """
     terms, result = parse_equation(call)
     sizes: Sizes = {}
@@ -36,7 +38,7 @@ def einsum(call: NodeCall) -> OpCost | None:
 
 
 def parse_equation(call: NodeCall) -> tuple[list[list[str]], list[str]]:
-    """Indices of each operand and of the result; an ellipsis becomes digits, from the right."""
+    """Return the indices of each operand and of the result; an ellipsis becomes digits."""
     equation = call.get("equation").decode().replace(" ", "")
     left, arrow, right = equation.partition("->")
     terms = [
@@ -57,7 +59,7 @@ def _spell_out(term: str, rank: int) -> list[str]:
 
 
 def _sum_out(term: list[str], needed: set[str], sizes: Sizes) -> tuple[list[str], OpCost]:
-    """The term with the indices that nothing else has summed over, and what that costs."""
+    """Return the term without the indices that nothing else needs, and the cost of summing them."""
     kept = [index for index in term if index in needed]
     if len(kept) == len(term):
         return term, FREE

@@ -1,4 +1,4 @@
-"""Rules of Fourier transforms, and of summing overlapping frames."""
+"""Rules for Fourier transforms and for summing overlapping frames."""
 
 from math import prod
 
@@ -7,13 +7,13 @@ from inspect_cost.formulas import fourier as formula
 from inspect_cost.formulas.pointwise import MUL
 from inspect_cost.values.cost import OpCost
 
-#: Until this version the axis of a DFT was an attribute.
+#: Last version in which the axis of a DFT is an attribute.
 DFT_AXIS_ATTRIBUTE = 19
 COMPLEX = 2  # numbers in the last dimension: real and imaginary part
 
 
 def dft(call: NodeCall) -> OpCost | None:
-    """One transform along an axis; half the cost where one of the sides is real."""
+    """Count one transform along an axis; half the cost if its input or output is real."""
     axis = call.get("axis", 1) if call.version <= DFT_AXIS_ATTRIBUTE else -2
     if call.version > DFT_AXIS_ATTRIBUTE and call.has(2):
         given = call.operand(2).scalar
@@ -31,7 +31,7 @@ def dft(call: NodeCall) -> OpCost | None:
 
 
 def stft(call: NodeCall) -> OpCost | None:
-    """Each frame is weighed by the window, where there is one, and transformed."""
+    """Count windowing, if there is a window, and transforming each frame."""
     window, length = call.optional(2), call.optional(3)
     stated = length.scalar if length else None
     if stated is None and window is None:
@@ -45,7 +45,7 @@ def stft(call: NodeCall) -> OpCost | None:
 
 
 def columns_to_image(call: NodeCall) -> OpCost | None:
-    """Columns of patches summed into an image."""
+    """Count summing columns of patches into an image."""
     return formula.overlap_add(call.x.size, call.out.size)
 
 

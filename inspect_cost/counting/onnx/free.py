@@ -1,6 +1,6 @@
-"""Operators that move, make, look up or describe data, and compute nothing.
+"""Operators that move, make, look up or describe data but compute nothing.
 
-They are named here because forgetting an operator and knowing that it is free are two things.
+They are listed by name because knowing that an operator is free differs from not knowing it.
 """
 
 from inspect_cost.counting.onnx.call import NodeCall, Rule
@@ -27,7 +27,7 @@ _MICROSOFT = "ExpandDims Trilu nchwc.ReorderInput nchwc.ReorderOutput"
 
 
 def free(_call: NodeCall) -> OpCost | None:
-    """Rule of an operator without arithmetic."""
+    """Return no cost, for an operator without arithmetic."""
     return FREE
 
 

@@ -1,4 +1,4 @@
-"""What operators return that slide windows, or keep channels elsewhere than ONNX does."""
+"""Result shapes of fused operators that slide windows or do not keep channels second."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,7 +9,7 @@ Results = Sequence[Value | None]
 
 
 def quantized_global_pool(call: NodeCall) -> Results:
-    """One number for each plane."""
+    """Return one number per plane."""
     sizes = call.x.sizes
     if call.get("channels_last", 0):
         return [make_like(call.x, (sizes[0], *[1] * (len(sizes) - 2), sizes[-1]))]
@@ -17,7 +17,7 @@ def quantized_global_pool(call: NodeCall) -> Results:
 
 
 def channels_last_window(call: NodeCall) -> Results:
-    """A convolution or pooling of (B, T..., C); the weight stays (O, C / groups, K...)."""
+    """Return a convolution or pooling of (B, T..., C), with a weight of (O, C / groups, K...)."""
     B, *spatial, C = call.x.sizes
     weight = call.operand(1).sizes if "Conv" in call.node.op_type else None
     out = _count_windows(call, spatial, weight[2:] if weight else call.get("kernel_shape"))
@@ -25,7 +25,7 @@ def channels_last_window(call: NodeCall) -> Results:
 
 
 def quantized_window(call: NodeCall) -> Results:
-    """The same of integers, whose channels may also come first, with scales between operands."""
+    """Return a quantised convolution or pooling, with the channels first or last."""
     B, *rest = call.x.sizes
     last = bool(call.get("channels_last", 0))
     C, spatial = (rest[-1], rest[:-1]) if last else (rest[0], rest[1:])
@@ -36,7 +36,7 @@ def quantized_window(call: NodeCall) -> Results:
 
 
 def _count_windows(call: NodeCall, spatial: Sequence[int], kernel: Sequence[int]) -> list[int]:
-    """How many windows fit along each dimension."""
+    """Return how many windows fit along each dimension."""
     strides, dilations, before, after = _read_window(call, kernel)
     if call.get("auto_pad", b"NOTSET") in {b"SAME_UPPER", b"SAME_LOWER"}:
         return [-(-n // s) for n, s in zip(spatial, strides, strict=True)]
@@ -49,7 +49,7 @@ def _count_windows(call: NodeCall, spatial: Sequence[int], kernel: Sequence[int]
 
 
 def _read_window(call: NodeCall, kernel: Sequence[int]) -> list[list[int]]:
-    """Strides, dilations, and padding before and after, for each dimension."""
+    """Return strides, dilations, and padding before and after, per dimension."""
     d = len(kernel)
     pads = call.get("pads") or [0] * (2 * d)
     strides, dilations = (list(call.get(n) or [1] * d) for n in ("strides", "dilations"))
@@ -57,14 +57,14 @@ def _read_window(call: NodeCall, kernel: Sequence[int]) -> list[list[int]]:
 
 
 def reorder_in(call: NodeCall) -> Results:
-    """(B, C, T...) or (B, T..., C) to channels in blocks."""
+    """Return (B, C, T...) or (B, T..., C) with the channels in blocks."""
     B, *rest = call.x.sizes
     planes = (rest[-1], *rest[:-1]) if call.get("channels_last", 0) else rest
     return [make_like(call.x, (B, *planes))]
 
 
 def reorder_out(call: NodeCall) -> Results:
-    """Channels in blocks to (B, C, T...) or (B, T..., C), without those that filled the last."""
+    """Return (B, C, T...) or (B, T..., C) from channels in blocks, without their padding."""
     B, _padded, *spatial = call.x.sizes
     channels = call.get("channels")
     last = call.get("channels_last", 0)
@@ -72,7 +72,7 @@ def reorder_out(call: NodeCall) -> Results:
 
 
 def upsample(call: NodeCall) -> Results:
-    """Each side times its scale."""
+    """Return each side times its scale."""
     pairs = zip(call.x.sizes, call.get("scales"), strict=True)
     return [make_like(call.x, tuple(size * scale for size, scale in pairs))]
 

@@ -1,6 +1,6 @@
-"""What operators return of which ONNX's own inference tells nothing, or what is wrong.
+"""Result shapes of operators that ONNX's own inference does not know or gets wrong.
 
-Most are those that onnxruntime's optimiser writes.
+Most of them are written by onnxruntime's optimiser.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,14 +16,14 @@ _FLOAT = TensorProto.FLOAT
 
 
 def like_first(call: NodeCall) -> Results:
-    """The first operand's type and shape, in every result."""
+    """Return the first operand's type and shape, for every result."""
     return [make_like(call.x, call.x.shape)] * len(call.node.output)
 
 
 def transpose_factor(call: NodeCall, index: int, letter: str) -> list[int]:
-    """A factor's shape as it is multiplied, once it is transposed as the attributes ask.
+    """Return the shape of a factor after the transpositions that the attributes ask for.
 
-    transBatch moves the first axis behind the batch's, trans swaps the last two.
+    `transBatch` moves the first axis behind the batch axes; `trans` swaps the last two.
     """
     sizes = list(call.operand(index).sizes)
     if call.get(f"transBatch{letter}", 0):
@@ -34,50 +34,50 @@ def transpose_factor(call: NodeCall, index: int, letter: str) -> list[int]:
 
 
 def matmul(call: NodeCall) -> Results:
-    """(..., m, k) @ (..., k, n), either transposed as asked."""
+    """Return (..., m, k) @ (..., k, n), either transposed if its attributes say so."""
     a, b = transpose_factor(call, 0, "A"), transpose_factor(call, 1, "B")
     return [make_like(call.x, (*broadcast(a[:-2], b[:-2]), a[-2], b[-1]))]
 
 
 def float_matmul(call: NodeCall) -> Results:
-    """The product of integers, as floats."""
+    """Return the product of integers as floats."""
     product = matmul(call)[0]
     return [Value(_FLOAT, product.shape if product else None)]
 
 
 def broadcast(a: Sequence[int], b: Sequence[int]) -> list[int]:
-    """The common shape of two that fit."""
+    """Return the shape that two compatible shapes broadcast to."""
     longest = max(len(a), len(b))
     padded = [[1] * (longest - len(s)) + list(s) for s in (a, b)]
     return [n if m == 1 else m for m, n in zip(*padded, strict=True)]
 
 
 def matmul_n_bits(call: NodeCall) -> Results:
-    """(..., K) to (..., N)."""
+    """Return (..., N) for (..., K)."""
     return [make_like(call.x, (*call.x.sizes[:-1], call.get("N")))]
 
 
 def quantized_gemm(call: NodeCall) -> Results:
-    """(m, k) by (k, n): integers where the result has a scale, else floats."""
+    """Return (m, k) @ (k, n), as integers if the result has a scale, else as floats."""
     a, b = call.x.sizes, call.operand(3).sizes
     m, n = a[1 if call.get("transA", 0) else 0], b[0 if call.get("transB", 0) else 1]
     return [Value(call.x.dtype if call.has(7) else _FLOAT, (m, n))]
 
 
 def quantized_pointwise(call: NodeCall) -> Results:
-    """x, scale, zero, y, scale, zero: broadcast."""
+    """Return the broadcast of x and y; operands: x, scale, zero, y, scale, zero."""
     shape = broadcast(call.x.sizes, call.operand(3).sizes)
     return [make_like(call.x, tuple(shape))]
 
 
 def quantized_choice(call: NodeCall) -> Results:
-    """A condition, then x, scale, zero, y, scale, zero: broadcast."""
-    chosen = broadcast(call.operand(1).sizes, call.operand(4).sizes)
-    return [make_like(call.operand(1), tuple(broadcast(call.x.sizes, chosen)))]
+    """Return the broadcast of a condition, x and y; each of the latter has a scale and a zero."""
+    choices = broadcast(call.operand(1).sizes, call.operand(4).sizes)
+    return [make_like(call.operand(1), tuple(broadcast(call.x.sizes, choices)))]
 
 
 def quantized_lstm(call: NodeCall) -> Results:
-    """All states (T, directions, B, H), and the last hidden and cell state."""
+    """Return all states (T, directions, B, H), the last hidden state and the last cell state."""
     T, B, _inputs = call.x.sizes
     directions, H, _gates = call.operand(2).sizes
     last = make_like(call.x, (directions, B, H))
@@ -85,7 +85,7 @@ def quantized_lstm(call: NodeCall) -> Results:
 
 
 def quantized_concat(call: NodeCall) -> Results:
-    """Scale and zero, then a value, its scale and zero, for each."""
+    """Return the concatenation; operands: scale, zero, then each part with its scale and zero."""
     parts = [call.operand(i).sizes for i in range(2, len(call.inputs), 3)]
     axis = call.get("axis") % len(parts[0])
     length = sum(part[axis] for part in parts)
@@ -93,18 +93,18 @@ def quantized_concat(call: NodeCall) -> Results:
 
 
 def dequantize(call: NodeCall) -> Results:
-    """As floats of the scale's type."""
+    """Return floats of the scale's type."""
     return [Value(call.operand(1).dtype, call.x.sizes)]
 
 
 def quantize(call: NodeCall) -> Results:
-    """As integers of the zero point's type."""
+    """Return integers of the zero point's type."""
     zero = call.optional(2)
     return [Value(zero.dtype if zero else TensorProto.UINT8, call.x.sizes)]
 
 
 def layer_norm(call: NodeCall) -> Results:
-    """The norm, and two statistics of each row."""
+    """Return the normalised tensor and two statistics per row."""
     axis = call.get("axis", -1) % len(call.x.sizes)
     kept = call.x.sizes[:axis]
     statistics = Value(_FLOAT, (*kept, *[1] * (len(call.x.sizes) - axis)))
@@ -112,7 +112,7 @@ def layer_norm(call: NodeCall) -> Results:
 
 
 def skip_norm(call: NodeCall) -> Results:
-    """The norm, two statistics, and the sum that was normed."""
+    """Return the normalised tensor, two statistics per row, and the sum before normalisation."""
     statistics = Value(_FLOAT, (*call.x.sizes[:-1], 1))
     return [
         make_like(call.x, call.x.sizes),
@@ -123,7 +123,7 @@ def skip_norm(call: NodeCall) -> Results:
 
 
 def embed_norm(call: NodeCall) -> Results:
-    """Embeddings (B, S, D), what the mask says of each sequence, and their sum before the norm."""
+    """Return embeddings (B, S, D), each sequence's length, and the sum before normalisation."""
     table = call.operand(2)
     shape = (*call.x.sizes, table.sizes[1])
     lengths = Value(TensorProto.INT32, call.x.sizes[:1])
@@ -131,7 +131,7 @@ def embed_norm(call: NodeCall) -> Results:
 
 
 def packed_attention(call: NodeCall) -> Results:
-    """(B, L, v_size), and keys and values of past and present."""
+    """Return (B, L, v_size), and the keys and values of past and present."""
     B, L, _width = call.x.sizes
     sizes = call.get("qkv_hidden_sizes") or [call.operand(1).sizes[1] // 3] * 3
     heads, past = (
@@ -145,7 +145,7 @@ def packed_attention(call: NodeCall) -> Results:
 
 
 def multi_head_attention(call: NodeCall) -> Results:
-    """(B, L, heads x v_size), and keys and values of past and present."""
+    """Return (B, L, heads x v_size), and the keys and values of past and present."""
     q, heads, value = call.x.sizes, call.get("num_heads"), call.optional(2)
     key, past = call.optional(1), call.optional(6)
     E = q[-1] if len(q) > 3 else q[-1] // heads  # noqa: PLR2004 - dimensions
@@ -159,7 +159,7 @@ def multi_head_attention(call: NodeCall) -> Results:
 
 
 def grouped_query_attention(call: NodeCall) -> Results:
-    """(B, L, heads x size), and keys and values, which are as long as the past or longer."""
+    """Return (B, L, heads x size), and keys and values that are at least as long as the past."""
     B, L, width = call.x.sizes
     heads, kv_heads = call.get("num_heads"), call.get("kv_num_heads")
     E = width // heads if call.has(1) else width // (heads + 2 * kv_heads)
@@ -172,14 +172,14 @@ def grouped_query_attention(call: NodeCall) -> Results:
 
 
 def halve(call: NodeCall) -> Results:
-    """x + bias is cut in two, and one half gates the other."""
+    """Return half of the last dimension: one half of x + bias gates the other."""
     return [make_like(call.x, (*call.x.sizes[:-1], call.x.sizes[-1] // 2))]
 
 
 def _rename_to(op_type: str, inputs: int | None = None) -> Callable[[NodeProto], NodeProto]:
-    """A node with another operator's name, its first inputs, and none of the fused attributes."""
+    """Return a function that turns a fused node into one of ONNX's, with its first inputs only."""
 
-    def renamed(node: NodeProto) -> NodeProto:
+    def rename(node: NodeProto) -> NodeProto:
         plain = NodeProto()
         plain.CopyFrom(node)
         plain.domain, plain.op_type = "", op_type
@@ -190,11 +190,11 @@ def _rename_to(op_type: str, inputs: int | None = None) -> Callable[[NodeProto],
         plain.attribute.extend(kept)
         return plain
 
-    return renamed
+    return rename
 
 
 def _state_onesided(node: NodeProto) -> NodeProto:
-    """An STFT with its default stated: ONNX's inference takes it for two-sided."""
+    """Return an STFT that states its default: ONNX's inference assumes that it is two-sided."""
     stated = NodeProto()
     stated.CopyFrom(node)
     if not any(attribute.name == "onesided" for attribute in node.attribute):
@@ -202,9 +202,9 @@ def _state_onesided(node: NodeProto) -> NodeProto:
     return stated
 
 
-#: Operator -> the node of ONNX that returns the same.
+#: Operator -> function to a node of ONNX whose result has the same shape.
 AS_STANDARD: dict[str, Callable[[NodeProto], NodeProto]] = {
-    "onnx.GreaterOrEqual": _rename_to("Greater"),  # ONNX tells nothing of it before version 16
+    "onnx.GreaterOrEqual": _rename_to("Greater"),  # ONNX infers nothing before version 16
     "onnx.LessOrEqual": _rename_to("Less"),
     "onnx.STFT": _state_onesided,
     "com.microsoft.FusedConv": _rename_to("Conv", 3),
@@ -220,7 +220,7 @@ AS_STANDARD: dict[str, Callable[[NodeProto], NodeProto]] = {
 
 FUSED_SHAPES: dict[str, Callable[[NodeCall], Results]] = {
     "onnx.GroupNormalization": like_first,
-    "onnx.LayerNormalization": layer_norm,  # onnxruntime writes it in older opsets too
+    "onnx.LayerNormalization": layer_norm,  # onnxruntime writes it into older opsets too
     "onnx.MeanVarianceNormalization": like_first,
     "onnx.SimplifiedLayerNormalization": skip_norm,
     "com.microsoft.FusedMatMul": matmul,

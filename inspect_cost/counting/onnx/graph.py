@@ -1,4 +1,4 @@
-"""Following a graph node by node: results by inference, costs by rules, subgraphs by recursion."""
+"""Follow a graph node by node: results by inference, costs by rules, subgraphs by recursion."""
 
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,14 @@ from typing import Any
 from onnx import AttributeProto, FunctionProto, GraphProto, NodeProto, TypeProto, helper
 
 from inspect_cost.counting.onnx import inference
-from inspect_cost.counting.onnx.call import STANDARD, NodeCall, Rule, get_label, get_operator_name
+from inspect_cost.counting.onnx.call import (
+    STANDARD,
+    NodeCall,
+    Rule,
+    get_label,
+    get_operator_name,
+    refuse_malformed,
+)
 from inspect_cost.counting.onnx.control import CONTROL
 from inspect_cost.counting.onnx.functions import find_function_body
 from inspect_cost.counting.onnx.ledger import Ledger
@@ -21,19 +28,19 @@ from inspect_cost.values.cost import OpCost
 from inspect_cost.values.errors import UsageError
 
 Scope = ChainMap[str, Value | None]
-#: Functions that call functions, this deep at most; ONNX allows no recursion.
+#: Maximum depth of functions that call functions; ONNX allows no recursion.
 DEEPEST = 64
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What holds for a whole count.
+    """Settings of a whole count.
 
     Attributes:
-        rules: operator -> its cost; the caller's stand before the table's.
-        functions: (domain, name, overload) -> the file's own functions.
-        trip_counts: name of a Loop's node -> how often it runs.
-        class_names: path of a module -> its class, as the nodes tell; filled on the way.
+        rules: operator -> its rule; the caller's rules take precedence over the table's.
+        functions: (domain, name, overload) -> function that the file defines.
+        trip_counts: name of a Loop's node -> number of its iterations.
+        class_names: path of a module -> its class, filled in from the nodes' metadata.
     """
 
     rules: Mapping[str, Rule]
@@ -44,16 +51,16 @@ class Settings:
 
 @dataclass(frozen=True)
 class Walk:
-    """One way through a graph or a function.
+    """One pass through a graph or a function.
 
     Attributes:
-        settings: of the count.
-        ledger: where costs are entered.
-        versions: domain -> version of its operators in the graph or function.
-        scope: the values so far, by name, and those of the graphs around.
-        attributes: of the call of the function that is followed.
-        in_every_iteration: whether this stands for all iterations of a loop.
-        depth: of functions within functions.
+        settings: settings of the count.
+        ledger: ledger that costs are entered in.
+        versions: domain -> opset version in the graph or function.
+        scope: values so far, by name, over those of the enclosing graphs.
+        attributes: attributes that the function being followed was called with.
+        in_every_iteration: whether this pass stands for all iterations of a loop.
+        depth: number of functions around this pass.
     """
 
     settings: Settings
@@ -65,14 +72,14 @@ class Walk:
     depth: int = 0
 
     def with_ledger(self, ledger: Ledger, *, in_every_iteration: bool | None = None) -> "Walk":
-        """The same, into another ledger."""
+        """Return this pass with another ledger to enter costs in."""
         every = self.in_every_iteration if in_every_iteration is None else in_every_iteration
         return replace(self, ledger=ledger, in_every_iteration=every)
 
     def follow_graph(
         self, graph: GraphProto, inputs: Sequence[Value | None], module: str
     ) -> list[Value | None]:
-        """Follow a graph that sees what is around it; returns its outputs."""
+        """Follow a graph that sees the enclosing graphs' values, and return its outputs."""
         walk = replace(self, scope=self.scope.new_child())
         for tensor in graph.initializer:
             walk.scope[tensor.name] = read_tensor(tensor)
@@ -89,16 +96,16 @@ class Walk:
     def follow(
         self, nodes: Sequence[NodeProto], module: str, declared: Mapping[str, TypeProto]
     ) -> None:
-        """Every node in turn."""
+        """Follow the nodes in order."""
         for node in nodes:
             own = find_module(node, self.settings.class_names)
-            made = self._run(node, own or module, declared)
+            results = self._run(node, own or module, declared)
             self.scope.update(
-                (name, value) for name, value in zip(node.output, made, strict=False) if name
+                (name, value) for name, value in zip(node.output, results, strict=False) if name
             )
 
     def look_up(self, name: str) -> Value | None:
-        """What is known by a name; None for an operand that is left out."""
+        """Return the value of that name; None for an omitted operand."""
         if not name:
             return None
         if name not in self.scope:
@@ -106,7 +113,7 @@ class Walk:
         return self.scope[name]
 
     def find_constant(self, graph: GraphProto, name: str) -> float | None:
-        """The only number of a constant of a graph inside this one."""
+        """Return the number that a scalar constant of an inner graph holds; None if unknown."""
         for tensor in graph.initializer:
             if tensor.name == name:
                 return read_tensor(tensor).scalar
@@ -136,8 +143,9 @@ class Walk:
             return self._count(call, module, declared)
         except UnknownShapeError as unknown:
             raise UsageError(
-                f"{get_label(node)} ({name}) needs a shape that is not known: {unknown}",
-                "State shapes in the file (value_info), or give the inputs' with --input.",
+                f"{get_label(node)} ({name}) needs a shape that is unknown: {unknown}",
+                "State shapes in the file (value_info), or give the inputs' in `input_shapes`.",
+                field="input_shapes",
             ) from unknown
 
     def _count(
@@ -175,7 +183,7 @@ class Walk:
     def _follow_function(
         self, function: FunctionProto, call: NodeCall, module: str
     ) -> list[Value | None]:
-        """Follow a function with its operands and attributes."""
+        """Follow a function with the call's operands and attributes, and return its results."""
         if self.depth == DEEPEST:
             raise UsageError(f"the function {function.name} calls itself", "Export it again.")
         walk = Walk(
@@ -196,7 +204,10 @@ class Walk:
         return [walk.look_up(name) if outside else None for name, outside in wanted]
 
     def _fill_in_attributes(self, node: NodeProto) -> NodeProto:
-        """The node with its function's attributes where it refers to them; others are left out."""
+        """Return the node with references to its function's attributes resolved.
+
+        An attribute that refers to one which the function's caller did not give is dropped.
+        """
         if not any(attribute.ref_attr_name for attribute in node.attribute):
             return node
         filled = NodeProto()
@@ -213,25 +224,16 @@ class Walk:
 
 
 def _apply_sequence_rule(call: NodeCall) -> Value | None:
-    """What an operator on sequences returns."""
-    try:
+    """Return the result of an operator on sequences."""
+    with refuse_malformed(call, "Check the file with onnx.checker.check_model."):
         return SEQUENCES[call.operator](call)
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        raise UsageError(
-            f"{call.label} ({call.operator}) is not as its definition says: {error}",
-            "Check the file with onnx.checker.check_model.",
-        ) from error
 
 
 def _apply_rule(rule: Rule, call: NodeCall) -> OpCost | None:
-    """What a rule says; one that stumbles met a node that is not as its operator is defined."""
-    try:
+    """Return the cost that a rule gives."""
+    advice = "Check the file with onnx.checker.check_model, or the cost given in `op_costs`."
+    with refuse_malformed(call, advice):
         return rule(call)
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        raise UsageError(
-            f"{call.label} ({call.operator}) is not as its definition says: {error}",
-            "Check the file with onnx.checker.check_model, or the cost that you gave.",
-        ) from error
 
 
 def _read_attributes(node: NodeProto) -> dict[str, Any]:
@@ -239,6 +241,6 @@ def _read_attributes(node: NodeProto) -> dict[str, Any]:
 
 
 def _sum_known_bytes(call: NodeCall) -> int:
-    """Bytes of the operands and results whose shapes are known."""
+    """Return the bytes of the operands and results whose shapes are known."""
     values = [v for v in (*call.inputs, *call.outputs) if v and v.shape is not None]
     return sum(value.bytes for value in values)

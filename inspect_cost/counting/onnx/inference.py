@@ -1,6 +1,6 @@
-"""What an operator's results are: by ONNX's own inference, and small contents by its reference."""
+"""Infer an operator's results: shapes by ONNX's inference, small contents by its reference."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -10,12 +10,12 @@ from onnx import NodeProto, TypeProto, helper, numpy_helper, shape_inference
 from onnx.defs import OpSchema, SchemaError
 from onnx.reference import ReferenceEvaluator
 
-from inspect_cost.counting.onnx.call import STANDARD, NodeCall
+from inspect_cost.counting.onnx.call import STANDARD, NodeCall, refuse_malformed
 from inspect_cost.counting.onnx.fused_shapes import AS_STANDARD, FUSED_SHAPES
 from inspect_cost.counting.onnx.value import MOST_INTEGERS, Array, Value, make_known, read_type
-from inspect_cost.values.errors import UsageError
+from inspect_cost.values.errors import UsageError, one_line
 
-#: Operators whose results' sizes follow from contents, and are no larger than their operands.
+#: Operators whose results have sizes that depend on contents but do not exceed their operands.
 _BOUNDED = frozenset({"NonZero", "Compress", "Unique"})
 _DOES_NOT_FIT = (
     onnx.checker.ValidationError,
@@ -24,12 +24,12 @@ _DOES_NOT_FIT = (
     LookupError,
     ValueError,
 )
-_CHECK = "Check the shapes that you gave, or the file with onnx.checker.check_model."
+_CHECK = "Check the shapes in `input_shapes`, or the file with onnx.checker.check_model."
 _RANDOM = ("Random", "Bernoulli", "Multinomial")
 
 
 def get_schema(node: NodeProto, version: int) -> OpSchema | None:
-    """ONNX's description of an operator, or None where it is not ONNX's."""
+    """Return ONNX's schema of an operator, or None if it is not one of ONNX's."""
     domain = "" if node.domain in STANDARD else node.domain
     try:
         return onnx.defs.get_schema(node.op_type, version, domain)
@@ -40,12 +40,12 @@ def get_schema(node: NodeProto, version: int) -> OpSchema | None:
 def infer_results(
     call: NodeCall, opsets: Mapping[str, int], declared: Mapping[str, TypeProto]
 ) -> list[Value | None]:
-    """The results of one call.
+    """Infer the results of one call.
 
     Args:
-        call: without its results.
+        call: the call, with operands but no results yet.
         opsets: domain -> version that the file uses.
-        declared: types that the file states, for operators that nothing else tells of.
+        declared: types that the file states, used if nothing else gives them.
 
     Raises:
         UsageError: the operands do not fit the operator.
@@ -59,43 +59,28 @@ def infer_results(
         if name and value is None:
             value = Value(onnx.TensorProto.UNDEFINED, None, because=_explain_unknown(call))
         if value and value.shape and min(value.shape) < 0:
-            raise UsageError(f"{call.label} ({call.operator}) makes a size below 0", _CHECK)
+            raise UsageError(f"{call.label} ({call.operator}) returns a negative size", _CHECK)
         values.append(value if name else None)
     return evaluate_contents(call, values, opsets)
 
 
 def _apply_shape_function(call: NodeCall, opsets: Mapping[str, int]) -> Sequence[Value | None]:
-    """What the operator's rule of shapes says; one that stumbles met an impossible node."""
-    try:
-        return _select_shape_function(call)(call, opsets)
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        raise UsageError(
-            f"{call.label} ({call.operator}) is not as its definition says: {_first_line(error)}",
-            _CHECK,
-        ) from error
+    with refuse_malformed(call, _CHECK):
+        fused = FUSED_SHAPES.get(call.operator)
+        return infer_by_schema(call, opsets) if fused is None else fused(call)
 
 
 def _explain_unknown(call: NodeCall) -> str:
     for value in call.inputs:
         if value and value.shape is None and value.because:
-            return value.because  # what is not known begins further up
+            return value.because  # the first shape that is unknown is the one to report
     if get_schema(call.node, call.version) is None:
-        return f"nothing tells what {call.label} ({call.operator}) returns"
+        return f"the shape that {call.label} ({call.operator}) returns is not known"
     return f"the size of what {call.label} ({call.operator}) returns depends on values"
 
 
-ShapeFunction = Callable[[NodeCall, Mapping[str, int]], Sequence[Value | None]]
-
-
-def _select_shape_function(call: NodeCall) -> ShapeFunction:
-    fused = FUSED_SHAPES.get(call.operator)
-    if fused is not None:
-        return lambda given, _opsets: fused(given)
-    return infer_by_schema
-
-
 def infer_by_schema(call: NodeCall, opsets: Mapping[str, int]) -> Sequence[Value | None]:
-    """As ONNX infers it, from the operands' shapes and small contents."""
+    """Infer results as ONNX does, from the operands' shapes and small contents."""
     node, version = call.node, call.version
     if call.operator in AS_STANDARD:
         node, version = AS_STANDARD[call.operator](call.node), opsets.get("", 1)
@@ -115,7 +100,7 @@ def infer_by_schema(call: NodeCall, opsets: Mapping[str, int]) -> Sequence[Value
         )
     except _DOES_NOT_FIT as error:
         raise UsageError(
-            f"{call.label} ({call.operator}) does not fit its operands: {_first_line(error)}",
+            f"{call.label} ({call.operator}) does not fit its operands: {one_line(error, 200)}",
             _CHECK,
         ) from error
     return [
@@ -124,24 +109,20 @@ def infer_by_schema(call: NodeCall, opsets: Mapping[str, int]) -> Sequence[Value
     ]
 
 
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0][:200]
-
-
 def evaluate_contents(
     call: NodeCall, values: list[Value | None], opsets: Mapping[str, int]
 ) -> list[Value | None]:
-    """The same with contents, where they are small and follow from contents that are known."""
-    asked = _answer_from_shape(call)
-    if asked is not None:
-        return [asked]
+    """Return the values with their contents if these are small and follow from known contents."""
+    answer = _answer_from_shape(call)
+    if answer is not None:
+        return [answer]
     if any(value and value.data is None for value in call.inputs) or not _is_small(call, values):
         return values
     if get_schema(call.node, call.version) is None or call.node.op_type.startswith(_RANDOM):
         return values
     try:
         contents = _compute(call, opsets)
-    except Exception:  # noqa: BLE001 - whatever the reference cannot do stays unknown
+    except Exception:  # noqa: BLE001 - contents that the reference cannot compute stay unknown
         return values
     return [
         make_known(c) if v is not None and isinstance(c, np.ndarray) else v
@@ -150,7 +131,7 @@ def evaluate_contents(
 
 
 def _answer_from_shape(call: NodeCall) -> Value | None:
-    """What Shape and Size return: they need no contents."""
+    """Return the result of Shape or Size, which need no contents; None for other operators."""
     if call.operator not in {"onnx.Shape", "onnx.Size"} or call.x.shape is None:
         return None
     if call.node.op_type == "Size":
@@ -160,7 +141,7 @@ def _answer_from_shape(call: NodeCall) -> Value | None:
 
 
 def _is_small(call: NodeCall, values: Sequence[Value | None]) -> bool:
-    """Whether evaluating is known to make little."""
+    """Return whether the results are known to be small."""
     if call.node.op_type in _BOUNDED:
         return True
     shapes = [value.shape for value in values if value]
@@ -180,9 +161,9 @@ def _compute(call: NodeCall, opsets: Mapping[str, int]) -> list[Any]:
     )
     imports = [helper.make_operatorsetid(domain, v) for domain, v in opsets.items()]
     model = helper.make_model(graph, opset_imports=imports)
-    with np.errstate(all="ignore", divide="raise"):  # integers over 0 are nothing to go on with
-        made = iter(ReferenceEvaluator(model).run(None, inputs))
-    return [next(made) if name else None for name in call.node.output]
+    with np.errstate(all="ignore", divide="raise"):  # an integer over 0 has no value
+        results = iter(ReferenceEvaluator(model).run(None, inputs))
+    return [next(results) if name else None for name in call.node.output]
 
 
 def _list_present_inputs(call: NodeCall) -> list[tuple[str, Value]]:
@@ -191,7 +172,7 @@ def _list_present_inputs(call: NodeCall) -> list[tuple[str, Value]]:
 
 
 def read_constant(name: str, value: Any) -> Array:
-    """What a Constant's attribute other than a tensor holds: value_ints, value_float ..."""
+    """Return the contents of a Constant's attribute other than a tensor, such as value_ints."""
     if "string" in name:
         return np.array(value, dtype=object)
     return np.array(value, np.int64 if "int" in name else np.float32)

@@ -1,4 +1,4 @@
-"""The ledger of a count: what each operator of each module has cost so far."""
+"""The ledger of a count: the cost so far of each operator in each module."""
 
 from inspect_cost.counting.onnx.call import NodeCall
 from inspect_cost.counting.onnx.table import count_bytes_moved
@@ -7,11 +7,11 @@ from inspect_cost.values.cost import FREE, OpCost
 
 
 class Ledger:
-    """Tallies by module and operator, in the order of the first calls.
+    """Tallies by module and operator, in the order of their first calls.
 
     Attributes:
-        uncounted: operator -> labels of its nodes, for those that nothing gives a cost.
-        notes: what was decided where the graph alone does not tell, each once.
+        uncounted: operator without a known cost -> labels of its nodes.
+        notes: decisions that the graph alone does not settle, each once, as keys in order.
     """
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class Ledger:
     def enter(
         self, module: str, call: NodeCall, cost: OpCost | None, *, moved: int | None = None
     ) -> None:
-        """One call; a cost of None says that nothing tells it."""
+        """Add one call; a cost of None means that no rule gives it."""
         if cost is None:
             self.uncounted.setdefault(call.operator, []).append(call.label)
         moved = count_bytes_moved(call) if moved is None else moved
@@ -34,7 +34,7 @@ class Ledger:
         self._tallies[key] = tally if known is None else known + tally
 
     def add(self, other: "Ledger", times: int = 1) -> None:
-        """All that is in another ledger, so many times."""
+        """Add everything in another ledger, `times` times over."""
         for t in other.tallies() if times else ():
             cost, moved = t.cost * times, t.bytes_moved * times
             self._add(Tally(t.operator, t.module, t.calls * times, cost, moved, t.counted))
@@ -44,9 +44,9 @@ class Ledger:
 
     @property
     def flops(self) -> int:
-        """Of everything in it."""
+        """Total FLOPs of all entries."""
         return sum(tally.cost.flops for tally in self._tallies.values())
 
     def tallies(self) -> tuple[Tally, ...]:
-        """All entries."""
+        """Return all entries."""
         return tuple(self._tallies.values())

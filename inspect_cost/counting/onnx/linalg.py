@@ -1,4 +1,4 @@
-"""Rules of factorisations."""
+"""Rules for matrix factorisations."""
 
 from inspect_cost.counting.onnx.call import NodeCall, Rule
 from inspect_cost.formulas.linalg import determinant
@@ -6,7 +6,7 @@ from inspect_cost.values.cost import FREE, OpCost
 
 
 def det(call: NodeCall) -> OpCost | None:
-    """Of each matrix of (..., n, n)."""
+    """Count the determinant of each matrix of (..., n, n)."""
     n = call.x.sizes[-1]
     return determinant(n) * call.out.size if n else FREE
 

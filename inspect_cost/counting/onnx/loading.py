@@ -1,7 +1,7 @@
-"""Reading ONNX files, and refusing what is none or reaches out of its folder.
+"""Read ONNX files, and refuse malformed ones and those that refer to files outside their folder.
 
-Weights in other files are not read, only their sizes are; a path that leads out of the model's
-folder is refused as it stands, without looking there.
+Of weights in other files only the sizes are read. A path that leads out of the model's folder is
+refused by its text, before anything is looked up on disk.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,11 +20,11 @@ REMEDY = "Export it again, or check it with onnx.checker.check_model."
 
 
 def load_model(source: str | Path | ModelProto) -> ModelProto:
-    """The model in a file, or the one given.
+    """Load a model from a file, or take the one given, and check it.
 
     Raises:
-        UsageError: there is no such file, it is no ONNX model, or its weights are elsewhere than
-            in its folder.
+        UsageError: there is no such file, it is not an ONNX model, or it has weights outside its
+            folder.
     """
     if isinstance(source, ModelProto):
         model, folder = source, None
@@ -44,9 +44,9 @@ def load_model(source: str | Path | ModelProto) -> ModelProto:
 
 def _read_content(path: Path) -> bytes:
     if path.is_dir():
-        raise UsageError(f"{path} is a folder, not an ONNX file", "Name the .onnx file in it.")
+        raise UsageError(f"{path} is a folder, not an ONNX file", "Give the .onnx file in it.")
     if not path.is_file():
-        raise UsageError(f"there is no file {path}", "Give a path from the current folder.")
+        raise UsageError(f"there is no file {path}", "Check the path.")
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -60,14 +60,14 @@ def _parse(content: bytes, path: Path) -> ModelProto:
     try:
         model = onnx.load_model_from_string(content)
     except DecodeError as error:
-        raise UsageError(f"{path} is no ONNX file, or a damaged one", REMEDY) from error
+        raise UsageError(f"{path} is not an ONNX file, or it is damaged", REMEDY) from error
     if not (model.ir_version and model.opset_import and model.graph.output):
-        raise UsageError(f"{path} is no ONNX file, or one without a graph", REMEDY)
+        raise UsageError(f"{path} is not an ONNX file, or it has no graph", REMEDY)
     return model
 
 
 def read_opsets(imports: "ModelProto | onnx.FunctionProto") -> dict[str, int]:
-    """Domain -> version of its operators that the file uses; ONNX's own domain is ""."""
+    """Return domain -> opset version that the file uses; ONNX's own domain is ""."""
     return {
         "" if opset.domain in STANDARD else opset.domain: opset.version
         for opset in imports.opset_import
@@ -79,13 +79,13 @@ def _check_versions(model: ModelProto) -> None:
     version = read_opsets(model).get("", newest)
     if not 1 <= version <= newest:
         raise UsageError(
-            f"the file uses opset {version}, and opsets 1 to {newest} are known",
+            f"the file uses opset {version}, but only opsets 1 to {newest} are known",
             "Update the onnx package, or export with an older opset.",
         )
 
 
 def iterate_tensors(model: ModelProto) -> Iterator[TensorProto]:
-    """All tensors in the file: initializers and constants, of subgraphs and functions too."""
+    """Iterate over all initializers and constants, including those of subgraphs and functions."""
     for graph in _iterate_graphs(model):
         yield from graph.initializer
         for sparse in graph.sparse_initializer:
@@ -98,7 +98,7 @@ def iterate_tensors(model: ModelProto) -> Iterator[TensorProto]:
 
 
 def iterate_nodes(model: ModelProto) -> Iterator[NodeProto]:
-    """All nodes in the file, of subgraphs and functions too."""
+    """Iterate over all nodes, including those of subgraphs and functions."""
     for graph in _iterate_graphs(model):
         yield from graph.node
     for function in model.functions:
@@ -106,7 +106,7 @@ def iterate_nodes(model: ModelProto) -> Iterator[NodeProto]:
 
 
 def _iterate_graphs(model: ModelProto) -> Iterator[GraphProto]:
-    """The graph and what is in it, and what is in functions."""
+    """Iterate over the graph, its subgraphs, and the subgraphs of functions."""
     yield model.graph
     roots = [model.graph.node, *(function.node for function in model.functions)]
     for nodes in roots:
@@ -122,7 +122,7 @@ def _iterate_subgraphs(nodes: Iterable[NodeProto]) -> Iterator[GraphProto]:
 
 
 def list_subgraphs(attribute: AttributeProto) -> list[GraphProto]:
-    """The subgraphs in an attribute."""
+    """Return the subgraphs in an attribute."""
     single = [attribute.g] if attribute.type == AttributeProto.GRAPH else []
     return [*single, *attribute.graphs]
 
@@ -132,7 +132,7 @@ def _check_tensor(tensor: TensorProto) -> None:
         raise UsageError(f"the weight {tensor.name} is of an unknown type", REMEDY)
     if any(size < 0 for size in tensor.dims):
         shape = tuple(tensor.dims)
-        raise UsageError(f"the weight {tensor.name} has a size below 0: {shape}", REMEDY)
+        raise UsageError(f"the weight {tensor.name} has a negative size: {shape}", REMEDY)
 
 
 def _check_external(tensor: TensorProto, folder: Path | None) -> None:
@@ -141,7 +141,7 @@ def _check_external(tensor: TensorProto, folder: Path | None) -> None:
     if _leads_out(location):
         raise UsageError(
             f"the weight {tensor.name} lies outside the model's folder, in {location!r}",
-            "Weights are looked for beside the model only: put them there, and save it again.",
+            "Put the weights into the model's folder, and save the model again.",
         )
     if folder is None:
         return
@@ -149,11 +149,11 @@ def _check_external(tensor: TensorProto, folder: Path | None) -> None:
     if not path.resolve().is_relative_to(folder.resolve()):
         raise UsageError(
             f"the weight {tensor.name} lies outside the model's folder: {location!r} is a link",
-            "Put the file itself beside the model.",
+            "Put the file itself into the model's folder.",
         )
     if not path.is_file():
         raise UsageError(
-            f"the weight {tensor.name} lies in {location!r}, which is not beside the model",
+            f"the weight {tensor.name} lies in {location!r}, which is not in the model's folder",
             "Copy that file into the model's folder.",
         )
     _check_extent(tensor, entries, path)
@@ -161,7 +161,7 @@ def _check_external(tensor: TensorProto, folder: Path | None) -> None:
 
 
 def _leads_out(location: str) -> bool:
-    """Whether a path is absolute or climbs, on any system."""
+    """Return whether a path is empty, absolute, or has "..", on any operating system."""
     parts = PureWindowsPath(location).parts
     absolute = PurePosixPath(location).is_absolute() or PureWindowsPath(location).anchor != ""
     return not location or absolute or ".." in parts
@@ -170,7 +170,9 @@ def _leads_out(location: str) -> bool:
 def _read_number(entries: dict[str, str], key: str, tensor: TensorProto, default: int) -> int:
     text = entries.get(key, str(default))
     if not text.isdigit():
-        raise UsageError(f"the weight {tensor.name} has the {key} {text!r} in its file", REMEDY)
+        raise UsageError(
+            f"the weight {tensor.name} has an invalid {key} in its file: {text!r}", REMEDY
+        )
     return int(text)
 
 
@@ -180,13 +182,13 @@ def _check_extent(tensor: TensorProto, entries: dict[str, str], path: Path) -> N
     length = _read_number(entries, "length", tensor, count_stored_bytes(tensor.data_type, elements))
     if offset + length > path.stat().st_size:
         raise UsageError(
-            f"the weight {tensor.name} reaches beyond the end of {path.name}, which is cut short",
+            f"the weight {tensor.name} extends beyond the end of {path.name}, which is truncated",
             "Copy that file again.",
         )
 
 
 def _load_if_small(tensor: TensorProto, entries: dict[str, str], path: Path) -> None:
-    """Read a few integers, which may be a shape."""
+    """Read a tensor of a few integers, since it may be a shape."""
     elements = prod(tensor.dims)
     if tensor.data_type in FLOATING or elements > MOST_INTEGERS:
         return

@@ -1,4 +1,4 @@
-"""Whether a graph's nodes stand in an order in which they can run."""
+"""Check that a graph's nodes stand in an order in which they can run."""
 
 from collections.abc import Container, Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
@@ -10,10 +10,10 @@ from inspect_cost.values.errors import UsageError
 
 
 def check_order(nodes: Sequence[NodeProto], given: Container[str]) -> None:
-    """Refuse nodes that read what is made later, or never.
+    """Refuse nodes that read a value before it is made, or one that is never made.
 
     Raises:
-        UsageError: they do; says whether it is a cycle.
+        UsageError: a node does; the message says whether there is a cycle.
     """
     made: set[str] = set()
     for node in nodes:
@@ -23,14 +23,14 @@ def check_order(nodes: Sequence[NodeProto], given: Container[str]) -> None:
         twice = next((name for name in node.output if name and name in made), None)
         if twice:
             raise UsageError(
-                f"{get_label(node)} ({node.op_type}) makes {twice!r}, which is made already",
+                f"{get_label(node)} ({node.op_type}) makes {twice!r}, which another node has made",
                 "Export the model again.",
             )
         made.update(node.output)
 
 
 def iterate_reads(node: NodeProto) -> Iterator[str]:
-    """What a node reads, in its subgraphs too."""
+    """Iterate over the names that a node reads, including those that its subgraphs read."""
     yield from filter(None, node.input)
     for attribute in node.attribute:
         graphs = [attribute.g] if attribute.type == AttributeProto.GRAPH else attribute.graphs
@@ -51,7 +51,7 @@ def _refuse(nodes: Sequence[NodeProto], node: NodeProto, name: str) -> None:
     makers = {output: i for i, maker in enumerate(nodes) for output in maker.output if output}
     if name not in makers:
         raise UsageError(
-            f"{get_label(node)} ({node.op_type}) reads {name!r}, which nothing in the graph makes",
+            f"{get_label(node)} ({node.op_type}) reads {name!r}, which no node makes",
             "Export the model again.",
         )
     needed = {
@@ -62,9 +62,9 @@ def _refuse(nodes: Sequence[NodeProto], node: NodeProto, name: str) -> None:
     except CycleError as error:
         around = ", ".join(get_label(nodes[i]) for i in dict.fromkeys(error.args[1]))
         raise UsageError(
-            f"the graph has a cycle: {around}", "ONNX has none; loops are its Loop and Scan."
+            f"the graph has a cycle: {around}", "Export the model again; loops are Loop and Scan."
         ) from None
     raise UsageError(
-        f"{get_label(node)} ({node.op_type}) reads {name!r}, which is made only after it",
-        "Nodes stand in the order in which they run: export the model again.",
+        f"{get_label(node)} ({node.op_type}) reads {name!r}, which a later node makes",
+        "Export the model again: nodes must stand in the order in which they run.",
     )

@@ -1,4 +1,4 @@
-"""Rules of arithmetic on each element by itself. That of integers and truths is free."""
+"""Rules for element-wise arithmetic. Arithmetic on integers and booleans is free."""
 
 from inspect_cost.counting.onnx.call import NodeCall, Rule
 from inspect_cost.formulas import pointwise as formula
@@ -7,7 +7,7 @@ from inspect_cost.values.cost import FREE, OpCost
 
 
 def per_element(cost: OpCost) -> Rule:
-    """Rule of an operator that costs the same for each element of its result."""
+    """Return the rule of an operator that costs the same for each element of its result."""
 
     def rule(call: NodeCall) -> OpCost | None:
         operands = [*call.inputs, call.out]
@@ -17,64 +17,64 @@ def per_element(cost: OpCost) -> Rule:
 
 
 def variadic(step: OpCost, last: OpCost = FREE) -> Rule:
-    """Rule of an operator that joins any number of operands, and does one thing more at last."""
+    """Return the rule of an operator that folds any number of operands, then takes a last step."""
     return lambda call: per_element(step * (len(call.inputs) - 1) + last)(call)
 
 
 def power(call: NodeCall) -> OpCost | None:
-    """Base ^ exponent; a constant exponent may make it a product or a root."""
+    """Count `base ** exponent`; a constant exponent may make it products or a root."""
     exponent = call.operand(1)
     return per_element(formula.power(exponent.scalar))(call) if call.x.floating else FREE
 
 
 def clip(call: NodeCall) -> OpCost | None:
-    """One comparison for each bound that there is; before version 11 they are attributes."""
+    """Count one comparison per bound; before version 11 the bounds are attributes."""
     bounds = call.has(1) + call.has(2) + ("min" in call.attributes) + ("max" in call.attributes)
     return per_element(COMPARE * bounds)(call)
 
 
 def gelu(call: NodeCall) -> OpCost | None:
-    """By erf, or by tanh where the approximation is asked for."""
+    """Count GELU by erf or, if asked for, its approximation by tanh."""
     approximate = call.get("approximate", b"none") == b"tanh"
     return per_element(formula.GELU_TANH if approximate else formula.GELU_ERF)(call)
 
 
 def shrink(call: NodeCall) -> OpCost | None:
-    """With a bias what remains is moved towards 0."""
+    """Count a shrinkage; a bias moves what remains towards 0."""
     return per_element(formula.SOFT_SHRINK if call.get("bias", 0.0) else formula.HARD_SHRINK)(call)
 
 
 def swish(call: NodeCall) -> OpCost | None:
-    """X sigmoid(alpha x); an alpha of 1 is not multiplied by."""
+    """Count `x * sigmoid(alpha * x)`; an alpha of 1 takes no product."""
     return per_element(formula.SILU + MUL * (call.get("alpha", 1.0) != 1))(call)
 
 
 def quick_gelu(call: NodeCall) -> OpCost | None:
-    """X sigmoid(1.702 x)."""
+    """Count `x * sigmoid(alpha * x)`, where alpha is 1.702 by default."""
     return per_element(formula.SILU + MUL * (call.get("alpha", 1.702) != 1))(call)
 
 
 def scatter(call: NodeCall) -> OpCost | None:
-    """Each update is written, or joined with what is there."""
+    """Count one step per update that is reduced with the existing value; writing is free."""
     steps = {b"add": ADD, b"mul": MUL, b"max": COMPARE, b"min": COMPARE}
     step = steps.get(call.get("reduction", b"none"), FREE)
     return step * call.operand(2).size if call.x.floating else FREE
 
 
 def with_bias(activation: OpCost) -> Rule:
-    """Rule of an activation of x + bias; the bias may be left out."""
+    """Return the rule of an activation of x + bias; the bias is optional."""
     return lambda call: per_element(activation + ADD * call.has(1))(call)
 
 
 def rotary(call: NodeCall) -> OpCost | None:
-    """Pairs of numbers turned by an angle: two products and a sum for each number turned.
+    """Count rotary embedding: two products and a sum for each number that is rotated.
 
-    Only the first ``rotary_embedding_dim`` of each head are turned, unless that is 0.
+    Only the first ``rotary_embedding_dim`` numbers of each head are rotated; 0 means all.
     """
-    turned = call.get("rotary_embedding_dim", 0)
+    rotated = call.get("rotary_embedding_dim", 0)
     size, heads = call.x.size, call.get("num_heads", 0)
     head = call.x.sizes[-1] if len(call.x.sizes) == 4 or not heads else call.x.sizes[-1] // heads  # noqa: PLR2004 - (B, heads, T, size)
-    return formula.ROTATION * (size * turned // head if turned else size)
+    return formula.ROTATION * (size * rotated // head if rotated else size)
 
 
 _ARITHMETIC: dict[str, Rule] = {

@@ -1,6 +1,6 @@
-"""Rules of quantised operators: integers in a contraction make MACs, scaling them is arithmetic.
+"""Rules for quantised operators: contractions of integers are MACs, scaling is arithmetic.
 
-Quantising and dequantising cost what they do in PyTorch: `inspect_cost.formulas.quantization`.
+Quantising and dequantising cost the same as in PyTorch: `inspect_cost.formulas.quantization`.
 """
 
 from math import prod
@@ -20,33 +20,33 @@ from inspect_cost.values.cost import FREE, OpCost
 
 
 def quantize(call: NodeCall) -> OpCost | None:
-    """x / scale, rounded, plus the zero point, clamped."""
+    """Count `clamp(round(x / scale) + zero)`."""
     return QUANTIZE * call.out.size
 
 
 def dequantize(call: NodeCall) -> OpCost | None:
-    """(x - zero) scale."""
+    """Count `(x - zero) * scale`."""
     return DEQUANTIZE * call.out.size
 
 
 def dynamic_quantize(call: NodeCall) -> OpCost | None:
-    """Both extremes are looked for, then x is quantised."""
+    """Count finding both extremes of x, then quantising it."""
     return dynamic_quantization(call.x.size)
 
 
 def conv(call: NodeCall) -> OpCost | None:
-    """QLinearConv: x, its scale and zero, w, its two, y's two, bias."""
+    """Count QLinearConv; operands: x, scale, zero, w, scale, zero, y's scale, zero, bias."""
     products = contraction.convolution(call.operand(3).sizes, call.out.sizes, biased=call.has(8))
     return products + REQUANTIZE * call.out.size
 
 
 def matmul(call: NodeCall) -> OpCost | None:
-    """QLinearMatMul: a product of integers, at the result's scale."""
+    """Count QLinearMatMul: a product of integers, requantised to the result's scale."""
     return contraction.dot_products(call.out.size, call.x.sizes[-1]) + REQUANTIZE * call.out.size
 
 
 def gemm(call: NodeCall) -> OpCost | None:
-    """QGemm: a, b and c with scales; floats unless the result has a scale."""
+    """Count QGemm of a, b and c with scales; it returns floats unless the result has a scale."""
     k = call.x.sizes[0 if call.get("transA", 0) else 1]
     scaling = REQUANTIZE if call.has(7) else RESCALE
     biased = contraction.bias(call.out.size) if call.has(6) else FREE
@@ -54,7 +54,7 @@ def gemm(call: NodeCall) -> OpCost | None:
 
 
 def scaled_matmul(bias_at: int) -> Rule:
-    """Rule of a product of integers that gives floats: one product for the scale, and a bias."""
+    """Return the rule of a product of integers that returns floats: rescaled, plus a bias."""
 
     def rule(call: NodeCall) -> OpCost | None:
         out = call.out.size
@@ -65,26 +65,26 @@ def scaled_matmul(bias_at: int) -> Rule:
 
 
 def dynamic_matmul(call: NodeCall) -> OpCost | None:
-    """DynamicQuantizeMatMul: the first operand is quantised on the way."""
+    """Count DynamicQuantizeMatMul, which quantises its first operand."""
     product = scaled_matmul(4)(call)
-    quantised = dynamic_quantize(call)
-    return product + quantised if product and quantised else None
+    quantisation = dynamic_quantize(call)
+    return product + quantisation if product and quantisation else None
 
 
 def pointwise(cost: OpCost, operands: int = 1) -> Rule:
-    """Rule of an operator on integers at a scale: dequantise, compute, quantise."""
+    """Return the rule of an element-wise operator: dequantise, compute, quantise."""
     return lambda call: (cost + DEQUANTIZE * operands + QUANTIZE) * call.out.size
 
 
 def average_pool(call: NodeCall) -> OpCost | None:
-    """Means of integers, at another scale; the whole plane where no window is given."""
+    """Count means of integers, requantised; over the whole plane if there is no window."""
     window = call.get("kernel_shape")
     n = prod(window) if window else call.x.size // call.out.size
     return mean(call.out.size, n) + REQUANTIZE * call.out.size
 
 
 def qlinear_softmax(call: NodeCall) -> OpCost | None:
-    """Dequantised, by rows, quantised."""
+    """Count dequantising, softmax by rows, and quantising."""
     n = call.x.sizes[call.get("axis", -1)]
     return softmax(call.x.size // n, n) + (DEQUANTIZE + QUANTIZE) * call.out.size
 

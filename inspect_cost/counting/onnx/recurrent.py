@@ -1,6 +1,7 @@
-"""Rules of recurrent layers: steps x batch x directions x one step of a cell.
+"""Rules for recurrent layers: steps x batch x directions x one step of a cell.
 
-Padded steps count too, whatever lengths are given. The bias is one tensor with both of torch's.
+Padded steps count too, whatever lengths are given. The bias is one tensor that holds both of
+torch's.
 """
 
 from inspect_cost.counting.onnx.call import NodeCall, Rule
@@ -18,18 +19,18 @@ PEEPHOLES = 3
 
 
 def count_steps(call: NodeCall) -> int:
-    """Steps of all sequences in all directions; (T, B, I) or (B, T, I), either way T x B."""
+    """Return directions x T x B; x may be (T, B, I) or (B, T, I)."""
     return call.operand(1).sizes[0] * call.x.sizes[0] * call.x.sizes[1]
 
 
 def read_sizes(call: NodeCall) -> tuple[int, int, bool]:
-    """H, I and whether there are biases, from W (directions, gates H, I)."""
+    """Return H, I and whether there are biases, from W (directions, gates x H, I)."""
     _directions, rows, inputs = call.operand(1).sizes
     return rows // GATES[call.node.op_type], inputs, call.has(3)
 
 
 def is_unusual(call: NodeCall) -> bool:
-    """Whether other functions than the textbook's are asked for."""
+    """Return whether the gates use other activations than the textbook's."""
     usual = USUAL[call.node.op_type.removeprefix("DynamicQuantize")]
     activations = call.get("activations") or usual
     return list(activations) != usual * (len(activations) // len(usual)) or bool(
@@ -38,12 +39,12 @@ def is_unusual(call: NodeCall) -> bool:
 
 
 def count_clipping(call: NodeCall, preactivations: int) -> OpCost:
-    """Two comparisons for what is clipped before it is activated."""
+    """Count two comparisons per preactivation if they are clipped."""
     return OpCost(compare=2 * preactivations) if call.get("clip") else FREE
 
 
 def lstm(call: NodeCall) -> OpCost | None:
-    """With peepholes, a product and a sum more for three gates; None if not the textbook's."""
+    """Count LSTM; peepholes add a product and a sum to three gates. None for other activations."""
     if is_unusual(call):
         return None
     H, I, biased = read_sizes(call)
@@ -53,22 +54,22 @@ def lstm(call: NodeCall) -> OpCost | None:
 
 
 def quantized_lstm(call: NodeCall) -> OpCost | None:
-    """DynamicQuantizeLSTM: x and each state are quantised, and both products scaled, each step.
+    """Count DynamicQuantizeLSTM, which quantises x and the state, and rescales both products.
 
-    W is (directions, I, 4 H).
+    W is (directions, I, 4 x H).
     """
     if is_unusual(call):
         return None
     _directions, I, gates = call.operand(1).sizes
     H = gates // GATES["LSTM"]
-    quantised = dynamic_quantization(I) + dynamic_quantization(H) + RESCALE * (2 * gates)
+    quantisation = dynamic_quantization(I) + dynamic_quantization(H) + RESCALE * (2 * gates)
     peepholes = (MUL + ADD) * (PEEPHOLES * H) if call.has(7) else FREE
     step = lstm_step(H, I, biased=call.has(3)) + peepholes + count_clipping(call, gates)
-    return (step + quantised) * count_steps(call)
+    return (step + quantisation) * count_steps(call)
 
 
 def gru(call: NodeCall) -> OpCost | None:
-    """The reset gate is multiplied by the state or by its product: the same count."""
+    """Count GRU, which costs the same if the reset gate is applied before or after the product."""
     if is_unusual(call):
         return None
     H, I, biased = read_sizes(call)
@@ -76,7 +77,7 @@ def gru(call: NodeCall) -> OpCost | None:
 
 
 def rnn(call: NodeCall) -> OpCost | None:
-    """Elman's, by tanh or relu; None for other functions."""
+    """Count Elman's network, by tanh or relu; None for other activations."""
     names = set(call.get("activations") or [b"Tanh"])
     if len(names) != 1 or not names <= {b"Tanh", b"Relu"}:
         return None

@@ -1,6 +1,6 @@
-"""Rules of reductions, softmaxes, running sums and top-k.
+"""Rules for reductions, softmaxes, running sums and top-k.
 
-How many numbers make one result follows from the sizes of both, so axes need not be read.
+How many numbers a result is reduced from follows from both sizes, so that axes need not be read.
 """
 
 from collections.abc import Callable
@@ -12,12 +12,12 @@ from inspect_cost.formulas.pointwise import ADD, MUL, SPECIAL
 from inspect_cost.values.cost import FREE, OpCost
 
 Formula = Callable[[int, int], OpCost]
-#: Until this version softmax worked on a matrix, from its axis on.
+#: Last version in which softmax flattens all dimensions from its axis on.
 FLATTENING_SOFTMAX = 12
 
 
 def reduce_with(rows_of_n: Formula) -> Rule:
-    """Rule of a reduction; that of integers is free, and reducing nothing as well."""
+    """Return the rule of a reduction; reducing integers, or nothing at all, is free."""
 
     def rule(call: NodeCall) -> OpCost | None:
         x, rows = call.x, call.out.size
@@ -27,17 +27,17 @@ def reduce_with(rows_of_n: Formula) -> Rule:
 
 
 def sum_of_squares(rows: int, n: int) -> OpCost:
-    """x_1^2 + ... + x_n^2."""
+    """Count `x_1**2 + ... + x_n**2`."""
     return MUL * (rows * n) + formula.summation(rows, n)
 
 
 def log_sum(rows: int, n: int) -> OpCost:
-    """The logarithm of the sum."""
+    """Count `log(x_1 + ... + x_n)`."""
     return formula.summation(rows, n) + SPECIAL * rows
 
 
 def apply_by_row(rows_of_n: Formula) -> Rule:
-    """Rule of a softmax or the like over one axis, or before version 13 over all from it on."""
+    """Return the rule of a softmax or similar over one axis; see `FLATTENING_SOFTMAX`."""
 
     def rule(call: NodeCall) -> OpCost | None:
         sizes = call.x.sizes
@@ -50,7 +50,7 @@ def apply_by_row(rows_of_n: Formula) -> Rule:
 
 
 def accumulate(step: OpCost) -> Rule:
-    """Rule of a running total: n - 1 steps a row; None where the axis is not known."""
+    """Return the rule of a running total: n - 1 steps per row; None if the axis is not known."""
 
     def rule(call: NodeCall) -> OpCost | None:
         sizes = call.x.sizes
@@ -63,7 +63,7 @@ def accumulate(step: OpCost) -> Rule:
 
 
 def top_k(call: NodeCall) -> OpCost | None:
-    """By convention k n comparisons a row; all of them in order is a sort, n ceil(log2 n)."""
+    """Count `k * n` comparisons per row by convention; k = n is a sort, `n * ceil(log2(n))`."""
     axis = call.get("axis", -1)
     n, k = call.x.sizes[axis], call.out.sizes[axis]
     if not (call.x.floating and call.x.size):

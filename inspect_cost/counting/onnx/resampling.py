@@ -1,4 +1,4 @@
-"""Rules of pooling and interpolation."""
+"""Rules for pooling and interpolation."""
 
 from math import prod
 
@@ -11,24 +11,24 @@ from inspect_cost.values.cost import FREE, OpCost
 
 
 def max_pool(call: NodeCall) -> OpCost | None:
-    """The largest of each window."""
+    """Count the maximum of each window."""
     return formula.max_pool(call.out.size, call.get("kernel_shape"))
 
 
 def average_pool(call: NodeCall) -> OpCost | None:
-    """The mean of each window."""
+    """Count the mean of each window."""
     return formula.average_pool(call.out.size, call.get("kernel_shape"))
 
 
 def lp_pool(call: NodeCall) -> OpCost | None:
-    """The norm of each window."""
+    """Count the norm of each window."""
     window = call.get("kernel_shape")
     n = prod(window) if window else call.x.size // call.out.size
     return norm(call.out.size, n, call.get("p", 2))
 
 
 def resize(call: NodeCall) -> OpCost | None:
-    """Weighted sums of neighbours along the axes whose size changes; the nearest is free."""
+    """Count interpolation along the axes whose size changes; taking the nearest is free."""
     pairs = zip(call.x.sizes, call.out.sizes, strict=True)
     dimensions = sum(before != after for before, after in pairs)
     mode = call.get("mode", b"nearest")
@@ -40,9 +40,9 @@ def resize(call: NodeCall) -> OpCost | None:
 
 
 def grid_sample(call: NodeCall) -> OpCost | None:
-    """The same at positions that a grid gives, along all axes but batch and channels.
+    """Count interpolation at positions from a grid, along all axes except batch and channels.
 
-    None for cubics and for reflecting edges, as for torch's.
+    None for cubic interpolation and for reflecting edges, as for torch's.
     """
     dimensions, points = len(call.x.sizes) - 2, call.operand(1).size // (len(call.x.sizes) - 2)
     edge, mode = call.get("padding_mode", b"zeros"), call.get("mode", b"linear")
@@ -59,15 +59,16 @@ def grid_sample(call: NodeCall) -> OpCost | None:
 
 
 def roi_align(call: NodeCall) -> OpCost | None:
-    """Interpolated samples of each bin, of which the mean or the largest; None if their number
-    follows from the boxes.
+    """Count interpolated samples and their mean or maximum per bin.
+
+    None if the number of samples follows from the boxes.
     """
     ratio = call.get("sampling_ratio", 0)
     if not ratio:
         return None
     out, samples = call.out.size, ratio**2
-    joined = extremum if call.get("mode", b"avg") == b"max" else mean
-    return formula.linear_interpolation(out * samples, 2) + joined(out, samples)
+    pool = extremum if call.get("mode", b"avg") == b"max" else mean
+    return formula.linear_interpolation(out * samples, 2) + pool(out, samples)
 
 
 _ONNX: dict[str, Rule] = {

@@ -1,6 +1,6 @@
-"""Operators on sequences of tensors, as far as their lengths are known, and on optional values.
+"""Operators on optional values and on sequences of tensors of known length.
 
-An optional value is what it holds, or None.
+An optional value is represented by the value that it holds, or by None.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,14 +13,14 @@ from inspect_cost.counting.onnx.value import UnknownShapeError, Value, make_know
 
 
 def make_sequence(items: Sequence[Value]) -> Value:
-    """A value that is a sequence."""
+    """Return a value that is a sequence."""
     dtype = items[0].dtype if items else TensorProto.UNDEFINED
     return Value(dtype, (len(items),), items=tuple(items))
 
 
 def _get_items(call: NodeCall) -> tuple[Value, ...]:
     if call.x.items is None:
-        raise UnknownShapeError(call.x.because or "it is no sequence")
+        raise UnknownShapeError(call.x.because or "it is not a sequence")
     return call.x.items
 
 
@@ -34,42 +34,42 @@ def _read_position(call: NodeCall, index: int, default: int) -> int:
 
 
 def construct(call: NodeCall) -> Value:
-    """Of all operands."""
+    """Return a sequence of all operands."""
     return make_sequence([value for value in call.inputs if value])
 
 
 def make_empty(call: NodeCall) -> Value:
-    """Without items."""
+    """Return an empty sequence."""
     del call
     return make_sequence([])
 
 
 def get_item(call: NodeCall) -> Value:
-    """One item."""
+    """Return one item."""
     return _get_items(call)[_read_position(call, 1, -1)]
 
 
 def insert(call: NodeCall) -> Value:
-    """With one item more."""
+    """Return the sequence with an item inserted."""
     items = list(_get_items(call))
     items.insert(_read_position(call, 2, len(items)), call.operand(1))
     return make_sequence(items)
 
 
 def erase(call: NodeCall) -> Value:
-    """With one item less."""
+    """Return the sequence without one of its items."""
     items = list(_get_items(call))
     items.pop(_read_position(call, 1, -1))
     return make_sequence(items)
 
 
 def count_items(call: NodeCall) -> Value:
-    """How many items."""
+    """Return the number of items."""
     return make_known(np.array(len(_get_items(call)), np.int64))
 
 
 def split(call: NodeCall) -> Value:
-    """Pieces along an axis: of lengths that are given, of one length, or single entries."""
+    """Return pieces along an axis: of given lengths, of one length, or single entries."""
     axis, sizes = call.get("axis", 0), list(call.x.sizes)
     pieces = _list_pieces(call, sizes[axis])
     keep = call.has(1) or call.get("keepdims", 1)
@@ -90,7 +90,7 @@ def _list_pieces(call: NodeCall, size: int) -> list[int]:
 
 
 def concatenate(call: NodeCall) -> Value:
-    """All items side by side, or stacked on a new axis."""
+    """Return all items concatenated, or stacked on a new axis."""
     items, axis = _get_items(call), call.get("axis")
     sizes = list(items[0].sizes)
     if call.get("new_axis", 0):
@@ -101,12 +101,12 @@ def concatenate(call: NodeCall) -> Value:
 
 
 def unwrap(call: NodeCall) -> Value | None:
-    """What an optional value holds."""
+    """Return what an optional value holds."""
     return call.optional(0)
 
 
 def has_value(call: NodeCall) -> Value:
-    """Whether it holds anything."""
+    """Return whether an optional value holds anything."""
     return make_known(np.array(call.has(0)))
 
 

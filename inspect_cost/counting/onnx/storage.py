@@ -1,9 +1,9 @@
-"""What an ONNX file stores: which of its constants are parameters, and whose.
+"""Find what an ONNX file stores: which of its constants are parameters, and of which modules.
 
-A file does not say which constants were learned. Taken for parameters are floating-point, complex
-and 8-bit or smaller integers of at least one dimension, and scalars that still have a torch
-parameter's name; not those that a node reads as a setting: running statistics, scales and zero
-points of quantised tensors, bounds, windows. All other constants are buffers.
+A file does not say which constants were learned. Constants of floating-point, complex, or 8-bit
+and smaller integer type are taken for parameters if they have at least one dimension or still have
+the name of a torch parameter, unless nodes read them only as settings: running statistics, scales
+and zero points of quantised tensors, bounds, windows. All other constants are buffers.
 """
 
 from collections import Counter, defaultdict
@@ -18,7 +18,7 @@ from inspect_cost.counting.onnx.modules import find_module, find_parameter_modul
 from inspect_cost.counting.onnx.value import FLOATING, count_stored_bytes
 from inspect_cost.counting.report import Storage, ancestry
 
-#: Operator -> operands that are settings, not weights.
+#: Operator -> positions of operands that are settings, not weights.
 _SETTINGS: dict[str, frozenset[int]] = {
     "onnx.BatchNormalization": frozenset({3, 4}),
     "onnx.Clip": frozenset({1, 2}),
@@ -43,7 +43,7 @@ _SETTINGS: dict[str, frozenset[int]] = {
     "com.microsoft.QGemm": frozenset({1, 2, 4, 5, 7, 8}),
     "com.microsoft.RotaryEmbedding": frozenset({1, 2, 3}),
 }
-#: Operands that are weights although they are 32-bit integers: quantised biases.
+#: Operands that are weights even if they are 32-bit integers: quantised biases.
 _INTEGER_WEIGHTS = {("onnx.QLinearConv", 8), ("onnx.DequantizeLinear", 0)}
 _T = TensorProto
 _SMALL_INTEGERS = frozenset(
@@ -57,12 +57,12 @@ class Constant(NamedTuple):
     """A tensor in the file.
 
     Attributes:
-        identity: the same for tensors that are the same bytes of the same file.
-        name: by which nodes read it.
-        dtype: ONNX's number.
-        shape: sizes.
-        elements: those that are stored; of a sparse tensor the others are not.
-        bytes: their size.
+        identity: key that is equal for tensors that are the same bytes of the same file.
+        name: name by which nodes read it.
+        dtype: ONNX's number of its element type.
+        shape: its sizes.
+        elements: number of stored elements; zeros of a sparse tensor are not stored.
+        bytes: size of the stored elements.
     """
 
     identity: object
@@ -77,7 +77,7 @@ Readers = dict[str, list[tuple[NodeProto, int]]]
 
 
 def collect_storage(model: ModelProto, class_names: dict[str, str]) -> dict[str, Storage]:
-    """Path -> what the module stores with all that is below it; "" is the whole file."""
+    """Return path -> what the module and those below it store; "" is the whole file."""
     readers: Readers = defaultdict(list)
     constants: list[Constant] = []
     _collect_constants(model.graph, readers, constants)
@@ -121,7 +121,7 @@ def _describe(tensor: TensorProto, name: str) -> Constant:
 
 
 def is_parameter(constant: Constant, used: list[tuple[NodeProto, int]]) -> bool:
-    """Whether a constant is taken for a parameter; see the top of this file."""
+    """Return whether a constant is taken for a parameter, as at the top of this file."""
     places = [(get_operator_name(node), position) for node, position in used]
     if places and all(position in _SETTINGS.get(name, ()) for name, position in places):
         return False
@@ -134,7 +134,7 @@ def is_parameter(constant: Constant, used: list[tuple[NodeProto, int]]) -> bool:
 def _find_owner(
     constant: Constant, used: list[tuple[NodeProto, int]], class_names: dict[str, str]
 ) -> str:
-    """The module in a weight's name, else that of the first node that reads it."""
+    """Return the module in a weight's name, else that of the first node that reads it."""
     named = find_parameter_module(constant.name)
     return named or (find_module(used[0][0], class_names) if used else "")
 
@@ -155,6 +155,6 @@ def _sum_storage(held: list[tuple[Constant, bool]]) -> Storage:
 
 
 def get_type_name(dtype: int) -> str:
-    """The data type as reports call it: ONNX's FLOAT is float32, its DOUBLE float64."""
+    """Return the data type's name in reports: ONNX's FLOAT is float32, its DOUBLE float64."""
     name: str = _T.DataType.Name(dtype).lower()
     return {"float": "float32", "double": "float64"}.get(name, name)
