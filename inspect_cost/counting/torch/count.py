@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 
 from inspect_cost.counting.report import CostReport
 from inspect_cost.counting.torch.aten import Rule
-from inspect_cost.counting.torch.aten.policies import rules_under
+from inspect_cost.counting.torch.aten.policies import select_rules
 from inspect_cost.counting.torch.attribution import attribute_methods, make_off_thread_error
 from inspect_cost.counting.torch.backward import BackwardPass
 from inspect_cost.counting.torch.dataflow import DataFlow
@@ -208,7 +208,7 @@ def _way(
         chosen = named_policy(policy)
     except ValueError as error:
         raise UsageError(str(error), "Give one of these, or an inspect_cost.Policy.") from None
-    return Way({**rules_under(chosen), **op_costs}, module_costs, chosen, backward)
+    return Way({**select_rules(chosen), **op_costs}, module_costs, chosen, backward)
 
 
 def _real_numbers_to_meta(tensor: Tensor) -> Tensor:

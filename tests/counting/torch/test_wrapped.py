@@ -49,7 +49,7 @@ class Threaded(nn.Module):
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize(("by_pool", "patient"), [(True, False), (False, False), (False, True)])
 def test_work_on_other_threads_is_refused_not_missed(by_pool: bool, patient: bool) -> None:
-    with pytest.raises(UsageError, match="linear runs on a thread of its own"):
+    with pytest.raises(UsageError, match="linear .* thread"):
         count(Threaded(by_pool=by_pool, patient=patient), X)
 
 
