@@ -1,4 +1,4 @@
-"""Adding to places that indices give, and sums of looked-up rows."""
+"""Indexed additions, and sums of looked-up rows."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +26,7 @@ STEPS: dict[str, Callable[[Real, Real], Real]] = {
 
 
 def scatter(x: np.ndarray, index: np.ndarray, source: np.ndarray, reduce: str) -> np.ndarray:
-    """Along the first dimension."""
+    """Combine along the first dimension."""
     out = x.copy()
     for i, c in np.ndindex(index.shape):
         row = int(index[i, c])
@@ -97,7 +97,7 @@ def test_putting_accumulates_only_where_asked_to(rows: int, m: int, n: int) -> N
 
 
 def bag_sum(rows: list[np.ndarray], weights: Any) -> np.ndarray:
-    """A product with the weights, or with as many ones."""
+    """Sum each bag as a product with its weights, or with ones."""
     total = np.full(rows[0].shape, 0.0, dtype=object)
     for row, weight in zip(rows, weights, strict=True):
         for c, x in enumerate(row):

@@ -23,7 +23,7 @@ attend = F.scaled_dot_product_attention
 
 @dataclass(frozen=True)
 class Sizes:
-    """Of a batch of heads."""
+    """Sizes of a batch of heads."""
 
     batch: int
     heads: int
@@ -33,12 +33,12 @@ class Sizes:
     Ev: int
 
     def operands(self, key_heads: int | None = None) -> list[Tensor]:
-        """Queries, keys and values."""
+        """Draw queries, keys and values."""
         kv = (self.batch, key_heads or self.heads, self.S)
         return draw_normal((self.batch, self.heads, self.L, self.E), (*kv, self.E), (*kv, self.Ev))
 
     def cost(self, *, masked: bool) -> OpCost:
-        """By the formula."""
+        """Return the formula's cost."""
         heads = self.batch * self.heads
         return formula.scaled_dot_product_attention(
             heads, self.L, self.S, self.E, self.Ev, masked=masked
@@ -142,7 +142,7 @@ KERNELS: dict[str, tuple[Callable[..., object], tuple[object, ...]]] = {
 @pytest.mark.parametrize("causal", [False, True], ids=["all keys", "causal"])
 @pytest.mark.parametrize("name", KERNELS)
 def test_fused_kernels_cost_what_they_fuse(name: str, causal: bool) -> None:
-    """Their arguments are in the order of their schemas; most kernels are on no CPU."""
+    """Rules are called with arguments in schema order, since most kernels do not run on a CPU."""
     operator, options = KERNELS[name]
     sizes = Sizes(2, 3, 4, 4, 5, 5)
     rule = ATEN_RULES[f"aten.{name}"]

@@ -81,7 +81,7 @@ def test_complex_outer_product_is_made_of_complex_products() -> None:
 
 
 def test_macs_of_integers_are_macs() -> None:
-    """What is free of integers is arithmetic outside contractions."""
+    """Integer arithmetic is free outside contractions only."""
     a, b = torch.ones(2, 3, dtype=torch.long), torch.ones(3, 4, dtype=torch.long)
     assert count_cost(torch.mm, a, b) == formula.matmul(2, 3, 4)
 
@@ -186,7 +186,7 @@ def test_cosine_similarity(rows: int, n: int) -> None:
 @EXACT
 @given(rows=SIZE, n=SIZE)
 def test_cosine_similarity_broadcasts_and_takes_an_epsilon(rows: int, n: int) -> None:
-    """The pairs are those of what both are broadcast to, also along the compared dimension."""
+    """Pairs are formed after broadcasting, also along the compared dimension."""
 
     def reference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return naive.cosine_similarity(*np.broadcast_arrays(a, b))
@@ -197,7 +197,7 @@ def test_cosine_similarity_broadcasts_and_takes_an_epsilon(rows: int, n: int) ->
 
 @dataclass(frozen=True)
 class Convolution:
-    """Sizes of a convolution, or of a transposed one, in any number of dimensions."""
+    """Sizes of a (transposed) convolution in any number of dimensions."""
 
     x: tuple[int, ...]
     W: tuple[int, ...]
@@ -206,14 +206,14 @@ class Convolution:
 
     @property
     def features(self) -> int:
-        """O of a transposed convolution."""
+        """Output channels of a transposed convolution."""
         groups: int = self.options["groups"]
         return self.W[1] * groups
 
 
 @st.composite
 def convolutions(draw: st.DrawFn, dimensions: int, *, transposed: bool) -> Convolution:
-    """Any stride, padding, dilation and groups, with at least one output."""
+    """Draw any stride, padding, dilation and groups with at least one output."""
     longest = (6, 4, 3)[dimensions - 1]
 
     def each(low: int, high: int) -> tuple[int, ...]:

@@ -67,7 +67,7 @@ def test_two_tensors_as_vectors(p: float, n: int) -> None:
 @EXACT
 @given(rows=SIZE, n=SIZE)
 def test_norms_of_every_order(p: float, rows: int, n: int) -> None:
-    """A norm is a distance from nothing, without the differences."""
+    """A norm is a distance from zero, without the differences."""
     (x,) = draw_normal((rows, n))
     prove(
         lambda x: torch.linalg.vector_norm(x, p, 1),

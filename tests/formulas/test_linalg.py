@@ -15,7 +15,7 @@ from tests.formulas.proof import EXACT, SIZE, count_cost, draw_normal, prove
 
 
 def positive(n: int) -> Tensor:
-    """A positive definite matrix."""
+    """Make a positive definite matrix."""
     (a,) = draw_normal((n, n))
     return a @ a.T + n * torch.eye(n, dtype=a.dtype)
 

@@ -222,7 +222,7 @@ def test_the_operators_below_autograd_cost_the_same(batch: int, channels: int, l
 @EXACT
 @given(channels=SIZE, n=SIZE, size=st.sampled_from([1, 3]), beta=st.sampled_from([0.5, 0.75, 1]))
 def test_local_response_norm(channels: int, n: int, size: int, beta: float) -> None:
-    """With alpha / n as one constant, as ONNX has it; torch divides by n."""
+    """`alpha / n` is one constant, as in ONNX; torch divides by n."""
     (x,) = draw_normal((1, channels, n))
 
     def call(x: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Operators in their less common forms cost what their common ones do, or are not known."""
+"""Less common forms of operators cost what the common forms do, or are unknown."""
 
 from collections.abc import Callable
 from dataclasses import replace

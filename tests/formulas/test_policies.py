@@ -1,4 +1,4 @@
-"""Policies that leave out what padding and masks make pointless, against loops that skip it."""
+"""Policies that leave out what padding and masks make useless, against loops that skip it."""
 
 import itertools
 import math
@@ -29,7 +29,7 @@ def count_macs(call: Any, *operands: Any, policy: Policy = VALID) -> int:
 
 
 def count_taps_by_looking(c: Convolution, out: torch.Tensor, *, transposed: bool) -> int:
-    """Taps of every position that fall on numbers: read from a convolution of ones by ones."""
+    """Count the taps that fall on numbers by convolving ones with ones."""
     x, W = torch.ones(c.x, dtype=torch.float64), torch.ones(c.W, dtype=torch.float64)
     n = len(c.x) - 2
     convolve = getattr(F, f"conv{'_transpose' if transposed else ''}{n}d")
@@ -62,7 +62,7 @@ def test_taps_on_padding_do_not_count(
 
 
 def _list_options(options: dict[str, Any], n: int, *, transposed: bool) -> list[Any]:
-    """Options in the order of aten.convolution."""
+    """List options in the order of aten.convolution."""
     extra = options.get("output_padding", [0] * n)
     sizes = [options["stride"], options["padding"], options["dilation"]]
     return [*sizes, transposed, extra, options["groups"]]

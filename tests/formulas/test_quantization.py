@@ -1,4 +1,4 @@
-"""Quantising, and products with quantised operands."""
+"""Quantisation, and products with quantised operands."""
 
 import numpy as np
 import pytest
@@ -95,7 +95,7 @@ def test_weights_of_four_bits_are_unpacked() -> None:
 
 
 def test_groups_of_rows_meet_a_matrix_each() -> None:
-    """As experts do: which rows are whose does not change how many products there are."""
+    """Which rows go to which expert does not change the number of products."""
     x, W = torch.ones(6, 8), torch.ones(3, 8, 16)
     ends = torch.tensor([1, 4, 6], dtype=torch.int32)
     fours = torch.tensor([4, 8, 12], dtype=torch.int32)

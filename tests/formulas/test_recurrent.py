@@ -59,7 +59,7 @@ LAYER: dict[str, Any] = {
 
 
 def values(layer: nn.Module) -> dict[str, Tensor]:
-    """Its parameters by name."""
+    """Read a layer's parameters by name."""
     return {name: parameter.detach() for name, parameter in layer.named_parameters()}
 
 

@@ -289,7 +289,7 @@ def test_running_log_sum_exp_is_one_evaluation_a_step() -> None:
 @EXACT
 @given(queries=SIZE, n=st.integers(1, 9))
 def test_binary_search_follows_its_convention(queries: int, n: int) -> None:
-    """As many comparisons as the longest search takes."""
+    """By convention every search takes as many comparisons as the longest."""
     places, x = torch.arange(n, dtype=torch.float64), draw_normal((queries,))[0]
     expected = formula.binary_search(queries, n)
     assert expected == OpCost(compare=queries * max(naive.halvings(n, q) for q in range(n + 1)))
@@ -331,7 +331,7 @@ def test_selection_is_by_sorting(call: Any) -> None:
 @EXACT
 @given(rows=SIZE, n=st.integers(1, 9), quantiles=SIZE)
 def test_quantiles_are_between_neighbours_of_sorted_rows(rows: int, n: int, quantiles: int) -> None:
-    """Sorting follows its convention; the weighted means are counted as they are taken."""
+    """Sorting follows its convention; the weighted means are counted one by one."""
     x, q = draw_normal((rows, n))[0], torch.linspace(0.1, 0.9, quantiles, dtype=torch.float64)
 
     def reference(x: np.ndarray, places: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ ADAPTIVE_AVERAGE = {1: F.adaptive_avg_pool1d, 2: F.adaptive_avg_pool2d, 3: F.ada
 
 @st.composite
 def windows(draw: st.DrawFn, dimensions: int, *, padded: bool) -> tuple[Any, dict[str, Any]]:
-    """The shape of an input, and how it is pooled."""
+    """Draw the shape of an input and how it is pooled."""
 
     def each(low: int, high: int) -> tuple[int, ...]:
         return tuple(draw(st.integers(low, high)) for _ in range(dimensions))
@@ -185,7 +185,7 @@ def test_sampling_at_points_of_a_grid(
 
 
 def interpolate_deformed(x: Tensor, places: Tensor, offsets: Tensor, mask: Tensor | None) -> Tensor:
-    """What a deformable convolution reads, in torch's own operators."""
+    """Interpolate a deformable convolution's inputs by torch's own operators."""
     moved = places + offsets
     floors = moved.floor()
     i, j = floors.long().unbind(1)
@@ -227,7 +227,7 @@ def test_sampling_volumes_takes_eight_corners() -> None:
 @EXACT
 @given(h=st.integers(1, 6), w=st.integers(2, 6), outs=st.tuples(SIZE, SIZE))
 def test_antialiased_interpolation_widens_its_filter(h: int, w: int, outs: tuple[int, int]) -> None:
-    """Of images of one column, torch repeats the first row, so there are none here."""
+    """Images have at least two columns: of a single one, torch repeats the first row."""
     (x,) = draw_normal((1, 2, h, w))
     prove(
         lambda x: F.interpolate(x, outs, mode="bilinear", antialias=True),
@@ -239,7 +239,7 @@ def test_antialiased_interpolation_widens_its_filter(h: int, w: int, outs: tuple
 
 @pytest.mark.parametrize(("size", "out"), [(6, 3), (3, 6), (7, 2), (4, 4)])
 def test_windows_of_antialiased_interpolation(size: int, out: int) -> None:
-    """An output reads what changes it."""
+    """An output's window holds the inputs that change it."""
     x = torch.eye(size, dtype=torch.float64)[None, :, None]
     y = F.interpolate(x, (1, out), mode="bicubic", antialias=True)
     reach = formula.antialiased_windows(size, out, 4)

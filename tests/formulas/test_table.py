@@ -1,4 +1,4 @@
-"""The table of ATen rules, and that no formula goes unproved."""
+"""Tests of the table of ATen rules, and a test that every formula is proved."""
 
 import ast
 import importlib
@@ -45,7 +45,7 @@ def test_forms_that_work_in_place_cost_what_the_plain_ones_do() -> None:
 
 @pytest.mark.parametrize("family", FAMILY_NAMES)
 def test_each_public_formula_is_in_a_proof(family: str) -> None:
-    """By its name in the test of its family, ``formula.matmul``, or of the policies."""
+    """A proof names the formula, ``formula.matmul``, in the test of its family or of the policies."""
     module = importlib.import_module(f"{formulas.__name__}.{family}")
     public = {
         name
@@ -58,7 +58,7 @@ def test_each_public_formula_is_in_a_proof(family: str) -> None:
 
 
 def find_uses(test: str, module: str) -> set[str]:
-    """What a test takes from a module that it calls so."""
+    """Find the names that a test file uses of a module that it imports under ``module``."""
     tree = ast.parse((Path(__file__).parent / test).read_text())
     return {
         node.attr

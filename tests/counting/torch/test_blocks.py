@@ -17,7 +17,7 @@ def cost_of(block: nn.Module, *inputs: Tensor) -> OpCost:
 
 
 class RMSNorm(nn.Module):
-    """As Llama writes it."""
+    """Root mean square norm as written in Llama."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ def test_rms_norm_costs_the_same_by_hand_and_as_torchs_layer() -> None:
 
 
 class Rotary(nn.Module):
-    """Queries turned by their positions."""
+    """Queries rotated by their positions."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ def test_a_gated_mlp() -> None:
 
 
 class Experts(nn.Module):
-    """Each token goes to two of four experts, each of which is asked who comes."""
+    """Each token goes to two of four experts; the forward asks each expert for its tokens."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -133,7 +133,7 @@ def test_a_selective_scan() -> None:
 
 
 class Ungraded(nn.Module):
-    """A layer outside of inference mode, where torch takes composite operators apart."""
+    """A layer outside of inference mode, where torch decomposes composite operators."""
 
     def __init__(self, layer: nn.Module) -> None:
         super().__init__()
@@ -162,7 +162,7 @@ def test_taken_apart_layers_cost_the_same(layer: nn.Module) -> None:
 
 
 def test_taken_apart_gru_and_attention_differ_in_what_torch_multiplies() -> None:
-    """n + z (h - n) for (1 - z) n + z h; and queries and keys scaled by a root each, not scores."""
+    """`n + z (h - n)` replaces `(1 - z) n + z h`; queries and keys are scaled instead of scores."""
     x, H = torch.ones(B, T, D), 5
     gru = nn.GRU(D, H)
     whole, parts = cost_of(gru, x), cost_of(Ungraded(gru), x)

@@ -1,4 +1,4 @@
-"""Kernels that fuse layers, or serve a device, cost what the layers do that they stand for."""
+"""Kernels that fuse layers, or serve one device, cost what the layers they replace do."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ aten = torch.ops.aten
 
 
 class Asking(nn.Module):
-    """A layer whose result is looked at, so that it runs on real values."""
+    """A layer whose result is read, so that it runs on real values."""
 
     def __init__(self, layer: nn.Module, *, asks: bool) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ def test_recurrent_layers_cost_the_same_for_real(layer: nn.Module) -> None:
 
 
 class Cells(nn.Module):
-    """A layer's steps by a cell."""
+    """A layer's steps, taken by a cell."""
 
     def __init__(self, cell: nn.Module) -> None:
         super().__init__()

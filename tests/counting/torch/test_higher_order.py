@@ -1,4 +1,4 @@
-"""Branches, loops and scans are followed; kernels that cannot be seen are named."""
+"""Branches, loops and scans are followed; opaque kernels are listed by name."""
 
 import subprocess
 import sys
@@ -28,7 +28,7 @@ LAYER = 8 * 8  # MACs of one row
 
 
 class Around(nn.Module):
-    """A function of a layer and an input."""
+    """A module that applies a function to its layer and an input."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ def test_an_associative_scan_combines_in_pairs() -> None:
 
 
 def split_heads(layer: nn.Module, x: Tensor) -> Tensor:
-    """(1, 2, 4, 4)."""
+    """Return a layer's result as (1, 2, 4, 4): two heads."""
     return layer(x).reshape(1, 4, 2, 4).transpose(1, 2)
 
 
@@ -167,10 +167,10 @@ def test_an_operator_without_a_fake_kernel_is_run_and_named() -> None:
 
 
 def test_a_triton_kernel_is_named_and_can_be_given_a_cost() -> None:
-    """Without a GPU there is no kernel to run: only its name and arguments are looked at."""
+    """Without a GPU no kernel can run: only its name and arguments are used."""
 
     class Kernel:
-        """As Triton's: the Python function is its ``fn``."""
+        """A kernel like Triton's, whose Python function is its ``fn``."""
 
         @staticmethod
         def fn() -> None:

@@ -24,7 +24,7 @@ class Chain(nn.Module):
 
 
 def measure_allocated_peak(model: nn.Module, x: Tensor) -> int:
-    """The most bytes that torch's CPU allocator had given out at once, by its own records."""
+    """Measure the peak of torch's CPU allocator, in bytes, by its own records."""
     cpu = [ProfilerActivity.CPU]
     with torch.inference_mode(), profile(activities=cpu, profile_memory=True) as prof:
         kept = model(x)

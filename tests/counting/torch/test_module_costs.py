@@ -1,4 +1,4 @@
-"""Modules that cost what their user says."""
+"""Costs that a user gives for whole modules."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from inspect_cost import OpCost, count, windowed_convolution
 
 
 class Strange(nn.Module):
-    """Something that no table knows."""
+    """A module with an operator that no table has."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -105,7 +105,7 @@ def test_windowed_convolutions_that_are_not_transposed() -> None:
 
 
 def hann_flops() -> int:
-    """Of making the window itself, which a hook takes for given."""
+    """FLOPs of making the window itself, which a hook would take as given."""
 
     class Window(nn.Module):
         def forward(self) -> Tensor:
