@@ -96,6 +96,8 @@ def exported_preset(
         model = built_with_weights(preset, weights, overrides, seed)
         if weights is None:
             _without_zeros(model, seed)
+    except UsageError:
+        raise
     except (ValueError, TypeError) as error:
         raise UsageError(f"{preset.name}: {error}", "Mend --set or --weights.") from error
     call = preset.call(config, wanted, "cpu", seed)

@@ -198,6 +198,8 @@ def read_value(value: Any) -> tuple[float, float, Kind | None]:
             number, half_width = value
             return read_value(number)[0], float(half_width or 0), None
         return float(value), 0.0, None
+    except UsageError:
+        raise
     except (TypeError, ValueError):
         raise UsageError(
             f"{value!r} is no value to rank by",

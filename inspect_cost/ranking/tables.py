@@ -1,4 +1,4 @@
-"""Candidates from files: reports of this tool (JSON), and tables of anything (CSV)."""
+"""Candidates from tables: files of comma-, semicolon- or tab-separated values."""
 
 import csv
 import re
@@ -7,11 +7,13 @@ from math import isnan
 from pathlib import Path
 from typing import Any, get_args
 
-from inspect_cost.ranking.candidates import Candidate, from_report
-from inspect_cost.reports.data import parsed_reports, read_text, whole_report
+from inspect_cost.ranking.candidates import Candidate
 from inspect_cost.values.errors import UsageError
 from inspect_cost.values.quantity import LARGEST, Kind, Quantity
+from inspect_cost.values.text_files import read_text
 
+#: Endings of the names of tables.
+SUFFIXES = (".csv", ".tsv")
 HOW_TO_WRITE = 'Write 3.9 or "3.9 +- 0.2", with a decimal point; leave it out if unknown.'
 #: Headings of the column that names the models.
 NAME_COLUMNS = ("name", "model")
@@ -22,30 +24,16 @@ KINDS: tuple[str, ...] = get_args(Kind)
 WITH_INTERVAL = re.compile(r"\s*(?:\+-|\+/-|±)\s*")
 
 
-def read_candidates(path: Path) -> list[Candidate]:
-    """The models in a file.
+def read_table(path: Path) -> list[Candidate]:
+    """Return the models in a table.
 
     Raises:
-        UsageError: it cannot be read, or is malformed; the message names file and line.
+        UsageError: the file cannot be read, or is malformed; the message names file and line.
     """
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
-        raise UsageError(
-            f"{path} is no file to rank from",
-            f"Give one that ends in {', '.join(READERS)} or .toml.",
-        )
-    found = list(reader(read_text(path), str(path)))
+    found = list(_from_csv(read_text(path), str(path)))
     if not found:
-        raise UsageError(f"{path} has no models", "Give one with at least two.")
+        raise UsageError(f"{path} has no models", "Add a line for each model.")
     return found
-
-
-def _from_json(text: str, path: str) -> Iterator[Candidate]:
-    """One report, or a list of them."""
-    for report in parsed_reports(text, path):
-        with whole_report(path):
-            candidate = from_report(report, path)
-        yield candidate
 
 
 def _from_csv(text: str, path: str) -> Iterator[Candidate]:
@@ -187,11 +175,3 @@ def _kind(given: Any, where: str) -> Kind:
     if given not in KINDS:
         raise UsageError(f"{where}: no kind is called {given!r}", f"Write {', '.join(KINDS)}.")
     return given  # type: ignore[no-any-return]  # it is one of them
-
-
-#: How a file's name ends -> what reads it: (text, path) to candidates.
-READERS: Mapping[str, Callable[[str, str], Iterator[Candidate]]] = {
-    ".json": _from_json,
-    ".csv": _from_csv,
-    ".tsv": _from_csv,
-}

@@ -7,22 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from inspect_cost.values.errors import UsageError
+from inspect_cost.values.text_files import read_text
 
 SCHEMA = "inspect-cost/report/1"
 HOW_TO_WRITE = "Write a report with inspect-cost MODEL --format json -o FILE."
-
-
-def read_text(path: Path) -> str:
-    """What a text file says.
-
-    Raises:
-        UsageError: it cannot be read.
-    """
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise UsageError(f"cannot read {path}: {reason}", "Give another file.") from error
 
 
 def read_report(path: Path) -> dict[str, Any]:
@@ -70,5 +58,7 @@ def whole_report(path: Path | str) -> Iterator[None]:
     """
     try:
         yield
+    except UsageError:
+        raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(f"{path} is no whole report: {error!r}", "Write it once more.") from error

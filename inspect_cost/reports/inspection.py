@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inspect_cost.counting.law import CostLaw
 from inspect_cost.counting.report import CostReport, ModuleCost, Storage
@@ -15,6 +15,94 @@ from inspect_cost.measuring.measurement import Measurement
 from inspect_cost.reports.data import SCHEMA
 from inspect_cost.values.conventions import CONVENTIONS
 from inspect_cost.values.cost import FlopWeights, OpCost
+from inspect_cost.values.identity import Identity, Output, Phase
+from inspect_cost.values.presentable import Presentable
+
+if TYPE_CHECKING:
+    from inspect_cost.paper.standing import Standing
+
+
+@dataclass(frozen=True)
+class PhaseResult:
+    """What is known of one phase of a subject.
+
+    Attributes:
+        phase: which.
+        count: what one call costs by its shapes.
+        law: its cost as a polynomial in the length, if that was asked for and there is one.
+        weights: of the classes of FLOPs, for a further total; None unless given.
+        measurements: one for each backend, in the order asked for; none if nothing was run.
+    """
+
+    phase: Phase
+    count: CostReport
+    law: CostLaw | None = None
+    weights: FlopWeights | None = None
+    measurements: tuple[Measurement, ...] = ()
+
+    @property
+    def measurement(self) -> Measurement | None:
+        """Measurement with the first backend; None if nothing was run."""
+        return self.measurements[0] if self.measurements else None
+
+    @property
+    def weighted_flops(self) -> int | None:
+        """FLOPs by the weights; None if there are none."""
+        return None if self.weights is None else self.count.cost.weighted_flops(self.weights)
+
+
+@dataclass(frozen=True)
+class Inspection(Presentable):
+    """The complete report on a subject: what inspecting it gave.
+
+    Attributes:
+        identity: what was inspected.
+        phases: what is known of each of its phases; most subjects have one.
+        provenance: what made this report.
+        standing: its place beside the paper's models; None for other subjects.
+    """
+
+    identity: Identity
+    phases: tuple[PhaseResult, ...]
+    provenance: Mapping[str, Any]
+    standing: "Standing | None" = None
+
+    @property
+    def only(self) -> PhaseResult:
+        """The one phase of a subject that has one.
+
+        Raises:
+            ValueError: it has several; ask for them by name.
+        """
+        if len(self.phases) != 1:
+            names = ", ".join(result.phase.name for result in self.phases)
+            raise ValueError(f"{self.identity.name} has several phases: {names}")
+        return self.phases[0]
+
+    @property
+    def count(self) -> CostReport:
+        """Count of the only phase."""
+        return self.only.count
+
+    @property
+    def law(self) -> CostLaw | None:
+        """Cost law of the only phase; None if there is none."""
+        return self.only.law
+
+    @property
+    def measurements(self) -> tuple[Measurement, ...]:
+        """Measurements of the only phase."""
+        return self.only.measurements
+
+    @property
+    def measurement(self) -> Measurement | None:
+        """First measurement of the only phase; None if nothing was run."""
+        return self.only.measurement
+
+    @property
+    def output(self) -> Output | None:
+        """What one call of the only phase yields; None if nobody said."""
+        return self.only.phase.output
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,8 @@ def generated(
         try:
             config = preset.configuration(**overrides)
             model = built_with_weights(preset, weights, overrides, seed)
+        except UsageError:
+            raise
         except (ValueError, TypeError) as error:
             raise UsageError(f"{preset.name}: {error}", "Mend --set or --weights.") from error
         if preset.period is not None:  # the long ones: they go sample by sample, and tell how far

@@ -1,16 +1,22 @@
-"""The errors that a user can meet: each says what is wrong, and what to do next."""
+"""Errors that a user can meet: each says what is wrong and what to do next.
+
+Messages speak of parameters, in backticks (`` `measure_time_s` ``); the command line rewrites them
+as the options that its users know (`inspect_cost.cli.wording`).
+"""
 
 
 class InspectCostError(Exception):
-    """Base of the errors that are the user's to mend; never a fault in this package.
+    """Base class of errors that the user can fix; never a fault in this package.
 
     Attributes:
         advice: one sentence on what to do, or "".
+        field: the parameter at fault, or "" if there is no single one.
     """
 
-    def __init__(self, message: str, advice: str = "") -> None:
+    def __init__(self, message: str, advice: str = "", *, field: str = "") -> None:
         super().__init__(message)
         self.advice = advice
+        self.field = field
 
 
 class CountError(InspectCostError):
@@ -20,18 +26,39 @@ class CountError(InspectCostError):
         module_path: the innermost module that was running, "" for the model itself.
     """
 
-    def __init__(self, message: str, advice: str = "", module_path: str = "") -> None:
-        super().__init__(message, advice)
+    def __init__(
+        self, message: str, advice: str = "", module_path: str = "", *, field: str = ""
+    ) -> None:
+        super().__init__(message, advice, field=field)
         self.module_path = module_path
 
 
 class NoLawError(CountError):
-    """A model's cost follows no polynomial in the length that was sought."""
+    """A model's cost is not a polynomial in the length."""
 
 
-class MeasurementError(InspectCostError):
-    """A call that was to be measured failed."""
+class MeasurementError(InspectCostError, RuntimeError):
+    """A call failed while it was being measured."""
 
 
-class UsageError(InspectCostError):
-    """What was asked for does not exist or does not fit."""
+class UsageError(InspectCostError, ValueError):
+    """An argument is invalid, or names something that does not exist."""
+
+
+class Unsupported(UsageError):  # noqa: N818 - reads as the fact that it states
+    """A kind of subject cannot do what was asked of it."""
+
+
+def one_line(error: BaseException, longest: int = 300) -> str:
+    """Return an error's type and the first line of its message.
+
+    Errors of this package are written to be read, so their type is left out.
+
+    >>> one_line(KeyError("weight"))
+    "KeyError: 'weight'"
+    """
+    text = str(error).strip().partition("\n")[0].rstrip()
+    text = text if len(text) <= longest else text[:longest] + "..."
+    if text and isinstance(error, InspectCostError):
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,14 +1,12 @@
 """Models from files, and what follows from what is known of them."""
 
-import json
 from math import hypot
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from inspect_cost.ranking.candidates import Candidate, completed, from_report, merged
-from inspect_cost.ranking.tables import read_candidates
+from inspect_cost.ranking.candidates import Candidate, completed, merged
+from inspect_cost.ranking.tables import read_table
 from inspect_cost.values.errors import UsageError
 from inspect_cost.values.quantity import Quantity
 
@@ -20,7 +18,7 @@ def written(folder: Path, name: str, text: str) -> Path:
 
 
 def only(path: Path) -> Candidate:
-    (candidate,) = read_candidates(path)
+    (candidate,) = read_table(path)
     return candidate
 
 
@@ -45,14 +43,14 @@ def test_tables_of_anything(tmp_path: Path, name: str, text: str) -> None:
 
 def test_missing_cells_are_missing(tmp_path: Path) -> None:
     text = "name,a,b,c\nx,1,-,n/a\ny,,2,NaN\n"
-    x, y = read_candidates(written(tmp_path, "t.csv", text))
+    x, y = read_table(written(tmp_path, "t.csv", text))
     assert x.values.keys() == {"a"}
     assert y.values.keys() == {"b"}
 
 
 def test_kinds_and_sources_beside_values(tmp_path: Path) -> None:
     text = "name,j,j_kind,j_source\nx,1,measured,RAPL\ny,2,,\n"
-    x, y = read_candidates(written(tmp_path, "t.csv", text))
+    x, y = read_table(written(tmp_path, "t.csv", text))
     assert x.values["j"] == Quantity(1, "", "measured", "RAPL")
     assert y.values["j"].kind == "reported"
     assert y.values["j"].source.endswith("t.csv, line 3, j")
@@ -73,70 +71,22 @@ MALFORMED = [
     ("t.csv", "name,a\nx,1\ny,1e300\n", "line 3, a: 1e.300 is too large"),
     ("t.csv", "name,a\nx,1\ny,80%\n", "line 3, a: '80%' is no number"),
     ("t.csv", "name;a\nx;1\ny;0,8\n", "line 3, a: '0,8' is no number"),
-    ("t.json", "{", "t.json is no report of this tool: line 1 is not JSON"),
-    ("t.json", "[]", "has no models"),
-    ("t.json", "3", "its schema is None"),
-    ("t.json", '{"schema": "inspect-cost/report/9"}', "its schema is 'inspect-cost/report/9'"),
-    ("t.json", '{"schema": "inspect-cost/report/1"}', "no whole report: KeyError"),
-    ("t.yaml", "", "no file to rank from"),
 ]
 
 
 @pytest.mark.parametrize(("name", "text", "complaint"), MALFORMED, ids=[c for *_, c in MALFORMED])
 def test_malformed_files(tmp_path: Path, name: str, text: str, complaint: str) -> None:
     with pytest.raises(UsageError, match=complaint) as raised:
-        read_candidates(written(tmp_path, name, text))
+        read_table(written(tmp_path, name, text))
     assert raised.value.advice
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No such file"):
-        read_candidates(tmp_path / "absent.csv")
+        read_table(tmp_path / "absent.csv")
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UsageError, match="not UTF-8"):
-        read_candidates(tmp_path / "binary.csv")
-
-
-def report() -> dict[str, Any]:
-    energy = {"value": 2.0, "unit": "J", "kind": "measured", "source": "RAPL", "ci95": [1.9, 2.1]}
-    memory = {"value": 7, "unit": "B", "kind": "measured", "source": "psutil", "ci95": None}
-    return {
-        "schema": "inspect-cost/report/1",
-        "model": {"name": "net"},
-        "count": {"params": 10, "macs": 20, "flops": 45, "uncounted": {}},
-        "audio": {"macs_per_second": 40.0, "flops_per_second": 90.0},
-        "measurement": {
-            "energy_j": energy,
-            "energy_per_audio_second_j": energy,
-            "latency_s": None,
-            "memory": {"cuda_peak_b": None, "peak_rss_b": memory},
-        },
-    }
-
-
-def test_reports(tmp_path: Path) -> None:
-    candidate = only(written(tmp_path, "net.json", json.dumps(report())))
-    values = {name: quantity.value for name, quantity in candidate.values.items()}
-    assert values == {
-        "params": 10,
-        "macs": 20,
-        "macs_per_s": 40,
-        "flops": 45,
-        "flops_per_s": 90,
-        "energy_j": 2,
-        "energy_j_per_s": 2,
-        "memory": 7,
-    }
-    assert candidate.values["macs"].kind == "counted"
-    assert candidate.values["energy_j"] == Quantity(2, "J", "measured", "RAPL", (1.9, 2.1))
-
-
-def test_totals_without_some_operators_are_no_values() -> None:
-    incomplete = report()
-    incomplete["count"]["uncounted"] = {"aten.svd": 1}
-    values = from_report(incomplete, "net.json").values
-    assert "params" in values
-    assert not {"macs", "macs_per_s", "flops", "flops_per_s"} & values.keys()
+        read_table(tmp_path / "binary.csv")
 
 
 def reported(value: float, half: float = 0) -> Quantity:

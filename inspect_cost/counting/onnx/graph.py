@@ -210,6 +210,8 @@ def _sequenced(call: Call) -> Value | None:
     """What an operator on sequences returns."""
     try:
         return SEQUENCES[call.operator](call)
+    except UsageError:
+        raise
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise UsageError(
             f"{call.label} ({call.operator}) is not as its definition says: {error}",
@@ -221,6 +223,8 @@ def _cost(rule: Rule, call: Call) -> OpCost | None:
     """What a rule says; one that stumbles met a node that is not as its operator is defined."""
     try:
         return rule(call)
+    except UsageError:
+        raise
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise UsageError(
             f"{call.label} ({call.operator}) is not as its definition says: {error}",

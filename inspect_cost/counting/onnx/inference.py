@@ -68,6 +68,8 @@ def _inferred(call: Call, opsets: Mapping[str, int]) -> Sequence[Value | None]:
     """What the operator's rule of shapes says; one that stumbles met an impossible node."""
     try:
         return _shape_function(call)(call, opsets)
+    except UsageError:
+        raise
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise UsageError(
             f"{call.label} ({call.operator}) is not as its definition says: {_first_line(error)}",

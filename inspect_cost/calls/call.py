@@ -1,0 +1,285 @@
+"""`Call`: one function of one model with its arguments, for everything that runs or counts it."""
+
+import copy
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType, MethodType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves, tree_map
+
+from inspect_cost.calls.devices import usable_device, usable_dtype
+from inspect_cost.calls.function import FunctionModule
+from inspect_cost.values.errors import UsageError
+
+CPU = torch.device("cpu")
+FORWARD = "forward"
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a module, of a bound method of one, or of any function.
+
+    ``Call.of(model.generate, mel, steps=4)`` is ``model.generate(mel, steps=4)``, not yet run.
+
+    Attributes:
+        function: what is called.
+        args: positional arguments.
+        kwargs: keyword arguments.
+        module: the module that is called, or whose method is; None for a plain function.
+        device: where it runs.
+        by_torch: whether torch computes it, so that its allocator and profiler see it.
+        remake: makes the same call with real weights, where that is better than filling in
+            random ones; None where nothing is known to be better.
+    """
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    module: nn.Module | None = None
+    device: torch.device = CPU
+    by_torch: bool = True
+    remake: "Callable[[], Call] | None" = None
+
+    @classmethod
+    def of(cls, target: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Call":
+        """Describe the call of a module, a bound method, a function or a `functools.partial`.
+
+        Args:
+            target: what is called.
+            *args: its positional arguments.
+            **kwargs: its keyword arguments, whatever they are called.
+
+        Raises:
+            UsageError: ``target`` cannot be called.
+        """
+        if isinstance(target, functools.partial):
+            bound = {**target.keywords, **kwargs}
+            return cls.of(target.func, *target.args, *args, **bound)
+        if not callable(target):
+            raise UsageError(
+                f"{type(target).__name__} cannot be called",
+                "Give a torch.nn.Module, a bound method of one, or a function.",
+            )
+        module = target if isinstance(target, nn.Module) else _module_behind(target)
+        tensors = (*tensors_of(module), *tensors_in((args, kwargs)))
+        device = next((tensor.device for tensor in tensors), CPU)
+        return cls(target, args, kwargs, module, device)
+
+    @property
+    def title(self) -> str:
+        """Name of the model's class, or of the function."""
+        if self.module is not None:
+            return type(uncompiled(self.module)).__name__
+        name = getattr(self.function, "__name__", type(self.function).__name__)
+        return "function" if name == "<lambda>" else str(name)
+
+    @property
+    def method(self) -> str:
+        """Name of the method of the module that is called: "forward", "generate"."""
+        if self.module is None or isinstance(self.function, nn.Module):
+            return FORWARD
+        return str(getattr(self.function, "__name__", FORWARD))
+
+    @property
+    def dtype(self) -> str:
+        """Type of the module's first floating parameter; "" if there is none."""
+        for parameter in self.module.parameters() if self.module is not None else ():
+            if parameter.is_floating_point():
+                return str(parameter.dtype).removeprefix("torch.")
+        return ""
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Parameters and buffers of the module, and the tensors among the arguments."""
+        return (*tensors_of(self.module), *tensors_in((self.args, self.kwargs)))
+
+    @property
+    def has_values(self) -> bool:
+        """Whether everything has values: nothing is on the meta device."""
+        return not any(tensor.is_meta for tensor in self.tensors)
+
+    def run(self) -> Any:
+        """Make the call."""
+        return self.function(*self.args, **self.kwargs)
+
+    def synchronize(self) -> None:
+        """Wait until the device is done."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+    @contextmanager
+    def inference(self, threads: int | None = None) -> Iterator[None]:
+        """Prepare the process for inference, and restore it afterwards.
+
+        In eval mode, without gradients, with this many CPU threads; modes, the number of threads
+        and torch's random states are then as before.
+        """
+        devices = [self.device] if self.device.type == "cuda" else []
+        before = torch.get_num_threads()
+        with ExitStack() as entered:
+            entered.enter_context(torch.random.fork_rng(devices=devices))
+            if self.module is not None:
+                entered.enter_context(_eval_mode(self.module))
+            if threads is not None:
+                torch.set_num_threads(threads)
+                entered.callback(torch.set_num_threads, before)
+            entered.enter_context(torch.inference_mode())
+            yield
+
+    def to(
+        self, device: str | torch.device | None = None, dtype: torch.dtype | str | None = None
+    ) -> "Call":
+        """Return the call on a device and in a type; the caller's model is never moved.
+
+        A model that is elsewhere, or of another type, is copied; so are all tensors among the
+        arguments, as a call may write into them.
+
+        Args:
+            device: to run on; the call's own unless given.
+            dtype: of floating parameters and of float32 arguments; as they are unless given.
+
+        Raises:
+            UsageError: there is no such device or type here, or something has no values.
+        """
+        if not self.has_values:
+            raise UsageError(
+                "a model or an input on the meta device has no values, and cannot be run",
+                "Build the model on a real device.",
+            )
+        place = usable_device(device) if device is not None else None
+        kind = usable_dtype(dtype)
+        call = self
+        if self.module is not None and _must_move(self.module, place, kind):
+            call = self.rebound(copy.deepcopy(self.module).to(device=place, dtype=kind))
+        args, kwargs = tree_map(
+            lambda leaf: _own_copy(leaf, place, kind), (self.args, dict(self.kwargs))
+        )
+        return replace(call, args=args, kwargs=kwargs, device=place or self.device)
+
+    def rebound(self, module: nn.Module) -> "Call":
+        """Return the same call of another module: a copy or a stand-in."""
+        function = module if self.function is self.module else getattr(module, self.method)
+        return replace(self, function=function, module=module)
+
+    def as_module(self) -> "Call":
+        """Return the call with a module behind it: a plain function becomes one's forward."""
+        if self.module is None:
+            made = FunctionModule(self.function, self.title)
+            return replace(self, function=made, module=made)
+        return self.rebound(uncompiled(self.module))
+
+
+def uncompiled(module: nn.Module) -> nn.Module:
+    """Return the original of a module that `torch.compile` wrapped; other modules as they are."""
+    if type(module).__name__ != "OptimizedModule":  # importing its class would import the compiler
+        return module
+    original: nn.Module = module._orig_mod  # type: ignore[assignment]  # noqa: SLF001 - it has no public form
+    return original
+
+
+def tensors_of(module: nn.Module | None) -> tuple[Tensor, ...]:
+    """Return a module's parameters and buffers."""
+    return () if module is None else (*module.parameters(), *module.buffers())
+
+
+def tensors_in(arguments: Any) -> tuple[Tensor, ...]:
+    """Return the tensors among arguments, however they are nested."""
+    return tuple(leaf for leaf in tree_leaves(arguments) if isinstance(leaf, Tensor))
+
+
+def check_arguments(call: Call) -> None:
+    """Refuse arguments that the function does not take, before anything is run.
+
+    Raises:
+        UsageError: an argument is missing, or there is no parameter for it.
+    """
+    try:
+        signature = inspect.signature(_signed(call))
+    except (TypeError, ValueError):
+        return  # built-in functions have none: calling them will show
+    try:
+        signature.bind(*call.args, **call.kwargs)
+    except TypeError as error:
+        raise UsageError(
+            f"the arguments do not fit {call.method} of {call.title}: {error}",
+            f"It takes {describe_parameters(signature)}: pass tensors, such as torch.zeros(1, 3).",
+        ) from None
+
+
+def refuse_ambiguous(call: Call, given: Mapping[str, Any], verb: str) -> None:
+    """Refuse an option of ours that the function takes under the same name.
+
+    Args:
+        call: what is counted or measured.
+        given: the options that were passed, by name.
+        verb: the public function, for the message.
+
+    Raises:
+        UsageError: nothing says whose argument it is.
+    """
+    try:
+        parameters = inspect.signature(_signed(call)).parameters
+    except (TypeError, ValueError):
+        return
+    for name in given:
+        if name in parameters:
+            raise UsageError(
+                f"`{name}` is an option of {verb}() and a parameter of {call.title} too",
+                f"Pass the model's own in a call: {verb}(inspect_cost.Call.of(model, ..., "
+                f"{name}=...)); options of {verb}() then follow it.",
+                field=name,
+            )
+
+
+def describe_parameters(signature: inspect.Signature) -> str:
+    """Return a function's parameters as a reader wants them: x, lengths (optional)."""
+    names = [
+        name if p.default is p.empty else f"{name} (optional)"
+        for name, p in signature.parameters.items()
+        if p.kind not in {p.VAR_POSITIONAL, p.VAR_KEYWORD}
+    ]
+    return ", ".join(names) or "no arguments"
+
+
+def _signed(call: Call) -> Callable[..., Any]:
+    """Return what has the signature: a module's forward."""
+    if isinstance(call.function, nn.Module):
+        return uncompiled(call.function).forward
+    return call.function
+
+
+def _module_behind(function: Callable[..., Any]) -> nn.Module | None:
+    if isinstance(function, MethodType) and isinstance(function.__self__, nn.Module):
+        return function.__self__
+    return None
+
+
+def _must_move(module: nn.Module, place: torch.device | None, dtype: torch.dtype | None) -> bool:
+    tensors = tensors_of(module)
+    elsewhere = place is not None and any(t.device != place for t in tensors)
+    other = dtype is not None and any(t.is_floating_point() and t.dtype != dtype for t in tensors)
+    return elsewhere or other
+
+
+def _own_copy(leaf: Any, place: torch.device | None, dtype: torch.dtype | None) -> Any:
+    if not isinstance(leaf, Tensor):
+        return leaf
+    cast = dtype if dtype is not None and leaf.dtype == torch.float32 else leaf.dtype
+    return leaf.detach().to(device=place or leaf.device, dtype=cast, copy=True)
+
+
+@contextmanager
+def _eval_mode(module: nn.Module) -> Iterator[None]:
+    training = [(each, each.training) for each in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for each, mode in training:
+            each.training = mode
