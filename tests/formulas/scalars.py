@@ -8,11 +8,11 @@ import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from inspect_cost.values.cost import OpCost
 
-Number = "Real | float"
+Number: TypeAlias = "Real | float"
 
 
 class Tape:
@@ -69,8 +69,8 @@ class Real:
 class Complex:
     """A complex number made of two counted real ones."""
 
-    re: Number
-    im: Number
+    re: Real
+    im: Real
 
 
 def value(number: Number) -> float:
@@ -89,7 +89,8 @@ def mac(total: Any, a: Any, b: Any) -> Any:
     """Return `total + a b` inside a contraction; for complex numbers, in four real MACs."""
     if not isinstance(b, Complex):
         return record("macs", value(total) + value(a) * value(b), a, b)
-    total, a = (x if isinstance(x, Complex) else Complex(x, 0.0) for x in (total, a))
+    zero = Real(0.0, b.re.tape)
+    total, a = (x if isinstance(x, Complex) else Complex(x, zero) for x in (total, a))
     re = mac(total.re, a.re, b.re)
     re = record("macs", re.value - value(a.im) * value(b.im), b.im)
     return Complex(re, mac(mac(total.im, a.re, b.im), a.im, b.re))

@@ -1,8 +1,8 @@
 """Attention against loops over its scores."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -102,16 +102,18 @@ def test_grouped_queries_cost_by_the_heads_of_the_queries(
 @EXACT
 @given(sizes=SIZES, copies=st.integers(2, 3))
 def test_queries_broadcast_over_the_batch_are_used_in_each_entry(sizes: Sizes, copies: int) -> None:
-    _, k, v = Sizes(copies, *(sizes.heads, sizes.L, sizes.S, sizes.E, sizes.Ev)).operands()
+    _, k, v = replace(sizes, batch=copies).operands()
     (q,) = draw_normal((1, sizes.heads, sizes.L, sizes.E))
     prove(
         attend,
         lambda q, k, v: naive.attention(q.repeat(copies, axis=0), k, v),
-        *(q, k, v),
+        q,
+        k,
+        v,
     )
 
 
-KERNELS: dict[str, tuple[Callable[..., object], tuple[object, ...]]] = {
+KERNELS: dict[str, tuple[torch._ops.OpOverloadPacket, tuple[Any, ...]]] = {
     "_scaled_dot_product_flash_attention_for_cpu": (
         torch.ops.aten._scaled_dot_product_flash_attention_for_cpu,  # noqa: SLF001
         (0.0,),

@@ -197,7 +197,7 @@ def test_affine_maps(rows: int, features: int) -> None:
 
     def reference(g: Any, z: Any, w: Any) -> np.ndarray:
         products = naive.each(lambda a, b: a * b)(g, z)
-        by_z = np.stack([naive.affine_input(row, w) for row in g])
+        by_z = np.array([naive.affine_input(row, w) for row in g], dtype=object)
         return np.concatenate([naive.column_sums(products), naive.column_sums(g), by_z.reshape(-1)])
 
     cost = formula.affine(rows, features, scaled=True, shifted=True)

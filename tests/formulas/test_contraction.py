@@ -256,7 +256,9 @@ def test_convolution_takes_every_tap_on_padding_or_not(
     prove(
         lambda x, W, b: CONVOLUTIONS[dimensions](x, W, b, **case.options),
         lambda x, W, b: naive.convolution(x, W, b, **case.options),
-        *(x, W, bias),
+        x,
+        W,
+        bias,
         formula=formula.convolution(case.W, out.shape, biased=case.biased),
     )
 
@@ -274,7 +276,9 @@ def test_transposed_convolution_takes_input_positions_times_taps(
     prove(
         lambda x, W, b: TRANSPOSED[dimensions](x, W, b, **case.options),
         lambda x, W, b: naive.transposed_convolution(x, W, b, **case.options),
-        *(x, W, bias),
+        x,
+        W,
+        bias,
         formula=formula.transposed_convolution(case.x, case.W, out.shape, biased=case.biased),
     )
 
@@ -299,7 +303,12 @@ def test_convolution_below_autograd(data: st.DataObject, transposed: bool) -> No
 @EXACT
 @given(length=st.integers(3, 6), kernel=st.sampled_from([1, 3]))
 def test_convolution_with_named_padding_and_without_a_batch(length: int, kernel: int) -> None:
-    options = {"stride": [1], "padding": [kernel // 2], "dilation": [1], "groups": 1}
+    options: dict[str, Any] = {
+        "stride": [1],
+        "padding": [kernel // 2],
+        "dilation": [1],
+        "groups": 1,
+    }
     prove(
         lambda x, W: F.conv1d(x, W, padding="same"),
         lambda x, W: naive.convolution(x[None], W, None, **options)[0],

@@ -41,7 +41,8 @@ class Transformed(nn.Module):
         self.transform, self.options = getattr(torch.fft, name), options
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.transform(x, **self.options)
+        out: Tensor = self.transform(x, **self.options)
+        return out
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,9 @@ def test_negative_log_likelihood(
     prove(
         lambda x, t, w: F.nll_loss(x, t, w, reduction=reduction),
         partial(naive.likelihood, reduction=reduction),
-        *(x, target, w if weighted else None),
+        x,
+        target,
+        w if weighted else None,
         formula=plain,
     )
 
@@ -96,7 +98,9 @@ def test_multi_margin(p: int, weighted: bool, reduction: str, samples: int, clas
     prove(
         lambda x, t, w: F.multi_margin_loss(x, t, p, weight=w, reduction=reduction),
         partial(naive.multi_margin, p=p, reduction=reduction),
-        *(x, torch.arange(samples) % classes, w if weighted else None),
+        x,
+        torch.arange(samples) % classes,
+        w if weighted else None,
         formula=expected if reduction == "none" else None,
     )
     assert OpCost(add=2, compare=1) == formula.MARGIN

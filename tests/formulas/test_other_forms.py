@@ -166,7 +166,9 @@ def test_sparse_operands_on_either_side() -> None:
     assert sampled == OpCost(macs=3 * 5, add=3)
     scaled = count_cost(
         lambda s, a, b: torch.sparse.sampled_addmm(s, a, b, beta=0.5, alpha=2),
-        *(sparse.to_sparse_csr(), dense.mT, torch.ones(5, 3)),
+        sparse.to_sparse_csr(),
+        dense.mT,
+        torch.ones(5, 3),
     )
     assert scaled == sampled + OpCost(mul=6)
 

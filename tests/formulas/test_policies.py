@@ -33,9 +33,9 @@ def count_taps_by_looking(c: Convolution, out: torch.Tensor, *, transposed: bool
     x, W = torch.ones(c.x, dtype=torch.float64), torch.ones(c.W, dtype=torch.float64)
     n = len(c.x) - 2
     convolve = getattr(F, f"conv{'_transpose' if transposed else ''}{n}d")
-    sums = convolve(x, W, None, **c.options)
+    sums: torch.Tensor = convolve(x, W, None, **c.options)
     assert sums.shape == out.shape
-    return round(sums.sum().item())
+    return round(float(sums.sum()))
 
 
 @pytest.mark.parametrize("transposed", [False, True], ids=["plain", "transposed"])
@@ -52,12 +52,8 @@ def test_taps_on_padding_do_not_count(
     # Each sum of ones is the number of taps that met a number, for each channel that they met.
     expected = count_taps_by_looking(c, out, transposed=transposed)
     assert count_macs(lambda x, W: convolve(x, W, None, **c.options), x, W) == expected
-    below = count_macs(
-        lambda x, W: torch.convolution(
-            *(x, W, None, *_list_options(c.options, dimensions, transposed=transposed))
-        ),
-        *(x, W),
-    )
+    options = _list_options(c.options, dimensions, transposed=transposed)
+    below = count_macs(lambda x, W: torch.convolution(x, W, None, *options), x, W)
     assert below == expected
 
 

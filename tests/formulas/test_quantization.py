@@ -131,7 +131,8 @@ def test_dynamically_quantised_recurrent_layers(kind: type[nn.Module]) -> None:
             self.layers = kind(8, 5, 2, bidirectional=True)
 
         def forward(self, x: Tensor) -> Tensor:
-            return self.layers(self.first(x))[0]
+            out: Tensor = self.layers(self.first(x))[0]
+            return out
 
     model, x = Layers().eval(), torch.ones(6, 3, 8)
     plain, report = count(model, x), count(quantize(model, kind), x)

@@ -45,7 +45,7 @@ def test_forms_that_work_in_place_cost_what_the_plain_ones_do() -> None:
 
 @pytest.mark.parametrize("family", FAMILY_NAMES)
 def test_each_public_formula_is_in_a_proof(family: str) -> None:
-    """A proof names the formula, ``formula.matmul``, in the test of its family or of the policies."""
+    """A proof names a formula, as ``formula.matmul``, in the test of its family or policies."""
     module = importlib.import_module(f"{formulas.__name__}.{family}")
     public = {
         name

@@ -187,7 +187,9 @@ def convolution_of_weight(
     return out
 
 
-def attention(g: np.ndarray, q: np.ndarray, k: np.ndarray, v: np.ndarray, P: np.ndarray) -> tuple:
+def attention(
+    g: np.ndarray, q: np.ndarray, k: np.ndarray, v: np.ndarray, P: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return gradients to q, k and v of one head, (L, E), (S, E), (S, Ev), with known softmax P."""
     c = 1 / math.sqrt(q.shape[1])
     by_v = _product(P.T, g)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -10,10 +11,11 @@ from tests.formulas.scalars import Real, mac, sqrt
 
 def dot(a: Iterable[Real], b: Iterable[Real]) -> Real:
     """Return `a . b`."""
-    total = 0.0
+    total: Any = 0.0
     for x, y in zip(a, b, strict=True):
         total = mac(total, x, y)
-    return total
+    result: Real = total
+    return result
 
 
 def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -160,7 +162,7 @@ def transposed_convolution(
             at = (n, group * features + o, *target)
             canvas[at] = mac(canvas[at], x[(n, c, *place)], W[(c, o, *tap)])
     cropped = tuple(slice(p, t - p) for p, t in zip(padding, length, strict=True))
-    out = canvas[(..., *cropped)]
+    out = canvas[(slice(None), slice(None), *cropped)]
     if b is not None:
         for n, o, *place in product(*map(range, out.shape)):
             out[(n, o, *place)] = b[o] + out[(n, o, *place)]

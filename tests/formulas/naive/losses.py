@@ -20,9 +20,8 @@ REDUCTIONS: dict[str, Callable[[Row], Any]] = {
 def each(loss: Callable[..., Real], reduction: str) -> Callable[..., Any]:
     """Apply a loss of elements to arrays; a missing operand is None for every element."""
 
-    def of_arrays(*operands: np.ndarray | None) -> Any:
-        size = operands[0].size
-        flat = [[None] * size if x is None else list(np.ravel(x)) for x in operands]
+    def of_arrays(x: np.ndarray, *others: np.ndarray | None) -> Any:
+        flat = [[None] * x.size if a is None else list(np.ravel(a)) for a in (x, *others)]
         return REDUCTIONS[reduction]([loss(*xs) for xs in zip(*flat, strict=True)])
 
     return of_arrays

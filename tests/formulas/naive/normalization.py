@@ -27,7 +27,7 @@ def layer_norm(
     rows = x.reshape(*x.shape[: x.ndim - trailing], -1)
     out = np.empty(rows.shape, dtype=object)
     for place in np.ndindex(rows.shape[:-1]):
-        for i, y in enumerate(standardise(rows[place], eps)):
+        for i, y in enumerate(standardise(list(rows[place]), eps)):
             out[(*place, i)] = affine(
                 y,
                 None if gain is None else gain.flat[i],
@@ -56,21 +56,18 @@ def group_norm(
     size = channels // groups
     for n, g in np.ndindex(batch, groups):
         members = slice(g * size, (g + 1) * size)
-        out[n, members] = np.reshape(
-            standardise(list(x[n, members].flat), eps), (size, x[0, 0].size)
-        )
+        standard = np.array(standardise(list(x[n, members].flat), eps), dtype=object)
+        out[n, members] = standard.reshape(size, -1)
     return by_channel(out, gain, offset)
 
 
 def by_channel(x: np.ndarray, gain: np.ndarray | None, offset: np.ndarray | None) -> np.ndarray:
     """Apply the affine map of each channel of (B, C, T...)."""
     out = np.empty(x.shape, dtype=object)
+    gains = [None] * x.shape[1] if gain is None else list(gain)
+    offsets = [None] * x.shape[1] if offset is None else list(offset)
     for n, c, *place in np.ndindex(x.shape):
-        out[(n, c, *place)] = affine(
-            x[(n, c, *place)],
-            None if gain is None else gain[c],
-            None if offset is None else offset[c],
-        )
+        out[(n, c, *place)] = affine(x[(n, c, *place)], gains[c], offsets[c])
     return out
 
 
@@ -96,8 +93,8 @@ def batch_norm_with_own_statistics(
     """Normalise by the mean and the variance of each channel over the batch."""
     out = np.empty(x.shape, dtype=object)
     for c in range(x.shape[1]):
-        standard = standardise(list(x[:, c].flat), eps)
-        out[:, c] = np.reshape(standard, x[:, c].shape)
+        standard = np.array(standardise(list(x[:, c].flat), eps), dtype=object)
+        out[:, c] = standard.reshape(x[:, c].shape)
     return by_channel(out, gain, offset)
 
 

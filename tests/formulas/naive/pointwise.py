@@ -8,6 +8,7 @@ import numpy as np
 
 from tests.formulas.scalars import (
     Complex,
+    Number,
     Real,
     absolute,
     choose,
@@ -189,7 +190,7 @@ def complex_mul(z: Complex, w: Complex) -> Complex:
     return Complex(z.re * w.re - z.im * w.im, z.re * w.im + z.im * w.re)
 
 
-def complex_scale(x: Real, z: Complex) -> Complex:
+def complex_scale(x: Number, z: Complex) -> Complex:
     return Complex(x * z.re, x * z.im)
 
 

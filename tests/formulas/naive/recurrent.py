@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -85,7 +86,8 @@ def run(cell: Cell, weights: Weights, xs: Sequence[Vector], gates: int) -> list[
     """Return the states h of one sequence, starting from zeros."""
     units = len(weights.W) // gates
     outputs = units if weights.V is None else len(weights.V)
-    state: State = ([0.0] * outputs, [0.0] * units) if gates == 4 else ([0.0] * units,)
+    zero: Any = 0.0  # a constant, which is read like any `Real`
+    state: State = ([zero] * outputs, [zero] * units) if gates == 4 else ([zero] * units,)
     states = []
     for x in xs:
         state = cell(weights, x, state)
@@ -115,5 +117,10 @@ def layers(
 
 def _weights(parameters: Mapping[str, np.ndarray], suffix: str) -> Weights:
     """Pick the weights of one direction by torch's names."""
-    names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
-    return Weights(*(parameters.get(f"{name}_{suffix}") for name in names))
+    return Weights(
+        W=parameters[f"weight_ih_{suffix}"],
+        U=parameters[f"weight_hh_{suffix}"],
+        b=parameters.get(f"bias_ih_{suffix}"),
+        c=parameters.get(f"bias_hh_{suffix}"),
+        V=parameters.get(f"weight_hr_{suffix}"),
+    )

@@ -166,7 +166,7 @@ def log_softmax(xs: Row) -> Row:
 def accumulate(step: Callable[[Any, Any], Any]) -> Callable[[Sequence[Any]], list[Any]]:
     """Make a function that returns `x_1` and then combines each result with the next number."""
 
-    def row(xs: Row) -> Row:
+    def row(xs: Sequence[Any]) -> list[Any]:
         out = [xs[0]]
         for x in xs[1:]:
             out.append(step(out[-1], x))
@@ -179,7 +179,8 @@ def accumulate(step: Callable[[Any, Any], Any]) -> Callable[[Sequence[Any]], lis
 
 
 def complex_running_total(zs: Sequence[Complex]) -> Complex:
-    return accumulate(complex_add)(zs)[-1]
+    total: Complex = accumulate(complex_add)(zs)[-1]
+    return total
 
 
 def complex_mean(zs: Sequence[Complex]) -> Complex:
@@ -188,7 +189,8 @@ def complex_mean(zs: Sequence[Complex]) -> Complex:
 
 
 def complex_product(zs: Sequence[Complex]) -> Complex:
-    return accumulate(complex_mul)(zs)[-1]
+    total: Complex = accumulate(complex_mul)(zs)[-1]
+    return total
 
 
 def complex_norm(zs: Sequence[Complex]) -> Real:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,8 @@ def pool(
 ) -> np.ndarray:
     """Reduce windows of (B, C, T...), which is padded with ``fill``."""
     widths = [(0, 0), (0, 0), *((p, p) for p in padding)]
-    padded = np.pad(x, widths, constant_values=Real(fill, x.flat[0].tape))
+    number: Any = Real(fill, x.flat[0].tape)
+    padded = np.pad(x, widths, constant_values=number)
     sizes = padded.shape[2:]
     length = [(t - k) // s + 1 for t, k, s in zip(sizes, kernel, stride, strict=True)]
     out = np.empty((*x.shape[:2], *length), dtype=object)
@@ -125,7 +127,7 @@ def sample_grid(
         around = _nearest(point) if nearest else weigh_corners(point)
         for c in range(C):
             read = [(w, _inside(x[n, c], tuple(reversed(where)))) for where, w in around]
-            taps = [v if w is None else w * v for w, v in read]
+            taps: list[Real] = [v if w is None else w * v for w, v in read]
             out[(n, c, *place)] = summation(taps)
     return out
 
@@ -156,9 +158,10 @@ def weigh_corners(point: Sequence[Real]) -> list[tuple[tuple[int, ...], Real]]:
     return corners
 
 
-def _inside(plane: np.ndarray, place: tuple[int, ...]) -> Real | float:
+def _inside(plane: np.ndarray, place: tuple[int, ...]) -> Real:
     inside = all(0 <= i < n for i, n in zip(place, plane.shape, strict=True))
-    return plane[place] if inside else Real(0.0, plane.flat[0].tape)
+    number: Real = plane[place] if inside else Real(0.0, plane.flat[0].tape)
+    return number
 
 
 def interpolate_antialiased(x: np.ndarray, outs: Sequence[int]) -> np.ndarray:
