@@ -10,7 +10,7 @@ from inspect_cost.cli.arguments import Flag, Whole
 from inspect_cost.cli.terminal import progress_bar
 from inspect_cost.cli.wording import spell_note
 from inspect_cost.values.errors import UsageError
-from inspect_cost.values.units import parsed_share
+from inspect_cost.values.units import parse_share
 
 if TYPE_CHECKING:
     from inspect_cost.measuring.measurement import Measurement
@@ -167,7 +167,7 @@ def parsed_precision(text: str | None) -> float | None:
         UsageError: it is no share between 0 and 1.
     """
     try:
-        return None if text is None else parsed_share(text)
+        return None if text is None else parse_share(text)
     except ValueError as error:
         raise UsageError(f"--until-ci: {error}", "Write 2%, or 0.02.") from None
 

@@ -23,7 +23,7 @@ from inspect_cost.measuring.protocol.window import Bench
 from inspect_cost.measuring.sensors.discovery import find_sensors
 from inspect_cost.measuring.sensors.protocol import EnergySensor, Sensors
 from inspect_cost.values.errors import InspectCostError, MeasurementError, UsageError
-from inspect_cost.values.units import parsed_share
+from inspect_cost.values.units import parse_share
 
 BUDGET_S = {"cpu": 30.0, "cuda": 60.0}
 WINDOWS = 10
@@ -199,7 +199,7 @@ def parsed_precision(text: float | str | None) -> float | None:
         UsageError: it is no share between 0 and 1.
     """
     try:
-        return None if text is None else parsed_share(str(text))
+        return None if text is None else parse_share(str(text))
     except ValueError as error:
         raise UsageError(f"until_ci: {error}", "Write 2%, or 0.02.") from None
 
