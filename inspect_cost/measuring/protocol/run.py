@@ -27,7 +27,7 @@ FEWEST_UNDISTURBED = 3
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run is to do.
+    """Instructions for a run.
 
     Attributes:
         budget_s: the time that it may take.
@@ -48,7 +48,7 @@ class Plan:
 
 @dataclass
 class Record:
-    """What a run has done so far.
+    """Windows and notes of a run so far.
 
     Attributes:
         windows: all of them, in order; those that were set aside are marked.
@@ -205,7 +205,7 @@ def is_stable(latencies: list[float]) -> bool:
 
 
 def _has_enough(bench: Bench, record: Record, plan: Plan) -> bool:
-    """Whether the windows suffice, or so many were disturbed that more would not help."""
+    """Whether the windows suffice, or too many were disturbed for more to help."""
     if len(record.undisturbed) >= plan.windows:
         windows = record.undisturbed
     elif len(record.windows) >= 2 * plan.windows:
