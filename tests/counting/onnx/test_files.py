@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import onnx
 import pytest
@@ -118,7 +119,12 @@ def test_weights_outside_the_folder_are_refused_unseen(
     path = saved(external(location), tmp_path / "m.onnx")
     looked_at: list[str] = []
     stat = os.stat
-    monkeypatch.setattr(os, "stat", lambda p, **kw: (looked_at.append(str(p)), stat(p, **kw))[1])
+
+    def record_stat(path: Any, **options: Any) -> os.stat_result:
+        looked_at.append(str(path))
+        return stat(path, **options)
+
+    monkeypatch.setattr(os, "stat", record_stat)
     with pytest.raises(UsageError, match="lies outside the model's folder"):
         count_onnx(path)
     assert all("passwd" not in name and "w.bin" not in name for name in looked_at)
