@@ -33,7 +33,7 @@ def no_sensors(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a machine without energy sensors, but for a powercap tree that a test names."""
     monkeypatch.setenv(ROOT_VARIABLE, "/nowhere")
     monkeypatch.setattr(discovery, "CPU_SOURCES", discovery.CPU_SOURCES[:1])
-    for other in ("nvml_sensors", "plugin_sensors"):
+    for other in ("find_nvml_sensors", "find_plugin_sensors"):
         monkeypatch.setattr(discovery, other, lambda *_: Sensors())
 
 

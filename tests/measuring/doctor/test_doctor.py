@@ -13,7 +13,7 @@ import pytest
 
 from inspect_cost.cli import main
 from inspect_cost.measuring.doctor.doctor import Diagnosis, diagnose
-from inspect_cost.measuring.doctor.examination import poll
+from inspect_cost.measuring.doctor.examination import poll_sensor
 from inspect_cost.measuring.doctor.known_load import multiply_matrices
 from inspect_cost.measuring.sensors.powercap import ROOT_VARIABLE, find_powercap_sensors
 from inspect_cost.measuring.sensors.protocol import Sensors
@@ -77,7 +77,7 @@ def test_period_and_step_are_the_writers(tmp_path: Path) -> None:
     """The best of twenty polls: a busy machine keeps both the writer and the reader waiting."""
     with PowercapTree(tmp_path, one_socket(power_w=40)) as tree:
         (sensor,) = find_powercap_sensors(tree.root).usable
-        polls = [poll(sensor, 0.5) for _ in range(20)]
+        polls = [poll_sensor(sensor, 0.5) for _ in range(20)]
     assert {found.fault for found in polls} == {""}
     assert 0.0005 < min(found.period_s or 0 for found in polls) < 0.005  # the writer's millisecond
     assert 0.2 * 0.04 < min(found.resolution_j or 0 for found in polls) < 5 * 0.04  # of 40 W
