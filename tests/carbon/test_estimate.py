@@ -13,6 +13,7 @@ from inspect_cost.carbon.hardware import find_gpu, gpus
 from inspect_cost.carbon.measured_power import power_from_report
 from inspect_cost.errors import UsageError
 from inspect_cost.written import SCHEMA
+from tests.extras import needs_grid
 
 #: Hardware, hours, kWh and kg of Table 1; GANSynth's kg is the recomputed one, not the printed.
 TABLE_1 = [
@@ -170,6 +171,7 @@ def test_a_zone_with_a_year_names_both() -> None:
 
 
 def test_a_zone_without_a_year_is_what_ecologits_has() -> None:
+    needs_grid()
     found = zone_intensity("FR")
     assert found.kgco2e_per_kwh.value == _ecologits_table()["FRA"]
     assert found.source.startswith("ecologits ")
