@@ -17,6 +17,13 @@ torch.set_num_threads(2)
 pytest.register_assert_rewrite("tests.formulas.proof")
 
 
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exports, compilations and fresh processes have the time that a busy machine takes."""
+    monkeypatch.setattr("inspect_cost.measuring.backends.LEAST_LIMIT_S", 900.0)
+    monkeypatch.setattr("inspect_cost.measuring.fresh.START_S", 900.0)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Tests run side by side, but a test marked `alone` while the other processes wait."""

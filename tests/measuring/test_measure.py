@@ -1,6 +1,7 @@
 """`measure` on real models: what it leaves as it was, what it refuses, and real counters."""
 
 import json
+import os
 import pickle
 import time
 from functools import partial
@@ -14,6 +15,7 @@ import inspect_cost
 from inspect_cost.errors import MeasurementError, UsageError
 from inspect_cost.measuring.measure import measured_target, planned
 from inspect_cost.measuring.measurement import Measurement
+from inspect_cost.measuring.memory_child import REFERENCES
 from inspect_cost.measuring.sensors.powercap import powercap_sensors
 from inspect_cost.measuring.sensors.protocol import EnergySensor, Sensors, Unavailable
 from inspect_cost.measuring.target import target
@@ -127,7 +129,8 @@ def test_numbers_that_are_none(name: str, wrong: object, complaint: str) -> None
 
 def test_without_a_sensor_it_says_so_and_latency_comes() -> None:
     absent = Sensors((), (Unavailable("powercap", "there is no folder /sys/x", "Load it."),))
-    result = quick(Watching(), torch.ones(1, 4), sensors=absent)
+    # In a short time, a first call that a busy machine delays would leave fewer than six calls.
+    result = quick(Watching(), torch.ones(1, 4), sensors=absent, measure_time_s=30)
     assert result.energy_j is result.energy_net_j is result.power_w is result.power_net_w is None
     assert result.notes[0] == (
         "No energy: no sensor (powercap: there is no folder /sys/x); "
@@ -139,14 +142,19 @@ def test_without_a_sensor_it_says_so_and_latency_comes() -> None:
     assert first <= result.latency_s.value <= third <= result.latency_p95_s
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_memory_of_a_fresh_process_is_the_calls_own() -> None:
     """A call that makes 40 MB at once, in a model that is small."""
     result = quick(partial(torch.ones, 10_000_000), peak_memory=True, measure_time_s=5)
     assert result.memory, result.notes
     assert result.memory.allocator_peak_b.value == 40_000_000
-    assert 39e6 < result.memory.rss_increase_b.value < 80e6
-    assert result.memory.peak_rss_b.value > result.memory.rss_increase_b.value
+    assert result.memory.peak_rss_b.value > 40_000_000
     assert result.memory.cuda_peak_b is None
+    increase = result.memory.rss_increase_b
+    if os.access(REFERENCES, os.W_OK):  # not every kernel forgets the peak of loading torch
+        assert 30e6 < increase.value < 80e6  # the kernel counts pages in batches for each CPU
+    else:
+        assert increase is None
 
 
 def test_memory_that_cannot_be_measured_says_why() -> None:
