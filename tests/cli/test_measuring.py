@@ -68,10 +68,7 @@ def test_a_counter_gives_energy_and_the_report_names_it(
     assert measurement["derived"]["battery_continuous_h"]["value"] == pytest.approx(0.3, rel=0.02)
 
 
-def test_a_required_sensor_that_is_missing_is_3_and_the_report_is_written(
-    measuring: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("INSPECT_COST_POWERCAP_ROOT", "/nowhere")
+def test_a_required_sensor_that_is_missing_is_3_and_the_report_is_written(measuring: Run) -> None:
     result = measuring(*NET, *QUICK, "--require-energy")
     assert result.code == 3
     assert "Latency" in result.out
