@@ -13,6 +13,7 @@ import pytest
 
 from inspect_cost.cli import main
 from inspect_cost.measuring.doctor import Diagnosis, diagnosis
+from inspect_cost.measuring.examination import poll
 from inspect_cost.measuring.known_load import multiply_matrices
 from inspect_cost.measuring.sensors.powercap import ROOT_VARIABLE, powercap_sensors
 from inspect_cost.measuring.sensors.protocol import Sensors
@@ -51,7 +52,7 @@ def diagnosed(tree: PowercapTree, busy_w: float | None = None) -> Diagnosis:
 
 
 @pytest.mark.alone
-def test_powers_period_and_step_are_the_writers(tmp_path: Path) -> None:
+def test_powers_are_the_writers(tmp_path: Path) -> None:
     with PowercapTree(tmp_path, one_socket(power_w=40)) as tree:
         found = diagnosed(tree, busy_w=90)
     (sensor,) = found.sensors
@@ -61,10 +62,19 @@ def test_powers_period_and_step_are_the_writers(tmp_path: Path) -> None:
     assert sensor.load_w == pytest.approx(90, rel=0.05)
     assert sensor.period_s is not None
     assert sensor.resolution_j is not None
-    assert 0.0005 < sensor.period_s < 0.005  # the writer's millisecond, on a busy machine
-    assert 0.2 * 0.04 < sensor.resolution_j < 5 * 0.04  # of 40 W
     assert sensor.read_s is not None
     assert found.can_measure_energy
+
+
+@pytest.mark.alone
+def test_period_and_step_are_the_writers(tmp_path: Path) -> None:
+    """The best of twenty polls: a busy machine keeps both the writer and the reader waiting."""
+    with PowercapTree(tmp_path, one_socket(power_w=40)) as tree:
+        (sensor,) = powercap_sensors(tree.root).usable
+        polls = [poll(sensor, 0.5) for _ in range(20)]
+    assert {found.fault for found in polls} == {""}
+    assert 0.0005 < min(found.period_s or 0 for found in polls) < 0.005  # the writer's millisecond
+    assert 0.2 * 0.04 < min(found.resolution_j or 0 for found in polls) < 5 * 0.04  # of 40 W
 
 
 @pytest.mark.alone
