@@ -147,7 +147,7 @@ def _check_entry(key: str, entry: Any, entries: Mapping[str, Any], place: Place)
         raise place.error(key, f"{entry!r} is not a number", _hint(key))
     stem = key.removesuffix(given.CI)
     if stem != key and stem not in entries:
-        raise place.error(key, f"there is no {stem}", "Give it too.")
+        raise place.error(key, f"no {stem} is given", f"Give {stem} too.")
 
 
 def _hint(key: str) -> str:

@@ -12,7 +12,7 @@ QUALITY = ("mos", "mos_truth", "mos_ratio", "mos_loss")
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model and what is known of it.
+    """A model and its known values.
 
     Attributes:
         name: its name in the ranking.
@@ -35,7 +35,7 @@ def merge_candidates(candidates: Iterable[Candidate], asked: Collection[str]) ->
         asked: the objectives to rank by.
 
     Raises:
-        UsageError: two have different values of what is asked for, or of a score behind it.
+        UsageError: two have different values of an objective, or of a score that it follows from.
     """
     known: dict[str, Candidate] = {}
     for candidate in candidates:
