@@ -143,9 +143,7 @@ def reproduce(
         unavailable={cost: NOT_MEASURED for cost in INFERENCE if not scored[cost]},
         variants=tuple(_rank_variants(rows2, values, reasons)),
         discrepancies=tuple(_find_discrepancies(rows1, rows2)),
-        what_ifs=tuple(
-            _rank_alternative(given, values, reasons) for given in printed.load_what_ifs()
-        ),
+        what_ifs=tuple(what_ifs),
     )
 
 

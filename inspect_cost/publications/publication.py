@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from inspect_cost.carbon.estimate import CarbonEstimate, combined, estimate_training_carbon
+from inspect_cost.carbon.estimate import CarbonEstimate, combine, estimate_training_carbon
 from inspect_cost.publications.places import Place
 from inspect_cost.values import given
 from inspect_cost.values.errors import UsageError
@@ -172,7 +172,7 @@ def _read_training(runs: Any, place: Place) -> CarbonEstimate | None:
             "training", "training is not a list of runs", "Write [[model.NAME.training]] for each."
         )
     estimates = [_read_run(run, place.enter("training", number)) for number, run in enumerate(runs)]
-    return combined(estimates) if estimates else None
+    return combine(estimates) if estimates else None
 
 
 def _read_run(run: Mapping[str, Any], place: Place) -> CarbonEstimate:
@@ -185,7 +185,9 @@ def _read_run(run: Mapping[str, Any], place: Place) -> CarbonEstimate:
         return estimate_training_carbon(run.get("gpu", ""), run["hours"], **options)
     except UsageError as error:
         key = error.field if error.field in run else ""
-        raise place.error(key, str(error), error.advice) from error
+        # Parameters are keys here: without backticks no command line takes them for options.
+        message, advice = (text.replace("`", "") for text in (str(error), error.advice))
+        raise place.error(key, message.removeprefix(f"{key} "), advice) from error
 
 
 def _check_run_entry(key: str, value: Any, place: Place) -> None:

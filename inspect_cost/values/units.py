@@ -7,6 +7,17 @@ PREFIXES = ("", "k", "M", "G", "T", "P", "E", "Z", "Y")
 #: Tensors cannot be indexed if a dimension is larger, together with their other dimensions.
 LARGEST_LENGTH = 10**15
 
+J_PER_WH = 3600.0
+J_PER_KWH = 3.6e6
+WH_PER_J = 1 / J_PER_WH
+W_PER_KW = 1000.0
+G_PER_KG = 1000.0
+S_PER_MIN = 60.0
+S_PER_H = 3600.0
+#: Sensors count in mJ, mW and uJ.
+MILLI = 1e-3
+MICRO = 1e-6
+
 
 def si(number: float, unit: str = "") -> str:
     """Format a number with four significant digits and an SI prefix.
