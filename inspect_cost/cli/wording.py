@@ -13,6 +13,7 @@ OPTIONS: Mapping[str, str] = {
     "battery_wh": "--battery",
     "cpu_power_w": "--cpu-power",
     "device": "--device",
+    "draws": "--draws",
     "dtype": "--dtype",
     "gpu": "--gpu",
     "grid_intensity": "--grid-intensity",
