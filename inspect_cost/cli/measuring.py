@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from inspect_cost.cli.arguments import Flag, Whole
 from inspect_cost.cli.terminal import progress_bar
-from inspect_cost.cli.wording import spell_options
+from inspect_cost.cli.wording import spell_note
 from inspect_cost.values.errors import UsageError
 from inspect_cost.values.units import parse_share
 
@@ -142,7 +142,7 @@ class Measuring:
 
 def _spell_notes(measurement: "Measurement") -> "Measurement":
     """Let a measurement's notes speak of options instead of parameters."""
-    return replace(measurement, notes=tuple(map(spell_options, measurement.notes)))
+    return replace(measurement, notes=tuple(map(spell_note, measurement.notes)))
 
 
 def parsed_time(text: str | None) -> float | None:

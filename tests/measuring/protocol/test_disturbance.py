@@ -4,7 +4,7 @@ import subprocess
 import sys
 import time
 
-import psutil
+import psutil  # type: ignore[import-untyped]  # it has no annotations
 import pytest
 
 from inspect_cost.measuring.protocol.disturbance import (
