@@ -6,9 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = """
-import sys
-sys.path.insert(0, "scripts")
-from counting_cases import CASES
+from benchmarks.counting.cases import CASES
 from inspect_cost import count
 from inspect_cost.counting.torch.building import built_without_values
 
