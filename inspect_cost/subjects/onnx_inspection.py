@@ -9,8 +9,9 @@ from inspect_cost.counting.onnx.binding import find_free_inputs, find_open_axes
 from inspect_cost.counting.onnx.count import count_onnx
 from inspect_cost.counting.onnx.loading import load_model
 from inspect_cost.counting.onnx.storage import get_type_name
-from inspect_cost.reports.inspection import Report, Subject, provenance
+from inspect_cost.reports.inspection import Report, Subject
 from inspect_cost.values.errors import UsageError
+from inspect_cost.values.provenance import describe_run
 
 #: The type of an input on the command line of which none is said.
 UNSAID = "float32"
@@ -39,7 +40,7 @@ def inspected_onnx(
     given = ", ".join(str(spec) for spec in inputs)
     at_length = f"L = {length:,}" if length is not None else ""
     call = " at ".join(filter(None, ("one run", ", ".join(filter(None, (given, at_length))))))
-    return Report(Subject(path, report.model, call), report, None, provenance())
+    return Report(Subject(path, report.model, call), report, None, describe_run())
 
 
 def input_shapes(
