@@ -8,11 +8,11 @@ ROOT = Path(__file__).parents[2]
 SCRIPT = """
 from benchmarks.counting.cases import CASES
 from inspect_cost import count
-from inspect_cost.counting.torch.building import built_without_values
+from inspect_cost.counting.torch.building import build_without_values
 
 for name, case in CASES.items():
     large = name in {"ResNet-50", "GPT-2 small, 128 tokens", "ViT-B/16"}
-    model = built_without_values(case.make) if large else case.make()
+    model = build_without_values(case.make) if large else case.make()
     report = count(model.eval(), *case.inputs)
     if report.complete and report.macs != case.macs:
         print(f"{name}: {report.macs:,}, not {case.macs:,}")
