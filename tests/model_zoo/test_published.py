@@ -68,7 +68,7 @@ def test_what_is_no_tensor_is_named(value: object) -> None:
 def test_values_that_only_training_needs_may_be_anything() -> None:
     model = nn.Linear(3, 2)
     state = STATE | {"optimiser": object()}
-    load_published(model, state, lambda name: name, training_only="optimiser".__eq__)  # type: ignore[arg-type]  # here is no tensor
+    load_published(model, state, lambda name: name, training_only="optimiser".__eq__)  # type: ignore[arg-type]  # without tensors
     assert torch.equal(model.weight, STATE["weight"])
 
 

@@ -1,4 +1,4 @@
-"""The benchmark's cases: our count is the closed form's, on each that this version covers."""
+"""Our counts of the benchmark's cases equal the closed forms, where this version covers them."""
 
 import subprocess
 import sys
