@@ -20,6 +20,7 @@ OPTIONS: Mapping[str, str] = {
     "grid_intensity": "--grid-intensity",
     "hours": "--hours",
     "input_len": "--input-len",
+    "input_shapes": "--input",
     "inputs": "--input",
     "intensity": "--intensity",
     "max_power_w": "--max-power",

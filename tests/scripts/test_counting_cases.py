@@ -1,4 +1,4 @@
-"""The benchmark's cases: our count is the closed form's, on each that this version covers."""
+"""Our counts of the benchmark's cases equal the closed forms, where this version covers them."""
 
 import json
 import subprocess
@@ -7,9 +7,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = """
-import json, sys
-sys.path.insert(0, "scripts")
-from counting_cases import CASES
+import json
+from benchmarks.counting.cases import CASES
 from inspect_cost import count
 from inspect_cost.counting.torch.building import build_without_values
 
