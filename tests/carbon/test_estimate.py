@@ -14,6 +14,7 @@ from inspect_cost.hardware.gpus import find_gpu, read_gpus
 from inspect_cost.hardware.grid import _read_ecologits, find_zone_intensity
 from inspect_cost.reports.data import SCHEMA
 from inspect_cost.values.errors import UsageError
+from tests.extras import needs_grid
 
 #: Hardware, hours, kWh and kg of Table 1; GANSynth's kg is the recomputed one, not the printed.
 TABLE_1 = [
@@ -185,6 +186,7 @@ def test_a_zone_with_a_year_names_both() -> None:
 
 
 def test_a_zone_without_a_year_is_what_ecologits_has() -> None:
+    needs_grid()
     found = find_zone_intensity("FR")
     assert found.kgco2e_per_kwh.value == _read_ecologits()["FRA"]
     assert found.source.startswith("ecologits ")
