@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 
-from inspect_cost.carbon.logged import Logged, text_of
+from inspect_cost.carbon.logged import Logged
 from inspect_cost.values.errors import UsageError
-
-WH_PER_J = 1 / 3600
-PER_KILO = 1e-3
+from inspect_cost.values.notes import Note
+from inspect_cost.values.text_files import read_text
+from inspect_cost.values.units import MILLI, S_PER_H, S_PER_MIN, WH_PER_J
 
 _TIME = r"(\d+):(\d{2}):(\d\d?(?:\.\d+)?)"
 _NUMBER = r"([\d.]+(?:[eE][+-]?\d+)?|nan)"
@@ -25,24 +25,36 @@ OUTPUT, STANDARD = "_carbontracker_output.log", "_carbontracker.log"
 
 
 def read_carbontracker(path: Path) -> Logged:
-    """The consumption in a log; errors as `text_of`, or that there is none."""
-    text = text_of(path)
+    """Read the consumption in a log.
+
+    Raises:
+        UsageError: the file cannot be read, or has no consumption.
+    """
+    text = read_text(path)
     output, standard = text, text
     for end, other in ((OUTPUT, STANDARD), (STANDARD, OUTPUT)):
         beside = path.with_name(path.name.removesuffix(end) + other)
         if path.name.endswith(end) and beside.is_file():
-            output, standard = (text, text_of(beside)) if end == OUTPUT else (text_of(beside), text)
+            other_text = read_text(beside)
+            output, standard = (text, other_text) if end == OUTPUT else (other_text, text)
     version = _VERSION.search(standard)
     source = f"carbontracker {version[1]}" if version else "carbontracker"
-    blocks = [_block(match) for match in _BLOCK.finditer(output)]
+    blocks = [_parse_block(match) for match in _BLOCK.finditer(output)]
     if blocks:
-        return _from_blocks(blocks, standard, source)
-    return _from_epochs(standard, source, path)
+        return _select_block(blocks, standard, source)
+    return _sum_epochs(standard, source, path)
 
 
 @dataclass(frozen=True)
 class Block:
-    """A summary that carbontracker prints: cumulative energy with its PUE, and emissions."""
+    """A summary that carbontracker prints: cumulative energy with its PUE, and emissions.
+
+    Attributes:
+        actual: whether it was measured; otherwise it is predicted.
+        epochs: that it covers; None where it does not say.
+        energy_kwh: with the PUE.
+        carbon_kgco2e: None where carbontracker wrote "nan".
+    """
 
     actual: bool
     epochs: int | None
@@ -50,37 +62,40 @@ class Block:
     carbon_kgco2e: float | None
 
 
-def _block(match: re.Match[str]) -> Block:
+def _parse_block(match: re.Match[str]) -> Block:
     grams = float(match[7])
     return Block(
         actual=match[1] == "Actual",
         epochs=int(match[2]) if match[2] else None,
         energy_kwh=float(match[6]),
-        carbon_kgco2e=grams * PER_KILO if isfinite(grams) else None,
+        carbon_kgco2e=grams * MILLI if isfinite(grams) else None,
     )
 
 
-def _from_blocks(blocks: list[Block], standard: str, source: str) -> Logged:
-    """The last actual consumption; the prediction where only that covers the whole training."""
+def _select_block(blocks: list[Block], standard: str, source: str) -> Logged:
+    """Take the last actual consumption, or the prediction if only that covers all epochs."""
     actual = [block for block in blocks if block.actual]
     predicted = [block for block in blocks if not block.actual]
     taken = actual[-1] if actual else predicted[-1]
-    notes = []
+    notes: list[Note] = []
     whole = predicted[-1].epochs if predicted else None
     if actual and whole and taken.epochs and whole > taken.epochs:
         if "Training was interrupted" in standard:
-            notes.append(f"The training was interrupted after {taken.epochs} of {whole} epochs.")
+            text = f"The training was interrupted after {taken.epochs} of {whole} epochs."
+            notes.append(Note("interrupted", text))
         else:
-            notes.append(
+            text = (
                 f"{taken.epochs} of {whole} epochs were measured, {taken.energy_kwh:.4g} kWh; the "
                 "figure is carbontracker's prediction for all of them."
             )
+            notes.append(Note("predicted", text, "warning"))
             taken = predicted[-1]
     elif not actual:
-        notes.append("The log has only carbontracker's prediction.")
+        notes.append(Note("predicted", "The log has only carbontracker's prediction.", "warning"))
     pue = _PUE.search(standard)
     if not pue:
-        notes.append("The energy includes carbontracker's PUE, which this log does not name.")
+        text = "The energy includes carbontracker's PUE, which this log does not name."
+        notes.append(Note("unknown-pue", text))
     return Logged(
         energy_kwh=taken.energy_kwh,
         carbon_kgco2e=taken.carbon_kgco2e,
@@ -92,9 +107,9 @@ def _from_blocks(blocks: list[Block], standard: str, source: str) -> Logged:
     )
 
 
-def _from_epochs(standard: str, source: str, path: Path) -> Logged:
-    """Energy as the sum over epochs of duration and power, without any PUE."""
-    durations = [_seconds(*match) for match in _DURATION.findall(standard)]
+def _sum_epochs(standard: str, source: str, path: Path) -> Logged:
+    """Sum duration times power over the epochs; no PUE is in that."""
+    durations = [_to_seconds(*match) for match in _DURATION.findall(standard)]
     powers: dict[str, list[float]] = {}
     unknown = 0
     for component, figure in _POWER.findall(standard):
@@ -112,11 +127,12 @@ def _from_epochs(standard: str, source: str, path: Path) -> Logged:
             f"Give the log beside it that ends in {OUTPUT}.",
         )
     joules = sum(s * w for watts in powers.values() for s, w in zip(durations, watts, strict=True))
-    notes = [f"Summed over {len(durations)} epochs of {', '.join(powers)}."]
+    notes = [Note("summed", f"Summed over {len(durations)} epochs of {', '.join(powers)}.")]
     if unknown:
-        notes.append(f"{unknown} epochs were too short to be measured, and are left out.")
+        text = f"{unknown} epochs were too short to be measured, and are left out."
+        notes.append(Note("left-out", text, "warning"))
     return Logged(
-        energy_kwh=joules * WH_PER_J * PER_KILO,
+        energy_kwh=joules * WH_PER_J * MILLI,
         carbon_kgco2e=None,
         pue=1.0,
         kind="measured",
@@ -126,5 +142,5 @@ def _from_epochs(standard: str, source: str, path: Path) -> Logged:
     )
 
 
-def _seconds(hours: str, minutes: str, seconds: str) -> float:
-    return 3600 * int(hours) + 60 * int(minutes) + float(seconds)
+def _to_seconds(hours: str, minutes: str, seconds: str) -> float:
+    return S_PER_H * int(hours) + S_PER_MIN * int(minutes) + float(seconds)

@@ -18,10 +18,11 @@ from inspect_cost.counting.report import CostReport
 from inspect_cost.counting.torch.building import build_without_values
 from inspect_cost.counting.torch.count import count_disposable
 from inspect_cost.counting.torch.law_search import VERIFIED_AFTER, cost_law
-from inspect_cost.reports.inspection import Audio, Report, Subject, provenance
+from inspect_cost.reports.inspection import Audio, Report, Subject
 from inspect_cost.subjects.loading import model_factory, shortened
 from inspect_cost.values.errors import CountError, NoLawError, UsageError
 from inspect_cost.values.notes import Note
+from inspect_cost.values.provenance import describe_run
 
 T = TypeVar("T")
 
@@ -70,7 +71,7 @@ def inspected_preset(
         settings=overrides,
     )
     audio = Audio(preset.sample_rate, batch * wanted, batch * call.samples)
-    return Report(subject, report, audio, provenance())
+    return Report(subject, report, audio, describe_run())
 
 
 def preset_law(
@@ -150,7 +151,7 @@ def inspected_model(
     shapes = ", ".join(str(entry) for entry in inputs) or "no inputs"
     at_length = f", L = {length:,}" if length and _have_length(inputs) else ""
     subject = Subject(spec, report.model, f"forward of {shapes}{at_length}{in_batch(batch)}")
-    return Report(subject, report, None, provenance())
+    return Report(subject, report, None, describe_run())
 
 
 def model_law(

@@ -14,7 +14,6 @@ from inspect_cost import Call, CountError, OpCost, Policy, UsageError, cost_law,
 from inspect_cost.counting.options import CountOptions
 from inspect_cost.counting.report import CostReport
 from inspect_cost.values.notes import codes
-from tests.counting.torch.test_law_search import coefficients
 
 ENCODER = nn.Linear(3, 4, bias=False).eval()
 
@@ -204,8 +203,8 @@ def test_a_law_takes_a_call_for_each_length() -> None:
     def make_call(length: int) -> Call:
         return Call.of(Chosen(), torch.ones(1, 1, length), policy="twice")
 
-    assert cost_law(Chosen(), make_call, policy="valid").macs == coefficients(-4, 6)
-    assert cost_law(lambda x: ENCODER(x), lambda n: torch.ones(n, 3)).macs == coefficients(0, 12)
+    assert list(cost_law(Chosen(), make_call, policy="valid").macs) == [-4, 6]
+    assert list(cost_law(lambda x: ENCODER(x), lambda n: torch.ones(n, 3)).macs) == [0, 12]
     with pytest.raises(UsageError, match="matches nothing"):
         cost_law(ENCODER, lambda n: torch.ones(n, 3), op_costs={"aten.conv1d": OpCost()})
 

@@ -1,4 +1,4 @@
-"""What every test here does: a naive reference against torch, a formula and the ATen rules."""
+"""The proof that every test here uses: a naive reference against torch, a formula and the rules."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -26,7 +26,7 @@ SIZE = st.integers(1, 4)
 
 
 class FunctionModule(nn.Module):
-    """A module that calls one function."""
+    """A module whose forward is one function."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__()
@@ -42,13 +42,13 @@ def prove(
     *operands: Any,
     formula: OpCost | None = None,
 ) -> None:
-    """Result of the reference = torch's; its counts = the formula's = those of `count`.
+    """Assert that a reference gives torch's result, and counts what the formula and `count` say.
 
     Args:
-        call: a module, or a function on tensors; it returns a tensor.
-        reference: the same on arrays of counted numbers.
-        *operands: of both; tensors, or lists and dicts with tensors in them.
-        formula: what the formula says; None where the rule adds up several.
+        call: a module, or a function on tensors, that returns a tensor.
+        reference: the same function on arrays of counted numbers.
+        *operands: operands of both: tensors, or lists and dicts of tensors.
+        formula: the formula's cost; None if the rule adds up several formulas.
     """
     spent = run_reference(reference, *operands, expected=call(*operands))
     if formula is not None:
@@ -57,7 +57,7 @@ def prove(
 
 
 def run_reference(reference: Callable[..., Any], *operands: Any, expected: Tensor) -> OpCost:
-    """What a reference counted on its way to the expected result."""
+    """Run a reference, check its result, and return what it counted on the way."""
     tape = Tape()
     result = to_tensor(reference(*to_arrays(operands, tape)))
     expected = expected.to(torch.complex128 if expected.is_complex() else torch.float64)
@@ -66,14 +66,14 @@ def run_reference(reference: Callable[..., Any], *operands: Any, expected: Tenso
 
 
 def count_cost(call: Callable[..., Any], *operands: Any) -> OpCost:
-    """What `inspect_cost.count` says; every operator must be known to it."""
+    """Count a call by `inspect_cost.count`, which must know every operator."""
     report = count(call if isinstance(call, nn.Module) else FunctionModule(call), *operands)
     assert report.complete, report.uncounted
     return report.cost
 
 
 def to_arrays(operands: Any, tape: Tape) -> Any:
-    """Floating-point and complex tensors as arrays of counted numbers; the rest as it is."""
+    """Turn floating-point and complex tensors into arrays of counted numbers; keep the rest."""
 
     def number(x: complex) -> Any:
         return (
@@ -91,7 +91,7 @@ def to_arrays(operands: Any, tape: Tape) -> Any:
 
 
 def to_tensor(result: Any) -> Tensor:
-    """An array of counted numbers, or a single one, as a tensor."""
+    """Turn an array of counted numbers, or a single one, into a tensor."""
     array = result if isinstance(result, np.ndarray) else make_array((), [result])
     values = [
         complex(value(x.re), value(x.im)) if isinstance(x, Complex) else value(x)
@@ -105,7 +105,7 @@ def _is_complex(values: Sequence[complex]) -> bool:
 
 
 def make_array(shape: tuple[int, ...], values: Sequence[Any]) -> np.ndarray:
-    """An array of any objects, in row-major order."""
+    """Make an array of any objects, in row-major order."""
     array = np.empty(len(values), dtype=object)
     for i, x in enumerate(values):
         array[i] = x
@@ -113,11 +113,11 @@ def make_array(shape: tuple[int, ...], values: Sequence[Any]) -> np.ndarray:
 
 
 def draw_normal(*shapes: Sequence[int], dtype: torch.dtype = torch.float64) -> list[Tensor]:
-    """Tensors of these shapes, of normally distributed numbers, always the same ones."""
+    """Draw tensors of normally distributed numbers, the same ones in every call."""
     generator = torch.Generator().manual_seed(20)
     return [torch.randn(*shape, dtype=dtype, generator=generator) for shape in shapes]
 
 
 def draw_uniform(low: float, high: float, *shapes: Sequence[int]) -> list[Tensor]:
-    """Tensors of numbers in an interval."""
+    """Draw tensors of numbers in an interval, uniformly."""
     return [low + (high - low) * torch.special.ndtr(x) for x in draw_normal(*shapes)]

@@ -1,4 +1,4 @@
-"""Adding to places that indices give, and sums of looked-up rows."""
+"""Indexed additions, and sums of looked-up rows."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,11 +26,13 @@ STEPS: dict[str, Callable[[Real, Real], Real]] = {
 
 
 def scatter(x: np.ndarray, index: np.ndarray, source: np.ndarray, reduce: str) -> np.ndarray:
-    """Along the first dimension."""
+    """Combine along the first dimension."""
     out = x.copy()
     for i, c in np.ndindex(index.shape):
-        row = int(index[i, c])
-        out[row, c] = STEPS[reduce](out[row, c], source[i, c])
+        place = (int(index[i, c]), c)
+        there: Any = out[place]
+        coming: Any = source[i, c]
+        out[place] = STEPS[reduce](there, coming)
     return out
 
 
@@ -43,13 +45,17 @@ def test_scattering(reduce: str, rows: int, m: int, n: int) -> None:
     prove(
         lambda x, i, s: x.scatter_reduce(0, i, s, reduce),
         lambda x, i, s: scatter(x, i, s, reduce),
-        *(x, index, source),
+        x,
+        index,
+        source,
     )
     if reduce == "sum":
         prove(
             lambda x, i, s: x.scatter_add(0, i, s),
             lambda x, i, s: scatter(x, i, s, reduce),
-            *(x, index, source),
+            x,
+            index,
+            source,
         )
 
 
@@ -76,7 +82,9 @@ def test_adding_slices(alpha: float, rows: int, m: int, n: int) -> None:
     prove(
         lambda x, i, s: x.index_add(0, i, s, alpha=alpha),
         reference,
-        *(x, torch.arange(m) % rows, source),
+        x,
+        torch.arange(m) % rows,
+        source,
     )
 
 
@@ -88,7 +96,9 @@ def test_putting_accumulates_only_where_asked_to(rows: int, m: int, n: int) -> N
     prove(
         lambda x, i, s: x.index_put((i,), s, accumulate=True),
         lambda x, i, s: scatter(x, np.repeat(i[:, None], n, 1), s, "sum"),
-        *(x, index, source),
+        x,
+        index,
+        source,
     )
     assert count_cost(lambda x, i, s: x.index_put((i,), s), x, index, source) == FREE
     number = source[0, 0]
@@ -97,7 +107,7 @@ def test_putting_accumulates_only_where_asked_to(rows: int, m: int, n: int) -> N
 
 
 def bag_sum(rows: list[np.ndarray], weights: Any) -> np.ndarray:
-    """A product with the weights, or with as many ones."""
+    """Sum each bag as a product with its weights, or with ones."""
     total = np.full(rows[0].shape, 0.0, dtype=object)
     for row, weight in zip(rows, weights, strict=True):
         for c, x in enumerate(row):
@@ -123,7 +133,9 @@ def test_sums_of_bags_are_contractions(
             i, t, torch.tensor([0, first]), mode="sum", per_sample_weights=w
         ),
         reference,
-        *(torch.arange(first + second) % 5, table, weights if weighted else None),
+        torch.arange(first + second) % 5,
+        table,
+        weights if weighted else None,
     )
 
 
@@ -137,7 +149,8 @@ def test_means_and_maxima_of_bags(bags: int, each: int, features: int) -> None:
     prove(
         lambda i, t: F.embedding_bag(i, t, mode="max"),
         lambda i, t: over(1, largest)(t[i.astype(int)]),
-        *(indices, table),
+        indices,
+        table,
     )
 
 
@@ -170,7 +183,8 @@ def test_sparse_parameters_are_what_they_store() -> None:
             self.linear = torch.nn.Linear(5, 5, bias=False)
 
         def forward(self, x: Tensor) -> Tensor:
-            return torch.sparse.mm(self.weight, self.linear(x))
+            out: Tensor = torch.sparse.mm(self.weight, self.linear(x))
+            return out
 
     report = count(Masked().eval(), torch.ones(8, 5))
     assert not report.notes

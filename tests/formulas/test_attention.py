@@ -1,8 +1,8 @@
 """Attention against loops over its scores."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ attend = F.scaled_dot_product_attention
 
 @dataclass(frozen=True)
 class Sizes:
-    """Of a batch of heads."""
+    """Sizes of a batch of heads."""
 
     batch: int
     heads: int
@@ -33,12 +33,12 @@ class Sizes:
     Ev: int
 
     def operands(self, key_heads: int | None = None) -> list[Tensor]:
-        """Queries, keys and values."""
+        """Draw queries, keys and values."""
         kv = (self.batch, key_heads or self.heads, self.S)
         return draw_normal((self.batch, self.heads, self.L, self.E), (*kv, self.E), (*kv, self.Ev))
 
     def cost(self, *, masked: bool) -> OpCost:
-        """By the formula."""
+        """Return the formula's cost."""
         heads = self.batch * self.heads
         return formula.scaled_dot_product_attention(
             heads, self.L, self.S, self.E, self.Ev, masked=masked
@@ -102,16 +102,18 @@ def test_grouped_queries_cost_by_the_heads_of_the_queries(
 @EXACT
 @given(sizes=SIZES, copies=st.integers(2, 3))
 def test_queries_broadcast_over_the_batch_are_used_in_each_entry(sizes: Sizes, copies: int) -> None:
-    _, k, v = Sizes(copies, *(sizes.heads, sizes.L, sizes.S, sizes.E, sizes.Ev)).operands()
+    _, k, v = replace(sizes, batch=copies).operands()
     (q,) = draw_normal((1, sizes.heads, sizes.L, sizes.E))
     prove(
         attend,
         lambda q, k, v: naive.attention(q.repeat(copies, axis=0), k, v),
-        *(q, k, v),
+        q,
+        k,
+        v,
     )
 
 
-KERNELS: dict[str, tuple[Callable[..., object], tuple[object, ...]]] = {
+KERNELS: dict[str, tuple[torch._ops.OpOverloadPacket, tuple[Any, ...]]] = {
     "_scaled_dot_product_flash_attention_for_cpu": (
         torch.ops.aten._scaled_dot_product_flash_attention_for_cpu,  # noqa: SLF001
         (0.0,),
@@ -142,7 +144,7 @@ KERNELS: dict[str, tuple[Callable[..., object], tuple[object, ...]]] = {
 @pytest.mark.parametrize("causal", [False, True], ids=["all keys", "causal"])
 @pytest.mark.parametrize("name", KERNELS)
 def test_fused_kernels_cost_what_they_fuse(name: str, causal: bool) -> None:
-    """Their arguments are in the order of their schemas; most kernels are on no CPU."""
+    """Rules are called with arguments in schema order, since most kernels do not run on a CPU."""
     operator, options = KERNELS[name]
     sizes = Sizes(2, 3, 4, 4, 5, 5)
     rule = ATEN_RULES[f"aten.{name}"]

@@ -72,7 +72,7 @@ def test_activations(name: str) -> None:
 
 
 def test_log_sigmoid() -> None:
-    """Torch keeps exp(-|x|) from the forward half; the sigmoid of -x is made of it."""
+    """Torch keeps `exp(-|x|)` from the forward half, and computes `sigmoid(-x)` from it."""
     g, x = draw_normal((12,), (12,))
 
     def call(g: Any, x: Any, kept: Any) -> Any:
@@ -189,7 +189,7 @@ def test_normalization(rows: int, n: int) -> None:
 @EXACT
 @given(rows=SIZE, features=SIZE)
 def test_affine_maps(rows: int, features: int) -> None:
-    """Of z w + b, as three operators that torch has: their sum is the formula."""
+    """The gradients of `z w + b` are three operators of torch; their sum is the formula."""
     g, z, w = draw_normal((rows, features), (rows, features), (features,))
 
     def call(g: Any, z: Any, w: Any) -> Any:
@@ -197,7 +197,7 @@ def test_affine_maps(rows: int, features: int) -> None:
 
     def reference(g: Any, z: Any, w: Any) -> np.ndarray:
         products = naive.each(lambda a, b: a * b)(g, z)
-        by_z = np.stack([naive.affine_input(row, w) for row in g])
+        by_z = np.array([naive.affine_input(row, w) for row in g], dtype=object)
         return np.concatenate([naive.column_sums(products), naive.column_sums(g), by_z.reshape(-1)])
 
     cost = formula.affine(rows, features, scaled=True, shifted=True)
@@ -205,7 +205,7 @@ def test_affine_maps(rows: int, features: int) -> None:
 
 
 def test_the_norms_of_torch_are_these() -> None:
-    """Layer, group and batch norm differ in what their rows and weights are."""
+    """Layer, group and batch norm differ only in their rows and weights."""
     x = torch.randn(2, 6, 5)
     mask = [True, True, True]
     kept = torch.zeros(2, 6, 1)
@@ -359,7 +359,7 @@ def test_interpolation_spreads_gradients() -> None:
 
 
 def test_gradients_of_small_numbers() -> None:
-    """Where activations have corners, both sides were seen."""
+    """The inputs cover both sides of each activation's corner."""
     (x,) = draw_uniform(-4, 4, (200,))
     assert (x < -3).any()
     assert (x > 3).any()

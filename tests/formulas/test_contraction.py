@@ -81,7 +81,7 @@ def test_complex_outer_product_is_made_of_complex_products() -> None:
 
 
 def test_macs_of_integers_are_macs() -> None:
-    """What is free of integers is arithmetic outside contractions."""
+    """Integer arithmetic is free outside contractions only."""
     a, b = torch.ones(2, 3, dtype=torch.long), torch.ones(3, 4, dtype=torch.long)
     assert count_cost(torch.mm, a, b) == formula.matmul(2, 3, 4)
 
@@ -186,7 +186,7 @@ def test_cosine_similarity(rows: int, n: int) -> None:
 @EXACT
 @given(rows=SIZE, n=SIZE)
 def test_cosine_similarity_broadcasts_and_takes_an_epsilon(rows: int, n: int) -> None:
-    """The pairs are those of what both are broadcast to, also along the compared dimension."""
+    """Pairs are formed after broadcasting, also along the compared dimension."""
 
     def reference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return naive.cosine_similarity(*np.broadcast_arrays(a, b))
@@ -197,7 +197,7 @@ def test_cosine_similarity_broadcasts_and_takes_an_epsilon(rows: int, n: int) ->
 
 @dataclass(frozen=True)
 class Convolution:
-    """Sizes of a convolution, or of a transposed one, in any number of dimensions."""
+    """Sizes of a (transposed) convolution in any number of dimensions."""
 
     x: tuple[int, ...]
     W: tuple[int, ...]
@@ -206,14 +206,14 @@ class Convolution:
 
     @property
     def features(self) -> int:
-        """O of a transposed convolution."""
+        """Output channels of a transposed convolution."""
         groups: int = self.options["groups"]
         return self.W[1] * groups
 
 
 @st.composite
 def convolutions(draw: st.DrawFn, dimensions: int, *, transposed: bool) -> Convolution:
-    """Any stride, padding, dilation and groups, with at least one output."""
+    """Draw any stride, padding, dilation and groups with at least one output."""
     longest = (6, 4, 3)[dimensions - 1]
 
     def each(low: int, high: int) -> tuple[int, ...]:
@@ -256,7 +256,9 @@ def test_convolution_takes_every_tap_on_padding_or_not(
     prove(
         lambda x, W, b: CONVOLUTIONS[dimensions](x, W, b, **case.options),
         lambda x, W, b: naive.convolution(x, W, b, **case.options),
-        *(x, W, bias),
+        x,
+        W,
+        bias,
         formula=formula.convolution(case.W, out.shape, biased=case.biased),
     )
 
@@ -274,7 +276,9 @@ def test_transposed_convolution_takes_input_positions_times_taps(
     prove(
         lambda x, W, b: TRANSPOSED[dimensions](x, W, b, **case.options),
         lambda x, W, b: naive.transposed_convolution(x, W, b, **case.options),
-        *(x, W, bias),
+        x,
+        W,
+        bias,
         formula=formula.transposed_convolution(case.x, case.W, out.shape, biased=case.biased),
     )
 
@@ -299,7 +303,12 @@ def test_convolution_below_autograd(data: st.DataObject, transposed: bool) -> No
 @EXACT
 @given(length=st.integers(3, 6), kernel=st.sampled_from([1, 3]))
 def test_convolution_with_named_padding_and_without_a_batch(length: int, kernel: int) -> None:
-    options = {"stride": [1], "padding": [kernel // 2], "dilation": [1], "groups": 1}
+    options: dict[str, Any] = {
+        "stride": [1],
+        "padding": [kernel // 2],
+        "dilation": [1],
+        "groups": 1,
+    }
     prove(
         lambda x, W: F.conv1d(x, W, padding="same"),
         lambda x, W: naive.convolution(x[None], W, None, **options)[0],

@@ -22,7 +22,8 @@ def test_each_vector_to_each(p: float, m: int, k: int, n: int) -> None:
     prove(
         lambda a, b: torch.cdist(a, b, p),
         lambda a, b: naive.each_to_each(a, b, p),
-        *(a, b),
+        a,
+        b,
         formula=formula.distance(m * k, n, p),
     )
 
@@ -33,7 +34,8 @@ def test_euclidean_distances_cost_the_same_by_products_or_not(mode: str) -> None
     prove(
         lambda a, b: torch.cdist(a, b, compute_mode=mode),
         lambda a, b: naive.each_to_each(a, b, 2),
-        *(a, b),
+        a,
+        b,
         formula=formula.distance(15, 4, 2),
     )
 
@@ -67,7 +69,7 @@ def test_two_tensors_as_vectors(p: float, n: int) -> None:
 @EXACT
 @given(rows=SIZE, n=SIZE)
 def test_norms_of_every_order(p: float, rows: int, n: int) -> None:
-    """A norm is a distance from nothing, without the differences."""
+    """A norm is a distance from zero, without the differences."""
     (x,) = draw_normal((rows, n))
     prove(
         lambda x: torch.linalg.vector_norm(x, p, 1),

@@ -15,7 +15,7 @@ from tests.formulas.proof import EXACT, SIZE, count_cost, draw_normal, prove
 
 
 def positive(n: int) -> Tensor:
-    """A positive definite matrix."""
+    """Make a positive definite matrix."""
     (a,) = draw_normal((n, n))
     return a @ a.T + n * torch.eye(n, dtype=a.dtype)
 
@@ -55,7 +55,9 @@ def test_solving_a_system(n: int, sides: int) -> None:
     assert count_cost(torch.linalg.solve, a, b[:, 0]) == formula.solve(n, 1)
 
     def again(a: Tensor, b: Tensor) -> Tensor:
-        return torch.linalg.lu_solve(*torch.linalg.lu_factor(a), b)
+        factors, pivots = torch.linalg.lu_factor(a)
+        x: Tensor = torch.linalg.lu_solve(factors, pivots, b)
+        return x
 
     assert count_cost(again, a, b) == formula.lu(n) + formula.lu_solve(n, sides)
 
@@ -68,7 +70,8 @@ def test_substitution(unit: bool, n: int, sides: int) -> None:
     prove(
         lambda L, b: torch.linalg.solve_triangular(L, b, upper=False, unitriangular=unit),
         lambda L, b: naive.forward(L, b, unit=unit),
-        *(L, b),
+        L,
+        b,
         formula=formula.triangular_solve(n, unit=unit) * sides,
     )
 

@@ -1,4 +1,4 @@
-"""Losses, element by element or sample by sample, and what reduces them."""
+"""Losses, element by element or sample by sample, and their reductions."""
 
 from collections.abc import Callable
 from functools import partial
@@ -80,7 +80,9 @@ def test_negative_log_likelihood(
     prove(
         lambda x, t, w: F.nll_loss(x, t, w, reduction=reduction),
         partial(naive.likelihood, reduction=reduction),
-        *(x, target, w if weighted else None),
+        x,
+        target,
+        w if weighted else None,
         formula=plain,
     )
 
@@ -96,7 +98,9 @@ def test_multi_margin(p: int, weighted: bool, reduction: str, samples: int, clas
     prove(
         lambda x, t, w: F.multi_margin_loss(x, t, p, weight=w, reduction=reduction),
         partial(naive.multi_margin, p=p, reduction=reduction),
-        *(x, torch.arange(samples) % classes, w if weighted else None),
+        x,
+        torch.arange(samples) % classes,
+        w if weighted else None,
         formula=expected if reduction == "none" else None,
     )
     assert OpCost(add=2, compare=1) == formula.MARGIN
@@ -118,7 +122,7 @@ def test_multi_label_margin_takes_pairs_of_a_label_and_another(samples: int, cla
 def test_connectionist_temporal_classification_follows_its_convention(
     steps: int, labels: list[int]
 ) -> None:
-    """Every state after the first step counts as if three led to it, as they do inside."""
+    """Every state after the first step counts as if three led to it, as is true of inner states."""
     log_probs = draw_normal((steps, 4))[0].log_softmax(-1)
     loss, visits = naive.connectionist_temporal(log_probs.tolist(), labels)
     lengths = torch.tensor([steps]), torch.tensor([len(labels)])

@@ -1,5 +1,6 @@
 """Normalisations against loops over their groups."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -28,7 +29,9 @@ def test_layer_norm(rows: int, m: int, n: int, trailing: int, scaled: bool, shif
     prove(
         lambda x, gain, offset: F.layer_norm(x, shape, gain, offset, EPS),
         lambda x, gain, offset: naive.layer_norm(x, gain, offset, EPS, trailing),
-        *(x, gain if scaled else None, offset if shifted else None),
+        x,
+        gain if scaled else None,
+        offset if shifted else None,
         formula=formula.layer_norm(x.numel() // size, size, scaled=scaled, shifted=shifted),
     )
 
@@ -53,7 +56,9 @@ def test_affine_map(m: int, n: int, scaled: bool, shifted: bool) -> None:
         lambda x, gain, offset: naive.by_channel(
             x, None if gain is None else gain[:, 0], None if offset is None else offset[:, 0]
         ),
-        *(x, gain if scaled else None, offset if shifted else None),
+        x,
+        gain if scaled else None,
+        offset if shifted else None,
         formula=formula.affine_map(m * n, scaled=scaled, shifted=shifted),
     )
 
@@ -65,7 +70,8 @@ def test_rms_norm(m: int, rows: int, n: int, scaled: bool) -> None:
     prove(
         lambda x, gain: F.rms_norm(x, (n,), gain, EPS),
         lambda x, gain: naive.rms_norm(x, gain, EPS),
-        *(x, gain if scaled else None),
+        x,
+        gain if scaled else None,
         formula=formula.rms_norm(m * rows, n, scaled=scaled),
     )
 
@@ -76,9 +82,11 @@ def test_group_norm(batch: int, groups: int, per_group: int, length: int, scaled
     channels = groups * per_group
     x, gain, offset = draw_normal((batch, channels, length), (channels,), (channels,))
     prove(
-        lambda x, *affine: F.group_norm(x, groups, *affine, eps=EPS),
-        lambda x, *affine: naive.group_norm(x, groups, *(affine or (None, None)), EPS),
-        *((x, gain, offset) if scaled else (x,)),
+        lambda x, gain, offset: F.group_norm(x, groups, gain, offset, EPS),
+        lambda x, gain, offset: naive.group_norm(x, groups, gain, offset, EPS),
+        x,
+        gain if scaled else None,
+        offset if scaled else None,
         formula=formula.layer_norm(
             batch * groups, per_group * length, scaled=scaled, shifted=scaled
         ),
@@ -90,9 +98,11 @@ def test_group_norm(batch: int, groups: int, per_group: int, length: int, scaled
 def test_instance_norm(batch: int, channels: int, height: int, width: int, scaled: bool) -> None:
     x, gain, offset = draw_normal((batch, channels, height, width), (channels,), (channels,))
     prove(
-        lambda x, *affine: F.instance_norm(x, None, None, *affine, eps=EPS),
-        lambda x, *affine: naive.group_norm(x, channels, *(affine or (None, None)), EPS),
-        *((x, gain, offset) if scaled else (x,)),
+        lambda x, gain, offset: F.instance_norm(x, None, None, gain, offset, eps=EPS),
+        lambda x, gain, offset: naive.group_norm(x, channels, gain, offset, EPS),
+        x,
+        gain if scaled else None,
+        offset if scaled else None,
         formula=formula.layer_norm(batch * channels, height * width, scaled=scaled, shifted=scaled),
     )
 
@@ -113,8 +123,12 @@ def test_stored_statistics_at_inference(
 
     prove(
         call,
-        lambda *operands: naive.batch_norm_with_stored_statistics(*operands, EPS),
-        *(x, centre, variance, gain if scaled else None, offset if shifted else None),
+        partial(naive.batch_norm_with_stored_statistics, eps=EPS),
+        x,
+        centre,
+        variance,
+        gain if scaled else None,
+        offset if shifted else None,
         formula=formula.batch_norm_inference(x.numel(), channels, scaled=scaled, shifted=shifted),
     )
 
@@ -128,7 +142,9 @@ def test_batch_norm_with_the_statistics_of_the_batch(
     prove(
         lambda x, gain, offset: F.batch_norm(x, None, None, gain, offset, training=True, eps=EPS),
         lambda x, gain, offset: naive.batch_norm_with_own_statistics(x, gain, offset, EPS),
-        *(x, gain if scaled else None, offset if shifted else None),
+        x,
+        gain if scaled else None,
+        offset if shifted else None,
         formula=formula.batch_norm_training(x.numel(), channels, scaled=scaled, shifted=shifted),
     )
 
@@ -150,7 +166,8 @@ def test_weight_norm_of_the_last_dimension(m: int, n: int, groups: int) -> None:
     prove(
         lambda v, g: torch._weight_norm(v, g, 2),  # noqa: SLF001
         naive.weight_norm_of_last,
-        *(v, g),
+        v,
+        g,
         formula=formula.weight_norm(m * n * groups, groups),
     )
 
@@ -164,7 +181,9 @@ def test_a_weight_normed_layer_makes_its_kernel_at_each_call(inputs: int, output
     prove(
         lambda x, v, g: F.linear(x, torch._weight_norm(v, g)),  # noqa: SLF001
         lambda x, v, g: naive_linear(x, naive.weight_norm(v, g)),
-        *(x, v, g),
+        x,
+        v,
+        g,
         formula=count_cost(layer, x),
     )
 
@@ -186,14 +205,18 @@ def test_the_operators_below_autograd_cost_the_same(batch: int, channels: int, l
             x, gain, offset, batch, channels, length, channels, EPS
         )[0],
         lambda x, gain, offset: naive.group_norm(x, channels, gain, offset, EPS),
-        *(x, gain, offset),
+        x,
+        gain,
+        offset,
     )
     prove(
         lambda x, gain, offset: aten._native_batch_norm_legit.no_stats(  # noqa: SLF001
             x, gain, offset, True, 0.1, EPS
         )[0],
         lambda x, gain, offset: naive.batch_norm_with_own_statistics(x, gain, offset, EPS),
-        *(x, gain, offset),
+        x,
+        gain,
+        offset,
     )
     for call in (
         lambda x, mean, var, *affine: aten.native_batch_norm(
@@ -208,21 +231,26 @@ def test_the_operators_below_autograd_cost_the_same(batch: int, channels: int, l
     ):
         prove(
             call,
-            lambda *operands: naive.batch_norm_with_stored_statistics(*operands, EPS),
-            *(x, centre, variance, gain, offset),
+            partial(naive.batch_norm_with_stored_statistics, eps=EPS),
+            x,
+            centre,
+            variance,
+            gain,
+            offset,
         )
     v, g = draw_normal((channels, length), (channels, 1))
     prove(
         lambda v, g: aten._weight_norm_interface(v, g)[0],  # noqa: SLF001
         naive.weight_norm,
-        *(v, g),
+        v,
+        g,
     )
 
 
 @EXACT
 @given(channels=SIZE, n=SIZE, size=st.sampled_from([1, 3]), beta=st.sampled_from([0.5, 0.75, 1]))
 def test_local_response_norm(channels: int, n: int, size: int, beta: float) -> None:
-    """With alpha / n as one constant, as ONNX has it; torch divides by n."""
+    """`alpha / n` is one constant, as in ONNX; torch divides by n."""
     (x,) = draw_normal((1, channels, n))
 
     def call(x: torch.Tensor) -> torch.Tensor:

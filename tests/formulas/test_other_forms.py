@@ -1,4 +1,4 @@
-"""Operators in their less common forms cost what their common ones do, or are not known."""
+"""Less common forms of operators cost what the common forms do, or are unknown."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -166,7 +166,9 @@ def test_sparse_operands_on_either_side() -> None:
     assert sampled == OpCost(macs=3 * 5, add=3)
     scaled = count_cost(
         lambda s, a, b: torch.sparse.sampled_addmm(s, a, b, beta=0.5, alpha=2),
-        *(sparse.to_sparse_csr(), dense.mT, torch.ones(5, 3)),
+        sparse.to_sparse_csr(),
+        dense.mT,
+        torch.ones(5, 3),
     )
     assert scaled == sampled + OpCost(mul=6)
 

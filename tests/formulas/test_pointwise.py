@@ -1,4 +1,4 @@
-"""Arithmetic element by element, against the definitions."""
+"""Elementwise arithmetic against the definitions."""
 
 import math
 import operator
@@ -34,7 +34,7 @@ from tests.formulas.scalars import (
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table: how torch calls it, what it is, and what one element costs."""
+    """One operator: torch's function, its definition, and the cost of one element."""
 
     call: Callable[..., Tensor]
     reference: Callable[..., Any]
@@ -43,7 +43,7 @@ class Row:
     name: str = ""
 
     def operands(self, *shape: int) -> list[Tensor]:
-        """Different numbers for each."""
+        """Draw different numbers for each operand."""
         count = len(self.kinds)
         made = {
             "r": draw_normal(*[shape] * count),

@@ -1,4 +1,4 @@
-"""Policies that leave out what padding and masks make pointless, against loops that skip it."""
+"""Policies that leave out what padding and masks make useless, against loops that skip it."""
 
 import itertools
 import math
@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inspect_cost import OpCost, Policy, count
+from inspect_cost import OpCost, Policy, UsageError, count
 from inspect_cost.counting.torch.aten import ATEN_RULES
 from inspect_cost.counting.torch.aten.policies import VALID_TAPS
 from inspect_cost.formulas import attention, contraction, reduction
@@ -29,13 +29,13 @@ def count_macs(call: Any, *operands: Any, policy: Policy = VALID) -> int:
 
 
 def count_taps_by_looking(c: Convolution, out: torch.Tensor, *, transposed: bool) -> int:
-    """Taps of every position that fall on numbers: read from a convolution of ones by ones."""
+    """Count the taps that fall on numbers by convolving ones with ones."""
     x, W = torch.ones(c.x, dtype=torch.float64), torch.ones(c.W, dtype=torch.float64)
     n = len(c.x) - 2
     convolve = getattr(F, f"conv{'_transpose' if transposed else ''}{n}d")
-    sums = convolve(x, W, None, **c.options)
+    sums: torch.Tensor = convolve(x, W, None, **c.options)
     assert sums.shape == out.shape
-    return round(sums.sum().item())
+    return round(float(sums.sum()))
 
 
 @pytest.mark.parametrize("transposed", [False, True], ids=["plain", "transposed"])
@@ -52,17 +52,13 @@ def test_taps_on_padding_do_not_count(
     # Each sum of ones is the number of taps that met a number, for each channel that they met.
     expected = count_taps_by_looking(c, out, transposed=transposed)
     assert count_macs(lambda x, W: convolve(x, W, None, **c.options), x, W) == expected
-    below = count_macs(
-        lambda x, W: torch.convolution(
-            *(x, W, None, *_list_options(c.options, dimensions, transposed=transposed))
-        ),
-        *(x, W),
-    )
+    options = _list_options(c.options, dimensions, transposed=transposed)
+    below = count_macs(lambda x, W: torch.convolution(x, W, None, *options), x, W)
     assert below == expected
 
 
 def _list_options(options: dict[str, Any], n: int, *, transposed: bool) -> list[Any]:
-    """Options in the order of aten.convolution."""
+    """List options in the order of aten.convolution."""
     extra = options.get("output_padding", [0] * n)
     sizes = [options["stride"], options["padding"], options["dilation"]]
     return [*sizes, transposed, extra, options["groups"]]
@@ -163,9 +159,9 @@ def test_reports_name_their_policy() -> None:
 
 def test_there_is_no_other_policy() -> None:
     layer, x = torch.nn.Linear(2, 2), torch.ones(1, 2)
-    with pytest.raises(Exception, match="no policy is called 'sparse'"):
+    with pytest.raises(UsageError, match="sparse"):
         count(layer, x, policy="sparse")
-    with pytest.raises(ValueError, match="neither 'dense' nor 'valid'"):
+    with pytest.raises(ValueError, match="full"):
         Policy("full")  # type: ignore[arg-type]
 
 

@@ -1,4 +1,4 @@
-"""The counted numbers and the proof themselves: that they count, and that they can fail."""
+"""Tests of the counted numbers and of the proof: they count, and they can fail."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Quantising, and products with quantised operands."""
+"""Quantisation, and products with quantised operands."""
 
 import numpy as np
 import pytest
@@ -48,6 +48,19 @@ def test_quantising_and_the_reverse(m: int, n: int) -> None:
     assert both == (formula.QUANTIZE + formula.DEQUANTIZE) * (m * n)
 
 
+@EXACT
+@given(m=SIZE, n=SIZE)
+def test_requantising_multiplies_sums_by_one_scale(m: int, n: int) -> None:
+    (x,) = draw_normal((m, n))
+    sums = (1000 * x).round()
+    prove(
+        lambda sums: (sums * S).round().add(Z).clamp(-128, 127),
+        elementwise(lambda r: clamp(special(round, r * S) + Z, -128, 127)),
+        sums,
+        formula=formula.REQUANTIZE * (m * n),
+    )
+
+
 @pytest.mark.parametrize("n", [1, 2, 5])
 def test_the_range_is_two_searches_and_includes_0(n: int) -> None:
     x = torch.linspace(-1, 1, n)
@@ -95,7 +108,7 @@ def test_weights_of_four_bits_are_unpacked() -> None:
 
 
 def test_groups_of_rows_meet_a_matrix_each() -> None:
-    """As experts do: which rows are whose does not change how many products there are."""
+    """Which rows go to which expert does not change the number of products."""
     x, W = torch.ones(6, 8), torch.ones(3, 8, 16)
     ends = torch.tensor([1, 4, 6], dtype=torch.int32)
     fours = torch.tensor([4, 8, 12], dtype=torch.int32)
@@ -131,7 +144,8 @@ def test_dynamically_quantised_recurrent_layers(kind: type[nn.Module]) -> None:
             self.layers = kind(8, 5, 2, bidirectional=True)
 
         def forward(self, x: Tensor) -> Tensor:
-            return self.layers(self.first(x))[0]
+            out: Tensor = self.layers(self.first(x))[0]
+            return out
 
     model, x = Layers().eval(), torch.ones(6, 3, 8)
     plain, report = count(model, x), count(quantize(model, kind), x)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -39,11 +40,11 @@ KINDS = [
     Kind("elman", nn.RNN, nn.RNNCell, naive.elman, 1, formula.elman_step),
     Kind(
         "elman with relu",
-        lambda *sizes, **options: nn.RNN(*sizes, nonlinearity="relu", **options),
-        lambda *sizes, **options: nn.RNNCell(*sizes, nonlinearity="relu", **options),
+        partial(nn.RNN, nonlinearity="relu"),
+        partial(nn.RNNCell, nonlinearity="relu"),
         naive.elman_relu,
         1,
-        lambda *sizes, **options: formula.elman_step(*sizes, relu=True, **options),
+        partial(formula.elman_step, relu=True),
     ),
 ]
 
@@ -59,7 +60,7 @@ LAYER: dict[str, Any] = {
 
 
 def values(layer: nn.Module) -> dict[str, Tensor]:
-    """Its parameters by name."""
+    """Read a layer's parameters by name."""
     return {name: parameter.detach() for name, parameter in layer.named_parameters()}
 
 
@@ -86,7 +87,12 @@ def test_layers(
         sequences = x if batch_first else x.swapaxes(0, 1)
         out = [
             naive.layers(
-                *(kind.reference, kind.gates, xs, parameters), depth=depth, bidirectional=both
+                kind.reference,
+                kind.gates,
+                xs,
+                parameters,
+                depth=depth,
+                bidirectional=both,
             )
             for xs in sequences
         ]
@@ -137,7 +143,8 @@ def test_packed_sequences_cost_by_their_own_lengths(
 
     def reference(xs: list[np.ndarray], parameters: dict[str, np.ndarray]) -> np.ndarray:
         out = [
-            naive.layers(kind.reference, kind.gates, x, parameters, bidirectional=both) for x in xs
+            naive.layers(kind.reference, kind.gates, list(x), parameters, bidirectional=both)
+            for x in xs
         ]
         return np.array([h for sequence in out for h in sequence], dtype=object)
 

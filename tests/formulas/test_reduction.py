@@ -75,7 +75,7 @@ TO_ONE: dict[str, tuple[Callable[[Tensor, int], Tensor], Any, Cost]] = {
     "logsumexp": (torch.logsumexp, naive.log_sum_exp, formula.log_sum_exp),
 }
 
-TO_AS_MANY: dict[str, tuple[Callable[[Tensor, int], Tensor], Any, Cost | None]] = {
+TO_AS_MANY: dict[str, tuple[Callable[[Tensor, int], Tensor], Any, Cost]] = {
     "softmax": (torch.softmax, naive.softmax, formula.softmax),
     "softmax below autograd": (
         lambda x, d: torch.ops.aten._softmax(x, d, half_to_float=False),  # noqa: SLF001
@@ -289,7 +289,7 @@ def test_running_log_sum_exp_is_one_evaluation_a_step() -> None:
 @EXACT
 @given(queries=SIZE, n=st.integers(1, 9))
 def test_binary_search_follows_its_convention(queries: int, n: int) -> None:
-    """As many comparisons as the longest search takes."""
+    """By convention every search takes as many comparisons as the longest."""
     places, x = torch.arange(n, dtype=torch.float64), draw_normal((queries,))[0]
     expected = formula.binary_search(queries, n)
     assert expected == OpCost(compare=queries * max(naive.halvings(n, q) for q in range(n + 1)))
@@ -331,14 +331,16 @@ def test_selection_is_by_sorting(call: Any) -> None:
 @EXACT
 @given(rows=SIZE, n=st.integers(1, 9), quantiles=SIZE)
 def test_quantiles_are_between_neighbours_of_sorted_rows(rows: int, n: int, quantiles: int) -> None:
-    """Sorting follows its convention; the weighted means are counted as they are taken."""
+    """Sorting follows its convention; the weighted means are counted one by one."""
     x, q = draw_normal((rows, n))[0], torch.linspace(0.1, 0.9, quantiles, dtype=torch.float64)
 
     def reference(x: np.ndarray, places: np.ndarray) -> np.ndarray:
         found = [naive.at_quantile(row, value(p)) for p in places for row in x]
         return make_array((len(places), len(x)), found)
 
-    call = lambda x, q: torch.quantile(x, q, 1)  # noqa: E731
+    def call(x: Tensor, q: Tensor) -> Tensor:
+        return torch.quantile(x, q, 1)
+
     between = run_reference(reference, x, q, expected=call(x, q))
     expected = formula.quantile(rows, n, quantiles, interpolated=True)
     assert expected == count_cost(call, x, q) == formula.sort(rows, n) + between

@@ -19,12 +19,16 @@ from tests.formulas.proof import EXACT, SIZE, count_cost, draw_normal, draw_unif
 MAX_POOL = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
 AVERAGE_POOL = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
 ADAPTIVE_MAX = {1: F.adaptive_max_pool1d, 2: F.adaptive_max_pool2d, 3: F.adaptive_max_pool3d}
-ADAPTIVE_AVERAGE = {1: F.adaptive_avg_pool1d, 2: F.adaptive_avg_pool2d, 3: F.adaptive_avg_pool3d}
+ADAPTIVE_AVERAGE: dict[int, Any] = {
+    1: F.adaptive_avg_pool1d,
+    2: F.adaptive_avg_pool2d,
+    3: F.adaptive_avg_pool3d,
+}
 
 
 @st.composite
 def windows(draw: st.DrawFn, dimensions: int, *, padded: bool) -> tuple[Any, dict[str, Any]]:
-    """The shape of an input, and how it is pooled."""
+    """Draw the shape of an input and how it is pooled."""
 
     def each(low: int, high: int) -> tuple[int, ...]:
         return tuple(draw(st.integers(low, high)) for _ in range(dimensions))
@@ -91,10 +95,9 @@ def test_one_number_for_a_window_stands_for_all_dimensions(size: int, kernel: in
 def test_adaptive_pooling_has_windows_of_different_sizes(
     dimensions: int, data: st.DataObject
 ) -> None:
-    sizes, outs = (
-        data.draw(st.tuples(*[st.integers(1, 7 if dimensions < 3 else 4)] * dimensions))
-        for _ in range(2)
-    )
+    length = st.integers(1, 7 if dimensions < 3 else 4)
+    both = st.lists(length, min_size=dimensions, max_size=dimensions)
+    sizes, outs = data.draw(both), data.draw(both)
     planes = data.draw(SIZE)
     (x,) = draw_normal((1, planes, *sizes))
     prove(
@@ -179,13 +182,14 @@ def test_sampling_at_points_of_a_grid(
         lambda x, g: naive.sample_grid(
             x, g, aligned=aligned, clamped=padding == "border", nearest=mode == "nearest"
         ),
-        *(x, grid),
+        x,
+        grid,
         formula=places + (formula.nearest_grid(n, 2) if mode == "nearest" else taken),
     )
 
 
 def interpolate_deformed(x: Tensor, places: Tensor, offsets: Tensor, mask: Tensor | None) -> Tensor:
-    """What a deformable convolution reads, in torch's own operators."""
+    """Interpolate a deformable convolution's inputs by torch's own operators."""
     moved = places + offsets
     floors = moved.floor()
     i, j = floors.long().unbind(1)
@@ -206,7 +210,10 @@ def test_taps_of_a_deformable_convolution(channels: int, points: int, masked: bo
     prove(
         interpolate_deformed,
         naive.interpolate_deformed,
-        *(x, places, offsets, mask if masked else None),
+        x,
+        places,
+        offsets,
+        mask if masked else None,
         formula=formula.deformed_taps(channels * points, points, masked=masked),
     )
 
@@ -219,15 +226,16 @@ def test_sampling_volumes_takes_eight_corners() -> None:
     prove(
         lambda x, g: F.grid_sample(x, g, align_corners=True),
         lambda x, g: naive.sample_grid(x, g, aligned=True, clamped=False, nearest=False),
-        *(x, grid),
+        x,
+        grid,
         formula=expected,
     )
 
 
 @EXACT
-@given(h=st.integers(1, 6), w=st.integers(2, 6), outs=st.tuples(SIZE, SIZE))
+@given(h=st.integers(1, 6), w=st.integers(2, 6), outs=st.tuples(SIZE, st.integers(2, 4)))
 def test_antialiased_interpolation_widens_its_filter(h: int, w: int, outs: tuple[int, int]) -> None:
-    """Of images of one column, torch repeats the first row, so there are none here."""
+    """Images have two columns or more, before and after: with one, torch repeats the first row."""
     (x,) = draw_normal((1, 2, h, w))
     prove(
         lambda x: F.interpolate(x, outs, mode="bilinear", antialias=True),
@@ -239,7 +247,7 @@ def test_antialiased_interpolation_widens_its_filter(h: int, w: int, outs: tuple
 
 @pytest.mark.parametrize(("size", "out"), [(6, 3), (3, 6), (7, 2), (4, 4)])
 def test_windows_of_antialiased_interpolation(size: int, out: int) -> None:
-    """An output reads what changes it."""
+    """An output's window holds the inputs that change it."""
     x = torch.eye(size, dtype=torch.float64)[None, :, None]
     y = F.interpolate(x, (1, out), mode="bicubic", antialias=True)
     reach = formula.antialiased_windows(size, out, 4)
@@ -249,7 +257,7 @@ def test_windows_of_antialiased_interpolation(size: int, out: int) -> None:
 
 def test_an_affine_grid_is_a_product_for_each_coordinate() -> None:
     (theta,) = draw_normal((2, 2, 3))
-    report = count_cost(lambda t: F.affine_grid(t, (2, 1, 4, 5), align_corners=False), theta)
+    report = count_cost(lambda t: F.affine_grid(t, [2, 1, 4, 5], align_corners=False), theta)
     assert report == OpCost(macs=2 * 4 * 5 * 2 * 3)
 
 

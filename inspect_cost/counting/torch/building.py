@@ -1,4 +1,4 @@
-"""Making a model without making its weights."""
+"""Building a model without allocating or initialising its weights."""
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -17,21 +17,21 @@ T = TypeVar("T")
 
 
 def build_without_values(make: Callable[[], T], *, wholly: bool = False) -> T:
-    """What ``make()`` returns, all tensors that it makes being on the meta device.
+    """Return ``make()``, with every tensor that it creates on the meta device.
 
-    Initialisation is skipped: it would change no shape, and takes most of the time.
+    Initialisation is skipped: it changes no shape and takes most of the time.
 
     Args:
         make: the factory.
-        wholly: tensors are without values even where ``make`` asks for a device; this takes less
-            time, and suits code that reads no values.
+        wholly: create tensors without values even where ``make`` names a device. This is faster,
+            and suits code that reads no values.
     """
     with nullcontext() if wholly else torch.device(META), _NoInitialisation(wholly):
         return make()
 
 
 class _NoInitialisation(TorchDispatchMode):
-    """Leaves out what works in place on tensors without values."""
+    """A mode that skips in-place initialisation of tensors without values."""
 
     def __init__(self, wholly: bool) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch has no types here
@@ -40,7 +40,7 @@ class _NoInitialisation(TorchDispatchMode):
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """As in `CountingMode`."""
+        """Keep torch from importing its compiler, as in `CountingMode`."""
         return False
 
     def __torch_dispatch__(
@@ -50,7 +50,7 @@ class _NoInitialisation(TorchDispatchMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] = MappingProxyType({}),
     ) -> Any:
-        """Run one operator, or leave it out."""
+        """Run one operator, or skip it."""
         del types
         options = dict(kwargs or {})
         first = args[0] if args else None
@@ -61,8 +61,9 @@ class _NoInitialisation(TorchDispatchMode):
                 return drop_values(func(*args, **options | {"device": CPU}))
             return func(*args, **options | {"device": META})
         if not first.is_meta:
-            made = self._wholly and self._operators[func].name == "aten.lift_fresh"  # torch.tensor
-            return drop_values(first) if made else func(*args, **options)
+            # torch.tensor([...]) fills memory itself and arrives here as lift_fresh.
+            literal = self._wholly and self._operators[func].name == "aten.lift_fresh"
+            return drop_values(first) if literal else func(*args, **options)
         operator = self._operators[func]
         if operator.name in INITIALISERS:
             return first
@@ -74,7 +75,8 @@ class _NoInitialisation(TorchDispatchMode):
 
 CPU = torch.device("cpu")
 
-#: Without values they take longer: torch's kernels for that are in Python, and import its compiler.
+#: Operators that are slower on meta than on CPU: torch's meta kernels for them are written in
+#: Python, and import its compiler.
 SMALL_TABLES = frozenset(
     f"aten.{name}"
     for name in (
@@ -82,7 +84,7 @@ SMALL_TABLES = frozenset(
     ).split()
 )
 
-#: In-place operators that change values alone.
+#: In-place operators that change values only, never a shape.
 INITIALISERS = frozenset(
     f"aten.{name}_"
     for name in (

@@ -15,7 +15,7 @@ from inspect_cost.calls.function import FunctionModule
 from inspect_cost.counting.options import CountOptions, as_rule, make_unused_error
 from inspect_cost.counting.report import CostReport
 from inspect_cost.counting.torch.aten import Rule
-from inspect_cost.counting.torch.aten.policies import rules_under
+from inspect_cost.counting.torch.aten.policies import select_rules
 from inspect_cost.counting.torch.attribution import attribute_methods, make_off_thread_error
 from inspect_cost.counting.torch.backward import BackwardPass
 from inspect_cost.counting.torch.dataflow import DataFlow
@@ -188,7 +188,7 @@ class _Run:
             name: as_rule("op_costs", name, cost, self.applied)
             for name, cost in self.options.op_costs.items()
         }
-        return {**rules_under(self.options.policy), **own}
+        return {**select_rules(self.options.policy), **own}
 
 
 def _count_in_any_way(run: _Run) -> CostReport:

@@ -1,8 +1,8 @@
 """Operators whose arguments are functions: branches, loops, scans, flex attention, GPU kernels.
 
-What they call is followed like anything else. A branch is the one that is taken and a loop runs as
-often as it does, so that what they depend on has to be known; where it is computed from the
-parameters, the count falls back to a run on real values.
+The functions that they call are followed like anything else. The branch that is taken counts, and a
+loop counts as many times as it runs, so the values that decide this must be known; where they are
+computed from parameters, the count falls back to a run on real values.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,7 +27,7 @@ Options = dict[str, Any]
 
 
 class CountingContext(NamedTuple):
-    """What counts: the mode that sees what functions call, and the books for all else."""
+    """The parts of a running count: the mode that follows functions, and the books of costs."""
 
     mode: TorchDispatchMode
     ledger: Ledger
@@ -35,7 +35,7 @@ class CountingContext(NamedTuple):
     flow: DataFlow
 
     def enter(self, name: str, cost: OpCost | None, given: Any, out: Any) -> None:
-        """What was not seen at work: by its name."""
+        """Enter an operator whose inner work cannot be followed, by its name."""
         moved = _count_bytes(*iter_tensors((given, out)))
         self.flow.record_opaque(self.ledger.enter(name, cost, moved), cost, given, out)
 
@@ -43,29 +43,31 @@ class CountingContext(NamedTuple):
 def run_higher_order(
     func: HigherOrderOperator, args: Arguments, kwargs: Options, context: CountingContext
 ) -> Any:
-    """Run one, counting what it calls, or entering it by its name where that cannot be seen."""
+    """Run a higher-order operator and count what it calls, or enter it by name if it is opaque."""
     name = func.name()
     if name in TRITON_KERNELS:
         return _run_kernel(func, kwargs, context)
     if name in BY_NAME:
         return BY_NAME[name](func, args, kwargs, context)
     with context.mode:
+        # torch's eager kernel, which calls the function arguments one by one under the mode.
         return func.py_kernels[DispatchKey.CompositeExplicitAutograd](*args, **kwargs)
 
 
 def run_cond(
     _func: HigherOrderOperator, args: Arguments, _kwargs: Options, context: CountingContext
 ) -> Any:
-    """The branch that is taken."""
+    """Run the branch that is taken."""
     predicate, if_true, if_false, *operands = args
+    branch = if_true if predicate else if_false
     with context.mode:
-        return (if_true if predicate else if_false)(*(operands[0] if operands else ()))
+        return branch(*(operands[0] if operands else ()))
 
 
 def run_scan(
     _func: HigherOrderOperator, args: Arguments, _kwargs: Options, context: CountingContext
 ) -> Any:
-    """Step by step, as torch does it without a compiler."""
+    """Run a scan step by step, as torch does without a compiler."""
     from torch._higher_order_ops.scan import generic_scan  # noqa: PLC0415 - slow to import
 
     step, carried, sequences, *more = args
@@ -76,7 +78,7 @@ def run_scan(
 def run_flex_attention(
     func: HigherOrderOperator, args: Arguments, kwargs: Options, context: CountingContext
 ) -> Any:
-    """Dense attention, masked or not, and what is done to each score."""
+    """Count dense attention, masked or not, and the function that changes each score."""
     query, key, value, change, block_mask, *_options = args
     out = (
         func(*args, **kwargs)
@@ -86,6 +88,7 @@ def run_flex_attention(
     masked = getattr(block_mask[-1], "__name__", "") != "noop_mask"
     cost = scaled_dot_product_attention(*attention_sizes(out[0], query, key), masked=masked)
     context.enter("higher_order.flex_attention", cost, (query, key, value), out[0])
+    # The kernel applies the score function out of sight, so it is run once more on all scores.
     if getattr(change, "__name__", "") != "_identity":
         shape = (*query.shape[:-1], key.shape[-2])
         with context.mode:
@@ -99,14 +102,14 @@ def _have_values(*tensors: Tensor) -> bool:
 
 
 def _make_attention_results(query: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(B, H, L, Ev), and the logarithms and the largest of (B, H, L) sums, without values."""
+    """Make the result (B, H, L, Ev), and log-sums and maxima (B, H, L), without values."""
     rows = query.shape[:-1]
     out = torch.empty((*rows, value.shape[-1]), dtype=query.dtype, device="meta")
     return out, torch.empty(rows, device="meta"), torch.empty(rows, device="meta")
 
 
 def _make_indices(shape: tuple[int, ...]) -> list[Tensor]:
-    """Indices of (B, H, L, S), each along its own dimension."""
+    """Make the indices of (B, H, L, S), each along its own dimension."""
     return [
         torch.arange(n).reshape([-1 if d == axis else 1 for d in range(len(shape))])
         for axis, n in enumerate(shape)
@@ -118,7 +121,7 @@ def _count_bytes(*tensors: Tensor) -> int:
 
 
 def _run_kernel(func: HigherOrderOperator, options: Options, context: CountingContext) -> Any:
-    """A Triton kernel, by its name; ``op_costs`` may tell its cost from its arguments."""
+    """Enter a Triton kernel by its name; a rule in ``op_costs`` may compute its cost."""
     from torch._higher_order_ops.triton_kernel_wrap import kernel_side_table  # noqa: PLC0415 - slow
 
     kernel = kernel_side_table.get_kernel(options["kernel_idx"])
@@ -133,7 +136,7 @@ def _run_kernel(func: HigherOrderOperator, options: Options, context: CountingCo
 
 
 def _predict_kernel_result(options: Options) -> dict[str, Any] | None:
-    """What a kernel without values returns: nothing, or what it would have written to."""
+    """Return what a kernel returns without running it: nothing, or the tensors it writes to."""
     if "tensors_to_clone" not in options:
         return None
     return {name: options["kwargs"][name] for name in options["tensors_to_clone"]}

@@ -1,4 +1,4 @@
-"""Modules that cost what their user says, instead of the sum of their operators."""
+"""Costs that a user gives for whole modules, replacing the sum of their operators."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -18,14 +18,14 @@ ModuleRule = Callable[..., OpCost | None]
 
 
 def apply_module_costs(model: nn.Module, ledger: Ledger, costs: Mapping[Any, Cost]) -> None:
-    """Enter a user's cost at each forward of the modules that have one.
+    """Make each forward of a module that has a cost enter that cost.
 
-    The modules are changed, so this is for a stand-in, never for the caller's model.
+    This changes the modules, so it is for a stand-in, never for the caller's model.
 
     Args:
         model: the stand-in.
         ledger: where costs are entered.
-        costs: by class, which holds for its subclasses too, or by path, which goes first.
+        costs: costs by class, which also hold for subclasses, or by path; a path takes precedence.
 
     Raises:
         UsageError: no module has such a path or is of such a class.
@@ -53,17 +53,19 @@ def _check_keys(modules: Mapping[str, nn.Module], costs: Mapping[Any, Cost]) -> 
 
 
 def _find_cost(kind: type[nn.Module], costs: Mapping[Any, Cost]) -> Cost | None:
-    """Return the cost of the nearest class in the order of inheritance."""
+    """Find the cost of the nearest class in the method resolution order."""
     return next((costs[base] for base in kind.__mro__ if base in costs), None)
 
 
 def _wrap_forward(module: nn.Module, ledger: Ledger, rule: ModuleRule) -> Callable[..., Any]:
+    """Wrap a forward so that its rule's cost is entered instead of its operators' costs."""
     forward = module.forward
 
     @functools.wraps(forward)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         with ledger.redirect() as inside:
             out = forward(*args, **kwargs)
+        # The rule replaces the arithmetic only: bytes are those of the operators that ran.
         moved = sum(tally.bytes_moved for tally in inside.collect_tallies())
         cost = rule(module, (*args, *kwargs.values()), out)
         ledger.enter(f"module.{type(module).__name__}", cost, moved)
@@ -73,13 +75,13 @@ def _wrap_forward(module: nn.Module, ledger: Ledger, rule: ModuleRule) -> Callab
 
 
 def windowed_convolution(window: Literal["per call", "folded"] = "per call") -> ModuleRule:
-    """Return the cost of a (transposed) convolution whose kernel is multiplied by a window.
+    """Return a rule for a (transposed) convolution whose kernel is multiplied by a window.
 
-    It is for ``module_costs=``, however the layer computes its result.
+    It is for ``module_costs=``, and holds however the layer computes the product.
 
     Args:
-        window: "per call": one product for each weight at each call; "folded": multiplied once
-            in advance, so that nothing of it is left.
+        window: "per call" counts one product for each weight in each call; "folded" assumes that
+            the window was multiplied into the weights beforehand and costs nothing.
 
     Returns:
         A rule for modules with the attributes of `torch.nn.Conv1d` or `torch.nn.ConvTranspose1d`,

@@ -1,4 +1,4 @@
-"""What a model stores, module by module, each tensor once."""
+"""Parameters and buffers of a model, module by module, each tensor counted once."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,7 +26,8 @@ class StoredTensor(NamedTuple):
 
 
 def collect_storage(model: nn.Module) -> tuple[tuple[str, str, Storage], ...]:
-    """(path, class name, storage with all that is below) of each module, parents first."""
+    """Return (path, class name, storage including submodules) of each module, parents first."""
+    # Sets, so that a weight that several modules share counts once in each of their ancestors.
     inside: dict[str, set[StoredTensor]] = defaultdict(set)
     types: dict[str, str] = {}
     packed = {path: unpack_tensors(module) for path, module in model.named_modules()}
@@ -43,20 +44,21 @@ def collect_storage(model: nn.Module) -> tuple[tuple[str, str, Storage], ...]:
 
 
 def unpack_tensors(module: nn.Module) -> dict[str, Tensor]:
-    """Weights and biases that quantised layers keep packed, out of sight of torch's own lists."""
+    """Unpack the weights and biases of quantised layers, which `parameters()` does not list."""
     packed = [value for value in vars(module).values() if isinstance(value, torch.ScriptObject)]
     if not packed:
         return {}
     tensors = [tensor for value in packed for tensor in _unpack(value)]
-    if getattr(module, "dtype", None) is torch.float16:  # which unpacking turns into single ones
+    if getattr(module, "dtype", None) is torch.float16:
+        # Unpacking widens half-precision weights (not biases) to single precision; undo that.
         tensors = [tensor.half() if tensor.dim() > 1 else tensor for tensor in tensors]
     return {f"packed.{i}": tensor for i, tensor in enumerate(tensors)}
 
 
 def _unpack(packed: torch.ScriptObject) -> list[Tensor]:
-    """What one pack holds: a layer's weight and bias, or those of a recurrent layer's two layers.
+    """List the tensors of one pack: a weight and bias, or those of the packs nested in it.
 
-    A recurrent pack names its biases a second time; the packs inside it have them already.
+    A recurrent layer's pack lists its biases a second time; only its inner packs are read.
     """
     if hasattr(packed, "unpack"):
         return [t for t in packed.unpack() if isinstance(t, Tensor)]
@@ -67,7 +69,7 @@ def _unpack(packed: torch.ScriptObject) -> list[Tensor]:
 def _describe_tensors(
     module: nn.Module, tensors: Mapping[str, Tensor | None], *, parameter: bool
 ) -> Iterator[StoredTensor]:
-    """A module's own tensors; those of the same identity are the same tensor."""
+    """Describe a module's own tensors; equal identities mean the same tensor."""
     for name, tensor in tensors.items():
         if tensor is not None:
             yield StoredTensor(
@@ -82,9 +84,9 @@ def _describe_tensors(
 
 
 def is_weight_norm_length(module: nn.Module, name: str) -> bool:
-    """Whether a parameter is the length that weight norm keeps beside a direction.
+    """Return whether a parameter is the length that weight norm keeps beside a direction.
 
-    It is the ``weight_g`` beside a ``weight_v``, or the first original of torch's parametrization.
+    That is ``weight_g`` beside ``weight_v``, or the first original of torch's parametrization.
     """
     if name.endswith("_g"):
         return name.removesuffix("_g") + "_v" in module._parameters
@@ -94,6 +96,7 @@ def is_weight_norm_length(module: nn.Module, name: str) -> bool:
 
 
 def _sum_storage(tensors: Iterable[StoredTensor]) -> Storage:
+    """Add up the sizes of some tensors."""
     parameters = [t for t in tensors if t.parameter]
     buffers = [t for t in tensors if not t.parameter]
     dtypes: Counter[str] = Counter()

@@ -1,12 +1,14 @@
 """Blocks of today's language models in plain torch, against closed forms."""
 
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from inspect_cost import OpCost, count
-from inspect_cost.values.notes import codes
+from tests.counting.torch.models import is_real_run
 
 B, T, D, INNER = 2, 6, 8, 12
 
@@ -18,7 +20,7 @@ def cost_of(block: nn.Module, *inputs: Tensor) -> OpCost:
 
 
 class RMSNorm(nn.Module):
-    """As Llama writes it."""
+    """Root mean square norm as written in Llama."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,14 +38,16 @@ def test_rms_norm_costs_the_same_by_hand_and_as_torchs_layer() -> None:
 
 
 class Rotary(nn.Module):
-    """Queries turned by their positions."""
+    """Queries rotated by their positions."""
+
+    speeds: Tensor
 
     def __init__(self) -> None:
         super().__init__()
         self.query = nn.Linear(D, D, bias=False)
         self.register_buffer("speeds", 10000.0 ** (-torch.arange(0, D, 2) / D))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         angles = torch.outer(torch.arange(x.shape[1], dtype=torch.float32), self.speeds)
         angles = torch.cat([angles, angles], -1)
         q = self.query(x)
@@ -63,7 +67,7 @@ class SwiGLU(nn.Module):
         self.gate, self.up = (nn.Linear(D, INNER, bias=False) for _ in range(2))
         self.down = nn.Linear(INNER, D, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         return self.down(F.silu(self.gate(x)) * self.up(x))
 
 
@@ -74,7 +78,7 @@ def test_a_gated_mlp() -> None:
 
 
 class Experts(nn.Module):
-    """Each token goes to two of four experts, each of which is asked who comes."""
+    """Each token goes to two of four experts; the forward asks each expert for its tokens."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -95,7 +99,7 @@ def test_experts_are_chosen_for_real_and_every_choice_is_counted_once() -> None:
     n = 5
     report = count(Experts().eval(), torch.randn(n, D))
     assert report.complete
-    assert codes(report.notes)[0] == "real-run"
+    assert is_real_run(report)
     assert report.macs == n * D * 4 + 2 * n * 3 * D * INNER
     scatter = report.by_operator["aten.index_add_"].cost
     assert scatter == OpCost(add=2 * n * D)
@@ -134,13 +138,13 @@ def test_a_selective_scan() -> None:
 
 
 class Ungraded(nn.Module):
-    """A layer outside of inference mode, where torch takes composite operators apart."""
+    """A layer outside of inference mode, where torch decomposes composite operators."""
 
     def __init__(self, layer: nn.Module) -> None:
         super().__init__()
         self.layer = layer
 
-    def forward(self, *xs: Tensor) -> Tensor:
+    def forward(self, *xs: Tensor) -> Any:
         with torch.inference_mode(False), torch.no_grad():
             out = self.layer(*(x.clone() for x in xs))
         return out[0] if isinstance(out, tuple) else out
@@ -163,7 +167,7 @@ def test_taken_apart_layers_cost_the_same(layer: nn.Module) -> None:
 
 
 def test_taken_apart_gru_and_attention_differ_in_what_torch_multiplies() -> None:
-    """n + z (h - n) for (1 - z) n + z h; and queries and keys scaled by a root each, not scores."""
+    """`n + z (h - n)` replaces `(1 - z) n + z h`; queries and keys are scaled instead of scores."""
     x, H = torch.ones(B, T, D), 5
     gru = nn.GRU(D, H)
     whole, parts = cost_of(gru, x), cost_of(Ungraded(gru), x)

@@ -1,4 +1,4 @@
-"""What depends on parameters and buffers alone is found, to the operation, and nothing else."""
+"""Exactly the work that depends on parameters and buffers alone is found."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,10 @@ SIZE = 5
 
 
 class Net(nn.Module):
-    """A matrix, a counter, and a forward to be given."""
+    """A matrix, a counter, and a forward that is passed in."""
+
+    window: Tensor
+    calls: Tensor
 
     def __init__(self, body: Callable[["Net", Tensor], Tensor]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Kernels that fuse layers, or serve a device, cost what the layers do that they stand for."""
+"""Kernels that fuse layers, or serve one device, cost what the layers they replace do."""
 
 from typing import Any
 
@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from inspect_cost import CostReport, OpCost, count
 from inspect_cost.counting.torch.aten.table import ATEN_RULES
 from inspect_cost.formulas.attention import scaled_dot_product_attention
-from inspect_cost.values.notes import codes
+from tests.counting.torch.models import is_real_run
 
 aten = torch.ops.aten
 
 
 class Asking(nn.Module):
-    """A layer whose result is looked at, so that it runs on real values."""
+    """A layer whose result is read, so that it runs on real values."""
 
     def __init__(self, layer: nn.Module, *, asks: bool) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ def count_both_ways(layer: nn.Module, *xs: Tensor, **options: Any) -> list[CostR
     reports = [count(Asking(layer, asks=asks).eval(), *xs, **options) for asks in (False, True)]
     assert all(report.complete for report in reports)
     assert not reports[0].notes
-    assert codes(reports[1].notes)[0] == "real-run"
+    assert is_real_run(reports[1])
     return reports
 
 
@@ -84,14 +84,14 @@ def test_recurrent_layers_cost_the_same_for_real(layer: nn.Module) -> None:
 
 
 class Cells(nn.Module):
-    """A layer's steps by a cell."""
+    """A layer's steps, taken by a cell."""
 
     def __init__(self, cell: nn.Module) -> None:
         super().__init__()
         self.cell = cell
 
-    def forward(self, x: Tensor) -> Tensor:
-        state = None
+    def forward(self, x: Tensor) -> Any:
+        state: Any = None
         for step in x:
             state = self.cell(step, state)
         return state[0] if isinstance(state, tuple) else state
@@ -117,7 +117,7 @@ def test_the_kernel_of_a_cpu_is_one_direction_of_one_layer() -> None:
     weights = [p.detach() for p in layer.parameters()]
     state = torch.zeros(1, 3, 7)
     rule = ATEN_RULES["aten.mkldnn_rnn_layer"]
-    flags = (False, [], 2, 7, 1, True, False, False, False)
+    flags: tuple[Any, ...] = (False, [], 2, 7, 1, True, False, False, False)
     out = aten.mkldnn_rnn_layer(x, *weights, state[0], state[0], *flags)
     cost = rule(out, x, *weights, state[0], state[0], *flags)
     assert cost == count(layer, x).cost

@@ -24,13 +24,13 @@ class Chain(nn.Module):
 
 
 def measure_allocated_peak(model: nn.Module, x: Tensor) -> int:
-    """The most bytes that torch's CPU allocator had given out at once, by its own records."""
+    """Measure the peak of torch's CPU allocator, in bytes, by its own records."""
     cpu = [ProfilerActivity.CPU]
     with torch.inference_mode(), profile(activities=cpu, profile_memory=True) as prof:
         kept = model(x)
     del kept
     held = peak = 0
-    for event in prof.profiler.kineto_results.events():  # type: ignore[union-attr]  # no stubs
+    for event in prof.profiler.kineto_results.events():
         if event.name() == "[memory]":
             held += event.nbytes()
             peak = max(peak, held)

@@ -1,4 +1,4 @@
-"""Shapes that are worked out here are those of torch's own meta kernels."""
+"""Our meta kernels return what torch's own do."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,7 +25,7 @@ SIZES = st.lists(st.integers(1, 4), min_size=2, max_size=5)
 
 @st.composite
 def tensors(draw: st.DrawFn) -> Tensor:
-    """On meta, of any layout: permuted, sliced, or contiguous."""
+    """Draw a tensor on meta of any layout: permuted, sliced, or contiguous."""
     sizes = draw(SIZES)
     order = draw(st.permutations(range(len(sizes))))
     whole = torch.empty(sizes, device="meta").permute(order)
@@ -33,8 +33,8 @@ def tensors(draw: st.DrawFn) -> Tensor:
 
 
 def agree(name: str, call: Callable[..., Any], *operands: Any, **options: Any) -> bool:
-    """Whether there was an answer; where there is one, it is torch's, strides included."""
-    mine = META_KERNELS[name](*operands, **options)
+    """Return whether there is a kernel's answer; assert that it is torch's, strides included."""
+    mine: Any = META_KERNELS[name](*operands, **options)
     if mine is None:
         return False
     theirs = call(*operands, **options)
@@ -108,7 +108,7 @@ def test_results_written_to_a_given_tensor_are_left_to_torch() -> None:
 
 
 DENSE = torch.empty(3, 4, 5, device="meta")
-PLAIN_CALLS = {
+PLAIN_CALLS: dict[str, Callable[[Tensor], Tensor]] = {
     "permuted operands": lambda x: torch.relu(x.permute(2, 0, 1)),
     "a part of a tensor": lambda x: x[..., :2] + x[:, :1, :2],
     "a part of a permuted one": lambda x: torch.tanh(x.transpose(0, 2)[:2]),
@@ -151,7 +151,7 @@ def test_less_plain_cases_are_what_torch_says(name: str) -> None:
 
 
 class Projected(nn.Module):
-    """A function of what weights make, and of tensors that are known."""
+    """A function of a linear layer's result and of known tensors."""
 
     def __init__(self, function: Callable[..., Tensor]) -> None:
         super().__init__()

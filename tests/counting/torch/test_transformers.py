@@ -1,5 +1,6 @@
-"""Architectures of `transformers` are counted completely; the script sweeps all of them."""
+"""Architectures of `transformers` are counted completely; a script sweeps all of them."""
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,8 @@ SAMPLE = (
 @pytest.fixture
 def families(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.syspath_prepend(SCRIPTS)
-    from architectures import FAMILIES  # noqa: PLC0415 - found by the line before
-
-    return {family.name: family for family in FAMILIES}
+    families = importlib.import_module("architectures").FAMILIES  # found by the line before
+    return {family.name: family for family in families}
 
 
 def check(family: Any) -> None:
@@ -76,7 +76,7 @@ def test_llama_without_weights_takes_the_macs_of_its_matrices() -> None:
 
 
 def test_generating_with_a_cache_computes_each_position_once(families: dict[str, Any]) -> None:
-    """GPT-2: a prompt of 16 tokens, then 4 of which the last is not read."""
+    """GPT-2 reads a prompt of 16 tokens, then generates 4, the last of which is not read."""
     family = families["GPT-2 generate"]
     report = count(build_without_values(family.build).generate, **family.inputs())
     B, D, layers, V, prompt, new = 2, 32, 2, 128, 16, 4

@@ -1,4 +1,4 @@
-"""Rows of numbers to one number, or to a row of as many."""
+"""Functions from a row of numbers to one number, or to a row of the same length."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,7 +22,7 @@ Row = Sequence[Real]
 
 
 def over(dims: int | Sequence[int], function: Callable[[Row], Real]) -> Callable[..., np.ndarray]:
-    """A function of a row as one of arrays, over one dimension or several."""
+    """Turn a function of a row into one of arrays, over one or several dimensions."""
 
     def over_array(x: np.ndarray) -> np.ndarray:
         reduced = [d % x.ndim for d in ([dims] if isinstance(dims, int) else dims)]
@@ -37,7 +37,7 @@ def over(dims: int | Sequence[int], function: Callable[[Row], Real]) -> Callable
 
 
 def along(dim: int, function: Callable[[Row], Row]) -> Callable[..., np.ndarray]:
-    """A function from row to row as one of arrays, along one dimension."""
+    """Turn a function from row to row into one of arrays, along one dimension."""
 
     def along_array(x: np.ndarray) -> np.ndarray:
         out = np.empty(x.shape, dtype=object)
@@ -93,17 +93,17 @@ def position_of_largest(xs: Row) -> Real:
 
 
 def how_many_not_zero(xs: Row) -> Real:
-    """Comparisons; adding them up is integer arithmetic, which is free."""
+    """Compare each; adding up the results is integer arithmetic, which is free."""
     return Real(sum(compare(lambda v: v != 0, x).value for x in xs), xs[0].tape)
 
 
 def any_not_zero(xs: Row) -> Real:
-    """Comparisons; joining them is boolean arithmetic, which is free."""
+    """Compare each; combining the results is boolean arithmetic, which is free."""
     return Real(max(compare(lambda v: v != 0, x).value for x in xs), xs[0].tape)
 
 
 def all_not_zero(xs: Row) -> Real:
-    """The same."""
+    """Compare each; combining the results is boolean arithmetic, which is free."""
     return Real(min(compare(lambda v: v != 0, x).value for x in xs), xs[0].tape)
 
 
@@ -164,9 +164,9 @@ def log_softmax(xs: Row) -> Row:
 
 
 def accumulate(step: Callable[[Any, Any], Any]) -> Callable[[Sequence[Any]], list[Any]]:
-    """x_1, then each result made of the one before and the next number."""
+    """Make a function that returns `x_1` and then combines each result with the next number."""
 
-    def row(xs: Row) -> Row:
+    def row(xs: Sequence[Any]) -> list[Any]:
         out = [xs[0]]
         for x in xs[1:]:
             out.append(step(out[-1], x))
@@ -179,7 +179,8 @@ def accumulate(step: Callable[[Any, Any], Any]) -> Callable[[Sequence[Any]], lis
 
 
 def complex_running_total(zs: Sequence[Complex]) -> Complex:
-    return accumulate(complex_add)(zs)[-1]
+    total: Complex = accumulate(complex_add)(zs)[-1]
+    return total
 
 
 def complex_mean(zs: Sequence[Complex]) -> Complex:
@@ -188,7 +189,8 @@ def complex_mean(zs: Sequence[Complex]) -> Complex:
 
 
 def complex_product(zs: Sequence[Complex]) -> Complex:
-    return accumulate(complex_mul)(zs)[-1]
+    total: Complex = accumulate(complex_mul)(zs)[-1]
+    return total
 
 
 def complex_norm(zs: Sequence[Complex]) -> Real:
@@ -199,7 +201,7 @@ def complex_norm(zs: Sequence[Complex]) -> Real:
 
 
 def halvings(n: int, place: int) -> int:
-    """Comparisons until one of n + 1 places is left."""
+    """Count the comparisons until one of `n + 1` places is left."""
     low, high, comparisons = 0, n, 0
     while low < high:
         middle = (low + high) // 2
@@ -209,7 +211,7 @@ def halvings(n: int, place: int) -> int:
 
 
 def renormalise(xs: Row) -> Row:
-    """To a norm of at most 1; torch adds an epsilon to the norm, lost to rounding here."""
+    """Scale to a norm of at most 1; torch's epsilon on the norm is lost to rounding here."""
     length = norm2(xs)
     compare(lambda v: v > 1, length)
     factor = 1.0 / length
@@ -217,7 +219,7 @@ def renormalise(xs: Row) -> Row:
 
 
 def at_quantile(xs: Row, q: float) -> Real:
-    """Between the two neighbours of place q (n - 1) of the sorted numbers."""
+    """Interpolate between the neighbours of place `q (n - 1)` of the sorted numbers."""
     in_order = sorted(xs, key=lambda x: x.value)
     place = q * (len(xs) - 1)
     low = in_order[int(place)]

@@ -1,8 +1,9 @@
-"""Pooling and interpolation; which inputs an output is made of, and their weights, are free."""
+"""Pooling and interpolation; finding an output's inputs and their weights is free."""
 
 import math
 from collections.abc import Callable, Sequence
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -22,9 +23,10 @@ def pool(
     padding: Sequence[int],
     fill: float = 0.0,
 ) -> np.ndarray:
-    """Windows of (B, C, T...), which is padded with ``fill``."""
+    """Reduce windows of (B, C, T...), which is padded with ``fill``."""
     widths = [(0, 0), (0, 0), *((p, p) for p in padding)]
-    padded = np.pad(x, widths, constant_values=Real(fill, x.flat[0].tape))
+    number: Any = Real(fill, x.flat[0].tape)
+    padded = np.pad(x, widths, constant_values=number)
     sizes = padded.shape[2:]
     length = [(t - k) // s + 1 for t, k, s in zip(sizes, kernel, stride, strict=True)]
     out = np.empty((*x.shape[:2], *length), dtype=object)
@@ -35,7 +37,7 @@ def pool(
 
 
 def adaptive_pool(x: np.ndarray, reduce: Callable[[Row], Real], outs: Sequence[int]) -> np.ndarray:
-    """Window i of o, over s numbers: from floor(i s / o) up to ceil((i + 1) s / o)."""
+    """Reduce windows `floor(i s / o) ... ceil((i + 1) s / o)` of s numbers to o."""
     out = np.empty((*x.shape[:2], *outs), dtype=object)
     for n, c, *place in np.ndindex(out.shape):
         window = [
@@ -49,7 +51,7 @@ def adaptive_pool(x: np.ndarray, reduce: Callable[[Row], Real], outs: Sequence[i
 def interpolate(
     x: np.ndarray, outs: Sequence[int], neighbours: Callable[[int, int, int], Neighbours]
 ) -> np.ndarray:
-    """Each output of (B, C, T...) is the weighted sum of its neighbours in all dimensions."""
+    """Sum, for each output of (B, C, T...), its weighted neighbours in all dimensions."""
     out = np.empty((*x.shape[:2], *outs), dtype=object)
     for n, c, *place in np.ndindex(out.shape):
         near = [neighbours(*sizes) for sizes in zip(place, x.shape[2:], outs, strict=True)]
@@ -63,13 +65,13 @@ def interpolate(
 
 
 def linear(i: int, size: int, out: int) -> Neighbours:
-    """Two neighbours; output i lies at (i + 1/2) size / out - 1/2, but never before the first."""
+    """Return two neighbours of `(i + 1/2) size / out - 1/2`, clamped to the first input."""
     position = max((i + 0.5) * size / out - 0.5, 0.0)
     return _between(position, size)
 
 
 def linear_with_corners(i: int, size: int, out: int) -> Neighbours:
-    """Two neighbours; the first and the last outputs lie on the first and the last inputs."""
+    """Return two neighbours; the outer outputs coincide with the outer inputs."""
     return _between(i * (size - 1) / (out - 1) if out > 1 else 0.0, size)
 
 
@@ -80,7 +82,7 @@ def _between(position: float, size: int) -> Neighbours:
 
 
 def cubic(i: int, size: int, out: int) -> Neighbours:
-    """Four neighbours with the weights of Keys 1981, a = -3/4; edges are repeated."""
+    """Return four neighbours with the weights of Keys 1981, `a = -3/4`; edges are repeated."""
     position = (i + 0.5) * size / out - 0.5
     first = math.floor(position)
     return [
@@ -101,7 +103,7 @@ def _cubic_weight(distance: float, a: float = -0.75) -> float:
 def interpolate_deformed(
     x: np.ndarray, places: np.ndarray, offsets: np.ndarray, mask: np.ndarray | None
 ) -> np.ndarray:
-    """(C, H, W) between the neighbours of (P, 2) places that are moved, to (C, P)."""
+    """Interpolate (C, H, W) at (P, 2) places, moved by offsets, to (C, P)."""
     out = np.empty((len(x), len(places)), dtype=object)
     for p in range(len(places)):
         around = weigh_corners([offsets[p, d] + int(places[p, d]) for d in (0, 1)])
@@ -114,7 +116,7 @@ def interpolate_deformed(
 def sample_grid(
     x: np.ndarray, grid: np.ndarray, *, aligned: bool, clamped: bool, nearest: bool
 ) -> np.ndarray:
-    """(B, C, H, W) at the points (x, y) of (B, P, Q, 2), what is outside being 0."""
+    """Sample (B, C, H, W) at the points (x, y) of (B, P, Q, 2); outside is 0."""
     B, C, *sizes = x.shape
     out = np.empty((B, C, *grid.shape[1:-1]), dtype=object)
     for n, *place in np.ndindex((B, *grid.shape[1:-1])):
@@ -125,7 +127,7 @@ def sample_grid(
         around = _nearest(point) if nearest else weigh_corners(point)
         for c in range(C):
             read = [(w, _inside(x[n, c], tuple(reversed(where)))) for where, w in around]
-            taps = [v if w is None else w * v for w, v in read]
+            taps: list[Real] = [v if w is None else w * v for w, v in read]
             out[(n, c, *place)] = summation(taps)
     return out
 
@@ -141,7 +143,7 @@ def _nearest(point: Sequence[Real]) -> list[tuple[tuple[int, ...], None]]:
 
 
 def weigh_corners(point: Sequence[Real]) -> list[tuple[tuple[int, ...], Real]]:
-    """The neighbours of a point, and their weights."""
+    """Return the neighbours of a point and their weights."""
     floors = [special(math.floor, p) for p in point]
     above = [p - f for p, f in zip(point, floors, strict=True)]
     below = [1 - a for a in above]
@@ -156,13 +158,14 @@ def weigh_corners(point: Sequence[Real]) -> list[tuple[tuple[int, ...], Real]]:
     return corners
 
 
-def _inside(plane: np.ndarray, place: tuple[int, ...]) -> Real | float:
+def _inside(plane: np.ndarray, place: tuple[int, ...]) -> Real:
     inside = all(0 <= i < n for i, n in zip(place, plane.shape, strict=True))
-    return plane[place] if inside else Real(0.0, plane.flat[0].tape)
+    number: Real = plane[place] if inside else Real(0.0, plane.flat[0].tape)
+    return number
 
 
 def interpolate_antialiased(x: np.ndarray, outs: Sequence[int]) -> np.ndarray:
-    """Triangles as wide as two outputs, along the width, then along the height."""
+    """Filter by triangles as wide as two outputs, along the width, then along the height."""
     for axis, size in ((3, outs[1]), (2, outs[0])):
         rows = np.moveaxis(x, axis, -1)
         x = np.empty((*rows.shape[:-1], size), dtype=object)

@@ -1,4 +1,4 @@
-"""Rules of attention, in its composite form and in the fused kernels of each device."""
+"""Rules of attention, as a composite operator and as the fused kernels of each device."""
 
 from collections.abc import Callable
 from math import prod
@@ -14,7 +14,7 @@ from inspect_cost.values.cost import OpCost
 MaskOf = Callable[..., tuple[Tensor | None, bool]]
 
 
-# --- where each kernel has its mask ---
+# --- the position of the mask among each kernel's arguments ---
 
 
 def composite_mask(
@@ -27,7 +27,7 @@ def composite_mask(
     *_dropout_mask: Any,
     **_scale: Any,
 ) -> tuple[Tensor | None, bool]:
-    """The operator before a kernel is chosen, and kernels whose arguments begin as its do."""
+    """Read the arguments of the composite operator, and of kernels with the same leading ones."""
     return attn_mask, is_causal
 
 
@@ -41,7 +41,7 @@ def flash_mask(
     attn_mask: Tensor | None = None,
     **_kwargs: Any,
 ) -> tuple[Tensor | None, bool]:
-    """Flash attention on a CPU or a GPU."""
+    """Read the arguments of flash attention on a CPU or a GPU."""
     return attn_mask, is_causal
 
 
@@ -56,7 +56,7 @@ def bias_mask(
     *_rest: Any,
     **_kwargs: Any,
 ) -> tuple[Tensor | None, bool]:
-    """Memory-efficient and cuDNN attention on a GPU."""
+    """Read the arguments of memory-efficient and cuDNN attention on a GPU."""
     return attn_bias, is_causal
 
 
@@ -71,14 +71,14 @@ KERNELS: dict[str, MaskOf] = {
 }
 
 
-# --- what they cost ---
+# --- rules ---
 
 
 def full(mask_of: MaskOf) -> Rule:
-    """(..., heads, L, E) queries and (..., heads, S, E) keys give (..., heads, L, Ev).
+    """Make the rule that counts all scores of (..., heads, L, E) queries, (..., heads, S, E) keys.
 
-    The heads are the result's: with grouped queries keys and values have fewer, each used by
-    several queries; and queries, keys and values may be broadcast over the batch.
+    The heads are those of the result, (..., heads, L, Ev): with grouped queries, keys and values
+    have fewer, and queries, keys and values may be broadcast over the batch.
     """
 
     def rule(out: Any, *args: Any, **kwargs: Any) -> OpCost:
@@ -91,9 +91,9 @@ def full(mask_of: MaskOf) -> Rule:
 
 
 def triangular(mask_of: MaskOf) -> Rule:
-    """The same without masked scores, where which those are is known.
+    """Make the rule that leaves out masked scores, if it is known which those are.
 
-    It is known of the causal mask, and of a mask of booleans that has values.
+    It is known for the causal mask, and for a boolean mask that has values.
     """
     every_score = full(mask_of)
 
@@ -116,7 +116,7 @@ def triangular(mask_of: MaskOf) -> Rule:
 def attention_sizes(
     out: Any, query: Tensor, key: Tensor, *_rest: Any
 ) -> tuple[int, int, int, int, int]:
-    """All heads, queries of each, keys of each, size of a query, size of a value."""
+    """Return the number of heads, queries and keys of each, and sizes of a query and a value."""
     result = out if isinstance(out, Tensor) else out[0]
     *heads, L, Ev = result.shape
     return prod(heads), L, key.shape[-2], query.shape[-1], Ev
@@ -124,5 +124,5 @@ def attention_sizes(
 
 ATTENTION: dict[str, Rule] = {name: full(mask_of) for name, mask_of in KERNELS.items()}
 
-#: In place of those under the policy that leaves masked scores out.
+#: The rules under the policy that leaves out masked scores.
 TRIANGULAR: dict[str, Rule] = {name: triangular(mask_of) for name, mask_of in KERNELS.items()}

@@ -11,17 +11,17 @@ from inspect_cost.values.cost import OpCost
 def cdist(
     out: Tensor, a: Tensor, b: Tensor, p: float = 2.0, compute_mode: int | None = None
 ) -> OpCost:
-    """(..., m, n) to (..., k, n), by the definition, whether by matrix products or not."""
+    """Count distances from (..., m, n) to (..., k, n) by definition, even if matmul is used."""
     return formula.distance(out.numel(), a.shape[-1], p)
 
 
 def pdist(out: Tensor, x: Tensor, p: float = 2.0) -> OpCost:
-    """Each pair of rows of (m, n) once."""
+    """Count the distance of each pair of rows of (m, n) once."""
     return formula.distance(out.numel(), x.shape[-1], p)
 
 
 def dist(out: Tensor, a: Tensor, b: Tensor, p: float = 2) -> OpCost:
-    """Of two tensors, as one vector each."""
+    """Count the distance of two tensors, each taken as one vector."""
     return formula.distance(1, torch.broadcast_shapes(a.shape, b.shape).numel(), p)
 
 

@@ -1,4 +1,4 @@
-"""The rules under a policy; those of convolutions that leave out what falls on padding."""
+"""The rules under a policy, with those of convolutions that leave out taps on padding."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -16,8 +16,8 @@ from inspect_cost.values.policy import Policy
 PerDimension = int | Sequence[int]
 
 
-def rules_under(policy: Policy) -> Mapping[str, Rule]:
-    """The rules of all operators under a policy."""
+def select_rules(policy: Policy) -> Mapping[str, Rule]:
+    """Return the rules of all operators under a policy."""
     rules = dict(ATEN_RULES)
     if policy.taps == "valid":
         rules |= VALID_TAPS
@@ -36,7 +36,7 @@ def conv(
     dilation: PerDimension = 1,
     groups: int = 1,
 ) -> OpCost:
-    """Convolution whose taps on padding do not count."""
+    """Count a convolution without its taps on padding."""
     inside = _count_taps_inside(
         x, out, weight, stride, _leading_padding(padding, weight, dilation), dilation
     )
@@ -54,7 +54,7 @@ def conv_transpose(
     groups: int = 1,
     dilation: PerDimension = 1,
 ) -> OpCost:
-    """Transposed convolution whose cropped taps do not count."""
+    """Count a transposed convolution without its cropped taps."""
     inside = _count_taps_inside(out, x, weight, stride, padding, dilation)
     return formula.valid_transposed_convolution(
         x.shape, weight.shape, out.shape, inside, biased=bias is not None
@@ -72,7 +72,7 @@ def convolution(
     transposed: bool,
     *_rest: Any,
 ) -> OpCost:
-    """The operator that both kinds of convolution become below autograd."""
+    """Count the operator that both kinds of convolution become below autograd."""
     if transposed:
         return conv_transpose(out, x, weight, bias, stride, padding, dilation=dilation)
     return conv(out, x, weight, bias, stride, padding, dilation)
@@ -86,7 +86,16 @@ def _count_taps_inside(
     padding: PerDimension,
     dilation: PerDimension,
 ) -> list[int]:
-    """`taps_inside` of each dimension, the kernel being placed at positions of ``placed``."""
+    """Count `taps_inside` of each dimension.
+
+    Args:
+        sized: the tensor that taps fall on.
+        placed: the tensor whose positions the kernel is placed at.
+        weight: the kernel.
+        stride: distance between positions.
+        padding: number of elements before the first.
+        dilation: distance between taps.
+    """
     kernel = weight.shape[2:]
     n = len(kernel)
     return [
@@ -104,7 +113,7 @@ def _count_taps_inside(
 
 
 def _per_dimension(sizes: PerDimension, dimensions: int) -> Sequence[int]:
-    """One for each dimension, where ATen lets one stand for all."""
+    """Return a size for each dimension; ATen lets a single one stand for all."""
     listed = [sizes] if isinstance(sizes, int) else list(sizes)
     return listed * dimensions if len(listed) == 1 else listed
 
@@ -112,7 +121,7 @@ def _per_dimension(sizes: PerDimension, dimensions: int) -> Sequence[int]:
 def _leading_padding(
     padding: PerDimension | str, weight: Tensor, dilation: PerDimension
 ) -> PerDimension:
-    """How much is padded before the first element; "same" pads the odd one behind the last."""
+    """Return the padding before the first element; "same" puts an odd one at the end."""
     if not isinstance(padding, str):
         return padding
     kernel = weight.shape[2:]

@@ -1,7 +1,7 @@
-"""Rules of sparse tensors: what they store is what is computed with.
+"""Rules of sparse tensors, which compute with the entries that they store.
 
-How much that is is known from the tensor itself; only the product of two sparse matrices depends on
-where their entries are, and is unknown where that is.
+The number of entries is known from the tensor itself. Only the product of two sparse matrices
+depends on where the entries are, and is unknown if that is.
 """
 
 from torch import Tensor
@@ -14,7 +14,7 @@ from inspect_cost.values.cost import FREE, OpCost
 
 
 def product(a: Tensor, b: Tensor) -> OpCost | None:
-    """(m, k) by (k, n) or (k): each entry of the sparse one meets a row or a column."""
+    """Count (m, k) by (k, n) or (k): each entry of the sparse one meets a row or a column."""
     if is_sparse(a) and is_sparse(b):
         return _both_sparse(a, b)
     if is_sparse(a):
@@ -23,7 +23,7 @@ def product(a: Tensor, b: Tensor) -> OpCost | None:
 
 
 def _both_sparse(a: Tensor, b: Tensor) -> OpCost | None:
-    """Entries of column i of a meet those of row i of b."""
+    """Count the pairs of entries in column i of a and in row i of b."""
     if a.is_meta or b.is_meta:
         return None
     columns = a.to_sparse_coo()._indices()[1].bincount(minlength=a.shape[1])
@@ -32,14 +32,14 @@ def _both_sparse(a: Tensor, b: Tensor) -> OpCost | None:
 
 
 def sparse_product(out: Tensor, a: Tensor, b: Tensor) -> OpCost | None:
-    """The result may be sparse or not."""
+    """Count a product whose result may be sparse or dense."""
     return product(a, b)
 
 
 def sampled_product(
     out: Tensor, sampled: Tensor, a: Tensor, b: Tensor, *, beta: float = 1, alpha: float = 1
 ) -> OpCost:
-    """(m, k) by (k, n) where a sparse matrix has entries, which are added."""
+    """Count (m, k) by (k, n) where a sparse matrix has entries, which are added."""
     entries = count_values(sampled)
     scaling = OpCost(mul=entries * ((alpha != 1) + (beta not in {0, 1})))
     added = ADD * entries if beta else FREE
@@ -47,7 +47,7 @@ def sampled_product(
 
 
 def coalesce(out: Tensor, x: Tensor) -> OpCost:
-    """Entries of the same place are added up."""
+    """Count the additions of entries at the same position."""
     merged = count_values(x) - count_values(out)
     return (COMPLEX_ADD if x.is_complex() else ADD) * (merged if _has_fractions(x) else 0)
 

@@ -1,9 +1,9 @@
-"""What common operators return, worked out here instead of by torch's own meta kernels.
+"""Meta kernels of our own: the results of common operators, without values.
 
-Those kernels are written in Python: one addition takes a tenth of a millisecond, and the first
-imports torch's compiler, which takes seconds. So the plain cases of frequent operators, contiguous
-and of one floating type, are answered here. Each function returns None for a case that is not
-plain, and torch's kernel decides, as it does on every error.
+Torch's meta kernels are written in Python: one addition takes a tenth of a millisecond, and the
+first imports torch's compiler, which takes seconds. So the plain cases of frequent operators,
+contiguous and of one floating type, are answered here. Each function returns None for a case that
+is not plain; torch's own kernel then decides, as it does on every error.
 """
 
 from collections.abc import Callable, Mapping
@@ -102,5 +102,5 @@ _PLAIN_CASES: dict[str, MetaKernel] = (
     }
 )
 
-#: Operator, or one overload of it -> what it returns, without values.
+#: From an operator, or one overload of it, to the kernel that makes its result without values.
 META_KERNELS: Mapping[str, MetaKernel] = {**_PLAIN_CASES, **RECURRENT_RESULTS}
