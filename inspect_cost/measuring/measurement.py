@@ -129,8 +129,3 @@ QUANTITIES = (
 
 def _dict(value: Quantity | Memory | None) -> dict[str, Any] | None:
     return None if value is None else value.to_dict()
-
-
-def not_measured(reason: str, **known: Any) -> Measurement:
-    """Nothing, and why."""
-    return Measurement(notes=(f"Not measured: {reason}",), **known)
