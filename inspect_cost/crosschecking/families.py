@@ -29,8 +29,8 @@ _FAMILIES = tuple((family, re.compile(pattern)) for family, pattern in _PATTERNS
 def strip_namespace(operator: str) -> str:
     """Return an operator's name without its namespace and overload, in small letters.
 
-    >>> strip_namespace("aten::_convolution"), strip_namespace("aten.lstm.input"), strip_namespace("Gemm")
-    ('_convolution', 'lstm', 'gemm')
+    >>> strip_namespace("aten::_convolution"), strip_namespace("aten.lstm.input")
+    ('_convolution', 'lstm')
     """
     return (
         re.sub(r"^(aten|quantized|onnx|com\.microsoft)(::|\.)", "", operator).split(".")[0].lower()

@@ -1,6 +1,6 @@
 """Measuring a workload: how long a call would take, then each backend, then what follows."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
@@ -271,14 +271,16 @@ def format_duration(seconds: float) -> str:
     return f"{seconds:.2g} s"
 
 
-def throttle(progress: Progress, every_s: float = 1.0) -> Progress:
+def throttle(
+    progress: Progress, every_s: float = 1.0, now: Callable[[], float] = perf_counter
+) -> Progress:
     """Limit progress updates to one in ``every_s``: drawing them would disturb the measurement."""
-    last = perf_counter()
+    last = now()
 
     def report(done: float) -> None:
         nonlocal last
-        if (now := perf_counter()) - last >= every_s:
-            last = now
+        if (moment := now()) - last >= every_s:
+            last = moment
             progress(done)
 
     return report
