@@ -47,11 +47,11 @@ def doctor(
         )
     check_writable(output)
 
-    from inspect_cost.measuring.doctor.doctor import diagnosis
+    from inspect_cost.measuring.doctor.doctor import diagnose
     from inspect_cost.reports.doctor import DOCTOR_RENDERERS
 
     with progress_bar("trying the sensors") as progress:
-        found = diagnosis(time, progress=progress)
+        found = diagnose(time, progress=progress)
     write(DOCTOR_RENDERERS[format](found, screen_view(output)), output)
     if require_energy and not found.can_measure_energy:
         complain("no energy can be measured here, under --require-energy.")

@@ -46,14 +46,17 @@ def paper(
 
     from inspect_cost.paper.reproduction import reproduce
     from inspect_cost.publications.publication import load_publications
+    from inspect_cost.reports.facts import read_measured_energies
     from inspect_cost.reports.paper import paper_json, paper_table
+    from inspect_cost.subjects.counted_presets import CountedPresets
 
-    found = reproduce(reports or (), load_publications(models) if models else ())
+    publications = load_publications(models) if models else ()
+    found = reproduce(CountedPresets(), read_measured_energies(reports or ()), publications)
     if plot:
         from inspect_cost.figures.saving import HTML
-        from inspect_cost.paper.figure import figure_3, interactive_figure_3
+        from inspect_cost.paper.figure import draw_figure_3, draw_interactive_figure_3
 
-        write_figure((interactive_figure_3 if suffix == HTML else figure_3)(found), plot)
+        write_figure((draw_interactive_figure_3 if suffix == HTML else draw_figure_3)(found), plot)
     view = screen_view(output)
     write(paper_json(found) if format == "json" else paper_table(found, view), output)
     return OK

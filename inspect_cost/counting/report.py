@@ -267,7 +267,7 @@ class CostReport:
                 for path in ancestry(name.rpartition(".")[0]):
                     unread[path].add(parameter)
         uses = (_use(module, frozenset(unread[path])) for path, module in self.by_module.items())
-        return Waste.found(uses, self.macs)
+        return Waste.from_uses(uses, self.macs)
 
     @cached_property
     def foldable(self) -> Mapping[str, OpCost] | None:

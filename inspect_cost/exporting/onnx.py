@@ -14,9 +14,9 @@ from inspect_cost.calls.call import Call, eval_mode
 from inspect_cost.calls.inputs import InputSpec, arguments
 from inspect_cost.exporting.verify import check_against_torch, run_by_torch
 from inspect_cost.exporting.writing import make_traceable, write_onnx
-from inspect_cost.subjects.generation import built_with_weights
 from inspect_cost.subjects.loading import model_factory
 from inspect_cost.values.errors import UsageError
+from model_zoo.generation import build_with_weights
 
 #: Deviation of random numbers in place of parameters that start at 0.
 START_STD = 0.01
@@ -91,7 +91,7 @@ def export_preset(
         output: the file to write.
         samples: how many to generate; a second of audio, or one top frame of a model that goes
             sample by sample, unless given.
-        weights: a checkpoint, as for `inspect_cost.subjects.generation`; random unless given.
+        weights: a checkpoint, as for `model_zoo.generation.generate_audio`; random unless given.
         settings: settings of the model that differ from the published ones.
         seed: seed of random weights, and of the inputs that are compared.
 
@@ -103,11 +103,13 @@ def export_preset(
     try:
         config = preset.configuration(**overrides)
         wanted = _choose_length(preset, config, samples)
-        model = built_with_weights(preset, weights, overrides, seed)
+        model = build_with_weights(preset, weights, overrides, seed)
     except UsageError:
         raise
     except (ValueError, TypeError) as error:
-        raise UsageError(f"{preset.name}: {error}", "Fix `settings` or `weights`.") from error
+        raise UsageError(
+            f"{preset.name}: {error}", "Fix `settings`, `weights` or `seed`."
+        ) from error
     if weights is None:
         _fill_zeros(model, seed)
     made = preset.call(config, wanted, "cpu", seed)

@@ -14,20 +14,20 @@ from inspect_cost.calls.function import FunctionModule, referenced_modules
 from inspect_cost.calls.resolve import resolve_call
 from inspect_cost.measuring.fresh_process import MakeCall
 from inspect_cost.measuring.measurement import Measurement
-from inspect_cost.measuring.memory.fresh import memory_of
+from inspect_cost.measuring.memory.fresh import measure_memory
 from inspect_cost.measuring.memory.memory import Memory
 from inspect_cost.measuring.protocol.clock import Clock
-from inspect_cost.measuring.protocol.disturbance import ForeignLoad, foreign_cpu_s
+from inspect_cost.measuring.protocol.disturbance import ForeignLoad, read_foreign_cpu_s
 from inspect_cost.measuring.protocol.meter import Meter
-from inspect_cost.measuring.protocol.run import Plan, followed
-from inspect_cost.measuring.protocol.summary import summarized
+from inspect_cost.measuring.protocol.run import Plan, run_protocol
+from inspect_cost.measuring.protocol.summary import summarize
 from inspect_cost.measuring.protocol.window import Bench, Work
 from inspect_cost.measuring.sensors.discovery import find_sensors
 from inspect_cost.measuring.sensors.protocol import EnergySensor, Sensors
 from inspect_cost.values.errors import InspectCostError, MeasurementError, UsageError, one_line
 from inspect_cost.values.notes import Note
 from inspect_cost.values.progress import Progress, ignore_progress
-from inspect_cost.values.units import parsed_share
+from inspect_cost.values.units import parse_share
 
 #: Device type -> seconds of measuring, unless told otherwise.
 BUDGET_S = {"cpu": 30.0, "cuda": 60.0}
@@ -167,7 +167,7 @@ def measure_call(
     make: MakeCall | None,
     progress: Progress = ignore_progress,
     clock: Clock | None = None,
-    foreign: ForeignLoad = foreign_cpu_s,
+    foreign: ForeignLoad = read_foreign_cpu_s,
 ) -> Measurement:
     """Measure a call that is ready, as `measure` does.
 
@@ -189,21 +189,21 @@ def measure_call(
     memory: Memory | None = None
     memory_notes: tuple[Note, ...] = ()
 
-    def measure_memory(call_s: float) -> None:
+    def look_at_memory(call_s: float) -> None:
         nonlocal memory, memory_notes
-        memory, memory_notes = _measure_memory(make, threads, call_s, plan)
+        memory, memory_notes = _try_memory(make, threads, call_s, plan)
 
     with call.inference(threads):
         used_threads = torch.get_num_threads()
         try:
-            record = followed(bench, plan, progress, measure_memory)
+            record = run_protocol(bench, plan, progress, look_at_memory)
         except InspectCostError:
             raise
         except Exception as error:
             raise MeasurementError(
                 f"the call failed: {one_line(error)}", "Fix it, or give other inputs."
             ) from error
-    summary = summarized(record, meter, plan)
+    summary = summarize(record, meter, plan)
     return replace(
         summary,
         memory=memory,
@@ -244,7 +244,7 @@ def parse_precision(text: float | str | None) -> float | None:
         UsageError: it is not a share between 0 and 1.
     """
     try:
-        return None if text is None else parsed_share(str(text))
+        return None if text is None else parse_share(str(text))
     except ValueError as error:
         raise UsageError(f"`until_ci`: {error}", "Write 0.02, or 2%.", field="until_ci") from None
 
@@ -292,7 +292,7 @@ def _itself(call: Call) -> Call:
     return call
 
 
-def _measure_memory(
+def _try_memory(
     make: MakeCall | None, threads: int | None, call_s: float, plan: Plan
 ) -> tuple[Memory | None, tuple[Note, ...]]:
     """Return the memory of one call if a run of its own fits into the time; else None, and why."""
@@ -304,5 +304,5 @@ def _measure_memory(
             f"the {plan.budget_s:.3g} s given."
         )
         return None, (Note("no-memory", text),)
-    memory, why = memory_of(make, threads, call_s, torch.get_num_threads())
+    memory, why = measure_memory(make, threads, call_s, torch.get_num_threads())
     return memory, (Note("no-memory", f"No memory: {why}."),) if why else ()

@@ -13,11 +13,11 @@ from inspect_cost.calls.call import Call
 from inspect_cost.measuring.backends import load_backend
 from inspect_cost.measuring.backends.outputs import compute_outputs, max_relative_difference
 from inspect_cost.measuring.backends.setup import Setup
-from inspect_cost.measuring.derived import with_derived
-from inspect_cost.measuring.estimate import with_estimate
+from inspect_cost.measuring.derived import add_derived
+from inspect_cost.measuring.estimate import estimate_energy
 from inspect_cost.measuring.measure import BUDGET_S, WINDOWS, make_plan, measure_call
 from inspect_cost.measuring.measurement import Measurement
-from inspect_cost.measuring.memory.fresh import memory_of
+from inspect_cost.measuring.memory.fresh import measure_memory
 from inspect_cost.measuring.workload import Pilot, Workload
 from inspect_cost.values.errors import MeasurementError, one_line
 from inspect_cost.values.notes import Note
@@ -202,11 +202,11 @@ def _measure_one(
     result = replace(result, audio_s=workload.audio_s, batch=workload.batch, notes=notes)
     if request.estimate:
         result = _add_estimate(result, request)
-    return with_derived(result, request.intensity, request.battery_wh)
+    return add_derived(result, request.intensity, request.battery_wh)
 
 
 def _add_estimate(result: Measurement, request: Request) -> Measurement:
-    energy, why = with_estimate(result, request.max_power_w)
+    energy, why = estimate_energy(result, request.max_power_w)
     notes = (*result.notes, Note("no-estimate", why)) if why else result.notes
     return replace(result, estimated_energy_j=energy, notes=notes)
 
@@ -246,7 +246,7 @@ def time_call(call: Call, threads: int | None) -> float:
 
 def _refuse_size(pilot: Pilot, pilot_s: float, threads: int | None) -> Note | None:
     """Return why the whole call would not fit into memory; None if it does, or nobody knows."""
-    memory, _ = memory_of(pilot.make, threads, pilot_s, torch.get_num_threads())
+    memory, _ = measure_memory(pilot.make, threads, pilot_s, torch.get_num_threads())
     if memory is None or memory.rss_increase_b is None:
         return None
     needed_b = pilot.ratio * memory.rss_increase_b.value

@@ -11,13 +11,13 @@ from inspect_cost.paper.reproduction import (
     Reproduction,
     TrainingRow,
 )
-from inspect_cost.reports.inspection import provenance
+from inspect_cost.values.provenance import describe_run
 
 SCHEMA = "inspect-cost/paper/1"
 
 
 def as_data(paper: Reproduction) -> dict[str, Any]:
-    """Everything, with names that say units; parameters are numbers, not millions."""
+    """Return everything, with units in names; parameters are numbers, not millions."""
     return {
         "schema": SCHEMA,
         "source": CITATION,
@@ -26,7 +26,7 @@ def as_data(paper: Reproduction) -> dict[str, Any]:
         "fronts": _fronts(paper),
         "discrepancies": [dict(vars(found)) for found in paper.discrepancies],
         "what_ifs": [_what_if(other) for other in paper.what_ifs],
-        "provenance": provenance(),
+        "provenance": describe_run(),
     }
 
 
@@ -96,7 +96,7 @@ def _fronts(paper: Reproduction) -> dict[str, Any]:
 
 
 def _dominated(front: Front) -> dict[str, list[str]]:
-    """Dominated model -> the models that dominate it."""
+    """Return dominated model -> the models that dominate it."""
     found = {name: front.dominators(name) for name in front.by_quality}
     return {name: winners for name, winners in found.items() if winners}
 

@@ -2,19 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-import model_zoo
 from inspect_cost.carbon.estimate import CarbonEstimate
 from inspect_cost.paper import printed
-from inspect_cost.paper.counted import Counted, counted, measured_energy
-from inspect_cost.paper.fronts import INFERENCE, TRAINING, Front, front, reasons_without_score
+from inspect_cost.paper.counted import Counted, PresetCounter, rename_costs
+from inspect_cost.paper.fronts import INFERENCE, TRAINING, Front, rank_models, reasons_without_score
 from inspect_cost.paper.printed import PrintedQuality, PrintedTraining
 from inspect_cost.publications.publication import Publication
 from inspect_cost.values.quantity import Quantity
 
 HOURS_PER_DAY = 24
+NOT_MEASURED = "no report with measured energy of a model that has a MOS was given (--reports)"
+NO_REMARK = "Does not follow from its inputs."
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,12 @@ class Discrepancy:
     """A printed figure that does not follow.
 
     Attributes:
-        model: whose figure it is.
+        model: the model that the figure describes.
         table: where it is printed.
         quantity: "co2e_kg", "hours", "mos_loss" or "params".
-        printed: as printed.
-        found: what the paper's own inputs, or the published architecture, give.
-        remark: what may be behind it.
+        printed: the printed number.
+        found: the number that the paper's own inputs, or the published architecture, give.
+        remark: a possible reason.
     """
 
     model: str
@@ -65,7 +66,7 @@ class Discrepancy:
 
 @dataclass(frozen=True)
 class Alternative:
-    """What would follow from another opinion score than the paper's."""
+    """Fronts that would follow from another opinion score than the paper's."""
 
     given: printed.WhatIf
     mos_loss: float
@@ -90,11 +91,11 @@ class Reproduction:
         table1: training.
         table2: quality and parameters.
         training: the front against training CO2e.
-        inference: way to tell the cost -> front.
-        unavailable: way to tell the cost -> why there is no such front.
+        inference: cost of inference -> front.
+        unavailable: cost of inference -> why it has no front.
         variants: fronts by exact parameters with other published sizes.
         discrepancies: printed figures that do not follow.
-        what_ifs: what other scores would give, none of them the paper's.
+        what_ifs: results of other scores, none of them the paper's.
     """
 
     table1: tuple[TrainingRow, ...]
@@ -108,107 +109,105 @@ class Reproduction:
 
 
 def reproduce(
-    reports: Sequence[Path] = (), publications: Sequence[Publication] = ()
+    presets: PresetCounter,
+    energies: Mapping[str, Quantity] = MappingProxyType({}),
+    publications: Sequence[Publication] = (),
 ) -> Reproduction:
     """Recompute the paper, counting the published architectures.
 
     Args:
-        reports: JSON reports of this tool, whose measured energies make one more front.
+        presets: counts the published architectures.
+        energies: preset or model -> measured energy per second of audio, in J, which make one
+            more front.
         publications: further models, which take part in the fronts and not in the tables.
 
     Raises:
-        UsageError: a report is none, or a further model has the name of one of the five.
+        UsageError: a further model has the name of one of the five.
     """
-    known = printed.with_further(publications)
-    rows1 = tuple(TrainingRow(row, _carbon(row.model)) for row in printed.table1())
-    rows2 = tuple(_quality_row(row) for row in printed.table2())
-    energies = measured_energy(reports)
-    values = {row.printed.model: model_values(row, energies) for row in rows2}
-    values |= {entry.name: further_values(entry, energies) for entry in publications}
+    known = printed.add_publications(publications)
+    rows1 = tuple(TrainingRow(row, _find_training(row.model)) for row in printed.table1())
+    rows2 = tuple(_make_quality_row(row, presets) for row in printed.table2())
+    values = {row.printed.model: collect_model_values(row, energies) for row in rows2}
+    for entry in publications:
+        costs = presets.count(entry.preset, {}).facts() if entry.preset in presets else {}
+        energy = energies.get(entry.preset) or energies.get(entry.name)
+        values[entry.name] = collect_further_values(entry, costs, energy)
     reasons = reasons_without_score(known)
-    scored = {cost: _scored(cost, values) for cost in INFERENCE}
+    scored = {cost: _has_scores(cost, values) for cost in INFERENCE}
     return Reproduction(
         table1=rows1,
         table2=rows2,
-        training=front(TRAINING, values, reasons),
-        inference={cost: front(cost, values, reasons) for cost in INFERENCE if scored[cost]},
+        training=rank_models(TRAINING, values, reasons),
+        inference={cost: rank_models(cost, values, reasons) for cost in INFERENCE if scored[cost]},
         unavailable={cost: NOT_MEASURED for cost in INFERENCE if not scored[cost]},
-        variants=tuple(_variants(rows2, values, reasons)),
-        discrepancies=tuple(_discrepancies(rows1, rows2)),
-        what_ifs=tuple(_alternative(given, values, reasons) for given in printed.what_ifs()),
+        variants=tuple(_rank_variants(rows2, values, reasons)),
+        discrepancies=tuple(_find_discrepancies(rows1, rows2)),
+        what_ifs=tuple(_rank_alternative(given, values, reasons) for given in printed.what_ifs()),
     )
 
 
-NOT_MEASURED = "no report with measured energy of a model that has a MOS was given (--reports)"
-
-
-def model_values(row: QualityRow, energies: Mapping[str, Quantity]) -> dict[str, Quantity]:
-    """What one of the five is ranked by."""
+def collect_model_values(row: QualityRow, energies: Mapping[str, Quantity]) -> dict[str, Quantity]:
+    """Return objective -> value of one of the five models."""
     exact = row.exact
     return {
         **row.publication.facts(),
         "params_printed": Quantity(row.printed.params.value, "", "reported", printed.CITATION),
-        **counted_values(exact),
+        **rename_costs(exact.facts()),
         **({"energy_j_per_s": energies[exact.preset]} if exact.preset in energies else {}),
     }
 
 
-def further_values(
-    publication: Publication, energies: Mapping[str, Quantity]
+def collect_further_values(
+    publication: Publication, costs: Mapping[str, Quantity], energy: Quantity | None = None
 ) -> dict[str, Quantity]:
-    """What a user's own model is ranked by; counted if it is in the zoo."""
+    """Return objective -> value of a user's own model.
+
+    Args:
+        publication: what is published of it.
+        costs: its exact costs, if they are counted.
+        energy: its measured energy per second of audio, in J.
+    """
     facts = publication.facts()
     if "params" in facts:
         facts = {"params_printed": facts["params"], "params_exact": facts["params"], **facts}
-    if publication.preset in model_zoo.PRESETS:
-        facts |= counted_values(counted(publication.preset))
-    found = energies.get(publication.preset) or energies.get(publication.name)
-    return {**facts, "energy_j_per_s": found} if found else facts
+    facts |= rename_costs(costs)
+    return {**facts, "energy_j_per_s": energy} if energy else facts
 
 
-def counted_values(exact: Counted) -> dict[str, Quantity]:
-    """Exact parameters and MACs per second of audio."""
-    source = f"inspect-cost {exact.preset}"
-    return {
-        "params_exact": Quantity(exact.params, "", "counted", source),
-        "macs_per_s": Quantity(exact.macs_per_s, "MAC/s", "counted", source),
-    }
-
-
-def _carbon(model: str) -> CarbonEstimate:
+def _find_training(model: str) -> CarbonEstimate:
     carbon = printed.models()[model].training
     if carbon is None:
         raise AssertionError(f"{model} has no training in the paper's data")
     return carbon
 
 
-def _quality_row(row: PrintedQuality) -> QualityRow:
+def _make_quality_row(row: PrintedQuality, presets: PresetCounter) -> QualityRow:
     return QualityRow(
         printed=row,
         publication=printed.models()[row.model],
-        exact=counted(row.preset, row.settings),
-        variants=tuple(counted(preset) for preset in row.variants),
+        exact=presets.count(row.preset, row.settings),
+        variants=tuple(presets.count(preset, {}) for preset in row.variants),
     )
 
 
-def _scored(cost: str, values: Mapping[str, Mapping[str, Quantity]]) -> bool:
+def _has_scores(cost: str, values: Mapping[str, Mapping[str, Quantity]]) -> bool:
     return any(cost in of and "mos_loss" in of for of in values.values())
 
 
-def _variants(
+def _rank_variants(
     rows: Sequence[QualityRow], values: Mapping[str, Any], reasons: Mapping[str, str]
 ) -> list[Variant]:
-    """Other sizes of models that have a score, in place of the one in the front."""
+    """Rank other sizes of models with a score, each in place of the one in the front."""
     found = []
     for row in rows:
         for other in row.variants if row.printed.mos_loss else ():
             model = row.printed.model
-            changed = {**values, model: {**values[model], **counted_values(other)}}
-            found.append(Variant(model, other, front("params_exact", changed, reasons)))
+            changed = {**values, model: {**values[model], **rename_costs(other.facts())}}
+            found.append(Variant(model, other, rank_models("params_exact", changed, reasons)))
     return found
 
 
-def _alternative(
+def _rank_alternative(
     given: printed.WhatIf, values: Mapping[str, Any], reasons: Mapping[str, str]
 ) -> Alternative:
     publication = printed.models()[given.model]
@@ -223,20 +222,26 @@ def _alternative(
     return Alternative(
         given,
         loss.value,
-        front(TRAINING, others, reasons),
-        front("params_printed", others, reasons),
+        rank_models(TRAINING, others, reasons),
+        rank_models("params_printed", others, reasons),
     )
 
 
-def _discrepancies(rows1: Sequence[TrainingRow], rows2: Sequence[QualityRow]) -> list[Discrepancy]:
-    """Each printed figure beside what gives it, where the two differ when rounded alike."""
+def _find_discrepancies(
+    rows1: Sequence[TrainingRow], rows2: Sequence[QualityRow]
+) -> list[Discrepancy]:
+    """Return printed figures that differ from recomputed ones when these are rounded alike."""
     compared = [
-        (row.printed.model, "Table 1", *pair) for row in rows1 for pair in _training_pairs(row)
-    ] + [(row.printed.model, "Table 2", *pair) for row in rows2 for pair in _quality_pairs(row)]
+        (row.printed.model, "Table 1", *pair) for row in rows1 for pair in _pair_training(row)
+    ] + [(row.printed.model, "Table 2", *pair) for row in rows2 for pair in _pair_quality(row)]
     return [
         Discrepancy(
-            *(model, table, quantity, figure.value, found),
-            printed.remarks().get((model, quantity), "Does not follow from its inputs."),
+            model=model,
+            table=table,
+            quantity=quantity,
+            printed=figure.value,
+            found=found,
+            remark=printed.remarks().get((model, quantity), NO_REMARK),
         )
         for model, table, quantity, figure, found in compared
         if not figure.agrees(found)
@@ -246,7 +251,7 @@ def _discrepancies(rows1: Sequence[TrainingRow], rows2: Sequence[QualityRow]) ->
 Pair = tuple[str, printed.Figure, float]
 
 
-def _training_pairs(row: TrainingRow) -> list[Pair]:
+def _pair_training(row: TrainingRow) -> list[Pair]:
     of, found = row.printed, row.recomputed
     hours: list[Pair] = [("hours", of.hours, of.days * HOURS_PER_DAY)] if of.days else []
     total_w = found.phases[0].power.watts.value * found.phases[0].count
@@ -258,7 +263,7 @@ def _training_pairs(row: TrainingRow) -> list[Pair]:
     ]
 
 
-def _quality_pairs(row: QualityRow) -> list[Pair]:
+def _pair_quality(row: QualityRow) -> list[Pair]:
     of, loss = row.printed, row.publication.mos_loss
     scores: list[Pair] = [("mos_loss", of.mos_loss, loss.value)] if of.mos_loss and loss else []
     return [*scores, ("params", of.params, row.exact.params)]

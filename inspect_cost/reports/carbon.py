@@ -9,9 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from inspect_cost.carbon.estimate import CarbonEstimate, Phase
-from inspect_cost.reports.inspection import provenance
 from inspect_cost.reports.text import rendered
 from inspect_cost.reports.view import View
+from inspect_cost.values.provenance import describe_run
 from inspect_cost.values.quantity import Quantity
 
 UNKNOWN = "not known"
@@ -19,7 +19,7 @@ UNKNOWN = "not known"
 
 def carbon_json(estimate: CarbonEstimate) -> str:
     """Everything, with the inputs and their sources."""
-    content = {**estimate.to_dict(), "provenance": provenance()}
+    content = {**estimate.to_dict(), "provenance": describe_run()}
     return json.dumps(content, indent=2, ensure_ascii=False)
 
 
@@ -52,7 +52,7 @@ def models_json(found: Mapping[str, CarbonEstimate | None]) -> str:
     """Every model's estimate, null where its training is not published."""
     models = {name: estimate and estimate.to_dict() for name, estimate in found.items()}
     content = {"schema": "inspect-cost/carbon-models/1", "models": models}
-    return json.dumps({**content, "provenance": provenance()}, indent=2, ensure_ascii=False)
+    return json.dumps({**content, "provenance": describe_run()}, indent=2, ensure_ascii=False)
 
 
 def models_table(found: Mapping[str, CarbonEstimate | None], view: View) -> str:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from inspect_cost.measuring.doctor.doctor import Diagnosis
-from inspect_cost.measuring.doctor.examination import Examined
+from inspect_cost.measuring.doctor.examination import Examination
 from inspect_cost.measuring.sensors.protocol import Unavailable
 from inspect_cost.reports.text import rendered
 from inspect_cost.reports.view import View
@@ -96,7 +96,7 @@ def remarks(diagnosis: Diagnosis) -> Iterator[RenderableType]:
     )
 
 
-def words(sensor: Examined) -> tuple[str, ...]:
+def words(sensor: Examination) -> tuple[str, ...]:
     """The fault and the notes of a sensor."""
     fault = (f"not usable: {sensor.fault}",) if sensor.fault else ()
     return (*fault, *sensor.notes)

@@ -58,7 +58,7 @@ def _table(comparison: Comparison, *, losses: bool) -> Table:
     table.add_column("Volume", justify="right", no_wrap=True)
     if losses:
         table.add_column("Dominated by", min_width=LOSSES)
-    for candidate in comparison.by_rank():
+    for candidate in comparison.ranked:
         first = ranking.rank[candidate.name] == 0
         cells = [*_cells(comparison, candidate)]
         if losses:
@@ -125,7 +125,7 @@ def _remarks(comparison: Comparison) -> Iterator[tuple[str, str]]:
 
 def _footnotes(comparison: Comparison) -> Iterator[str]:
     ranking = comparison.ranking
-    used = {c.values[o.name].kind for c in comparison.by_rank() for o in comparison.objectives}
+    used = {c.values[o.name].kind for c in comparison.ranked for o in comparison.objectives}
     marks = [f"{MARKS[kind]} {kind}" for kind in sorted(used) if MARKS[kind]]
     bare = [kind for kind in sorted(used) if not MARKS[kind]]
     if marks:
@@ -165,7 +165,7 @@ def ranking_csv(comparison: Comparison, view: View) -> str:
             *("dominated_by", "unranked"),
         ]
     )
-    for candidate in (*comparison.by_rank(), *comparison.left()):
+    for candidate in (*comparison.ranked, *comparison.unranked):
         name = candidate.name
         writer.writerow(
             [

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from rich.text import Text
 
 from inspect_cost.counting.report import CostReport
-from inspect_cost.counting.waste import ModuleWaste, Waste, grouped, pattern
+from inspect_cost.counting.waste import ModuleWaste, Waste, find_pattern, group_by_pattern
 from inspect_cost.values.cost import total
 from inspect_cost.values.units import exact, percent, si
 
@@ -23,7 +23,7 @@ def waste_lines(count: CostReport) -> Iterator[Text]:
     yield Text()
     if waste.flops or waste.params:
         yield Text(f"  {sentence(waste, count)}", style="yellow")
-        lines = [group_line(name, group) for name, group in grouped(waste.modules).items()]
+        lines = [group_line(name, group) for name, group in group_by_pattern(waste.modules).items()]
         yield from (Text(f"    {line}", style="dim") for line in shortened(lines))
     if waste.untouched_params:
         yield Text(f"  {untouched(waste)}", style="yellow")
@@ -86,7 +86,7 @@ def untouched_modules(waste: Waste) -> list[str]:
     for path in modules:
         shape = tuple("*" if part.isdigit() else part for part in path.split("."))
         alike.setdefault(shape, []).append(path)
-    return [pattern(paths) for paths in alike.values()]
+    return [find_pattern(paths) for paths in alike.values()]
 
 
 def shortened(lines: list[str]) -> list[str]:

@@ -1,10 +1,12 @@
 """`measure` on real models: what it leaves as it was, what it refuses, and real counters."""
 
 import json
+import os
 import pickle
 import time
 from functools import partial
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import pytest
@@ -21,8 +23,9 @@ from inspect_cost.measuring.measure import (
     without_wrapper,
 )
 from inspect_cost.measuring.measurement import Measurement
+from inspect_cost.measuring.memory.child import REFERENCES
 from inspect_cost.measuring.memory.memory import Memory
-from inspect_cost.measuring.sensors.powercap import powercap_sensors
+from inspect_cost.measuring.sensors.powercap import find_powercap_sensors
 from inspect_cost.measuring.sensors.protocol import EnergySensor, Sensors, Unavailable
 from inspect_cost.values.errors import MeasurementError, UsageError
 from inspect_cost.values.notes import Note
@@ -227,7 +230,8 @@ def test_impossible_options_are_named(name: str, wrong: Any) -> None:
 
 def test_without_a_sensor_it_says_so_and_latency_comes() -> None:
     absent = Sensors((), (Unavailable("powercap", "there is no folder /sys/x", "Load it."),))
-    result = quick(Watching(), torch.ones(1, 4), sensors=absent)
+    # In a short time, a first call that a busy machine delays would leave fewer than six calls.
+    result = quick(Watching(), torch.ones(1, 4), sensors=absent, measure_time_s=30)
     assert result.energy_j is result.energy_net_j is result.power_w is result.power_net_w is None
     assert note_codes(result)[0] == "no-sensor"
     assert "powercap: there is no folder /sys/x" in result.notes[0]
@@ -247,14 +251,19 @@ def test_a_counter_that_may_not_be_read_beside_one_that_may_is_named() -> None:
     assert "dram: permission denied" in result.notes[0]
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_memory_of_a_fresh_process_is_the_calls_own() -> None:
     """A call that makes 40 MB at once, in a model that is small."""
     result = quick(partial(torch.ones, 10_000_000), peak_memory=True, measure_time_s=5)
     memory = measured_memory(result)
     assert given(memory.allocator_peak_b).value == 40_000_000
-    assert 39e6 < given(memory.rss_increase_b).value < 80e6
-    assert given(memory.peak_rss_b).value > given(memory.rss_increase_b).value
+    assert given(memory.peak_rss_b).value > 40_000_000
     assert memory.cuda_peak_b is None
+    if os.access(REFERENCES, os.W_OK):  # not every kernel forgets the peak of loading torch
+        # The kernel counts pages in batches for each CPU.
+        assert 30e6 < given(memory.rss_increase_b).value < 80e6
+    else:
+        assert memory.rss_increase_b is None
 
 
 def measured_memory(result: Measurement) -> Memory:
@@ -263,6 +272,7 @@ def measured_memory(result: Measurement) -> Memory:
     return result.memory
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_memory_of_a_function_of_a_module_is_measured_through_a_copy_of_it() -> None:
     result = quick(apply_shared, torch.ones(1, 1000), peak_memory=True, measure_time_s=5)
     assert given(measured_memory(result).allocator_peak_b).value == 4 * 5000
@@ -318,16 +328,17 @@ def test_a_gpu_has_energy_latency_and_memory() -> None:
 
 
 def test_a_block_is_one_window(tmp_path: Path) -> None:
-    with (
-        PowercapTree(tmp_path, one_socket(50.0)) as tree,
-        inspect_cost.measure_block(sensors=powercap_sensors(tree.root)) as block,
-    ):
-        end = torch.ones(300, 300)
-        for _ in range(200):
-            end = end @ end / 300
+    with PowercapTree(tmp_path, one_socket(50.0)) as tree:
+        began_ns = time.monotonic_ns()
+        with inspect_cost.measure_block(sensors=find_powercap_sensors(tree.root)) as block:
+            end = torch.ones(300, 300)
+            for _ in range(200):
+                end = end @ end / 300
+        late_s = tree.longest_gap_s(began_ns)  # at either end, a counter is no older than that
     assert isinstance(block.measurement, Measurement)
     assert (block.calls, len(block.windows)) == (1, 1)
-    assert block.energy_j.value == pytest.approx(50 * block.latency_s.value, rel=0.1)
+    duration_s = block.latency_s.value
+    assert block.energy_j.value == pytest.approx(50 * duration_s, rel=0.05 + late_s / duration_s)
     assert block.energy_j.ci95 is None
     assert note_codes(block.measurement)[-1] == "one-block"
 
@@ -363,7 +374,7 @@ def test_energy_on_a_counter_of_known_power(tmp_path: Path, zones: str, window_s
     }[zones]
     with PowercapTree(tmp_path, made) as tree:
         for _ in range(3):  # until the writer was not starved by other processes
-            sensors = [Noting(sensor) for sensor in powercap_sensors(tree.root).usable]
+            sensors = [Noting(sensor) for sensor in find_powercap_sensors(tree.root).usable]
             result = on_counters(sensors, window_s)
             late = max(map(tree.age_s, sensors[0].read_at_ns)) / window_s
             if late < QUIET:
@@ -371,10 +382,9 @@ def test_energy_on_a_counter_of_known_power(tmp_path: Path, zones: str, window_s
     assert result.power_w, result.notes
     tolerance = max(0.01, late / 2)
     assert result.power_w.value == pytest.approx(power_w, rel=tolerance)
-    duration_s = sum(w.duration_s for w in result.kept_windows)
-    assert given(result.energy_j).value == pytest.approx(
-        power_w * duration_s / result.calls, rel=tolerance
-    )
+    # Windows weigh the same, though the first may have fewer calls than the others.
+    call_s = mean(w.duration_s / w.calls for w in result.kept_windows)
+    assert given(result.energy_j).value == pytest.approx(power_w * call_s, rel=tolerance)
     # An idle stretch is a quarter of a window.
     assert abs(given(result.power_net_w).value) < 8 * tolerance * power_w
 

@@ -1,5 +1,6 @@
 """Measuring workloads: predicted by pilots, by several backends, and ended early."""
 
+import os
 import pickle
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from torch import nn
 
 from inspect_cost.calls.call import Call
 from inspect_cost.measuring.measurement import Measurement
+from inspect_cost.measuring.memory.child import REFERENCES
 from inspect_cost.measuring.session import (
     Request,
     format_duration,
@@ -135,11 +137,13 @@ def test_what_would_take_too_long_is_not_begun() -> None:
     assert (result.latency_s, result.calls, result.partial) == (None, 0, False)
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_what_would_not_fit_into_memory_is_not_begun() -> None:
     pilot = Pilot(partial(make_ones, 10 * MILLION), 1e7, "a pilot of 3 samples")
     request = Request(budget_s=1e9, threads=1)
     (result,) = measure_with_backends(Workload(fail, pilot=pilot), request)
-    assert note_codes(result) == ["too-large"]
+    known = os.access(REFERENCES, os.W_OK)  # not every kernel says what a call alone takes
+    assert note_codes(result) == (["too-large"] if known else ["failed"])
 
 
 def test_a_stepwise_model_that_takes_long_reports_its_own_steps() -> None:
@@ -170,6 +174,7 @@ def test_eager_stands_for_the_native_backend() -> None:
     assert list_backends(Workload(make_linear), request) == ("eager", "onnxruntime", "compile")
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_memory_and_outputs_of_another_backend() -> None:
     request = Request(0.5, None, 1, ("eager", "onnxruntime"))
     eager, other = measure_with_backends(Workload(make_linear), request)

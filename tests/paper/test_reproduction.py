@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from inspect_cost import load_publications
-from inspect_cost.figures.saving import figure_bytes
-from inspect_cost.paper.figure import figure_3, panels
+from inspect_cost.figures.saving import render_figure
+from inspect_cost.paper.figure import draw_figure_3, make_panels
 from inspect_cost.paper.reproduction import Reproduction, reproduce
 from inspect_cost.reports.data import SCHEMA
+from inspect_cost.reports.facts import read_measured_energies
 from inspect_cost.reports.paper import paper_table
 from inspect_cost.reports.view import View
+from inspect_cost.subjects.counted_presets import CountedPresets
 from inspect_cost.values.errors import UsageError
 
 #: Model -> kWh, CO2e printed, CO2e by 0.437 x kWh.
@@ -105,10 +107,10 @@ def report(path: Path, name: str, joules: float | None) -> Path:
     return path
 
 
-def test_measured_energy_makes_a_front_of_its_own(tmp_path: Path) -> None:
+def test_measured_energy_makes_a_front_of_its_own(presets: CountedPresets, tmp_path: Path) -> None:
     joules = {"flowavenet": 90.0, "sing": 2.0, "wavegan": 3.0, "gansynth": None}
     paths = [report(tmp_path / f"{name}.json", name, j) for name, j in joules.items()]
-    found = reproduce(paths)
+    found = reproduce(presets, read_measured_energies(paths))
     assert found.inference["energy_j_per_s"].names == ["FloWaveNet", "SING"]
     assert not found.unavailable
 
@@ -123,28 +125,30 @@ def test_the_table_shows_each_mark(paper: Reproduction) -> None:
 
 
 def test_the_figure_has_training_and_inference_side_by_side(paper: Reproduction) -> None:
-    svg = figure_bytes(figure_3(paper), ".svg").decode()
+    svg = render_figure(draw_figure_3(paper), ".svg").decode()
     for text in ("Training", "Inference", "CO2e (kg)", "Parameters as printed", "WaveGAN", "SING"):
         assert text in svg
 
 
-def test_a_further_model_must_not_be_one_of_the_five(tmp_path: Path) -> None:
+def test_a_further_model_must_not_be_one_of_the_five(
+    presets: CountedPresets, tmp_path: Path
+) -> None:
     path = tmp_path / "models.toml"
     path.write_text("[model.SING]\nmos = 4\nmos_truth = 4.5\n")
-    with pytest.raises(UsageError, match="two publications are of SING"):
-        reproduce(publications=load_publications(path))
+    with pytest.raises(UsageError, match="SING"):
+        reproduce(presets, publications=load_publications(path))
 
 
-def test_a_further_model_that_is_not_in_the_zoo(tmp_path: Path) -> None:
+def test_a_further_model_that_is_not_in_the_zoo(presets: CountedPresets, tmp_path: Path) -> None:
     path = tmp_path / "models.toml"
     path.write_text("[model.Mine]\npreset = 'net.py:Net'\nmos = 4\nmos_truth = 4.5\n")
-    found = reproduce(publications=load_publications(path))
+    found = reproduce(presets, publications=load_publications(path))
     assert "Mine" not in found.inference["params_exact"].names
     assert found.training.unranked["Mine"] == "no value for co2e_kg"
 
 
 def test_the_figure_has_a_panel_for_each_cost(paper: Reproduction) -> None:
-    shown = panels(paper)
+    shown = make_panels(paper)
     assert [panel.x_title for panel in shown] == [
         "CO2e (kg)",
         "Parameters as printed",

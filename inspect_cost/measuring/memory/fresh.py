@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from inspect_cost.measuring.fresh_process import MakeCall, NoAnswerError, ask_fresh_process
-from inspect_cost.measuring.memory.memory import Memory, in_bytes
+from inspect_cost.measuring.memory.memory import Memory, make_bytes
 
 #: Seconds for importing torch and building the model.
 START_S = 60.0
@@ -12,10 +12,10 @@ START_S = 60.0
 CALLS = 10
 
 
-def memory_of(
+def measure_memory(
     make: MakeCall, threads: int | None, call_s: float, process_threads: int
 ) -> tuple[Memory | None, str]:
-    """Return the memory of one call in a process of its own; or None, and why.
+    """Measure the memory of one call in a process of its own; or return None and the reason.
 
     Args:
         make: makes the call.
@@ -34,11 +34,11 @@ def memory_of(
 def _memory(figures: Mapping[str, Any]) -> Memory:
     before, peak = figures["rss_before_b"], figures["rss_peak_b"]
     return Memory(
-        peak_rss_b=in_bytes(peak, "peak resident set of a fresh process"),
-        rss_increase_b=in_bytes(
+        peak_rss_b=make_bytes(peak, "peak resident set of a fresh process"),
+        rss_increase_b=make_bytes(
             None if before is None else peak - before,
             "peak resident set, less that before the call",
         ),
-        allocator_peak_b=in_bytes(figures["allocator_peak_b"], "torch profiler, CPU allocator"),
-        cuda_peak_b=in_bytes(figures["cuda_peak_b"], "torch.cuda.max_memory_allocated"),
+        allocator_peak_b=make_bytes(figures["allocator_peak_b"], "torch profiler, CPU allocator"),
+        cuda_peak_b=make_bytes(figures["cuda_peak_b"], "torch.cuda.max_memory_allocated"),
     )

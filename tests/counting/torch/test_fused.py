@@ -1,4 +1,4 @@
-"""Kernels that fuse layers, or serve a device, cost what the layers do that they stand for."""
+"""Kernels that fuse layers, or serve one device, cost what the layers they replace do."""
 
 from typing import Any
 
@@ -10,12 +10,13 @@ from torch import Tensor, nn
 from inspect_cost import CostReport, OpCost, count
 from inspect_cost.counting.torch.aten.table import ATEN_RULES
 from inspect_cost.formulas.attention import scaled_dot_product_attention
+from tests.counting.torch.models import is_real_run
 
 aten = torch.ops.aten
 
 
 class Asking(nn.Module):
-    """A layer whose result is looked at, so that it runs on real values."""
+    """A layer whose result is read, so that it runs on real values."""
 
     def __init__(self, layer: nn.Module, *, asks: bool) -> None:
         super().__init__()
@@ -27,15 +28,15 @@ class Asking(nn.Module):
         return first.shape[0] and first.max().item() if self.asks else out
 
 
-def on_shapes_and_for_real(layer: nn.Module, *xs: Tensor, **options: Any) -> list[CostReport]:
+def count_both_ways(layer: nn.Module, *xs: Tensor, **options: Any) -> list[CostReport]:
     reports = [count(Asking(layer, asks=asks).eval(), *xs, **options) for asks in (False, True)]
     assert all(report.complete for report in reports)
     assert not reports[0].notes
-    assert reports[1].notes[0].startswith("Run on real values")
+    assert is_real_run(reports[1])
     return reports
 
 
-def spent(report: CostReport) -> OpCost:
+def layer_cost(report: CostReport) -> OpCost:
     return report.by_module["layer"].cost
 
 
@@ -53,18 +54,18 @@ LAYERS: dict[str, tuple[nn.Module, str]] = {
 @pytest.mark.parametrize("name", LAYERS)
 def test_the_fast_path_of_encoders(name: str) -> None:
     layer, kernel = LAYERS[name]
-    shapes, real = on_shapes_and_for_real(layer.eval(), torch.ones(2, 5, 16))
+    shapes, real = count_both_ways(layer.eval(), torch.ones(2, 5, 16))
     assert kernel in real.by_operator
     assert kernel not in shapes.by_operator
-    assert spent(shapes) == spent(real)
+    assert layer_cost(shapes) == layer_cost(real)
 
 
 @pytest.mark.parametrize("need_weights", [True, False])
 def test_the_fast_path_of_attention(need_weights: bool) -> None:
     layer, x = nn.MultiheadAttention(16, 4, batch_first=True).eval(), torch.ones(2, 5, 16)
-    shapes, real = on_shapes_and_for_real(layer, x, x, x, need_weights=need_weights)
+    shapes, real = count_both_ways(layer, x, x, x, need_weights=need_weights)
     assert "aten._native_multi_head_attention" in real.by_operator
-    assert spent(shapes) == spent(real)
+    assert layer_cost(shapes) == layer_cost(real)
 
 
 RECURRENT = [
@@ -78,19 +79,19 @@ RECURRENT = [
 @pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
 @pytest.mark.parametrize("layer", RECURRENT, ids=str)
 def test_recurrent_layers_cost_the_same_for_real(layer: nn.Module) -> None:
-    shapes, real = on_shapes_and_for_real(layer, torch.ones(4, 3, 5))
-    assert spent(shapes) == spent(real)
+    shapes, real = count_both_ways(layer, torch.ones(4, 3, 5))
+    assert layer_cost(shapes) == layer_cost(real)
 
 
 class Cells(nn.Module):
-    """A layer's steps by a cell."""
+    """A layer's steps, taken by a cell."""
 
     def __init__(self, cell: nn.Module) -> None:
         super().__init__()
         self.cell = cell
 
-    def forward(self, x: Tensor) -> Tensor:
-        state = None
+    def forward(self, x: Tensor) -> Any:
+        state: Any = None
         for step in x:
             state = self.cell(step, state)
         return state[0] if isinstance(state, tuple) else state
@@ -116,7 +117,7 @@ def test_the_kernel_of_a_cpu_is_one_direction_of_one_layer() -> None:
     weights = [p.detach() for p in layer.parameters()]
     state = torch.zeros(1, 3, 7)
     rule = ATEN_RULES["aten.mkldnn_rnn_layer"]
-    flags = (False, [], 2, 7, 1, True, False, False, False)
+    flags: tuple[Any, ...] = (False, [], 2, 7, 1, True, False, False, False)
     out = aten.mkldnn_rnn_layer(x, *weights, state[0], state[0], *flags)
     cost = rule(out, x, *weights, state[0], state[0], *flags)
     assert cost == count(layer, x).cost

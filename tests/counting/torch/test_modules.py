@@ -1,4 +1,4 @@
-"""Every layer of `torch.nn` and every operator of torch's core set is known, or named here."""
+"""Every layer of `torch.nn` and every operator of torch's core set is known, or listed here."""
 
 import inspect
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from inspect_cost import count
 from inspect_cost.counting.torch.aten.table import ATEN_RULES, find_rule
+from tests.counting.torch.models import is_real_run
 
 SIGNAL, IMAGE, VOLUME = torch.ones(2, 4, 8), torch.ones(2, 4, 8, 8), torch.ones(2, 4, 8, 8, 8)
 ROWS, CLASSES = torch.full((2, 4), 0.5), torch.tensor([0, 1])
@@ -138,7 +139,7 @@ def layers() -> Iterator[str]:
 
 def known(report: Any) -> None:
     assert report.complete, report.uncounted
-    assert not any(note.startswith("Run on real values") for note in report.notes)
+    assert not is_real_run(report)
 
 
 @pytest.mark.filterwarnings("ignore:enable_nested_tensor:UserWarning")
@@ -168,7 +169,7 @@ def test_every_core_operator_has_a_rule() -> None:
 
 
 class Calls(nn.Module):
-    """A function on what a parameter made."""
+    """A module that applies a function to a tensor computed from a parameter."""
 
     def __init__(self, function: Any) -> None:
         super().__init__()

@@ -1,4 +1,6 @@
-"""An operator without a formula is a result: named, with its calls, and never a silent zero."""
+"""An operator without a formula is reported by name with its calls, never as a silent zero."""
+
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +16,7 @@ class Decomposed(nn.Module):
         super().__init__()
         self.linear = nn.Linear(4, 4, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         y = self.linear(x)
         return torch.linalg.svdvals(y) + torch.linalg.svdvals(2 * y)
 
@@ -41,7 +43,7 @@ def test_a_cost_given_with_the_call_completes_the_count() -> None:
 
 @pytest.fixture
 def scan() -> str:
-    """A custom operator, as a user registers one."""
+    """A module that calls a custom operator, registered as a user would."""
     name = "inspect_cost_tests::scan"
 
     @torch.library.custom_op(name, mutates_args=())
@@ -58,7 +60,7 @@ def test_a_custom_operator_is_named_and_can_be_given_a_cost(scan: str) -> None:
             super().__init__()
             self.linear = nn.Linear(4, 4, bias=False)
 
-        def forward(self, x: Tensor) -> Tensor:
+        def forward(self, x: Tensor) -> Any:
             return torch.ops.inspect_cost_tests.scan(self.linear(x))
 
     name, x = scan.replace("::", "."), torch.zeros(3, 4)

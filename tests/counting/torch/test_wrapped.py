@@ -1,4 +1,4 @@
-"""Models that torch wrapped, traced or packed, and forwards that do not simply return."""
+"""Models that torch wrapped, traced or packed, and forwards that do not simply return a result."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from inspect_cost import CountError, UsageError, count
+from tests.counting.torch.models import is_real_run
 
 X = torch.ones(4, 8)
 PRODUCT = 4 * 8 * 8
@@ -22,20 +23,20 @@ class Plain(nn.Module):
         super().__init__()
         self.linear = nn.Linear(8, 8)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         with torch.profiler.record_function("product"):
             return self.linear(x)
 
 
 class Threaded(nn.Module):
-    """Calls a layer on another thread, and ends whether that succeeds or not."""
+    """Calls a layer on another thread, and returns whether that succeeds or not."""
 
     def __init__(self, *, by_pool: bool, patient: bool) -> None:
         super().__init__()
         self.linear = nn.Linear(8, 8)
         self.by_pool, self.patient = by_pool, patient
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         if self.by_pool:
             with ThreadPoolExecutor(1) as pool:
                 return pool.submit(self.linear, x).result()
@@ -49,7 +50,7 @@ class Threaded(nn.Module):
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize(("by_pool", "patient"), [(True, False), (False, False), (False, True)])
 def test_work_on_other_threads_is_refused_not_missed(by_pool: bool, patient: bool) -> None:
-    with pytest.raises(UsageError, match="linear runs on a thread of its own"):
+    with pytest.raises(UsageError, match=r"linear .* thread"):
         count(Threaded(by_pool=by_pool, patient=patient), X)
 
 
@@ -68,7 +69,7 @@ def test_wrapped_models_are_counted_from_shapes(name: str) -> None:
     assert report.macs == PRODUCT
     assert report.params == 72
     assert report.complete
-    assert "Run on real values" not in " ".join(report.notes)
+    assert not is_real_run(report)
     assert model(X).shape == X.shape
 
 

@@ -2,16 +2,23 @@
 
 import os
 import time
+from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
-from inspect_cost.measuring.sensors.nvml import NvmlSensor, foreign_processes, nvml_sensors
+from inspect_cost.measuring.sensors import sampled_power
+from inspect_cost.measuring.sensors.nvml import (
+    NvmlSensor,
+    find_foreign_processes,
+    find_nvml_sensors,
+)
 from inspect_cost.measuring.sensors.protocol import (
     EnergySensor,
     SensorError,
     Sensors,
     Unavailable,
-    consumed_j,
+    subtract_j,
 )
 from inspect_cost.measuring.sensors.sampled_power import SampledPowerSensor
 from tests.measuring.sensors.fake_nvml import (
@@ -26,7 +33,7 @@ NO_SUCH_PID = 2**22 + 1  # above the largest that Linux gives
 
 def found(*gpus: FakeGpu, device: str | None = None, torch_order: str = "ab") -> Sensors:
     """What is found for these GPUs, which torch numbers in that order of their UUIDs."""
-    return nvml_sensors(device, nvml=FakeNvml(*gpus), uuids=lambda: list(torch_order))
+    return find_nvml_sensors(device, nvml=FakeNvml(*gpus), uuids=lambda: list(torch_order))
 
 
 def only(sensors: Sensors) -> EnergySensor:
@@ -38,7 +45,7 @@ def only(sensors: Sensors) -> EnergySensor:
 def test_the_counter_is_in_joules() -> None:
     script = iter([1000, 5_000, 7_500])  # the first is for the question whether there is one
     sensor = only(found(FakeGpu("a", energy_mj=lambda: next(script))))
-    assert consumed_j(sensor, sensor.read_j(), sensor.read_j()) == 2.5
+    assert subtract_j(sensor, sensor.read_j(), sensor.read_j()) == 2.5
     assert (sensor.domain, sensor.device, sensor.range_j) == ("gpu-0", "cuda:0", None)
     assert sensor.recommended_window_s >= 20 * sensor.period_s
 
@@ -78,49 +85,67 @@ def test_a_gpu_without_mig_is_not_refused() -> None:
     assert only(found(FakeGpu("a", mig=None)))
 
 
-def test_without_a_counter_power_is_integrated() -> None:
+class Meter:
+    """A GPU's power by the number and the moment of a sample, which is the sensor's moment too.
+
+    So the integral is exact, however late a busy machine runs the sensor's thread.
+    """
+
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, power_w: Callable[[int, float], float]
+    ) -> None:
+        self.start, self.moments, self.power_w = time.monotonic(), list[float](), power_w
+        monkeypatch.setattr(sampled_power, "time", SimpleNamespace(monotonic=self.last_moment))
+
+    def power_mw(self) -> int:
+        self.moments.append(self.now_s())
+        return round(1000 * self.power_w(len(self.moments), self.moments[-1]))
+
+    def now_s(self) -> float:
+        return time.monotonic() - self.start
+
+    def last_moment(self) -> float:
+        return self.moments[-1]
+
+    def wait_for(self, samples: int) -> None:
+        while len(self.moments) < samples:
+            assert self.now_s() < 60, "nobody takes samples"
+            time.sleep(0.01)
+
+
+def test_without_a_counter_power_is_integrated(monkeypatch: pytest.MonkeyPatch) -> None:
     """A ramp of 1 kW/s: the trapezoidal rule is exact, whenever the samples come."""
-    start = time.monotonic()
-    gpu = FakeGpu(
-        "a",
-        name="Tesla P100",
-        energy_mj=None,
-        power_mw=lambda: round(1000 * (100 + 1000 * (time.monotonic() - start))),
-    )
-    sensor = only(found(gpu))
+    meter = Meter(monkeypatch, lambda _, moment_s: 100 + 1000 * moment_s)
+    sensor = only(found(FakeGpu("a", name="Tesla P100", energy_mj=None, power_mw=meter.power_mw)))
     assert isinstance(sensor, SampledPowerSensor)
     assert "sampled power" in sensor.source
-    moments = [time.monotonic() - start]
+    moments = [meter.now_s()]
     before_j = sensor.read_j()
-    moments.append(time.monotonic() - start)
-    time.sleep(0.3)
-    moments.append(time.monotonic() - start)
+    moments.append(meter.now_s())
+    meter.wait_for(samples=10)
+    moments.append(meter.now_s())
     after_j = sensor.read_j()
-    moments.append(time.monotonic() - start)
+    moments.append(meter.now_s())
     sensor.close()
 
     def truth_j(began: float, ended: float) -> float:
         return 100 * (ended - began) + 500 * (ended**2 - began**2)
 
     least, most = truth_j(moments[1], moments[2]), truth_j(moments[0], moments[3])
-    assert 0.999 * least <= consumed_j(sensor, before_j, after_j) <= 1.001 * most
+    assert 0.999 * least <= subtract_j(sensor, before_j, after_j) <= 1.001 * most
 
 
-def test_samples_are_taken_between_readings() -> None:
-    """A pulse of power that neither reading sees."""
-    start = time.monotonic()
-    pulse = FakeGpu(
-        "a",
-        energy_mj=None,
-        power_mw=lambda: 100_000 if 0.1 < time.monotonic() - start < 0.3 else 0,
-    )
-    sensor = only(found(pulse))
+def test_samples_are_taken_between_readings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pulse of power that neither reading sees: of the fifth sample to the ninth."""
+    meter = Meter(monkeypatch, lambda number, _: 100 if 5 <= number <= 9 else 0)
+    sensor = only(found(FakeGpu("a", energy_mj=None, power_mw=meter.power_mw)))
     assert isinstance(sensor, SampledPowerSensor)
     sensor.read_j()
-    time.sleep(0.45)
+    meter.wait_for(samples=10)
     energy_j = sensor.read_j()
     sensor.close()
-    assert energy_j == pytest.approx(20, rel=0.3)
+    fourth, fifth, *_, ninth, tenth = meter.moments[3:10]
+    assert energy_j == pytest.approx(100 * ((ninth - fourth) + (tenth - fifth)) / 2)
 
 
 def test_neither_counter_nor_power() -> None:
@@ -153,16 +178,16 @@ def test_other_processes_are_a_disturbance_and_this_one_is_none() -> None:
 
 
 def test_in_a_container_one_unknown_process_is_this_one() -> None:
-    assert foreign_processes([NO_SUCH_PID]) == []
-    assert foreign_processes([NO_SUCH_PID, NO_SUCH_PID + 1]) == [NO_SUCH_PID + 1]
+    assert find_foreign_processes([NO_SUCH_PID]) == []
+    assert find_foreign_processes([NO_SUCH_PID, NO_SUCH_PID + 1]) == [NO_SUCH_PID + 1]
 
 
 def test_no_driver() -> None:
     nvml = FakeNvml(error=NVMLError_LibraryNotFound())
-    (why,) = nvml_sensors(nvml=nvml, uuids=list).unavailable
+    (why,) = find_nvml_sensors(nvml=nvml, uuids=list).unavailable
     assert why == Unavailable("nvml", why.reason, why.fix, "absent")
     assert "libnvidia-ml" in why.reason
-    (other,) = nvml_sensors(nvml=FakeNvml(error=NVMLError("odd")), uuids=list).unavailable
+    (other,) = find_nvml_sensors(nvml=FakeNvml(error=NVMLError("odd")), uuids=list).unavailable
     assert "odd" in other.reason
 
 
@@ -181,12 +206,12 @@ def test_a_real_gpu_consumes_more_under_load() -> None:
 
     if not torch.cuda.is_available():
         pytest.skip("there is no CUDA device")
-    from inspect_cost.measuring.doctor.doctor import diagnosis  # noqa: PLC0415 - as above
+    from inspect_cost.measuring.doctor.doctor import diagnose  # noqa: PLC0415 - as above
 
-    sensors = nvml_sensors("cuda:0")
+    sensors = find_nvml_sensors("cuda:0")
     if not sensors.usable:
         pytest.skip(sensors.unavailable[0].reason)
-    (examined,) = diagnosis(10, sensors=sensors).sensors
+    (examined,) = diagnose(10, sensors=sensors).sensors
     assert examined.fault == ""
     assert examined.idle_w is not None
     assert examined.load_w is not None
