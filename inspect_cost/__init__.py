@@ -26,6 +26,7 @@ PUBLIC = {
     "InspectCostError": "inspect_cost.values.errors",
     "Measurement": "inspect_cost.measuring.measurement",
     "MeasurementError": "inspect_cost.values.errors",
+    "MismatchError": "inspect_cost.values.errors",
     "NoLawError": "inspect_cost.values.errors",
     "Note": "inspect_cost.values.notes",
     "OpCost": "inspect_cost.values.cost",
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
     from inspect_cost.values.errors import CountError as CountError
     from inspect_cost.values.errors import InspectCostError as InspectCostError
     from inspect_cost.values.errors import MeasurementError as MeasurementError
+    from inspect_cost.values.errors import MismatchError as MismatchError
     from inspect_cost.values.errors import NoLawError as NoLawError
     from inspect_cost.values.errors import UsageError as UsageError
     from inspect_cost.values.identity import Output as Output

@@ -64,15 +64,29 @@ class FunctionModule(nn.Module):
         taken = tuple(self._take(name, value) for name, value in named)
         return taken, {name: self._take(name, value) for name, value in kwargs.items()}
 
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the function on this module's children."""
+    @property
+    def refers(self) -> bool:
+        """Whether the function refers to anything, or was given modules."""
+        return bool(self._paths)
+
+    @property
+    def bound(self) -> Callable[..., Any]:
+        """The function itself, or one that refers to this module's children if they are copies."""
         if self._ready is None or self._ready[0]() is not self:
             # Not yet, or this is a copy of the module that was made ready.
             found = {identity: self._find(path) for identity, path in self._captured.items()}
-            function = replace_captured(self.function, found)
-            self._ready = (weakref.ref(self), function)
-        args, kwargs = tree_map(self._give, (args, kwargs))
-        return self._ready[1](*args, **kwargs)
+            self._ready = (weakref.ref(self), replace_captured(self.function, found))
+        return self._ready[1]
+
+    def give_arguments(self, args: Any, kwargs: Any) -> tuple[Any, Any]:
+        """Return arguments with the modules that `take_arguments` took."""
+        given: tuple[Any, Any] = tree_map(self._give, (args, dict(kwargs)))
+        return given
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the function on this module's children."""
+        given, named = self.give_arguments(args, kwargs)
+        return self.bound(*given, **named)
 
     def _take(self, name: str, value: Any) -> Any:
         def take(leaf: Any) -> Any:

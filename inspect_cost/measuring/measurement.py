@@ -137,8 +137,3 @@ QUANTITIES = (
 
 def _to_dict(value: Quantity | Memory | None) -> dict[str, Any] | None:
     return None if value is None else value.to_dict()
-
-
-def make_unmeasured(reason: str, **known: Any) -> Measurement:
-    """Return an empty measurement that carries the reason."""
-    return Measurement(notes=(f"Not measured: {reason}",), **known)

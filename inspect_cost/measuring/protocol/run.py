@@ -9,6 +9,7 @@ from statistics import median
 from inspect_cost.measuring.protocol.statistics import mean_interval, median_interval
 from inspect_cost.measuring.protocol.window import SHORTEST_SAMPLE_S, Bench, Window
 from inspect_cost.values.notes import Note
+from inspect_cost.values.progress import Progress, ignore_progress
 
 #: Idle time before a window, and again after it, as shares of the window.
 IDLE_SHARE = 0.25
@@ -75,14 +76,10 @@ class Record:
         return [window for window in self.windows if not window.disturbances]
 
 
-#: Receives the share of the whole that is done, from 0 to 1.
-Progress = Callable[[float], None]
-
-
 def run_protocol(
     bench: Bench,
     plan: Plan,
-    progress: Progress = lambda _done: None,
+    progress: Progress = ignore_progress,
     after_first: Callable[[float], None] = lambda _duration_s: None,
 ) -> Record:
     """Follow the protocol as far as the budget allows, for at least one whole call.
