@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import pickle
 from collections.abc import Callable
 from types import SimpleNamespace
 
@@ -130,6 +131,16 @@ def test_globals_are_found_in_the_functions_that_a_function_calls_too(function: 
     nn.init.zeros_(twin.get_parameter("GLOBAL.bias"))
     assert not twin(torch.ones(1, 2)).any()
     assert torch.equal(function(torch.ones(1, 2)), GLOBAL(torch.ones(1, 2)))
+
+
+def test_another_process_gets_a_copy_that_runs_on_its_own_modules() -> None:
+    module, x = FunctionModule(through_helper, "f"), torch.zeros(1, 2)
+    nn.init.zeros_(module.get_parameter("GLOBAL.bias"))
+    assert not module(x).any()
+    sent = pickle.dumps(module)
+    nn.init.ones_(GLOBAL.bias)
+    assert torch.equal(through_helper(x), torch.ones(1, 2))
+    assert not pickle.loads(sent)(x).any()  # noqa: S301 - we wrote it
 
 
 def test_an_attribute_with_the_name_of_a_global_is_not_taken_for_it() -> None:
