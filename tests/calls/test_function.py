@@ -25,6 +25,10 @@ def through_helper(x: Tensor, times: int = 2) -> Tensor:
     return through_global(x) if times == 1 else through_helper(x, times - 1)
 
 
+def through_comprehension(x: Tensor) -> Tensor:
+    return torch.cat([GLOBAL(row) for row in x.split(1)])
+
+
 class Pipeline:
     """An object that is no module and has one."""
 
@@ -123,7 +127,7 @@ def test_a_module_is_found_and_a_copy_runs_on_its_copy(
     assert torch.equal(function(x), net(x))
 
 
-@pytest.mark.parametrize("function", [through_global, through_helper])
+@pytest.mark.parametrize("function", [through_global, through_helper, through_comprehension])
 def test_globals_are_found_in_the_functions_that_a_function_calls_too(function: Function) -> None:
     twin = copy.deepcopy(FunctionModule(function, "f"))
     assert [name for name, _ in twin.named_parameters()] == ["GLOBAL.weight", "GLOBAL.bias"]
