@@ -61,14 +61,19 @@ class FunctionModule(nn.Module):
         taken = tuple(self._take(name, value) for name, value in named)
         return taken, {name: self._take(name, value) for name, value in kwargs.items()}
 
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the function on this module's children."""
+        args, kwargs = self.give_arguments(args, kwargs)
+        return self.bound(*args, **kwargs)
+
     @property
     def refers(self) -> bool:
-        """Whether the function refers to anything, or was given modules."""
+        """Whether the function refers to a module or a tensor, or was given a module."""
         return bool(self._paths)
 
     @property
     def bound(self) -> Callable[..., Any]:
-        """The function itself, or one that refers to this module's children if they are copies."""
+        """The function, referring to this module's children."""
         if self._ready is None or self._ready[0]() is not self:
             # Not yet, or this is a copy of the module that was made ready.
             captured = find_captured(self.function)
@@ -76,15 +81,12 @@ class FunctionModule(nn.Module):
             self._ready = (weakref.ref(self), replace_captured(self.function, own))
         return self._ready[1]
 
-    def give_arguments(self, args: Any, kwargs: Any) -> tuple[Any, Any]:
-        """Return arguments with the modules that `take_arguments` took."""
-        given: tuple[Any, Any] = tree_map(self._give, (args, dict(kwargs)))
+    def give_arguments(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return arguments with the children that `take_arguments` took out."""
+        given: tuple[tuple[Any, ...], dict[str, Any]] = tree_map(self._give, (args, dict(kwargs)))
         return given
-
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the function on this module's children."""
-        given, named = self.give_arguments(args, kwargs)
-        return self.bound(*given, **named)
 
     def _take(self, name: str, value: Any) -> Any:
         def take(leaf: Any) -> Any:
