@@ -136,7 +136,7 @@ class FunctionModule(nn.Module):
         return {**vars(self), "_ready": None, "_captured": {}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
+        super().__setstate__(state)  # type: ignore[no-untyped-call]  # torch has no types here
         captured = find_captured(self.function).items()
         self._captured = {id(value): path for path, value in captured}
 
