@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
+from typing import Any, Self
 
 from inspect_cost.counting.waste import ModuleUse, UnreadParameter, Waste
 from inspect_cost.values.cost import FREE, OpCost, total
@@ -294,6 +295,19 @@ class CostReport:
     def complete(self) -> bool:
         """Whether every operator that ran has a cost in the totals."""
         return not self.uncounted
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain data, for JSON."""
+        from inspect_cost.counting import as_data  # noqa: PLC0415 - which takes these types
+
+        return as_data.write_count(self)
+
+    @classmethod
+    def from_dict(cls, written: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` gives."""
+        from inspect_cost.counting import as_data  # noqa: PLC0415 - which makes these types
+
+        return cls(**as_data.read_count(written))
 
 
 def _use(module: ModuleCost, unread: frozenset[UnreadParameter]) -> ModuleUse:

@@ -168,7 +168,7 @@ def _one(
         make=workload.target if request.memory and backend == workload.given_to else None,
         progress=progress,
     )
-    result = replace(result, audio_s=workload.audio_s, batch=workload.conditions.batch)
+    result = replace(result, output=workload.output, batch=workload.conditions.batch)
     if request.memory and backend != workload.given_to:
         note = f"Memory is measured with {workload.given_to} only."
         result = replace(result, notes=(*result.notes, note))

@@ -17,6 +17,7 @@ from inspect_cost.measuring.backends import onnx_target
 from inspect_cost.subjects.onnx_inspection import input_shapes
 from inspect_cost.subjects.workload import Conditions
 from inspect_cost.values.errors import UsageError
+from inspect_cost.values.identity import Output
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class OnnxWorkload:
     conditions: Conditions = field(default_factory=Conditions)
     threads: int | None = None
     stepwise: bool = False
-    audio_s: float | None = None
+    output: Output | None = None
     given_to: str = "onnxruntime"
 
     def __post_init__(self) -> None:

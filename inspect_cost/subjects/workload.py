@@ -11,6 +11,7 @@ from inspect_cost.calls.inputs import InputSpec, arguments, batched
 from inspect_cost.calls.target import Target, target
 from inspect_cost.subjects.loading import model_factory
 from inspect_cost.values.errors import UsageError
+from inspect_cost.values.identity import AUDIO, Output
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ class Workload(Protocol):
         """Whether one sample is made after another."""
 
     @property
-    def audio_s(self) -> float | None:
-        """The audio that the call makes, all of a batch together."""
+    def output(self) -> Output | None:
+        """What the call yields, all of a batch together; None if nobody said."""
 
     @property
     def given_to(self) -> str:
@@ -87,9 +88,15 @@ class PresetWorkload:
         return self.preset.call(config, self.samples, "meta", 0).samples
 
     @property
-    def audio_s(self) -> float:
+    def output(self) -> Output:
         """The audio that the call makes, all of a batch together."""
-        return self.generated * self.conditions.batch / self.preset.sample_rate
+        amount = self.generated * self.conditions.batch
+        return Output(amount, AUDIO, self.preset.sample_rate)
+
+    @property
+    def audio_s(self) -> float:
+        """Seconds of that audio."""
+        return self.output.units
 
     def shortened(self, samples: int) -> "PresetWorkload":
         """The same with fewer samples."""
@@ -123,7 +130,7 @@ class OwnWorkload:
     length: int | None = None
     conditions: Conditions = Conditions()
     stepwise: bool = False
-    audio_s: float | None = None
+    output: Output | None = None
     given_to: str = "eager"
 
     def target(self) -> Target:

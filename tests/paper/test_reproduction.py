@@ -11,7 +11,7 @@ from inspect_cost.figures.saving import render_figure
 from inspect_cost.paper.figure import draw_figure_3, make_panels
 from inspect_cost.paper.reproduction import Reproduction, reproduce
 from inspect_cost.reports.data import SCHEMA
-from inspect_cost.reports.facts import read_measured_energies
+from inspect_cost.reports.measured_facts import read_measured_energies
 from inspect_cost.reports.paper import paper_table
 from inspect_cost.reports.view import View
 from inspect_cost.subjects.counted_presets import CountedPresets
