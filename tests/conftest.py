@@ -24,7 +24,7 @@ pytest.register_assert_rewrite("tests.formulas.proof")
 @pytest.fixture
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Exports, compilations and fresh processes have the time that a busy machine takes."""
-    monkeypatch.setattr("inspect_cost.measuring.backends.LEAST_LIMIT_S", 900.0)
+    monkeypatch.setattr("inspect_cost.measuring.backends.setup.LEAST_LIMIT_S", 900.0)
     monkeypatch.setattr("inspect_cost.measuring.memory.fresh.START_S", 900.0)
 
 

@@ -19,7 +19,7 @@ from inspect_cost.counting.report import CostReport, Storage, Tally, ancestry
 from inspect_cost.measuring.measurement import Measurement
 from inspect_cost.paper.standing import Standing
 from inspect_cost.reports.inspection import Inspection, PhaseResult
-from inspect_cost.values.cost import OpCost, FlopWeights
+from inspect_cost.values.cost import FlopWeights, OpCost
 from inspect_cost.values.identity import AUDIO, Identity, Output, Phase
 from inspect_cost.values.notes import Note, read_notes
 

@@ -1,16 +1,12 @@
 """What files of results must look like: a JSON Schema for each kind, checked before reading."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from inspect_cost.values.errors import UsageError
-
-if TYPE_CHECKING:
-    from jsonschema import ValidationError
-    from jsonschema.protocols import Validator
 
 #: What the schemas share.
 COMMON = "common.schema.json"
@@ -59,16 +55,17 @@ def _find_schema(written: Any, path: str, known: Collection[str]) -> str:
 
 
 @cache
-def make_validator(schema: str) -> "Validator":
-    """Return what checks results of a schema: "inspect-cost/report/2"."""
-    from jsonschema import Draft202012Validator, validators  # noqa: PLC0415 - takes 0.1 s
+def make_validator(schema: str) -> Any:
+    """Return jsonschema's validator of a schema such as "inspect-cost/report/2"."""
+    import jsonschema  # type: ignore[import-untyped]  # noqa: PLC0415 - takes 0.1 s
     from referencing import Registry, Resource  # noqa: PLC0415 - which comes with it
 
-    strict = Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)
+    draft = jsonschema.Draft202012Validator
+    strict = draft.TYPE_CHECKER.redefine("integer", _is_integer)
     registry: Registry[Any] = Registry().with_resource(
         COMMON, Resource.from_contents(load_schema(COMMON))
     )
-    kind = validators.extend(Draft202012Validator, type_checker=strict)
+    kind = jsonschema.validators.extend(draft, type_checker=strict)
     return kind(load_schema(find_file(schema)), registry=registry)
 
 
@@ -86,7 +83,7 @@ def load_schema(name: str) -> dict[str, Any]:
 
 
 def _is_integer(_checker: Any, value: Any) -> bool:
-    """Return whether a value is written as a whole number; 3.0 is not, since it reads as one."""
+    """Return whether a value is written as a whole number, which 3.0 is not."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -95,29 +92,38 @@ def _escape(part: str | int) -> str:
     return str(part).replace("~", "~0").replace("/", "~1")
 
 
-def _describe(error: "ValidationError") -> str:
+def _describe(error: Any) -> str:
     """Return what is wrong with a value, in words that follow its place."""
-    limit: Any = error.validator_value
-    match error.validator:
-        case "required":
-            missing = next(name for name in limit if name not in error.instance)
-            return f"lacks {missing!r}"
-        case "type":
-            kinds = limit if isinstance(limit, list) else [limit]
-            return f"is not {' or '.join(_ARTICLES[kind] for kind in kinds)}"
-        case "maximum" | "exclusiveMaximum":
-            return f"is larger than {limit:g}"
-        case "minimum":
-            return f"is less than {limit:g}"
-        case "exclusiveMinimum":
-            return f"is not above {limit:g}"
-        case "enum":
-            return f"is none of {', '.join(map(str, limit))}"
-        case "minItems" | "maxItems":
-            return f"has {len(error.instance)} items, not {limit}"
-    return f"is not valid ({error.validator})"
+    describe = _PROBLEMS.get(error.validator)
+    return describe(error) if describe else f"is not valid ({error.validator})"
 
 
+def _describe_missing(error: Any) -> str:
+    missing = next(name for name in error.validator_value if name not in error.instance)
+    return f"lacks {missing!r}"
+
+
+def _describe_type(error: Any) -> str:
+    wanted = error.validator_value
+    kinds = wanted if isinstance(wanted, list) else [wanted]
+    return f"is not {' or '.join(_ARTICLES[kind] for kind in kinds)}"
+
+
+def _describe_length(error: Any) -> str:
+    return f"has {len(error.instance)} items, not {error.validator_value}"
+
+
+#: JSON Schema's word for what is wrong -> the same in words.
+_PROBLEMS: Mapping[str, Callable[[Any], str]] = {
+    "required": _describe_missing,
+    "type": _describe_type,
+    "minimum": lambda error: f"is less than {error.validator_value:g}",
+    "maximum": lambda error: f"is larger than {error.validator_value:g}",
+    "enum": lambda error: f"is none of {', '.join(map(str, error.validator_value))}",
+    "const": lambda error: f"is not {error.validator_value!r}",
+    "minItems": _describe_length,
+    "maxItems": _describe_length,
+}
 _ARTICLES = {
     "array": "a list",
     "boolean": "true or false",

@@ -87,7 +87,7 @@ def _count_preset(name: str) -> Candidate:
         raise UsageError(str(error.args[0]), f"Or give a file: {', '.join(SUFFIXES)}.") from None
     report, origin = inspected_preset(preset), f"preset {name}"
     audio = report.audio
-    output = audio and Output(audio.samples_generated, AUDIO, audio.sample_rate)
+    output = Output(audio.samples_generated, AUDIO, audio.sample_rate) if audio else None
     return Candidate(name, find_facts(report.count, output, None, origin), origin)
 
 

@@ -9,6 +9,7 @@ from statistics import median
 from inspect_cost.measuring.protocol.statistics import mean_interval, median_interval
 from inspect_cost.measuring.protocol.window import SHORTEST_SAMPLE_S, Bench, Window
 from inspect_cost.values.notes import Note
+from inspect_cost.values.progress import Progress, ignore_progress
 
 #: Idle time before a window, and again after it, as shares of the window.
 IDLE_SHARE = 0.25
@@ -27,7 +28,7 @@ FEWEST_UNDISTURBED = 3
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run is to do.
+    """Instructions for a run.
 
     Attributes:
         budget_s: the time that it may take.
@@ -48,7 +49,7 @@ class Plan:
 
 @dataclass
 class Record:
-    """What a run has done so far.
+    """Windows and notes of a run so far.
 
     Attributes:
         windows: all of them, in order; those that were set aside are marked.
@@ -75,14 +76,10 @@ class Record:
         return [window for window in self.windows if not window.disturbances]
 
 
-#: Receives the share of the whole that is done, from 0 to 1.
-Progress = Callable[[float], None]
-
-
 def run_protocol(
     bench: Bench,
     plan: Plan,
-    progress: Progress = lambda _done: None,
+    progress: Progress = ignore_progress,
     after_first: Callable[[float], None] = lambda _duration_s: None,
 ) -> Record:
     """Follow the protocol as far as the budget allows, for at least one whole call.
@@ -205,7 +202,7 @@ def is_stable(latencies: list[float]) -> bool:
 
 
 def _has_enough(bench: Bench, record: Record, plan: Plan) -> bool:
-    """Whether the windows suffice, or so many were disturbed that more would not help."""
+    """Whether the windows suffice, or too many were disturbed for more to help."""
     if len(record.undisturbed) >= plan.windows:
         windows = record.undisturbed
     elif len(record.windows) >= 2 * plan.windows:

@@ -9,11 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from inspect_cost.calls.target import target
-from inspect_cost.measuring import backends
-from inspect_cost.measuring.backends import BACKENDS, Setup
+from inspect_cost.calls.call import Call
+from inspect_cost.measuring.backends import load_backend
+from inspect_cost.measuring.backends.setup import Setup, SetupTimeoutError
 from inspect_cost.measuring.protocol.time_limit import time_limit
-from inspect_cost.values.errors import MeasurementError
 from tests.extras import needs_compiler
 
 
@@ -64,8 +63,8 @@ def test_another_thread_has_no_limit() -> None:
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_compilation_that_takes_too_long_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     needs_compiler()
-    monkeypatch.setattr(backends, "LEAST_LIMIT_S", 0.01)
-    call = target(nn.Linear(2, 2), (torch.ones(1, 2),), {})
-    with pytest.raises(MeasurementError, match=r"torch\.compile took longer than 0\.01 s"):
-        BACKENDS["compile"](call, Setup(lambda: call, 1, 0.01))
+    monkeypatch.setattr("inspect_cost.measuring.backends.setup.LEAST_LIMIT_S", 0.01)
+    call = Call.of(nn.Linear(2, 2), torch.ones(1, 2))
+    with pytest.raises(SetupTimeoutError, match=r"torch\.compile took longer than 0\.01 s"):
+        load_backend("compile")(call, Setup(lambda: call, 1, 0.01))
     assert torch.ones(2).add(1).sum() == 4  # torch works on

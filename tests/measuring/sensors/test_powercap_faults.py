@@ -89,7 +89,7 @@ def test_a_counter_that_is_no_number(tmp_path: Path, content: str) -> None:
     tree = PowercapTree(tmp_path, one_socket())
     (sensor,) = find_powercap_sensors(tree.root).usable
     (tree.path("package-0") / "energy_uj").write_text(content)
-    with pytest.raises(SensorError, match="energy_uj holds no whole number"):
+    with pytest.raises(SensorError, match="energy_uj does not hold a whole number"):
         sensor.read_j()
     assert find_powercap_sensors(tree.root).usable == ()
 
