@@ -46,7 +46,7 @@ def paper(
 
     from inspect_cost.paper.reproduction import reproduce
     from inspect_cost.publications.publication import load_publications
-    from inspect_cost.reports.facts import read_measured_energies
+    from inspect_cost.reports.measured_facts import read_measured_energies
     from inspect_cost.reports.paper import paper_json, paper_table
     from inspect_cost.subjects.counted_presets import CountedPresets
 

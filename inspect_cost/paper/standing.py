@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from inspect_cost.carbon.estimate import CarbonEstimate
 from inspect_cost.paper import printed
 from inspect_cost.paper.fronts import NO_SCORE, TRAINING, Front, rank_models, reasons_without_score
 from inspect_cost.paper.reproduction import collect_further_values
 from inspect_cost.publications.publication import Publication
+from inspect_cost.values.presentable import Presentable
 from inspect_cost.values.quantity import Quantity
 from inspect_cost.values.units import exact, si
 
@@ -42,9 +43,30 @@ class Place:
     probability_optimal: float | None = None
     reason: str = ""
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data, for JSON."""
+        return {
+            **vars(self),
+            "value": self.value and self.value.to_dict(),
+            "dominated_by": list(self.dominated_by),
+        }
 
-@dataclass(frozen=True)
-class Standing:
+    @classmethod
+    def from_dict(cls, written: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` gives."""
+        return cls(
+            cost=written["cost"],
+            value=Quantity.or_none(written["value"]),
+            rank=written["rank"],
+            of=written["of"],
+            dominated_by=tuple(written["dominated_by"]),
+            probability_optimal=written["probability_optimal"],
+            reason=written["reason"],
+        )
+
+
+@dataclass(frozen=True, repr=False)
+class Standing(Presentable):
     """A model's standing beside others.
 
     Attributes:
@@ -77,13 +99,33 @@ class Standing:
             "beside": list(self.beside),
             "training": self.training and self.training.to_dict(),
             "mos_loss": self.mos_loss and self.mos_loss.to_dict(),
-            "places": [
-                {**vars(place), "value": place.value and place.value.to_dict()}
-                for place in self.places
-            ],
+            "places": [place.to_dict() for place in self.places],
             "unranked": self.unranked or None,
             "source": self.source,
         }
+
+    @classmethod
+    def from_dict(cls, written: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` gives."""
+        training = written["training"]
+        return cls(
+            model=written["model"],
+            beside=tuple(written["beside"]),
+            training=training and CarbonEstimate.from_dict(training),
+            mos_loss=Quantity.or_none(written["mos_loss"]),
+            places=tuple(Place.from_dict(place) for place in written["places"]),
+            unranked=written["unranked"] or "",
+            source=written["source"],
+        )
+
+    def __repr__(self) -> str:
+        ranks = ", ".join(
+            f"{place.cost} unranked"
+            if place.rank is None
+            else f"{place.cost} front {place.rank + 1}"
+            for place in self.places
+        )
+        return f"<Standing {self.model} beside {len(self.beside)}: {self.unranked or ranks}>"
 
 
 def list_presets_beside(model: str, publications: Sequence[Publication] = ()) -> list[str] | None:
