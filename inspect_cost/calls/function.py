@@ -145,9 +145,6 @@ class FunctionModule(nn.Module):
     def _get_name(self) -> str:
         return self.title
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_ready": None}
-
 
 def _parameter_names(function: Callable[..., Any], count: int) -> list[str]:
     """Return the names of this many positional parameters; numbers where they have none."""
