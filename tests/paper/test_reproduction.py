@@ -10,9 +10,8 @@ from inspect_cost import load_publications
 from inspect_cost.figures.saving import figure_bytes
 from inspect_cost.paper.figure import figure_3, panels
 from inspect_cost.paper.reproduction import Reproduction, reproduce
+from inspect_cost.reports import render
 from inspect_cost.reports.data import SCHEMA
-from inspect_cost.reports.paper import paper_table
-from inspect_cost.reports.view import View
 from inspect_cost.values.errors import UsageError
 
 #: Model -> kWh, CO2e printed, CO2e by 0.437 x kWh.
@@ -114,7 +113,7 @@ def test_measured_energy_makes_a_front_of_its_own(tmp_path: Path) -> None:
 
 
 def test_the_table_shows_each_mark(paper: Reproduction) -> None:
-    text = paper_table(paper, View(width=100))
+    text = render(paper)
     for marked in ("15.45 *", "272 *", "0.26 *", "89M *", "15M *", "186M *"):
         assert marked in text
     assert text.count(" *\n") + text.count(" * ") >= 6

@@ -14,7 +14,9 @@ from inspect_cost.measuring.measurement import Measurement
 from inspect_cost.measuring.memory.memory import Memory
 from inspect_cost.measuring.protocol.window import Window
 from inspect_cost.measuring.sensors.protocol import Unavailable
-from inspect_cost.values.cost import OpCost
+from inspect_cost.reports.inspection import Inspection, PhaseResult
+from inspect_cost.values.cost import FlopWeights, OpCost
+from inspect_cost.values.identity import AUDIO, Identity, Output, Phase
 from inspect_cost.values.quantity import Kind, Quantity
 
 
@@ -141,6 +143,22 @@ COUNT = CostReport(
     unread=(),
     peak_activation_bytes=1234,
     input_bytes=96,
+)
+AUDIBLE = Phase(
+    description="generate 16,384 samples",
+    output=Output(amount=16_384, unit=AUDIO, rate=16_000, requested=16_000),
+)
+INSPECTION = Inspection(
+    identity=Identity("net", "Net [1]", "A paper", {"dim": 32}),
+    phases=(
+        PhaseResult(
+            phase=AUDIBLE,
+            count=COUNT,
+            weights=FlopWeights(div=4),
+            measurements=(MEASUREMENT, WITHOUT_SENSOR),
+        ),
+    ),
+    provenance={},
 )
 
 CROSSCHECK = CrossCheck(
