@@ -17,17 +17,17 @@ ALLOWED: dict[str, set[str]] = {
     "hardware": {"carbon", "values"},
     "carbon": {"hardware", "reports", "values"},
     "publications": {"carbon", "values"},
-    "ranking": {"reports", "values"},
+    "ranking": {"values"},
     "figures": {"ranking", "values"},
     "calls": {"measuring", "values"},
     "measuring": {"calls", "subjects", "values"},
     "exporting": {"calls", "measuring", "model_zoo", "subjects", "values"},
-    "crosschecking": {"counting", "exporting", "reports", "values"},
-    "paper": {
-        *("carbon", "figures", "publications", "ranking", "reports", "subjects", "values"),
+    "crosschecking": {"counting", "exporting", "values"},
+    "paper": {"carbon", "figures", "publications", "ranking", "values"},
+    "reports": {
+        *("carbon", "counting", "crosschecking", "measuring", "paper", "ranking", "values"),
         "model_zoo",
     },
-    "reports": {"carbon", "counting", "measuring", "paper", "ranking", "values"},
     "subjects": {
         *("calls", "counting", "crosschecking", "measuring", "paper", "publications", "ranking"),
         *("reports", "values", "model_zoo"),

@@ -180,13 +180,13 @@ def standing_of(model: str, report: Any, counting: Counting) -> Any:
     """Where a preset stands beside the paper's models; None for other models."""
     if ":" in model or is_onnx(model):
         return None
-    from inspect_cost.paper.counted import Counted
-    from inspect_cost.paper.standing import standing
+    from inspect_cost.subjects.counted_presets import CountedPresets, find_standing, summarize
 
     published = not report.subject.settings and counting.policy == "dense"
     try:
         with without_garbage_collection():
-            return standing(model, own=Counted.of(report) if published else None)
+            own = summarize(report) if published else None
+            return find_standing(model, CountedPresets(), own=own)
     except InspectCostError as error:  # it must not cost the report
         complain(f"where it stands is not known: {error}")
         return None

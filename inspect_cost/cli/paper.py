@@ -42,8 +42,11 @@ def paper(
 
     from inspect_cost.paper.reproduction import reproduce
     from inspect_cost.publications.publication import load_publications
+    from inspect_cost.reports.facts import read_measured_energies
+    from inspect_cost.subjects.counted_presets import CountedPresets
 
-    found = reproduce(reports or (), load_publications(models) if models else ())
+    publications = load_publications(models) if models else ()
+    found = reproduce(CountedPresets(), read_measured_energies(reports or ()), publications)
     if plot:
         from inspect_cost.figures.saving import HTML
         from inspect_cost.paper.figure import figure_3, interactive_figure_3

@@ -11,7 +11,7 @@ from inspect_cost.paper.reproduction import (
     Reproduction,
     TrainingRow,
 )
-from inspect_cost.reports.inspection import provenance
+from inspect_cost.values.provenance import describe_run
 
 SCHEMA = "inspect-cost/paper/1"
 
@@ -26,7 +26,7 @@ def as_data(paper: Reproduction) -> dict[str, Any]:
         "fronts": _fronts(paper),
         "discrepancies": [dict(vars(found)) for found in paper.discrepancies],
         "what_ifs": [_what_if(other) for other in paper.what_ifs],
-        "provenance": provenance(),
+        "provenance": describe_run(),
     }
 
 

@@ -1,20 +1,13 @@
-"""What the published architectures cost, counted when asked for, and measured if reports say so."""
+"""Exact costs of published architectures, which the caller counts."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from functools import cache
-from pathlib import Path
-from types import MappingProxyType
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
 
-import model_zoo
-from inspect_cost.reports.data import read_report, whole_report
-from inspect_cost.reports.inspection import Report
-from inspect_cost.subjects.inspection import inspected_preset
-from inspect_cost.values.errors import UsageError
 from inspect_cost.values.quantity import Quantity
 
-ENERGY = "energy_per_audio_second_j"
+#: Fact of a report -> the paper's objective.
+EXACT: Mapping[str, str] = {"params": "params_exact", "macs_per_s": "macs_per_s"}
 
 
 @dataclass(frozen=True)
@@ -24,8 +17,8 @@ class Counted:
     Attributes:
         preset: its name in the zoo.
         title: its name in print.
-        params: of the published architecture.
-        params_generating: of them, those that generation uses.
+        params: parameters of the published architecture.
+        params_generating: those of them that generation uses.
         macs_per_s: MACs per second of generated audio, for one second or the least beyond.
     """
 
@@ -35,64 +28,30 @@ class Counted:
     params_generating: int
     macs_per_s: float
 
-    @classmethod
-    def of(cls, generating: Report, whole: Report | None = None) -> "Counted":
-        """From the report of a preset, and that of its whole architecture if that is another.
+    def facts(self) -> dict[str, Quantity]:
+        """Return objective -> value, under the names that reports use."""
+        source = f"inspect-cost {self.preset}"
+        return {
+            "params": Quantity(self.params, "", "counted", source),
+            "macs_per_s": Quantity(self.macs_per_s, "MAC/s", "counted", source),
+        }
 
-        Raises:
-            UsageError: it makes no audio.
+
+class PresetCounter(Protocol):
+    """A zoo's presets, each counted when it is asked for."""
+
+    def __contains__(self, preset: object, /) -> bool:
+        """Return whether the zoo has a preset of that name."""
+
+    def count(self, preset: str, settings: Mapping[str, Any], /) -> Counted:
+        """Count a preset.
+
+        Args:
+            preset: its name.
+            settings: those of the published architecture, if parts of it do not generate.
         """
-        subject, audio = generating.subject, generating.audio
-        if audio is None:
-            raise UsageError(f"{subject.name} makes no audio", "Name a preset that does.")
-        return cls(
-            preset=subject.name,
-            title=subject.title,
-            params=(whole or generating).count.params,
-            params_generating=generating.count.params,
-            macs_per_s=audio.per_second(generating.count.macs),
-        )
 
 
-def counted(preset: str, settings: Mapping[str, Any] = MappingProxyType({})) -> Counted:
-    """The costs of a preset of the zoo.
-
-    Args:
-        preset: its name.
-        settings: of the architecture as published, where parts of it do not generate.
-    """
-    return _counted(preset, tuple(settings.items()))
-
-
-@cache
-def _counted(preset: str, settings: tuple[tuple[str, Any], ...]) -> Counted:
-    published = model_zoo.preset(preset)
-    whole = inspected_preset(published, settings=dict(settings)) if settings else None
-    return Counted.of(inspected_preset(published), whole)
-
-
-def measured_energy(reports: Iterable[Path]) -> dict[str, Quantity]:
-    """Preset -> energy per second of audio in J, of those reports that have measured it.
-
-    Raises:
-        UsageError: a file is no report of this tool, or two measured the same model.
-    """
-    found: dict[str, Quantity] = {}
-    for path in reports:
-        name, energy = _energy(path)
-        if name in found:
-            raise UsageError(f"two reports measured {name}", "Give one of them.")
-        if energy is not None:
-            found[name] = energy
-    return found
-
-
-def _energy(path: Path) -> tuple[str, Quantity | None]:
-    report = read_report(path)
-    with whole_report(path):
-        name = str(report["model"]["name"])
-        written = (report["measurement"] or {}).get(ENERGY)
-        if written is None:
-            return name, None
-        energy = Quantity.from_dict(written)
-    return name, replace(energy, source=f"{energy.source}, in {path}")
+def exact_costs(facts: Mapping[str, Quantity]) -> dict[str, Quantity]:
+    """Return a model's counted facts as objectives of the paper's fronts."""
+    return {objective: facts[name] for name, objective in EXACT.items() if name in facts}

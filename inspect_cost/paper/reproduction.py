@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-import model_zoo
 from inspect_cost.carbon.estimate import CarbonEstimate
 from inspect_cost.paper import printed
-from inspect_cost.paper.counted import Counted, counted, measured_energy
+from inspect_cost.paper.counted import Counted, PresetCounter, exact_costs
 from inspect_cost.paper.fronts import INFERENCE, TRAINING, Front, front, reasons_without_score
 from inspect_cost.paper.printed import PrintedQuality, PrintedTraining
 from inspect_cost.publications.publication import Publication
@@ -106,25 +105,37 @@ class Reproduction:
     discrepancies: tuple[Discrepancy, ...]
     what_ifs: tuple[Alternative, ...]
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain data, for JSON."""
+        from inspect_cost.paper.as_data import as_data  # noqa: PLC0415 - which takes these types
+
+        return as_data(self)
+
 
 def reproduce(
-    reports: Sequence[Path] = (), publications: Sequence[Publication] = ()
+    presets: PresetCounter,
+    energies: Mapping[str, Quantity] = MappingProxyType({}),
+    publications: Sequence[Publication] = (),
 ) -> Reproduction:
     """Recompute the paper, counting the published architectures.
 
     Args:
-        reports: JSON reports of this tool, whose measured energies make one more front.
+        presets: counts the published architectures.
+        energies: preset or model -> measured energy per second of audio, in J, which make one
+            more front.
         publications: further models, which take part in the fronts and not in the tables.
 
     Raises:
-        UsageError: a report is none, or a further model has the name of one of the five.
+        UsageError: a further model has the name of one of the five.
     """
     known = printed.with_further(publications)
     rows1 = tuple(TrainingRow(row, _carbon(row.model)) for row in printed.table1())
-    rows2 = tuple(_quality_row(row) for row in printed.table2())
-    energies = measured_energy(reports)
+    rows2 = tuple(_quality_row(row, presets) for row in printed.table2())
     values = {row.printed.model: model_values(row, energies) for row in rows2}
-    values |= {entry.name: further_values(entry, energies) for entry in publications}
+    for entry in publications:
+        costs = presets.count(entry.preset, {}).facts() if entry.preset in presets else {}
+        energy = energies.get(entry.preset) or energies.get(entry.name)
+        values[entry.name] = further_values(entry, costs, energy)
     reasons = reasons_without_score(known)
     scored = {cost: _scored(cost, values) for cost in INFERENCE}
     return Reproduction(
@@ -143,36 +154,31 @@ NOT_MEASURED = "no report with measured energy of a model that has a MOS was giv
 
 
 def model_values(row: QualityRow, energies: Mapping[str, Quantity]) -> dict[str, Quantity]:
-    """What one of the five is ranked by."""
+    """Return objective -> value of one of the five models."""
     exact = row.exact
     return {
         **row.publication.facts(),
         "params_printed": Quantity(row.printed.params.value, "", "reported", printed.CITATION),
-        **counted_values(exact),
+        **exact_costs(exact.facts()),
         **({"energy_j_per_s": energies[exact.preset]} if exact.preset in energies else {}),
     }
 
 
 def further_values(
-    publication: Publication, energies: Mapping[str, Quantity]
+    publication: Publication, costs: Mapping[str, Quantity], energy: Quantity | None = None
 ) -> dict[str, Quantity]:
-    """What a user's own model is ranked by; counted if it is in the zoo."""
+    """Return objective -> value of a user's own model.
+
+    Args:
+        publication: what is published of it.
+        costs: its exact costs, if they are counted.
+        energy: its measured energy per second of audio, in J.
+    """
     facts = publication.facts()
     if "params" in facts:
         facts = {"params_printed": facts["params"], "params_exact": facts["params"], **facts}
-    if publication.preset in model_zoo.PRESETS:
-        facts |= counted_values(counted(publication.preset))
-    found = energies.get(publication.preset) or energies.get(publication.name)
-    return {**facts, "energy_j_per_s": found} if found else facts
-
-
-def counted_values(exact: Counted) -> dict[str, Quantity]:
-    """Exact parameters and MACs per second of audio."""
-    source = f"inspect-cost {exact.preset}"
-    return {
-        "params_exact": Quantity(exact.params, "", "counted", source),
-        "macs_per_s": Quantity(exact.macs_per_s, "MAC/s", "counted", source),
-    }
+    facts |= exact_costs(costs)
+    return {**facts, "energy_j_per_s": energy} if energy else facts
 
 
 def _carbon(model: str) -> CarbonEstimate:
@@ -182,12 +188,12 @@ def _carbon(model: str) -> CarbonEstimate:
     return carbon
 
 
-def _quality_row(row: PrintedQuality) -> QualityRow:
+def _quality_row(row: PrintedQuality, presets: PresetCounter) -> QualityRow:
     return QualityRow(
         printed=row,
         publication=printed.models()[row.model],
-        exact=counted(row.preset, row.settings),
-        variants=tuple(counted(preset) for preset in row.variants),
+        exact=presets.count(row.preset, row.settings),
+        variants=tuple(presets.count(preset, {}) for preset in row.variants),
     )
 
 
@@ -203,7 +209,7 @@ def _variants(
     for row in rows:
         for other in row.variants if row.printed.mos_loss else ():
             model = row.printed.model
-            changed = {**values, model: {**values[model], **counted_values(other)}}
+            changed = {**values, model: {**values[model], **exact_costs(other.facts())}}
             found.append(Variant(model, other, front("params_exact", changed, reasons)))
     return found
 

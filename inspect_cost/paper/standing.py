@@ -1,26 +1,18 @@
 """Where one model stands beside the paper's: its training carbon, its quality, its fronts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import model_zoo
 from inspect_cost.carbon.estimate import CarbonEstimate
 from inspect_cost.paper import printed
-from inspect_cost.paper.counted import Counted, counted
-from inspect_cost.paper.fronts import NO_SCORE, TRAINING, Front, front
-from inspect_cost.paper.fronts import reasons_without_score as reasons
-from inspect_cost.paper.reproduction import counted_values, further_values
+from inspect_cost.paper.fronts import NO_SCORE, TRAINING, Front, front, reasons_without_score
+from inspect_cost.paper.reproduction import further_values
 from inspect_cost.publications.publication import Publication
 from inspect_cost.values.quantity import Quantity
-from inspect_cost.values.units import exact, si
 
-#: Objectives beside quality -> how a line about them begins.
-COSTS = {
-    TRAINING: "training CO2e",
-    "params_exact": "parameters",
-    "macs_per_s": "MACs per second of audio",
-}
+#: Objectives beside quality.
+COSTS = (TRAINING, "params_exact", "macs_per_s")
 
 
 @dataclass(frozen=True)
@@ -68,11 +60,6 @@ class Standing:
     unranked: str
     source: str
 
-    @property
-    def text(self) -> str:
-        """In a few lines."""
-        return standing_text(self)
-
     def to_dict(self) -> dict[str, Any]:
         """As plain data, for JSON."""
         return {
@@ -89,21 +76,47 @@ class Standing:
         }
 
 
-def standing(
-    model: str, publications: Sequence[Publication] = (), own: Counted | None = None
-) -> Standing | None:
-    """Where a model stands among the paper's five and further publications.
-
-    The other presets with an opinion score are counted for it, which takes a second.
+def presets_beside(model: str, publications: Sequence[Publication] = ()) -> list[str] | None:
+    """Return the presets whose exact costs `standing` compares a model with.
 
     Args:
-        model: a preset's name, or that of a publication. Another size of a model that the paper
-            has, such as wavegan-65536, stands in its place, with its scores and its training.
+        model: the name of a preset or of a publication.
         publications: further models, the user's own.
-        own: the model's costs, if they are counted already.
 
     Returns:
-        None for a model of which no publication is known.
+        Names, some of which may not be in the zoo; None if nothing is published of the model.
+
+    Raises:
+        UsageError: two publications have one name.
+    """
+    known = printed.with_further(publications)
+    subject = _subject(model, known)
+    if subject is None:
+        return None
+    others = [entry for entry in known.values() if entry is not subject]
+    return [entry.preset for entry in others if entry.preset and entry.mos_loss]
+
+
+def standing(
+    model: str,
+    facts: Mapping[str, Quantity],
+    others: Mapping[str, Mapping[str, Quantity]],
+    *,
+    title: str = "",
+    publications: Sequence[Publication] = (),
+) -> Standing | None:
+    """Return where a model stands among the paper's five and further publications.
+
+    Args:
+        model: the name of a preset or of a publication. Another size of a model that the paper
+            has, such as wavegan-65536, stands in its place, with its scores and its training.
+        facts: the model's exact costs, "params" and "macs_per_s", as far as they are known.
+        others: preset -> its exact costs, for the presets that `presets_beside` names.
+        title: the model's name in print, if it may be another size of a published model.
+        publications: further models, the user's own.
+
+    Returns:
+        None if nothing is published of the model.
 
     Raises:
         UsageError: two publications have one name.
@@ -113,24 +126,19 @@ def standing(
     if subject is None:
         return None
     values = {
-        name: further_values(entry, {}) if entry.mos_loss else dict(entry.facts())
+        name: further_values(entry, others.get(entry.preset, {}))
         for name, entry in known.items()
         if entry is not subject
     }
-    if model in model_zoo.PRESETS:
-        values[subject.name] = {**subject.facts(), **counted_values(own or counted(model))}
-    else:
-        values[subject.name] = further_values(subject, {})
-    another_size = model in model_zoo.PRESETS and model != subject.preset
-    why = reasons(known)
-    fronts = [front(cost, values, why) for cost in COSTS]
-    places = tuple(_place(subject.name, values, found) for found in fronts)
+    values[subject.name] = further_values(subject, facts)
+    reasons = reasons_without_score(known)
+    another_size = model not in {subject.name, subject.preset}
     return Standing(
-        model=model_zoo.PRESETS[model].title if another_size else subject.title,
+        model=(another_size and title) or subject.title,
         beside=tuple(name for name in known if name != subject.name),
         training=subject.training,
         mos_loss=subject.mos_loss,
-        places=places,
+        places=tuple(_place(subject.name, values, front(c, values, reasons)) for c in COSTS),
         unranked="" if subject.mos_loss else subject.unranked or NO_SCORE,
         source=subject.source,
     )
@@ -159,48 +167,3 @@ def _place(name: str, values: dict[str, dict[str, Quantity]], found: Front) -> P
         dominated_by=tuple(found.dominators(name)),
         probability_optimal=found.ranking.probability_optimal[name],
     )
-
-
-def standing_text(found: Standing) -> str:
-    """A few lines: training, quality, and the place on each front."""
-    return "\n".join(_lines(found))
-
-
-def _lines(found: Standing) -> Iterator[str]:
-    yield f"{found.model} as published, beside {', '.join(found.beside)}"
-    carbon = found.training
-    if carbon:
-        yield (
-            f"  training   {carbon.carbon_kgco2e.value:.3g} kg CO2e ({carbon.carbon_kgco2e.kind}), "
-            f"{carbon.energy_kwh.value:.3g} kWh at {carbon.intensity.value:.3g} kgCO2e/kWh"
-        )
-    else:
-        yield "  training   not published"
-    if found.unranked:
-        yield f"  quality    unranked: {found.unranked}"
-        return
-    if found.mos_loss:
-        yield f"  quality    1 - %MOS = {found.mos_loss.value:.4f} ({found.mos_loss.kind})"
-    for place in found.places:
-        yield f"  {COSTS[place.cost]}: {_verdict(place)}"
-
-
-def _verdict(place: Place) -> str:
-    if place.value is None or place.rank is None:
-        return f"unranked, {place.reason}"
-    amount = _amount(place)
-    if place.rank == 0:
-        chance = (
-            ""
-            if place.probability_optimal is None
-            else f" (probability {place.probability_optimal:.0%})"
-        )
-        return f"{amount}, Pareto-optimal{chance} among {place.of}"
-    return f"{amount}, dominated by {', '.join(place.dominated_by)}, front {place.rank + 1}"
-
-
-def _amount(place: Place) -> str:
-    value = place.value.value if place.value else 0.0
-    if place.cost == TRAINING:
-        return f"{value:.3g} kg"
-    return exact(int(value)) if place.cost == "params_exact" else si(value)

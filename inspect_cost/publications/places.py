@@ -1,4 +1,4 @@
-"""Where an entry of a TOML file stands, for messages: its parser tells no lines."""
+"""Places of entries in a TOML file, for messages: the standard parser reports no lines."""
 
 import re
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ class Place:
 
     Attributes:
         path: the file.
-        text: what is in it.
+        text: its content.
         keys: the table's name, ("model", "sing").
-        number: which of several tables of that name.
+        number: the position among several tables of that name.
     """
 
     path: Path
@@ -23,19 +23,20 @@ class Place:
     keys: tuple[str, ...]
     number: int = 0
 
-    def inside(self, key: str, number: int) -> "Place":
-        """The table of that name in this one."""
+    def enter(self, key: str, number: int) -> "Place":
+        """Return the place of a table inside this one."""
         return Place(self.path, self.text, (*self.keys, key), number)
 
-    def mistake(self, key: str, message: str, advice: str) -> UsageError:
-        """The error that says where an entry, or the table where the key is "", is wrong."""
+    def error(self, key: str, message: str, advice: str) -> UsageError:
+        """Return an error that names file, line and entry; the table itself if the key is ""."""
         name = f"[{'.'.join(self.keys)}]" + (f" {key}" if key else "")
-        return UsageError(f"{self.path}, line {self.line(key)}, {name}: {message}", advice)
+        place = f"{self.path}, line {self.find_line(key)}, {name}"
+        return UsageError(f"{place}: {message}", advice, field=key)
 
-    def line(self, key: str) -> int:
-        """The line of a key in the table, or of the table itself."""
+    def find_line(self, key: str) -> int:
+        """Return the line of an entry, or of the table if there is no such entry."""
         lines = self.text.splitlines()
-        start = self._start(lines)
+        start = self._find_start(lines)
         for number, line in enumerate(lines[start:], start + 1):
             if number > start + 1 and line.lstrip().startswith("["):
                 break
@@ -43,8 +44,8 @@ class Place:
                 return number
         return start + 1
 
-    def _start(self, lines: list[str]) -> int:
-        """The index of the line that opens the table; 0 where it is written otherwise."""
+    def _find_start(self, lines: list[str]) -> int:
+        """Return the index of the line that opens the table, or 0 if it is written otherwise."""
         name = r"\s*\.\s*".join(rf"[\"']?{re.escape(key)}[\"']?" for key in self.keys)
         opening = re.compile(rf"\s*\[\[?\s*{name}\s*\]")
         found = [index for index, line in enumerate(lines) if opening.match(line)]

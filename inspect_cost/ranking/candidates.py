@@ -1,36 +1,13 @@
-"""Models to rank: each a name and what is known of it, from reports and publications."""
+"""Models to rank: each has a name and the values that are known of it."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from inspect_cost.values.errors import UsageError
 from inspect_cost.values.opinion import BEST_MOS, complement, mos_ratio
-from inspect_cost.values.quantity import Quantity, plain_number
+from inspect_cost.values.quantity import Quantity
 
 QUALITY = ("mos", "mos_truth", "mos_ratio", "mos_loss")
-#: Objective -> its place in a report, and its kind.
-COUNTED: Mapping[str, tuple[str, str]] = {
-    "params": ("count", "params"),
-    "param_bytes": ("count", "param_bytes"),
-    "macs": ("count", "macs"),
-    "macs_per_s": ("audio", "macs_per_second"),
-    "flops": ("count", "flops"),
-    "flops_per_s": ("audio", "flops_per_second"),
-    "bytes_moved": ("count", "bytes_moved"),
-}
-#: Objective -> its name in a report's measurement, if it differs.
-MEASURED: Mapping[str, str] = {
-    "latency_s": "latency_s",
-    "real_time_factor": "real_time_factor",
-    "energy_j": "energy_j",
-    "energy_net_j": "energy_net_j",
-    "energy_j_per_s": "energy_per_audio_second_j",
-    "estimated_energy_j": "estimated_energy_j",
-    "power_w": "power_w",
-}
-#: Memory in a report's measurement, the most telling first.
-MEMORY = ("cuda_peak_b", "peak_rss_b")
 
 
 @dataclass(frozen=True)
@@ -48,29 +25,6 @@ class Candidate:
     values: Mapping[str, Quantity]
     origin: str = ""
     words: Mapping[str, str] = field(default_factory=dict)
-
-
-def from_report(report: Mapping[str, Any], origin: str) -> Candidate:
-    """A candidate from a report as data, schema inspect-cost/report/1.
-
-    Raises:
-        KeyError, TypeError, ValueError, AttributeError: it is no whole report.
-    """
-    values: dict[str, Quantity] = {}
-    whole = not report["count"].get("uncounted")
-    for name, (part, key) in COUNTED.items():
-        number = (report.get(part) or {}).get(key)
-        # Where operators have no known cost, their sums are lower bounds: no value to rank by.
-        if number is not None and (whole or name.startswith("param")):
-            values[name] = Quantity(plain_number(number), "", "counted", origin)
-    measurement = report.get("measurement") or {}
-    memory = measurement.get("memory") or {}
-    found = {name: measurement.get(key) for name, key in MEASURED.items()}
-    found["memory"] = next((memory[key] for key in MEMORY if memory.get(key)), None)
-    values |= {
-        name: Quantity.from_dict(given) for name, given in found.items() if given is not None
-    }
-    return Candidate(str(report["model"]["name"]), values, origin)
 
 
 def merged(candidates: Iterable[Candidate], asked: Collection[str]) -> list[Candidate]:

@@ -8,8 +8,8 @@ from inspect_cost.ranking.candidates import Candidate, available
 from inspect_cost.ranking.objectives import Objective
 from inspect_cost.ranking.points import Label
 from inspect_cost.ranking.ranking import DRAWS, Ranking, rank
-from inspect_cost.ranking.tables import HOW_TO_WRITE
 from inspect_cost.values.errors import UsageError
+from inspect_cost.values.given import HOW_TO_WRITE
 from inspect_cost.values.quantity import Quantity
 
 SCHEMA = "inspect-cost/ranking/1"
@@ -115,7 +115,7 @@ def compared(
     nobodys = [name for name in names if name not in known]
     said = next((c.words[name] for name in nobodys for c in candidates if name in c.words), None)
     if said:
-        raise UsageError(f"{said} is no number", HOW_TO_WRITE)
+        raise UsageError(f"{said} is not a number", HOW_TO_WRITE)
     if nobodys:
         raise UsageError(
             f"no model has {', '.join(nobodys)}", f"There are {', '.join(known) or 'no values'}."

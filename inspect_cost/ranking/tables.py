@@ -1,197 +1,122 @@
-"""Candidates from files: reports of this tool (JSON), and tables of anything (CSV)."""
+"""Candidates from tables: files of comma-, semicolon- or tab-separated values."""
 
 import csv
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from math import isnan
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_args
 
-from inspect_cost.ranking.candidates import Candidate, from_report
-from inspect_cost.reports.data import parsed_reports, read_text, whole_report
+from inspect_cost.ranking.candidates import Candidate
 from inspect_cost.values.errors import UsageError
-from inspect_cost.values.quantity import LARGEST, Kind, Quantity
+from inspect_cost.values.given import CI, is_number, is_text, read_values
+from inspect_cost.values.quantity import Quantity
+from inspect_cost.values.text_files import read_text
 
-HOW_TO_WRITE = 'Write 3.9 or "3.9 +- 0.2", with a decimal point; leave it out if unknown.'
+#: Endings of the names of tables.
+SUFFIXES = (".csv", ".tsv")
 #: Headings of the column that names the models.
 NAME_COLUMNS = ("name", "model")
+#: A heading that is never a value.
+TITLE = "title"
+#: Cells without a value.
 MISSING = {"", "-", "na", "n/a", "nan", "none", "null"}
-#: What may follow a column's name: half of its 95 % interval, its kind, its source.
-CI, KIND, SOURCE = "_ci", "_kind", "_source"
-KINDS: tuple[str, ...] = get_args(Kind)
-WITH_INTERVAL = re.compile(r"\s*(?:\+-|\+/-|±)\s*")
 
 
-def read_candidates(path: Path) -> list[Candidate]:
-    """The models in a file.
+@dataclass(frozen=True)
+class Row:
+    """A line of a table.
+
+    Attributes:
+        where: the file and the line, for messages.
+        cells: column -> text.
+    """
+
+    where: str
+    cells: Mapping[str, str]
+
+
+def read_table(path: Path) -> list[Candidate]:
+    """Read the models in a table; its first line names the columns.
 
     Raises:
-        UsageError: it cannot be read, or is malformed; the message names file and line.
+        UsageError: the file cannot be read, or is malformed; the message names file and line.
     """
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
-        raise UsageError(
-            f"{path} is no file to rank from",
-            f"Give one that ends in {', '.join(READERS)} or .toml.",
-        )
-    found = list(reader(read_text(path), str(path)))
-    if not found:
-        raise UsageError(f"{path} has no models", "Give one with at least two.")
-    return found
+    columns, rows = _split(read_text(path), str(path))
+    name_column = _find_name_column(columns, f"{path}, line 1")
+    if not rows:
+        raise UsageError(f"{path} has no models", "Add a line for each model.")
+    remarks = _find_remarks(columns, rows) - {name_column}
+    return [_read_row(row, name_column, remarks) for row in rows]
 
 
-def _from_json(text: str, path: str) -> Iterator[Candidate]:
-    """One report, or a list of them."""
-    for report in parsed_reports(text, path):
-        with whole_report(path):
-            candidate = from_report(report, path)
-        yield candidate
-
-
-def _from_csv(text: str, path: str) -> Iterator[Candidate]:
-    """A line for each model; the first line names the columns."""
+def _split(text: str, path: str) -> tuple[list[str], list[Row]]:
+    """Return the columns' names, and the lines that are not blank."""
     header = text.partition("\n")[0]
     delimiter = max(",;\t", key=header.count)
-    rows = csv.reader(text.splitlines(), delimiter=delimiter, skipinitialspace=True, strict=True)
+    lines = csv.reader(text.splitlines(), delimiter=delimiter, skipinitialspace=True, strict=True)
     try:
-        columns = [cell.strip() for cell in next(rows, [])]
-        name_column = _name_column(columns, path)
-        models = [
-            (rows.line_num, _row(columns, cells, f"{path}, line {rows.line_num}"))
-            for cells in rows
-            if any(cell.strip() for cell in cells)
-        ]
+        columns = [cell.strip() for cell in next(lines, [])]
+        rows = list(_pair(columns, ((lines.line_num, cells) for cells in lines), path))
     except csv.Error as error:
-        raise UsageError(f"{path}, line {rows.line_num}: {error}", "Mend that line.") from None
-    words = _words(entries for _, entries in models)
-    for line, entries in models:
-        where = f"{path}, line {line}"
-        name = entries.pop(columns[name_column])
-        if not name:
-            raise UsageError(f"{where}: the model has no name", "Name it.")
-        numbers = {key: entry for key, entry in entries.items() if key not in words}
-        texts = {key: f"{where}, {key}: {entries[key]!r}" for key in words if entries.get(key)}
-        yield Candidate(name, read_entries(numbers, _place(where)), where, texts)
+        raise UsageError(f"{path}, line {lines.line_num}: {error}", "Fix that line.") from None
+    return columns, rows
 
 
-def _place(where: str) -> Callable[[str], str]:
-    return lambda key: f"{where}, {key}"
+def _pair(columns: list[str], lines: Iterable[tuple[int, list[str]]], path: str) -> Iterator[Row]:
+    for number, cells in lines:
+        where = f"{path}, line {number}"
+        stripped = [cell.strip() for cell in cells]
+        if not any(stripped):
+            continue
+        if len(cells) != len(columns):
+            raise UsageError(
+                f"{where}: {len(cells)} cells, but {len(columns)} columns", "Fix that line."
+            )
+        yield Row(where, dict(zip(columns, stripped, strict=True)))
 
 
-def _name_column(columns: list[str], path: str) -> int:
+def _find_name_column(columns: Sequence[str], where: str) -> str:
     twice = [name for name in columns if columns.count(name) > 1]
     if twice:
-        raise UsageError(f"{path}, line 1: two columns are called {twice[0]!r}", "Rename one.")
-    for index, column in enumerate(columns):
+        raise UsageError(f"{where}: two columns are called {twice[0]!r}", "Rename one.")
+    for column in columns:
         if column.lower() in NAME_COLUMNS:
-            return index
-    raise UsageError(
-        f"{path}, line 1: no column is called name", "The first line is to name the columns."
-    )
+            return column
+    raise UsageError(f"{where}: no column is called name", "Name the columns in the first line.")
 
 
-def _row(columns: list[str], cells: list[str], where: str) -> dict[str, str]:
-    if len(cells) != len(columns):
-        raise UsageError(
-            f"{where}: {len(cells)} cells, and {len(columns)} columns", "Mend that line."
-        )
-    return {column: cell.strip() for column, cell in zip(columns, cells, strict=True)}
-
-
-def _words(models: Iterable[Mapping[str, Any]]) -> set[str]:
-    """Names of entries that are a number in no model: a class, a remark."""
-    names: dict[str, bool] = {}
-    for entries in models:
-        for name, entry in entries.items():
-            names[name] = names.get(name, False) or _is_number(entry)
+def _find_remarks(columns: Sequence[str], rows: Sequence[Row]) -> set[str]:
+    """Return columns that have a number in no row: a class, a remark."""
     return {
-        name
-        for name, numeric in names.items()
-        if not numeric and not name.endswith((KIND, SOURCE)) and name not in {"kind", "source"}
+        column
+        for column in columns
+        if not is_text(column) and not any(is_number(row.cells[column]) for row in rows)
     }
 
 
-def _is_number(entry: Any) -> bool:
+def _read_row(row: Row, name_column: str, remarks: set[str]) -> Candidate:
+    name = row.cells[name_column]
+    if not name:
+        raise UsageError(f"{row.where}: the model has no name", "Name it.")
+    words = {
+        column: f"{row.where}, {column}: {row.cells[column]!r}"
+        for column in remarks
+        if row.cells[column]
+    }
+    unused = {name_column, TITLE, *remarks}
+    entries = {column: cell for column, cell in row.cells.items() if column not in unused}
+    return Candidate(name, _read_values(entries, row.where), row.where, words)
+
+
+def _read_values(entries: Mapping[str, str], where: str) -> dict[str, Quantity]:
+    """Return the values of a row; their default source is their place."""
+    blank = {name for name, cell in entries.items() if cell.lower() in MISSING}
+    blank |= {name + CI for name in blank}
     try:
-        return _number(entry, "")[0] is not None
-    except UsageError:
-        return False
-
-
-def read_entries(entries: Mapping[str, Any], where: Callable[[str], str]) -> dict[str, Quantity]:
-    """Values from a table's entries, with their intervals, kinds and sources beside them.
-
-    Args:
-        entries: ``x`` with ``x_ci``, ``x_kind`` and ``x_source``, or ``x`` as "3.9 +- 0.2".
-        where: from an entry's name to its place, for messages.
-
-    Raises:
-        UsageError: a value is no number, or an interval is negative.
-    """
-    values: dict[str, Quantity] = {}
-    for name, entry in entries.items():
-        if _beside(name, entries):
-            continue
-        number, half_width = _number(entry, where(name))
-        if number is None:
-            continue
-        extra = entries.get(name + CI)
-        if extra is not None:
-            half_width = _number(extra, where(name + CI))[0]
-        if half_width is not None and not 0 <= half_width < float("inf"):
-            raise UsageError(
-                f"{where(name)}: an interval of +- {half_width:g}", "Give half of its width."
-            )
-        values[name] = Quantity(
-            number,
-            "",
-            _kind(entries.get(name + KIND) or entries.get("kind"), where(name)),
-            str(entries.get(name + SOURCE) or entries.get("source") or where(name)),
-            (number - half_width, number + half_width) if half_width else None,
-        )
-    return values
-
-
-def _beside(name: str, entries: Mapping[str, Any]) -> bool:
-    """Whether an entry says something of another, or of the model."""
-    stems = [name.removesuffix(end) for end in (CI, KIND, SOURCE) if name.endswith(end)]
-    return name in {"source", "kind", "title"} or any(stem in entries for stem in stems)
-
-
-def _number(entry: Any, where: str) -> tuple[float | None, float | None]:
-    """(number, half of its interval), each None where there is none."""
-    if isinstance(entry, (int, float)) and not isinstance(entry, bool):
-        return _finite(entry, where), None
-    if isinstance(entry, str):
-        if entry.strip().lower() in MISSING:
-            return None, None
-        try:
-            number, *half_width = map(float, WITH_INTERVAL.split(entry.strip(), maxsplit=1))
-        except ValueError:
-            pass
-        else:
-            return _finite(number, where), half_width[0] if half_width else None
-    raise UsageError(f"{where}: {entry!r} is no number", HOW_TO_WRITE)
-
-
-def _finite(number: float, where: str) -> float | None:
-    """The number; None where it is NaN, which is no value."""
-    if abs(number) > LARGEST:
-        raise UsageError(f"{where}: {number:g} is too large a value", "Leave it out if unknown.")
-    return None if isnan(number) else number
-
-
-def _kind(given: Any, where: str) -> Kind:
-    if given in {None, ""}:
-        return "reported"
-    if given not in KINDS:
-        raise UsageError(f"{where}: no kind is called {given!r}", f"Write {', '.join(KINDS)}.")
-    return given  # type: ignore[no-any-return]  # it is one of them
-
-
-#: How a file's name ends -> what reads it: (text, path) to candidates.
-READERS: Mapping[str, Callable[[str, str], Iterator[Candidate]]] = {
-    ".json": _from_json,
-    ".csv": _from_csv,
-    ".tsv": _from_csv,
-}
+        values = read_values({n: cell for n, cell in entries.items() if n not in blank})
+    except UsageError as error:
+        place = f"{where}, {error.field}"
+        raise UsageError(f"{place}: {error}", error.advice, field=error.field) from None
+    return {
+        name: replace(value, source=value.source or f"{where}, {name}")
+        for name, value in values.items()
+    }

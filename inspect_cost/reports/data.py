@@ -7,22 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from inspect_cost.values.errors import UsageError
+from inspect_cost.values.text_files import read_text
 
 SCHEMA = "inspect-cost/report/1"
 HOW_TO_WRITE = "Write a report with inspect-cost MODEL --format json -o FILE."
-
-
-def read_text(path: Path) -> str:
-    """What a text file says.
-
-    Raises:
-        UsageError: it cannot be read.
-    """
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise UsageError(f"cannot read {path}: {reason}", "Give another file.") from error
 
 
 def read_report(path: Path) -> dict[str, Any]:

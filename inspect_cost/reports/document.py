@@ -34,7 +34,7 @@ class Cell:
         text: as people read it, perhaps of several lines.
         value: exact; None if the text shows none, or nothing is known.
         unit: of the value: "J", "MAC"; "" of a plain number.
-        kind: how the value came about: "counted", "measured", "estimated", "reported"; "" if unknown.
+        kind: how the value came about: "counted", "measured", "estimated" or "reported", or "".
         style: what the text is.
     """
 

@@ -40,7 +40,9 @@ class TrainingCarbon(Presentable):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the estimates as plain data."""
-        models = {name: estimate and estimate.to_dict() for name, estimate in self.estimates.items()}
+        models = {
+            name: estimate and estimate.to_dict() for name, estimate in self.estimates.items()
+        }
         return {"schema": "inspect-cost/carbon-models/1", "models": models}
 
 

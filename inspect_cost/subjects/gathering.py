@@ -1,17 +1,23 @@
 """From what a user names to what is ranked: reports, tables, publications, presets of the zoo."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import model_zoo
 from inspect_cost.paper.printed import models as papers_models
 from inspect_cost.publications.publication import Publication, facts_by_model, load_publications
-from inspect_cost.ranking.candidates import Candidate, completed, from_report, merged
-from inspect_cost.ranking.tables import READERS, read_candidates
+from inspect_cost.ranking import tables
+from inspect_cost.ranking.candidates import Candidate, completed, merged
+from inspect_cost.reports.data import HOW_TO_WRITE, parsed_reports, whole_report
+from inspect_cost.reports.facts import facts_of_report
 from inspect_cost.subjects.inspection import inspected_preset
 from inspect_cost.values.errors import UsageError
+from inspect_cost.values.text_files import read_text
 
-PUBLICATIONS = ".toml"
+REPORTS, PUBLICATIONS = ".json", ".toml"
+#: Endings of the names of files that can be ranked.
+SUFFIXES = (REPORTS, *tables.SUFFIXES, PUBLICATIONS)
 
 
 def gathered(
@@ -38,7 +44,7 @@ def gathered(
         if source.lower().endswith(PUBLICATIONS):
             publications += load_publications(source)
         else:
-            candidates += _found(source)
+            candidates += _candidates_of(source)
         progress((done + 1) / len(sources))
     candidates += _as_candidates(publications, {candidate.name for candidate in candidates})
     facts = facts_by_model(papers_models().values())
@@ -47,20 +53,45 @@ def gathered(
     ]
 
 
-def _found(source: str) -> list[Candidate]:
+def _candidates_of(source: str) -> list[Candidate]:
     path = Path(source)
-    return read_candidates(path) if path.suffix or path.exists() else [_counted(source)]
+    suffix = path.suffix.lower()
+    if suffix == REPORTS:
+        return read_reports(path)
+    if suffix in tables.SUFFIXES:
+        return tables.read_table(path)
+    if suffix or path.exists():
+        raise UsageError(
+            f"cannot rank {source}: it is neither a known kind of file nor a preset",
+            f"Give a file that ends in {', '.join(SUFFIXES)}, or the name of a preset.",
+        )
+    return [_count_preset(source)]
 
 
-def _counted(name: str) -> Candidate:
-    """A preset of the zoo."""
+def read_reports(path: Path) -> list[Candidate]:
+    """Return the models in a JSON file of one report or a list of them.
+
+    Raises:
+        UsageError: the file cannot be read, or is not a complete report.
+    """
+    reports = parsed_reports(read_text(path), str(path))
+    if not reports:
+        raise UsageError(f"{path} has no reports", HOW_TO_WRITE)
+    with whole_report(path):
+        return [_candidate_of(report, str(path)) for report in reports]
+
+
+def _candidate_of(report: Mapping[str, Any], origin: str) -> Candidate:
+    facts = facts_of_report(report, origin)
+    return Candidate(str(report["model"]["name"]), facts, origin)
+
+
+def _count_preset(name: str) -> Candidate:
     try:
         preset = model_zoo.preset(name)
     except model_zoo.UnknownModelError as error:
-        raise UsageError(
-            str(error.args[0]), f"Or give a file: {', '.join(READERS)}, {PUBLICATIONS}."
-        ) from None
-    return from_report(inspected_preset(preset).to_dict(), f"preset {name}")
+        raise UsageError(str(error.args[0]), f"Or give a file: {', '.join(SUFFIXES)}.") from None
+    return _candidate_of(inspected_preset(preset).to_dict(), f"preset {name}")
 
 
 def _as_candidates(publications: Sequence[Publication], named: set[str]) -> Iterator[Candidate]:

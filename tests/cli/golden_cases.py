@@ -14,6 +14,7 @@ from functools import partial
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from inspect_cost.cli import main
 from inspect_cost.reports import render
@@ -163,7 +164,7 @@ RESULTS: Mapping[str, object] = {
     "crosscheck": CROSSCHECK,
 }
 #: Variant -> the view of it.
-VIEWS: Mapping[str, Mapping[str, int]] = {
+VIEWS: Mapping[str, Mapping[str, Any]] = {
     "": {"depth": 3},
     "_colours": {"width": 80, "color": True},
     "_narrow": {"width": 64, "exact": True},

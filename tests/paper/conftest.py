@@ -6,11 +6,17 @@ import pytest
 
 from inspect_cost.paper.as_data import as_data
 from inspect_cost.paper.reproduction import Reproduction, reproduce
+from inspect_cost.subjects.counted_presets import CountedPresets
 
 
 @pytest.fixture(scope="session")
-def paper() -> Reproduction:
-    return reproduce()
+def presets() -> CountedPresets:
+    return CountedPresets()
+
+
+@pytest.fixture(scope="session")
+def paper(presets: CountedPresets) -> Reproduction:
+    return reproduce(presets)
 
 
 @pytest.fixture(scope="session")

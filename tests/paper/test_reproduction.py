@@ -12,6 +12,8 @@ from inspect_cost.paper.figure import figure_3, panels
 from inspect_cost.paper.reproduction import Reproduction, reproduce
 from inspect_cost.reports import render
 from inspect_cost.reports.data import SCHEMA
+from inspect_cost.reports.facts import read_measured_energies
+from inspect_cost.subjects.counted_presets import CountedPresets
 from inspect_cost.values.errors import UsageError
 
 #: Model -> kWh, CO2e printed, CO2e by 0.437 x kWh.
@@ -104,10 +106,10 @@ def report(path: Path, name: str, joules: float | None) -> Path:
     return path
 
 
-def test_measured_energy_makes_a_front_of_its_own(tmp_path: Path) -> None:
+def test_measured_energy_makes_a_front_of_its_own(presets: CountedPresets, tmp_path: Path) -> None:
     joules = {"flowavenet": 90.0, "sing": 2.0, "wavegan": 3.0, "gansynth": None}
     paths = [report(tmp_path / f"{name}.json", name, j) for name, j in joules.items()]
-    found = reproduce(paths)
+    found = reproduce(presets, read_measured_energies(paths))
     assert found.inference["energy_j_per_s"].names == ["FloWaveNet", "SING"]
     assert not found.unavailable
 
@@ -127,17 +129,19 @@ def test_the_figure_has_training_and_inference_side_by_side(paper: Reproduction)
         assert text in svg
 
 
-def test_a_further_model_must_not_be_one_of_the_five(tmp_path: Path) -> None:
+def test_a_further_model_must_not_be_one_of_the_five(
+    presets: CountedPresets, tmp_path: Path
+) -> None:
     path = tmp_path / "models.toml"
     path.write_text("[model.SING]\nmos = 4\nmos_truth = 4.5\n")
     with pytest.raises(UsageError, match="two publications are of SING"):
-        reproduce(publications=load_publications(path))
+        reproduce(presets, publications=load_publications(path))
 
 
-def test_a_further_model_that_is_not_in_the_zoo(tmp_path: Path) -> None:
+def test_a_further_model_that_is_not_in_the_zoo(presets: CountedPresets, tmp_path: Path) -> None:
     path = tmp_path / "models.toml"
     path.write_text("[model.Mine]\npreset = 'net.py:Net'\nmos = 4\nmos_truth = 4.5\n")
-    found = reproduce(publications=load_publications(path))
+    found = reproduce(presets, publications=load_publications(path))
     assert "Mine" not in found.inference["params_exact"].names
     assert found.training.unranked["Mine"] == "no value for co2e_kg"
 

@@ -1,4 +1,4 @@
-"""What the doctor found: the sensors and what they did, the missing ones with fixes, the machine."""
+"""What the doctor found: sensors and what they did, missing ones and their fixes, the machine."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any

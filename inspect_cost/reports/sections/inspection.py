@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from inspect_cost.counting.report import CostReport
 from inspect_cost.reports.document import Block, Cell, Document, Fact, Heading
-from inspect_cost.reports.inspection import Inspection, PhaseResult, Report
+from inspect_cost.reports.inspection import Audio, Inspection, PhaseResult, Report
 from inspect_cost.reports.sections.count import (
     present_footnotes,
     present_totals,
@@ -124,14 +124,8 @@ def compose_report(report: Report, view: View) -> Document:
 def convert_report(report: Report) -> Inspection:
     """Return a report of the older type as an inspection of one phase."""
     subject, audio = report.subject, report.audio
-    output = audio and Output(
-        amount=audio.samples_generated,
-        unit=AUDIO,
-        rate=audio.sample_rate,
-        requested=audio.samples_requested,
-    )
     result = PhaseResult(
-        phase=Phase(description=subject.call, output=output),
+        phase=Phase(description=subject.call, output=convert_audio(audio) if audio else None),
         count=report.count,
         law=report.law,
         weights=report.weights,
@@ -139,3 +133,13 @@ def convert_report(report: Report) -> Inspection:
     )
     identity = Identity(subject.name, subject.title, subject.source, subject.settings)
     return Inspection(identity, (result,), report.provenance, report.standing)
+
+
+def convert_audio(audio: Audio) -> Output:
+    """Return audio of the older type as an output."""
+    return Output(
+        amount=audio.samples_generated,
+        unit=AUDIO,
+        rate=audio.sample_rate,
+        requested=audio.samples_requested,
+    )

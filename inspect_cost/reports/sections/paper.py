@@ -119,14 +119,14 @@ def present_quality(paper: "Reproduction", marked: Marked) -> Iterator[Block]:
 def make_quality_rows(row: "QualityRow", marked: Marked) -> Iterator[Row]:
     """Yield a line of Table 2, and one for each other published size."""
     of, loss = row.printed, row.publication.mos_loss
-    printed = of.mos_loss.text if of.mos_loss else "-"
+    printed = (of.mos_loss.text if of.mos_loss else "-") + mark(of.model, "mos_loss", marked)
     params = f"{of.params.text}M"
     yield Row(
         (
             Cell(of.model),
             show_score(row, "mos"),
             show_score(row, "mos_truth"),
-            Cell(printed + mark(of.model, "mos_loss", marked), of.mos_loss and of.mos_loss.value),
+            Cell(printed, of.mos_loss.value if of.mos_loss else None),
             Cell(f"{loss.value:.4f}", loss.value, kind=loss.kind) if loss else Cell("-"),
             Cell(params + mark(of.model, "params", marked), of.params.value),
             Cell(exact(row.exact.params), row.exact.params, kind="counted"),

@@ -85,7 +85,9 @@ class Ranked:
 
         def find(label: "Label", objective: str) -> Value | None:
             given = values[str(label)].get(objective)
-            return given and Value(given.value, given.half_width, given.kind, given.unit)
+            if given is None:
+                return None
+            return Value(given.value, given.half_width, given.kind, given.unit)
 
         return cls(comparison.ranking, find)
 
