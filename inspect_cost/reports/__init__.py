@@ -11,6 +11,8 @@ from typing import Any
 from inspect_cost.reports.documents import DOCUMENTS, Compose, Presented, has_records
 from inspect_cost.reports.formats.csv import write_csv
 from inspect_cost.reports.formats.json import write_json
+from inspect_cost.reports.formats.markdown import write_markdown
+from inspect_cost.reports.formats.notebook import write_notebook
 from inspect_cost.reports.formats.terminal import write_terminal
 from inspect_cost.reports.view import View
 from inspect_cost.values.errors import UsageError
@@ -36,7 +38,9 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
     {
         "table": Format(lambda shown: write_terminal(shown.document, shown.view)),
         "json": Format(lambda shown: write_json(shown.data)),
+        "markdown": Format(lambda shown: write_markdown(shown.document)),
         "csv": Format(lambda shown: write_csv(shown.records), of_records=True),
+        "notebook": Format(lambda shown: write_notebook(shown.document), on_command_line=False),
     }
 )
 

@@ -29,6 +29,7 @@ from inspect_cost.reports.document import (
     Table,
     Tree,
 )
+from inspect_cost.reports.formats.characters import replace_controls
 from inspect_cost.reports.view import View
 
 #: Style -> rich's words for it.
@@ -105,7 +106,7 @@ def draw(block: Block) -> RenderableType:
 @draw.register
 def draw_heading(block: Heading) -> RenderableType:
     """The title in bold with what is beside and below it."""
-    text = Text(block.text, style=STYLES["heading"])
+    text = Text(replace_controls(block.text), style=STYLES["heading"])
     for number, remark in enumerate(block.remarks):
         text.append(f"{' ' if number else '  '}{remark}", style="default")
     for line in block.lines:
@@ -168,7 +169,8 @@ def draw_tree(block: Tree) -> RenderableType:
     for column in others:
         add_column(grid, column, column.min_width)
     for label, row in zip(labels, block.rows, strict=True):
-        grid.add_row(Text(label), *map(draw_cell, row.cells[1:]), style=STYLES[row.style] or None)
+        cells = map(draw_cell, row.cells[1:])
+        grid.add_row(Text(replace_controls(label)), *cells, style=STYLES[row.style] or None)
     return grid
 
 
@@ -215,7 +217,7 @@ def add_column(grid: Grid, column: Column, min_width: int) -> None:
 
 def draw_cell(cell: Cell, prefix: str = "") -> Text:
     """Return a cell's text in its style."""
-    return Text(prefix + cell.text, style=STYLES[cell.style])
+    return Text(prefix + replace_controls(cell.text), style=STYLES[cell.style])
 
 
 def shift(content: RenderableType, columns: int) -> RenderableType:
