@@ -19,19 +19,19 @@ NOTE_PITCH = 60  # middle C, as a MIDI number
 
 
 class UnknownModelError(LookupError):
-    """There is no preset of that name."""
+    """No preset has that name."""
 
 
 def names() -> list[str]:
-    """The names of all presets."""
+    """Return the names of all presets."""
     return list(PRESETS)
 
 
 def preset(name: str) -> Preset:
-    """The preset of that name.
+    """Return the preset of that name.
 
     Raises:
-        UnknownModelError: there is none; near matches are in the message.
+        UnknownModelError: there is none; the message suggests similar names.
     """
     if name in PRESETS:
         return PRESETS[name]
@@ -41,11 +41,11 @@ def preset(name: str) -> Preset:
 
 
 def build(name: str, **overrides: Any) -> "nn.Module":
-    """The model of a preset, freshly initialised, in eval mode.
+    """Build the model of a preset, freshly initialised, in eval mode.
 
     Args:
-        name: the preset's.
-        **overrides: settings of its configuration to differ from the published ones.
+        name: name of the preset.
+        **overrides: settings of its configuration that replace the published ones.
 
     Raises:
         UnknownModelError: there is no such preset.
@@ -57,33 +57,34 @@ def build(name: str, **overrides: Any) -> "nn.Module":
 # --- inputs of generation ---
 
 
-def gaussian(shape: tuple[int, ...], device: str, seed: int) -> "Tensor":
-    """Standard normal numbers, the same for the same seed; no values on the "meta" device."""
+def draw_gaussian(shape: tuple[int, ...], device: str, seed: int) -> "Tensor":
+    """Draw standard normal numbers from a seed; on the "meta" device they have no values."""
     import torch
 
-    return _drawn(torch.randn, shape, device, seed)
+    return _draw(torch.randn, shape, device, seed)
 
 
-def uniform(shape: tuple[int, ...], device: str, seed: int, **options: Any) -> "Tensor":
-    """Numbers from 0 to 1, the same for the same seed; no values on the "meta" device."""
+def draw_uniform(shape: tuple[int, ...], device: str, seed: int, **options: Any) -> "Tensor":
+    """Draw numbers from 0 to 1 from a seed; on the "meta" device they have no values."""
     import torch
 
-    return _drawn(torch.rand, shape, device, seed, **options)
+    return _draw(torch.rand, shape, device, seed, **options)
 
 
-def _drawn(
+def _draw(
     draw: Callable[..., "Tensor"], shape: tuple[int, ...], device: str, seed: int, **options: Any
 ) -> "Tensor":
     import torch
 
     if device == "meta":
         return torch.empty(shape, device="meta", **options)
-    generator = torch.Generator().manual_seed(seed % 2**64)  # one more than the largest is 0
+    # seed % 2**64: the largest seed plus one wraps around to 0
+    generator = torch.Generator().manual_seed(seed % 2**64)
     return draw(shape, generator=generator, **options).to(device)
 
 
-def symbols(value: int, shape: tuple[int, ...], device: str) -> "Tensor":
-    """The same symbol for every clip: integers, with their values while they are few."""
+def repeat_symbol(value: int, shape: tuple[int, ...], device: str) -> "Tensor":
+    """Return one symbol for every clip, as integers that have values unless they are very many."""
     import torch
 
     if device == "meta":
@@ -91,65 +92,67 @@ def symbols(value: int, shape: tuple[int, ...], device: str) -> "Tensor":
     return torch.full(shape, value, device=device)
 
 
-def clips(samples: int, length: int) -> int:
-    """How many clips of a fixed length cover so many samples."""
+def count_clips(samples: int, length: int) -> int:
+    """Return the number of clips of a fixed length that cover ``samples``."""
     return -(-samples // length)
 
 
 def call_flowavenet(config: Any, samples: int, device: str, seed: int) -> GenerationCall:
-    """One utterance, for a random mel spectrogram in the range of the published preprocessing."""
+    """Call for one utterance, from a random mel spectrogram in the published range."""
     from model_zoo.flowavenet_net import HOP
 
-    frames = clips(samples, HOP)
-    mel = uniform((1, config.mel_channels, frames), device, seed)
-    noise = gaussian((1, 1, frames * HOP), device, seed + 1)
+    frames = count_clips(samples, HOP)
+    mel = draw_uniform((1, config.mel_channels, frames), device, seed)
+    noise = draw_gaussian((1, 1, frames * HOP), device, seed + 1)
     return GenerationCall({"mel": mel, "noise": noise}, frames * HOP)
 
 
 def call_sing(config: Any, samples: int, device: str, seed: int) -> GenerationCall:
-    """Whole notes: the first instrument at middle C, loud. The seed changes nothing."""
+    """Call for whole notes of the first instrument at middle C, loud. The seed has no effect."""
     del seed
     from model_zoo.sing import VELOCITY_ROWS
 
-    length = config.samples_from(config.frames)
-    count = clips(samples, length)
+    length = config.count_samples(config.frames)
+    count = count_clips(samples, length)
     note = {
-        "instrument": symbols(0, (count, 1), device),
-        "pitch": symbols(min(NOTE_PITCH, config.pitches - 1), (count, 1), device),
-        "velocity": symbols(min(VELOCITY_ROWS[127], config.velocities - 1), (count, 1), device),
+        "instrument": repeat_symbol(0, (count, 1), device),
+        "pitch": repeat_symbol(min(NOTE_PITCH, config.pitches - 1), (count, 1), device),
+        "velocity": repeat_symbol(
+            min(VELOCITY_ROWS[127], config.velocities - 1), (count, 1), device
+        ),
     }
     return GenerationCall(note, count * length)
 
 
 def call_wavegan(config: Any, samples: int, device: str, seed: int) -> GenerationCall:
-    """As many clips as it takes."""
-    count = clips(samples, config.samples)
-    z = uniform((count, config.latent_dim), device, seed)
+    """Call for as many clips as cover the samples."""
+    count = count_clips(samples, config.samples)
+    z = draw_uniform((count, config.latent_dim), device, seed)
     return GenerationCall({"z": z if device == "meta" else 2 * z - 1}, count * config.samples)
 
 
 def call_gansynth(config: Any, samples: int, device: str, seed: int) -> GenerationCall:
-    """As many notes at middle C as it takes, each of its own timbre."""
+    """Call for as many notes at middle C as cover the samples, each of its own timbre."""
     from model_zoo.gansynth import LOWEST_PITCH
 
-    count = clips(samples, config.samples)
-    z = gaussian((count, config.latent_dim), device, seed)
-    pitch = symbols(min(NOTE_PITCH - LOWEST_PITCH, config.pitches - 1), (count,), device)
+    count = count_clips(samples, config.samples)
+    z = draw_gaussian((count, config.latent_dim), device, seed)
+    pitch = repeat_symbol(min(NOTE_PITCH - LOWEST_PITCH, config.pitches - 1), (count,), device)
     return GenerationCall({"z": z, "pitch": pitch}, count * config.samples)
 
 
-def top_frame(config: Any) -> int:
-    """Samples in a frame of the top tier, after which all tiers do the same again."""
+def get_top_frame(config: Any) -> int:
+    """Return the samples in a frame of the top tier, after which all tiers repeat their work."""
     frame: int = config.frame_sizes[-1]
     return frame
 
 
 def call_samplernn(config: Any, samples: int, device: str, seed: int) -> GenerationCall:
-    """One stretch of audio after silence, in whole frames of the top tier."""
+    """Call for audio that follows silence, in whole frames of the top tier."""
     import torch
 
-    length = clips(samples, top_frame(config)) * top_frame(config)
-    uniforms = uniform((1, length), device, seed, dtype=torch.float64)
+    length = count_clips(samples, get_top_frame(config)) * get_top_frame(config)
+    uniforms = draw_uniform((1, length), device, seed, dtype=torch.float64)
     return GenerationCall({"length": length, "uniforms": uniforms}, length)
 
 
@@ -268,7 +271,7 @@ _SAMPLERNN = Preset(
         "round to 52M; the authors' own models are samplernn-2tier and samplernn-3tier."
     ),
     call=call_samplernn,
-    period=top_frame,
+    period=get_top_frame,
 )
 
 _SAMPLERNN_2TIER = Preset(
@@ -284,7 +287,7 @@ _SAMPLERNN_2TIER = Preset(
     deviations="None: the best two-tier settings of the authors' README.",
     call=call_samplernn,
     settings={"frame_sizes": (16,), "rnn_layers": 3},
-    period=top_frame,
+    period=get_top_frame,
 )
 
 _SAMPLERNN_3TIER = Preset(
@@ -302,7 +305,7 @@ _SAMPLERNN_3TIER = Preset(
         "training is a class of its own (20,846,080 parameters with it)."
     ),
     call=call_samplernn,
-    period=top_frame,
+    period=get_top_frame,
 )
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(

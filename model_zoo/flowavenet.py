@@ -1,6 +1,6 @@
 """FloWaveNet: a generative flow for raw audio (Kim, Lee, Song, Kim & Yoon, ICML 2019).
 
-Paper: arXiv 1811.02155. Followed where the paper is silent: the authors' code,
+Paper: arXiv 1811.02155. Where the paper is silent, this follows the authors' code,
 github.com/ksw0306/FloWaveNet, commit 44061ca.
 
 A mel spectrogram of F frames conditions an invertible map between audio of T = 256 F samples and
@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from model_zoo.flowavenet_net import HOP, FloWaveNetConfig, WaveNet
 from model_zoo.published import load_published
-from model_zoo.weight_norm import WeightNormConvTranspose2d, folded_state_dict
+from model_zoo.weight_norm import WeightNormConvTranspose2d, fold_state_dict
 
 SAMPLE_RATE = 22_050
 
@@ -64,7 +64,7 @@ def swap_halves(x: Tensor) -> Tensor:
 
 
 class ActNorm(nn.Module):
-    """Per-channel affine map y = scale (x + loc); the scale is stored raw and may be negative."""
+    """Per-channel affine map `y = scale * (x + loc)`; the stored scale may be negative."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -72,17 +72,17 @@ class ActNorm(nn.Module):
         self.scale = nn.Parameter(torch.ones(1, channels, 1))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, C, T) -> the same shape, and the log determinant, summed over all of them."""
+        """Return the mapped (B, C, T), and the log determinant summed over B, C and T."""
         logdet = self.scale.abs().log().sum() * (x.shape[0] * x.shape[2])
         return self.scale * (x + self.loc), logdet
 
     def inverse(self, y: Tensor) -> Tensor:
-        """(B, C, T) -> (B, C, T)."""
+        """Undo `forward`: (B, C, T) -> (B, C, T)."""
         return y / self.scale - self.loc
 
 
 class Coupling(nn.Module):
-    """Half of the channels, with half of the conditioning, scale and shift the other half.
+    """Affine coupling: half of the channels and of the conditioning scale and shift the other half.
 
     Shape:
         x: (B, C, T); condition: (B, 2K, T), of which the first K channels are used;
@@ -97,30 +97,30 @@ class Coupling(nn.Module):
             config, half, channels if config.affine else half, condition_channels, config.layers
         )
 
-    def scale_and_shift(self, a: Tensor, condition: Tensor) -> tuple[Tensor | None, Tensor]:
-        """Log scale (None in an additive coupling) and shift, each (B, C/2, T)."""
+    def predict_scale_and_shift(self, a: Tensor, condition: Tensor) -> tuple[Tensor | None, Tensor]:
+        """Return log scale (None in an additive coupling) and shift, each (B, C/2, T)."""
         out = self.net(a, condition.chunk(2, dim=1)[0])
         return out.chunk(2, dim=1) if self.affine else (None, out)
 
     def forward(self, x: Tensor, condition: Tensor) -> tuple[Tensor, Tensor | float]:
-        """Density direction; also the log determinant, summed."""
+        """Map in the density direction; also return the log determinant, summed."""
         a, b = x.chunk(2, dim=1)
-        log_scale, shift = self.scale_and_shift(a, condition)
+        log_scale, shift = self.predict_scale_and_shift(a, condition)
         if log_scale is None:
             return torch.cat((a, b + shift), dim=1), 0.0
         b = (b - shift) * torch.exp(-log_scale)
         return torch.cat((a, b), dim=1), -log_scale.sum()
 
     def inverse(self, y: Tensor, condition: Tensor) -> Tensor:
-        """Generation direction."""
+        """Map in the generation direction."""
         a, b = y.chunk(2, dim=1)
-        log_scale, shift = self.scale_and_shift(a, condition)
+        log_scale, shift = self.predict_scale_and_shift(a, condition)
         b = b - shift if log_scale is None else b * torch.exp(log_scale) + shift
         return torch.cat((a, b), dim=1)
 
 
 class Flow(nn.Module):
-    """ActNorm, coupling, swap of the halves. Shapes as in `Coupling`."""
+    """ActNorm, coupling, and a swap of the halves. Shapes as in `Coupling`."""
 
     def __init__(self, config: FloWaveNetConfig, channels: int, condition_channels: int) -> None:
         super().__init__()
@@ -128,13 +128,13 @@ class Flow(nn.Module):
         self.coupling = Coupling(config, channels, condition_channels)
 
     def forward(self, x: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """Density direction; also the log determinant, summed."""
+        """Map in the density direction; also return the log determinant, summed."""
         x, actnorm_logdet = self.actnorm(x)
         x, coupling_logdet = self.coupling(x, condition)
         return swap_halves(x), actnorm_logdet + coupling_logdet
 
     def inverse(self, y: Tensor, condition: Tensor) -> Tensor:
-        """Generation direction."""
+        """Map in the generation direction."""
         return self.actnorm.inverse(self.coupling.inverse(swap_halves(y), condition))
 
 
@@ -147,33 +147,37 @@ class Prior(nn.Module):
 
     def __init__(self, config: FloWaveNetConfig, channels: int, condition_channels: int) -> None:
         super().__init__()
-        # Two layers whatever config.layers says: so it is published.
+        # The published prior has two layers whatever config.layers says.
         self.net = WaveNet(config, channels, 2 * channels, condition_channels, layers=2)
 
-    def moments(self, kept: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log standard deviation, each (B, C, T)."""
+    def predict_moments(self, kept: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log standard deviation, each (B, C, T)."""
         mean, log_deviation = self.net(kept, condition).chunk(2, dim=1)
         return mean, log_deviation
 
     def forward(self, kept: Tensor, leaving: Tensor, condition: Tensor) -> Tensor:
-        """Log density of the leaving channels, summed: ()."""
-        mean, log_deviation = self.moments(kept, condition)
-        return gaussian_log_density((leaving - mean) * torch.exp(-log_deviation), log_deviation)
+        """Return the summed log density of the leaving channels: ()."""
+        mean, log_deviation = self.predict_moments(kept, condition)
+        return compute_gaussian_log_density(
+            (leaving - mean) * torch.exp(-log_deviation), log_deviation
+        )
 
     def inverse(self, kept: Tensor, noise: Tensor, condition: Tensor) -> Tensor:
-        """The channels that left, drawn with the given noise."""
-        mean, log_deviation = self.moments(kept, condition)
+        """Return the channels that left, drawn with the given noise."""
+        mean, log_deviation = self.predict_moments(kept, condition)
         return mean + torch.exp(log_deviation) * noise
 
 
-def gaussian_log_density(standardised: Tensor, log_deviation: Tensor | None = None) -> Tensor:
-    """Summed log density of a Gaussian at (x - mean) / deviation: ()."""
+def compute_gaussian_log_density(
+    standardised: Tensor, log_deviation: Tensor | None = None
+) -> Tensor:
+    """Return the summed log density of a Gaussian at `(x - mean) / deviation`: ()."""
     log_p = -0.5 * (math.log(2 * math.pi) + standardised.square())
     return (log_p if log_deviation is None else log_p - log_deviation).sum()
 
 
 class Block(nn.Module):
-    """Flows at one time scale on squeezed signals, then a split where the configuration has one.
+    """Flows at one time scale on squeezed signals, then a split if the configuration has one.
 
     Shape:
         x: (B, C, T); condition: (B, K, T).
@@ -188,20 +192,20 @@ class Block(nn.Module):
         )
         self.prior = Prior(config, channels // 2, condition_channels) if split else None
 
-    def conditions(self, condition: Tensor) -> list[Tensor]:
-        """What each flow sees: the halves swap after every flow, so two forms take turns."""
+    def alternate_conditions(self, condition: Tensor) -> list[Tensor]:
+        """Return what each flow sees; the halves swap after every flow, so two forms alternate."""
         turns = (condition, swap_halves(condition))
         return [turns[j % 2] for j in range(len(self.flows))]
 
     def forward(self, x: Tensor, condition: Tensor) -> tuple[Tensor, Tensor, Tensor | float]:
-        """Density direction.
+        """Map in the density direction.
 
         Returns:
-            What stays in the flow (B, C or C/2, T), its log determinant (), log density of
-            what left ().
+            The channels that stay (B, C or C/2, T), the log determinant (), and the log density of
+            the channels that left ().
         """
         logdet = x.new_zeros(())
-        for flow, seen in zip(self.flows, self.conditions(condition), strict=True):
+        for flow, seen in zip(self.flows, self.alternate_conditions(condition), strict=True):
             x, flow_logdet = flow(x, seen)
             logdet = logdet + flow_logdet
         if self.prior is None:
@@ -210,10 +214,12 @@ class Block(nn.Module):
         return kept, logdet, self.prior(kept, leaving, condition)
 
     def inverse(self, x: Tensor, noise: Tensor | None, condition: Tensor) -> Tensor:
-        """Generation direction; ``noise`` (B, C/2, T) is for the channels that left at a split."""
+        """Map in the generation direction; ``noise`` (B, C/2, T) restores channels that left."""
         if self.prior is not None and noise is not None:
             x = torch.cat((x, self.prior.inverse(x, noise, condition)), dim=1)
-        for flow, seen in reversed(list(zip(self.flows, self.conditions(condition), strict=True))):
+        for flow, seen in reversed(
+            list(zip(self.flows, self.alternate_conditions(condition), strict=True))
+        ):
             x = flow.inverse(x, seen)
         return x
 
@@ -262,31 +268,31 @@ class FloWaveNet(nn.Module):
     def from_published(
         cls, state_dict: Mapping[str, Tensor], config: FloWaveNetConfig | None = None
     ) -> Self:
-        """A model with the weights of the authors' checkpoint, under the authors' tensor names.
+        """Build a model with the weights of the authors' checkpoint, under their tensor names.
 
         Raises:
             PublishedWeightsError: a tensor is missing, surplus or misshapen.
         """
         config = config or FloWaveNetConfig()
         model = cls(replace(config, weight_norm=True, unused_residuals=True))
-        load_published(model, state_dict, published_name)
+        load_published(model, state_dict, get_published_name)
         if not config.unused_residuals:
             model = model.without_unused_residuals()
-        return model if config.weight_norm else model.folded()
+        return model if config.weight_norm else model.fold()
 
-    def folded(self) -> Self:
-        """The same model with plain kernels: weight norm computed now, not at every call."""
+    def fold(self) -> Self:
+        """Return this model with plain kernels: weight norm is computed once, not at every call."""
         if not self.config.weight_norm:
             return self
-        return self._rebuilt(
-            replace(self.config, weight_norm=False), folded_state_dict(self.state_dict())
+        return self._rebuild(
+            replace(self.config, weight_norm=False), fold_state_dict(self.state_dict())
         )
 
     def without_unused_residuals(self) -> Self:
-        """The same model without the residual convolutions whose output nothing reads."""
-        return self._rebuilt(replace(self.config, unused_residuals=False), self.state_dict())
+        """Return this model without the residual convolutions whose output is unused."""
+        return self._rebuild(replace(self.config, unused_residuals=False), self.state_dict())
 
-    def _rebuilt(self, config: FloWaveNetConfig, state: Mapping[str, Tensor]) -> Self:
+    def _rebuild(self, config: FloWaveNetConfig, state: Mapping[str, Tensor]) -> Self:
         with torch.device("meta"):  # the values come from `state`, so none are made here
             model = type(self)(config)
         wanted = {name: state[name].detach() for name in model.state_dict()}
@@ -331,7 +337,7 @@ class FloWaveNet(nn.Module):
         return audio
 
     def condition(self, mel: Tensor, samples: int | None = None) -> Tensor:
-        """Conditioning at the sample rate, (B, M, T); a mel of that length already passes through.
+        """Return the conditioning at the sample rate, (B, M, T), upsampled if necessary.
 
         Raises:
             ValueError: ``samples`` is neither the length of ``mel`` nor 256 times it, or not a
@@ -351,8 +357,8 @@ class FloWaveNet(nn.Module):
         upsampled: Tensor = self.upsampler(mel)
         return upsampled
 
-    def block_conditions(self, condition: Tensor) -> list[Tensor]:
-        """The conditioning squeezed once more for each block: (B, M 2^(i+1), T / 2^(i+1))."""
+    def squeeze_conditions(self, condition: Tensor) -> list[Tensor]:
+        """Return each block's conditioning, squeezed once more: (B, M 2^(i+1), T / 2^(i+1))."""
         conditions = []
         for _ in self.blocks:
             condition = squeeze(condition)
@@ -360,34 +366,34 @@ class FloWaveNet(nn.Module):
         return conditions
 
     def decode(self, noise: Tensor, condition: Tensor) -> Tensor:
-        """Generation direction: (B, 1, T) noise, (B, M, T) conditioning -> (B, 1, T) audio."""
+        """Generate audio (B, 1, T) from noise (B, 1, T) and conditioning (B, M, T)."""
         x, leaving = noise, []
         for block in self.blocks:  # the noise follows the splits that the signal would take
             x = squeeze(x)
             kept, left = x.chunk(2, dim=1) if block.prior is not None else (x, None)
             leaving.append(left)
             x = kept
-        conditions = self.block_conditions(condition)
+        conditions = self.squeeze_conditions(condition)
         for block, left, seen in reversed(list(zip(self.blocks, leaving, conditions, strict=True))):
             x = unsqueeze(block.inverse(x, left, seen))
         return x
 
     def log_likelihood(self, audio: Tensor, mel: Tensor) -> Likelihood:
-        """Density direction: how likely the model finds this audio, in nats per sample.
+        """Return the log likelihood of audio, in nats per sample (the density direction).
 
         Shape:
             audio: (B, 1, T); mel: (B, M, F) or already upsampled, (B, M, T).
         """
         condition = self.condition(mel, audio.shape[-1])
         x, logdet, log_p = audio, audio.new_zeros(()), audio.new_zeros(())
-        for block, seen in zip(self.blocks, self.block_conditions(condition), strict=True):
+        for block, seen in zip(self.blocks, self.squeeze_conditions(condition), strict=True):
             x, block_logdet, split_log_p = block(squeeze(x), seen)
             logdet, log_p = logdet + block_logdet, log_p + split_log_p
-        log_p = log_p + gaussian_log_density(x)
+        log_p = log_p + compute_gaussian_log_density(x)
         return Likelihood(log_p / audio.numel(), logdet / audio.numel())
 
 
-#: From a layer's name here to its name in the authors' checkpoints, longest context first.
+#: A layer's name here -> its name in the authors' checkpoints, longest context first.
 PUBLISHED_LAYERS: tuple[tuple[str, str], ...] = (
     ("upsampler.", "upsample_conv."),
     ("prior.net.", "prior."),
@@ -404,6 +410,6 @@ PUBLISHED_LAYERS: tuple[tuple[str, str], ...] = (
 )
 
 
-def published_name(name: str) -> str:
-    """The authors' name of one of our tensors."""
+def get_published_name(name: str) -> str:
+    """Return the authors' name of one of our tensors."""
     return reduce(lambda text, pair: text.replace(*pair), PUBLISHED_LAYERS, name)

@@ -1,8 +1,8 @@
 """The WaveNet inside FloWaveNet's couplings and priors (arXiv 1811.02155, section 3.3).
 
 It is a stack of gated, dilated convolutions over a signal h of W channels, conditioned at every
-layer. It takes all but a thousandth of the model's arithmetic, so generating on a CPU computes it
-in a faster form of the same products: `gated_by_products`, `residual_by_product`.
+layer. It takes 99.9 % of the model's arithmetic, so that generating on a CPU computes it in a
+faster form of the same products: `gate_by_products`, `add_residual_by_product`.
 """
 
 import math
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from model_zoo.weight_norm import WeightNormConv1d, kernel_of
+from model_zoo.weight_norm import WeightNormConv1d, get_kernel
 
 HOP = 256  # samples per mel frame: the upsampler stretches time by 16 twice
 HALF_ROOT = math.sqrt(0.5)
@@ -30,13 +30,13 @@ class FloWaveNetConfig:
         blocks: squeezing blocks; T must be a multiple of 2^blocks.
         flows: flows per block. Even, so that the swaps of the conditioning cancel within a block.
         layers: dilated layers in each coupling's WaveNet.
-        blocks_per_split: after every that many blocks (the last excepted) half of the channels
-            leave the flow, modelled by a prior of their own.
+        blocks_per_split: half of the channels leave the flow after every group of this many blocks,
+            except the last block, and are modelled by a prior of their own.
         channels: W, the width of every WaveNet.
         affine: affine couplings (scale and shift), else additive ones (shift only).
-        unused_residuals: the last layer of each WaveNet computes, as published, a residual output
-            that nothing reads; False leaves those convolutions out.
-        weight_norm: parameters are stored weight-normed, as published; False stores plain kernels.
+        unused_residuals: whether the last layer of each WaveNet computes, as published, a residual
+            output that is unused; False leaves those convolutions out.
+        weight_norm: whether kernels are stored weight-normed, as published, or plain.
     """
 
     mel_channels: int = 80
@@ -50,7 +50,7 @@ class FloWaveNetConfig:
     weight_norm: bool = True
 
     def __post_init__(self) -> None:
-        """Refuse sizes for which generation would not invert the density direction."""
+        """Refuse sizes for which generation does not invert the density direction."""
         if self.flows % 2:
             raise ValueError(
                 f"flows must be even, or the flow cannot be inverted; got {self.flows}"
@@ -63,16 +63,16 @@ class FloWaveNetConfig:
 
     @property
     def conv(self) -> type[nn.Conv1d]:
-        """The class of the weight-normed convolutions."""
+        """Class of the convolutions, weight-normed or plain."""
         return WeightNormConv1d if self.weight_norm else nn.Conv1d
 
     def splits_after(self, block: int) -> bool:
-        """Whether channels leave the flow after this block, counted from 0."""
+        """Return whether channels leave the flow after this block, counted from 0."""
         return (block + 1) % self.blocks_per_split == 0 and block + 1 < self.blocks
 
 
 class ZeroConv1d(nn.Module):
-    """1x1 convolution that starts as zero, with a learned log gain: conv(x) exp(3 scale)."""
+    """1x1 convolution that starts as zero, with a learned log gain: `conv(x) * exp(3 * scale)`."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class ZeroConv1d(nn.Module):
         nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]  # a Conv1d with bias has one
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, in, T) -> (B, out, T)."""
+        """Map (B, in, T) to (B, out, T)."""
         return self.conv(x) * torch.exp(3 * self.scale)
 
 
@@ -106,13 +106,13 @@ class ResidualLayer(nn.Module):
         self.skip = conv(width, width, 1)
 
     def forward(self, h: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        out = self.gated(h, condition)
+        out = self.gate_filter(h, condition)
         if self.residual is not None:
             h = (h + self.residual(out)) * HALF_ROOT
         return h, self.skip(out)
 
-    def gated(self, h: Tensor, condition: Tensor) -> Tensor:
-        """What the gate lets through of the filter: (B, W, T)."""
+    def gate_filter(self, h: Tensor, condition: Tensor) -> Tensor:
+        """Return the filter's output times the gate: (B, W, T)."""
         filtered = self.filter(h) + self.filter_condition(condition)
         gate = self.gate(h) + self.gate_condition(condition)
         return torch.tanh(filtered) * torch.sigmoid(gate)
@@ -149,13 +149,13 @@ class WaveNet(nn.Module):
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         h = self.front(x).relu_()
-        skips = skips_by_products if generates_on_cpu(h) else summed_skips
+        skips = sum_skips_by_products if generates_on_cpu(h) else sum_skips
         hidden = self.hidden(skips(self.layers, h, condition).relu_())
         return self.out(hidden.relu_())
 
 
-def summed_skips(layers: Iterable[Any], h: Tensor, condition: Tensor) -> Tensor:
-    """The sum of all layers' skip outputs, as published: (B, W, T)."""
+def sum_skips(layers: Iterable[Any], h: Tensor, condition: Tensor) -> Tensor:
+    """Return the sum of all layers' skip outputs, as published: (B, W, T)."""
     skips = []
     for layer in layers:
         h, skip = layer(h, condition)
@@ -163,84 +163,84 @@ def summed_skips(layers: Iterable[Any], h: Tensor, condition: Tensor) -> Tensor:
     return reduce(torch.add, skips)
 
 
-# --- the same in fewer passes over memory, for a CPU ---
+# --- the same computation with fewer passes over memory, for CPUs ---
 
 
 def generates_on_cpu(x: Tensor) -> bool:
-    """Whether results may be overwritten and speed matters: no gradients, and no autocast.
+    """Return whether to use the CPU forms, which overwrite results: no gradients, no autocast.
 
-    Autocast changes the types of operands, but not of those that are overwritten.
+    Autocast would change the types of operands, but not of tensors that are overwritten.
     """
     overwritable = not torch.is_grad_enabled() and not torch.is_autocast_enabled("cpu")
     return x.device.type == "cpu" and overwritable
 
 
-def skips_by_products(layers: Iterable[Any], h: Tensor, condition: Tensor) -> Tensor:
-    """`summed_skips`, each output added by the product that makes it; h is overwritten."""
+def sum_skips_by_products(layers: Iterable[Any], h: Tensor, condition: Tensor) -> Tensor:
+    """Compute `sum_skips` with each output added by the product that makes it; overwrites h."""
     total = h.new_zeros(())
     for layer in layers:
-        out = gated_by_products(layer, h, condition)
-        total = accumulated(total, layer.skip, out)
+        out = gate_by_products(layer, h, condition)
+        total = accumulate(total, layer.skip, out)
         if layer.residual is not None:
-            residual_by_product(layer.residual, h, out)
+            add_residual_by_product(layer.residual, h, out)
     return total
 
 
-def gated_by_products(layer: ResidualLayer, h: Tensor, condition: Tensor) -> Tensor:
-    """`ResidualLayer.gated`, filter and gate in one convolution.
+def gate_by_products(layer: ResidualLayer, h: Tensor, condition: Tensor) -> Tensor:
+    """Compute `ResidualLayer.gate_filter` with filter and gate in one convolution.
 
     oneDNN computes a convolution to 512 channels closer to the rate of a matrix product than two
-    to 256, and the conditioning's products add to its result where it lies.
+    to 256, and the conditioning's products are added to its result in place.
     """
     pairs = ((layer.filter, layer.filter_condition), (layer.gate, layer.gate_condition))
-    kernel = torch.cat([kernel_of(conv) for conv, _ in pairs])
+    kernel = torch.cat([get_kernel(conv) for conv, _ in pairs])
     bias = torch.cat([conv.bias + conditioned.bias for conv, conditioned in pairs])
     dilation = layer.filter.dilation[0]
     both = F.conv1d(h, kernel, bias, padding=dilation, dilation=dilation)
     filtered, gate = both.chunk(2, dim=1)
     for half, (_, conditioned) in zip((filtered, gate), pairs, strict=True):
         add_product(half, conditioned, condition)
-    return tanh_by_sigmoid(filtered).mul_(gate.sigmoid_())
+    return apply_tanh_by_sigmoid(filtered).mul_(gate.sigmoid_())
 
 
-def tanh_by_sigmoid(x: Tensor) -> Tensor:
-    """Tanh, in place, as 2 sigmoid(2 x) - 1: torch's sigmoid takes a quarter of its tanh's time."""
+def apply_tanh_by_sigmoid(x: Tensor) -> Tensor:
+    """Apply tanh in place as `2 * sigmoid(2 * x) - 1`, four times as fast as torch's tanh."""
     return x.mul_(2).sigmoid_().mul_(2).sub_(1)
 
 
 def add_product(total: Tensor, conv: nn.Conv1d, x: Tensor) -> None:
-    """Add conv(x) without its bias to the total, (B, O, T), in place.
+    """Add `conv(x)` without its bias to the total, (B, O, T), in place.
 
-    Weight norm scales the rows of the kernel or, where those are shorter, those of the product.
+    Weight norm scales the rows of the kernel or, if these are shorter, those of the product.
     """
     if isinstance(conv, WeightNormConv1d) and x.shape[1] > x.shape[2]:
         direction, length = conv.weight_v.squeeze(2), conv.weight_g.squeeze(2)
         scale = length / torch.linalg.vector_norm(direction, dim=1, keepdim=True)
         total.addcmul_(direction @ x, scale)
     else:
-        total.baddbmm_(matrix_of(conv, len(x)), x)
+        total.baddbmm_(get_matrix(conv, len(x)), x)
 
 
-def residual_by_product(conv: nn.Conv1d, h: Tensor, out: Tensor) -> None:
-    """H becomes (h + conv(out)) sqrt(1/2), the sum and the scaling being part of the product."""
-    h.baddbmm_(matrix_of(conv, len(h)), out, beta=HALF_ROOT, alpha=HALF_ROOT)
-    h.add_(bias_of(conv), alpha=HALF_ROOT)
+def add_residual_by_product(conv: nn.Conv1d, h: Tensor, out: Tensor) -> None:
+    """Replace h by `(h + conv(out)) * sqrt(1/2)`, with sum and scaling as part of the product."""
+    h.baddbmm_(get_matrix(conv, len(h)), out, beta=HALF_ROOT, alpha=HALF_ROOT)
+    h.add_(get_bias(conv), alpha=HALF_ROOT)
 
 
-def accumulated(total: Tensor, conv: nn.Conv1d, out: Tensor) -> Tensor:
-    """The total with conv(out) added; a total of no dimensions has nothing in it yet."""
-    start = bias_of(conv).expand(out.shape) if total.dim() == 0 else total.add_(bias_of(conv))
-    return torch.baddbmm(start, matrix_of(conv, len(out)), out)
+def accumulate(total: Tensor, conv: nn.Conv1d, out: Tensor) -> Tensor:
+    """Return the total plus `conv(out)`; a total of no dimensions is still empty."""
+    start = get_bias(conv).expand(out.shape) if total.dim() == 0 else total.add_(get_bias(conv))
+    return torch.baddbmm(start, get_matrix(conv, len(out)), out)
 
 
-def bias_of(conv: nn.Conv1d) -> Tensor:
-    """Of a convolution that has one, as all here do: (O, 1)."""
+def get_bias(conv: nn.Conv1d) -> Tensor:
+    """Return a convolution's bias as a column, (O, 1); all convolutions here have one."""
     bias = conv.bias
     if bias is None:
-        raise ValueError("a convolution without bias")
+        raise ValueError("the convolution has no bias")
     return bias.unsqueeze(1)
 
 
-def matrix_of(conv: nn.Conv1d, batch: int) -> Tensor:
-    """A 1x1 convolution's kernel as the matrix that it is: (B, O, I)."""
-    return kernel_of(conv).squeeze(2).expand(batch, -1, -1)
+def get_matrix(conv: nn.Conv1d, batch: int) -> Tensor:
+    """Return a 1x1 convolution's kernel as a matrix: (B, O, I)."""
+    return get_kernel(conv).squeeze(2).expand(batch, -1, -1)

@@ -1,7 +1,7 @@
 """GANSynth: a progressively grown GAN that paints spectrograms of notes (Engel et al., ICLR 2019).
 
-Paper: arXiv 1902.08710; its generator is that of Karras et al. 2018, arXiv 1710.10196. Followed
-where the papers are silent: the authors' code, github.com/magenta/magenta, commit 526d3eb,
+Paper: arXiv 1902.08710; its generator is that of Karras et al. 2018, arXiv 1710.10196. Where the
+papers are silent, this follows the authors' code, github.com/magenta/magenta, commit 526d3eb,
 `magenta/models/gansynth`. The defaults are `configs/mel_prog_hires.py`, the best of the paper.
 
 A latent vector and a pitch become an image of T frames by F mel bins with two channels, log power
@@ -9,7 +9,7 @@ and instantaneous frequency; `model_zoo.spectral` turns that image into a wavefo
 
     z, pitch -> Block 1 (2 x 16) -> x2, Block 2 (4 x 32) -> ... -> x2, Block 7 (128 x 1024)
                                                                        |
-    waveform <- MelInversion <- denormalised <- tanh(to_rgb) <---------+
+    waveform <- MelInversion <- denormalise <- tanh(to_rgb) <---------+
 
 Training grows the generator block by block: the images of the last two blocks are then blended
 (`GANSynthConfig.fade`). Grown up, it needs the last to_rgb alone. The discriminator is in
@@ -50,18 +50,18 @@ class GANSynthConfig:
         start: (H, W) of the first block's map; (4, 8) in the low-frequency-resolution variant.
         blocks: every block after the first doubles H and W.
         base_filters: block b, counted from 1, has base_filters / 2^b channels,
-        max_filters: but at most that many.
+        max_filters: and at most this many.
         latent_dim: Z.
         pitches: P, the pitch labels: MIDI notes from 24 on.
-        samples: N. Longer waveforms, as the inversion yields them, lose their beginning.
-        progress: how far training had grown the generator: b - 1 shows block b alone, a number in
+        samples: N. The inversion yields longer waveforms, whose beginning is dropped.
+        progress: how far training has grown the generator: b - 1 shows block b alone, a number in
             between fades to the next block, None is fully grown.
-        all_heads: compute every block and to_rgb, as the published graph does, even where the
-            progress gives it no weight; the image is the same.
-        dense_start: compute the first convolution, which sees little but zero padding, as the
-            matrix product that it is; the image is the same up to rounding.
-        equalised: kernels are stored unscaled, as published, and scaled at every call; False
-            stores them scaled.
+        all_heads: whether to compute every block and to_rgb, as the published graph does, even if
+            the progress gives it no weight; the image is the same.
+        dense_start: whether to compute the first convolution, which sees little but zero padding,
+            as a matrix product; the image is the same up to rounding.
+        equalised: whether kernels are stored unscaled, as published, and scaled at every call;
+            False stores them scaled.
     """
 
     start: tuple[int, int] = (2, 16)
@@ -77,7 +77,7 @@ class GANSynthConfig:
     equalised: bool = True
 
     def __post_init__(self) -> None:
-        """Refuse sizes of which there is no image or no waveform."""
+        """Refuse sizes that yield no image or no waveform."""
         sizes = (*self.start, self.blocks, self.latent_dim, self.pitches, self.samples)
         if min(sizes) < 1 or self.filters(self.blocks) < 1:
             raise ValueError(f"sizes must be positive, and filters in every block; got {self}")
@@ -97,26 +97,26 @@ class GANSynthConfig:
 
     @property
     def image_size(self) -> tuple[int, int]:
-        """(T, F) of the finished image, which every to_rgb is upscaled to."""
+        """Size (T, F) of the finished image, to which every to_rgb is upscaled."""
         height, width = self.start
         return height * self.scale(1), width * self.scale(1)
 
     def scale(self, block: int) -> int:
-        """How many times smaller than the finished image a block's map is."""
+        """Return how many times smaller than the finished image a block's map is."""
         return 2 ** (self.blocks - block)
 
     def filters(self, block: int) -> int:
-        """Channels of a block, counted from 1; 0 stands for the discriminator's end."""
+        """Return the channels of a block, counted from 1; 0 stands for the discriminator's end."""
         return min(self.base_filters // 2**block, self.max_filters)
 
     def fade(self, block: int) -> float:
-        """Weight of a block's image in the blend; over all blocks the weights add up to 1."""
+        """Return the weight of a block's image in the blend; all weights add up to 1."""
         progress = self.blocks - 1 if self.progress is None else self.progress
         return max(0.0, min(progress - (block - 2), block - progress))
 
     @property
     def heads(self) -> list[int]:
-        """The blocks whose images are computed, in order."""
+        """Blocks whose images are computed, in order."""
         every = range(1, self.blocks + 1)
         return [block for block in every if self.all_heads or self.fade(block) > 0]
 
@@ -125,9 +125,9 @@ class EqualisedConv2d(nn.Conv2d):
     """Convolution with an equalised learning rate (Karras et al. 2018, section 4.1).
 
     The kernel is stored with unit variance and scaled at every call to the variance of He
-    initialisation, gain^2 / fan_in; the bias is not scaled. The published code scales the outputs,
-    of which there are more than kernel elements; the difference is rounding. Without values there
-    is no time to save, and what is counted is the published form.
+    initialisation, `gain**2 / fan_in`; the bias is not scaled. The published code scales the
+    outputs, of which there are more than kernel elements; the results differ by rounding. On the
+    "meta" device, where there is no time to save, the published form runs and is counted.
 
     Shape:
         x: (B, in_channels, H, W); result: (B, out_channels, H, W).
@@ -156,31 +156,31 @@ class EqualisedConv2d(nn.Conv2d):
         if x.is_meta:
             scaled = self._conv_forward(x, self.weight, None).mul_(self.scale)
             return scaled.add_(self.bias[:, None, None])  # type: ignore[index]  # it has a bias
-        return self._conv_forward(x, kernel_of(self), self.bias)
+        return self._conv_forward(x, get_kernel(self), self.bias)
 
-    def folded(self) -> nn.Conv2d:
-        """The same convolution with a stored kernel that is scaled already."""
+    def fold(self) -> nn.Conv2d:
+        """Return this convolution with a kernel that is stored scaled."""
         sizes = (self.in_channels, self.out_channels, self.kernel_size)
         plain = nn.utils.skip_init(nn.Conv2d, *sizes, padding=self.padding)
-        plain.weight, plain.bias = nn.Parameter(kernel_of(self).detach()), self.bias
+        plain.weight, plain.bias = nn.Parameter(get_kernel(self).detach()), self.bias
         return plain
 
 
-def kernel_of(conv: nn.Conv2d) -> Tensor:
-    """The kernel that a convolution applies, scaled where it is stored unscaled."""
+def get_kernel(conv: nn.Conv2d) -> Tensor:
+    """Return the kernel that a convolution applies, scaled if it is stored unscaled."""
     return conv.weight * conv.scale if isinstance(conv, EqualisedConv2d) else conv.weight
 
 
-def convolved_point(conv: nn.Conv2d, x: Tensor) -> Tensor:
-    """``conv(x)`` of a 1x1 map that is padded so far that every tap of the kernel meets it once.
+def convolve_point(conv: nn.Conv2d, x: Tensor) -> Tensor:
+    """Compute ``conv(x)`` of a 1x1 map padded so that every tap of the kernel meets it once.
 
     An output pixel sees x through one tap and zeros through all others, so this is a matrix
-    product with the taps in reverse order: H W times less to compute.
+    product with the taps in reverse order: `H * W` times less to compute.
 
     Shape:
         x: (B, in, 1, 1); result: (B, out, H, W), as large as the kernel.
     """
-    taps = kernel_of(conv).permute(0, 2, 3, 1)  # out, H, W, in
+    taps = get_kernel(conv).permute(0, 2, 3, 1)  # out, H, W, in
     seen = F.linear(x.flatten(1), taps.flatten(0, 2)).unflatten(1, taps.shape[:3])
     return seen.flip(2, 3) + conv.bias[:, None, None]  # type: ignore[index]  # it has a bias
 
@@ -191,18 +191,18 @@ def pixel_norm(x: Tensor) -> Tensor:
     return x * torch.rsqrt(length.square() / x.shape[1] + 1e-8)
 
 
-def activated(x: Tensor) -> Tensor:
-    """Leaky ReLU, in place, and pixel norm."""
+def activate(x: Tensor) -> Tensor:
+    """Apply leaky ReLU, in place, and pixel norm."""
     return pixel_norm(F.leaky_relu_(x, LEAK))
 
 
-def box_upscaled(x: Tensor, scale: int) -> Tensor:
+def upscale_by_repeating(x: Tensor, scale: int) -> Tensor:
     """Repeat every pixel: (B, C, H, W) -> (B, C, scale H, scale W)."""
     return x if scale == 1 else F.interpolate(x, scale_factor=scale, mode="nearest")
 
 
 class Block(nn.Module):
-    """Two convolutions at one resolution, and to_rgb where the blend has an image of it.
+    """Two convolutions at one resolution, and to_rgb if its image is part of the blend.
 
     Shape:
         x: (B, C of the block before, H/2, W/2), or (B, Z + P, 1, 1) for the first block;
@@ -225,13 +225,13 @@ class Block(nn.Module):
         self.to_rgb = EqualisedConv2d(channels, 2, (1, 1), gain=1) if has_head else None
 
     def forward(self, x: Tensor) -> Tensor:
-        return activated(self.conv1(activated(self.entered(x))))
+        return activate(self.conv1(activate(self.enter(x))))
 
-    def entered(self, x: Tensor) -> Tensor:
-        """The first convolution, at this block's resolution."""
+    def enter(self, x: Tensor) -> Tensor:
+        """Apply the first convolution, at this block's resolution."""
         if not self.is_first:
-            return self.conv0(box_upscaled(x, 2))
-        return convolved_point(self.conv0, x) if self.dense else self.conv0(x)
+            return self.conv0(upscale_by_repeating(x, 2))
+        return convolve_point(self.conv0, x) if self.dense else self.conv0(x)
 
 
 def fold_kernels(blocks: nn.ModuleList) -> None:
@@ -239,7 +239,7 @@ def fold_kernels(blocks: nn.ModuleList) -> None:
     for block in blocks:
         for name, layer in block.named_children():
             if isinstance(layer, EqualisedConv2d):
-                setattr(block, name, layer.folded())
+                setattr(block, name, layer.fold())
 
 
 class GANSynth(nn.Module):
@@ -262,10 +262,10 @@ class GANSynth(nn.Module):
     def from_published(
         cls, state_dict: Mapping[str, Tensor], config: GANSynthConfig | None = None
     ) -> Self:
-        """A model with the weights of the authors' checkpoint, under TensorFlow's names.
+        """Build a model with the weights of the authors' checkpoint, under TensorFlow's names.
 
-        Of the generator's two copies in a training checkpoint the authors sample from the moving
-        average. The discriminator, and what the configured progress does not show, may be present.
+        Of the generator's two copies in a training checkpoint, the authors sample from the moving
+        average. Tensors of the discriminator, and of blocks that the progress hides, are ignored.
 
         Raises:
             PublishedWeightsError: a tensor is missing, surplus or misshapen.
@@ -274,19 +274,19 @@ class GANSynth(nn.Module):
         model = cls(replace(config, equalised=True))
         with torch.device("meta"):
             whole = cls(replace(config, equalised=True, all_heads=True))
-        not_shown = {
-            published_name(name) for name in whole.state_dict().keys() - model.state_dict()
+        hidden = {
+            get_published_name(name) for name in whole.state_dict().keys() - model.state_dict()
         }
         load_published(
             model,
-            in_torch_layout(state_dict),
-            published_name,
-            training_only=lambda name: name.startswith("Discriminator/") or name in not_shown,
+            convert_to_torch_layout(state_dict),
+            get_published_name,
+            training_only=lambda name: name.startswith("Discriminator/") or name in hidden,
         )
-        return model if config.equalised else model.folded()
+        return model if config.equalised else model.fold()
 
-    def folded(self) -> Self:
-        """The same model with plain kernels: scaled now, not at every call."""
+    def fold(self) -> Self:
+        """Return this model with plain kernels: they are scaled once, not at every call."""
         model = copy.deepcopy(self)
         model.config = replace(self.config, equalised=False)
         fold_kernels(model.blocks)
@@ -296,8 +296,8 @@ class GANSynth(nn.Module):
         self, z: Tensor | None, pitch: Tensor, generator: torch.Generator | None = None
     ) -> Tensor:
         """Generate notes; see `generate`."""
-        z = self.latents(len(pitch), generator) if z is None else z
-        return self.waveform(self.spectrogram(z, pitch))
+        z = self.draw_latents(len(pitch), generator) if z is None else z
+        return self.convert_to_waveform(self.compute_spectrogram(z, pitch))
 
     @torch.no_grad()
     def generate(
@@ -316,14 +316,14 @@ class GANSynth(nn.Module):
         audio: Tensor = self(z, pitch, generator)
         return audio
 
-    def latents(self, batch: int, generator: torch.Generator | None = None) -> Tensor:
-        """Latent vectors drawn from their prior: (B, Z)."""
+    def draw_latents(self, batch: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draw latent vectors from their prior: (B, Z)."""
         like = self.inversion.mel_to_linear
         shape = (batch, self.config.latent_dim)
         return torch.randn(shape, generator=generator, device=like.device, dtype=like.dtype)
 
-    def spectrogram(self, z: Tensor, pitch: Tensor) -> Tensor:
-        """Normalised log power and instantaneous frequency in mel bins, in [-1, 1].
+    def compute_spectrogram(self, z: Tensor, pitch: Tensor) -> Tensor:
+        """Compute the normalised log power and instantaneous frequency in mel bins, in [-1, 1].
 
         Shape:
             z: (B, Z); pitch: (B,); result: (B, 2, T, F).
@@ -334,22 +334,22 @@ class GANSynth(nn.Module):
         for number, block in enumerate(self.blocks, start=1):
             x = block(x)
             if block.to_rgb is not None:
-                images.append(self.faded(torch.tanh(block.to_rgb(x)), number))
+                images.append(self.fade_in(torch.tanh(block.to_rgb(x)), number))
         return reduce(torch.add, images)
 
-    def faded(self, image: Tensor, block: int) -> Tensor:
-        """A block's share of the blend: (B, 2, H, W) -> (B, 2, T, F)."""
+    def fade_in(self, image: Tensor, block: int) -> Tensor:
+        """Return a block's share of the blend: (B, 2, H, W) -> (B, 2, T, F)."""
         weight = self.config.fade(block)
-        upscaled = box_upscaled(image, self.config.scale(block))
+        upscaled = upscale_by_repeating(image, self.config.scale(block))
         return upscaled if weight == 1 else weight * upscaled
 
-    def waveform(self, image: Tensor) -> Tensor:
-        """Audio (B, N) of a normalised spectrogram (B, 2, T, F)."""
-        return self.inversion(*denormalised(image))
+    def convert_to_waveform(self, image: Tensor) -> Tensor:
+        """Return the audio (B, N) of a normalised spectrogram (B, 2, T, F)."""
+        return self.inversion(*denormalise(image))
 
 
-def denormalised(image: Tensor) -> tuple[Tensor, Tensor]:
-    """Mel log power and instantaneous frequency, each (B, T, F), of an image (B, 2, T, F)."""
+def denormalise(image: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mel log power and instantaneous frequency, each (B, T, F), of (B, 2, T, F)."""
     log_power = (image[:, 0] - LOG_POWER_OFFSET) / LOG_POWER_GAIN
     return log_power, image[:, 1] / FREQUENCY_GAIN
 
@@ -357,34 +357,34 @@ def denormalised(image: Tensor) -> tuple[Tensor, Tensor]:
 PUBLISHED_KINDS = {"weight": "conv2d/kernel:0", "bias": "bias:0"}
 
 
-def published_name(name: str) -> str:
-    """The authors' name of one of our tensors, such as ``blocks.0.conv1.weight``."""
+def get_published_name(name: str) -> str:
+    """Return the authors' name of one of our tensors, such as ``blocks.0.conv1.weight``."""
     _, index, layer, kind = name.split(".")
     block = f"Generator/progressive_gan_generator/progressive_gan_block_{int(index) + 1}"
     return f"{block}/{layer}/{PUBLISHED_KINDS[kind]}"
 
 
-def conv_kernel(kernel: Tensor) -> Tensor:
-    """TensorFlow's layout (H, W, in, out) of a convolution's kernel -> (out, in, H, W)."""
+def transpose_conv_kernel(kernel: Tensor) -> Tensor:
+    """Return TensorFlow's convolution kernel (H, W, in, out) as (out, in, H, W)."""
     return kernel.permute(3, 2, 0, 1)
 
 
-def dense_kernel(kernel: Tensor) -> Tensor:
-    """TensorFlow's layout (in, out) of a dense layer's kernel -> (out, in)."""
+def transpose_dense_kernel(kernel: Tensor) -> Tensor:
+    """Return TensorFlow's dense kernel (in, out) as (out, in)."""
     return kernel.T
 
 
-def in_torch_layout(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A checkpoint with its kernels laid out as PyTorch's; those of another rank are left alone."""
-    layouts = {4: conv_kernel, 2: dense_kernel}
+def convert_to_torch_layout(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return a checkpoint with its kernels in PyTorch's layouts; those of other ranks are kept."""
+    layouts = {4: transpose_conv_kernel, 2: transpose_dense_kernel}
     kernels = {
         name: as_tensor(name, kernel)
         for name, kernel in state_dict.items()
         if name.endswith("kernel:0")
     }
-    turned = {
+    converted = {
         name: layouts[kernel.dim()](kernel)
         for name, kernel in kernels.items()
         if kernel.dim() in layouts
     }
-    return {**state_dict, **turned}
+    return {**state_dict, **converted}

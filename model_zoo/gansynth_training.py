@@ -1,4 +1,4 @@
-"""What only the training of GANSynth needs: the discriminator, which also classifies pitch.
+"""The discriminator of GANSynth, which classifies pitch too; only training needs it.
 
 Sources as in `model_zoo.gansynth`. Letters in the shapes: B batch, C channels, T frames and F bins
 of an image, H frames and W bins of a map, P pitches.
@@ -17,20 +17,20 @@ from model_zoo.gansynth import (
     PUBLISHED_KINDS,
     EqualisedConv2d,
     GANSynthConfig,
-    in_torch_layout,
+    convert_to_torch_layout,
 )
 from model_zoo.published import load_published
 
 
 class Verdict(NamedTuple):
-    """What the discriminator says of images."""
+    """The discriminator's outputs for images."""
 
     realness: Tensor  # (B, 1) critic score
     pitch: Tensor  # (B, P) logits
 
 
 class EqualisedLinear(nn.Linear):
-    """Dense layer with an equalised learning rate: the kernel is scaled by 1 / sqrt(in).
+    """Dense layer with an equalised learning rate: the kernel is scaled by `1 / sqrt(in)`.
 
     Shape:
         x: (B, in_features); result: (B, out_features).
@@ -46,18 +46,18 @@ class EqualisedLinear(nn.Linear):
         return F.linear(x, self.weight * self.scale, self.bias)
 
 
-def leaky(x: Tensor) -> Tensor:
-    """The discriminator's activation; it has no pixel norm."""
+def apply_leaky_relu(x: Tensor) -> Tensor:
+    """Apply the discriminator's activation, which has no pixel norm."""
     return F.leaky_relu(x, LEAK)
 
 
-def box_downscaled(x: Tensor, scale: int) -> Tensor:
-    """Mean of every square of pixels: (B, C, H, W) -> (B, C, H / scale, W / scale)."""
+def downscale_by_averaging(x: Tensor, scale: int) -> Tensor:
+    """Average every square of pixels: (B, C, H, W) -> (B, C, H / scale, W / scale)."""
     return F.avg_pool2d(x, scale)
 
 
-def with_batch_deviation(x: Tensor) -> Tensor:
-    """Append one number as a channel: how much the images of the batch differ, on average.
+def append_batch_deviation(x: Tensor) -> Tensor:
+    """Append a channel with one number: the mean deviation between the images of the batch.
 
     Shape:
         x: (B, C, H, W); result: (B, C + 1, H, W).
@@ -86,16 +86,16 @@ class DiscriminatorBlock(nn.Module):
             self.conv1 = EqualisedConv2d(channels, below, (3, 3), (1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        x = with_batch_deviation(x) if self.is_first else x
-        x = leaky(self.conv1(leaky(self.conv0(x))))
-        return x if self.is_first else box_downscaled(x, 2)
+        x = append_batch_deviation(x) if self.is_first else x
+        x = apply_leaky_relu(self.conv1(apply_leaky_relu(self.conv0(x))))
+        return x if self.is_first else downscale_by_averaging(x, 2)
 
 
 class GANSynthDiscriminator(nn.Module):
-    """Judges normalised spectrograms (B, 2, T, F): a realness score and pitch logits.
+    """Critic of normalised spectrograms (B, 2, T, F): a realness score and pitch logits.
 
-    Every block sees the image too, at its own resolution, as strongly as the progress of training
-    says; the blocks above it fade in.
+    Every block also sees the image at its own resolution, with a weight that follows the progress
+    of training, while the blocks above it fade in.
     """
 
     def __init__(self, config: GANSynthConfig | None = None) -> None:
@@ -110,7 +110,7 @@ class GANSynthDiscriminator(nn.Module):
     def from_published(
         cls, state_dict: Mapping[str, Tensor], config: GANSynthConfig | None = None
     ) -> Self:
-        """A discriminator with the weights of the authors' checkpoint; the generator may be there.
+        """Build a discriminator with the weights of the authors' checkpoint; ignore the generator.
 
         Raises:
             PublishedWeightsError: a tensor is missing, surplus or misshapen.
@@ -118,35 +118,35 @@ class GANSynthDiscriminator(nn.Module):
         model = cls(config)
         load_published(
             model,
-            in_torch_layout(state_dict),
-            published_discriminator_name,
+            convert_to_torch_layout(state_dict),
+            get_published_name,
             training_only=lambda name: name.startswith("Generator/"),
         )
         return model
 
-    def skipping(self, block: int) -> float:
-        """Weight of a block's own view of the image; what the blocks above found gets the rest."""
+    def get_skip_weight(self, block: int) -> float:
+        """Return the weight of a block's own view of the image against the blocks above it."""
         config = self.config
         progress = config.blocks - 1 if config.progress is None else config.progress
         return min(max(block - progress, 0.0), 1.0)
 
-    def seen(self, image: Tensor, block: int) -> Tensor:
-        """A block's own view of the image: (B, 2, T, F) -> (B, C, H, W)."""
-        return leaky(
-            self.blocks[block - 1].from_rgb(box_downscaled(image, self.config.scale(block)))
+    def view_image(self, image: Tensor, block: int) -> Tensor:
+        """Return a block's own view of the image: (B, 2, T, F) -> (B, C, H, W)."""
+        return apply_leaky_relu(
+            self.blocks[block - 1].from_rgb(downscale_by_averaging(image, self.config.scale(block)))
         )
 
     def forward(self, image: Tensor) -> Verdict:
-        x = self.seen(image, self.config.blocks)
+        x = self.view_image(image, self.config.blocks)
         for block in range(self.config.blocks, 1, -1):
-            share = self.skipping(block - 1)
-            x = share * self.seen(image, block - 1) + (1 - share) * self.blocks[block - 1](x)
+            share = self.get_skip_weight(block - 1)
+            x = share * self.view_image(image, block - 1) + (1 - share) * self.blocks[block - 1](x)
         features = self.blocks[0](x).flatten(1)
         return Verdict(self.logits(features), self.classification_logits(features))
 
 
-def published_discriminator_name(name: str) -> str:
-    """The authors' name of one of the discriminator's tensors."""
+def get_published_name(name: str) -> str:
+    """Return the authors' name of one of the discriminator's tensors."""
     *path, kind = name.split(".")
     if path[0] == "blocks":
         block = f"progressive_gan_discriminator/progressive_gan_block_{int(path[1]) + 1}"

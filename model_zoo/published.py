@@ -1,7 +1,7 @@
-"""Loading a published checkpoint into a reimplementation, tensor by tensor.
+"""Load a published checkpoint into a reimplementation, tensor by tensor.
 
-Every zoo model keeps its own readable parameter names and says, with one function, under which
-name the original implementation stored each of them. Errors speak in the checkpoint's names.
+Every zoo model has readable parameter names of its own, and a function that maps each to the name
+in the original implementation. Errors refer to tensors by the names in the checkpoint.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -25,12 +25,12 @@ def load_published(
     """Copy a published ``state_dict`` into ``model``.
 
     Args:
-        model: the reimplementation, which gets the values in place.
+        model: the reimplementation, whose values are set in place.
         state_dict: tensors under the names of the original implementation, of any real type; NumPy
-            arrays, which readers of TensorFlow's checkpoints return, will do.
-        published_name: from a name in ``model.state_dict()`` to the original's name.
-        training_only: tells which of the original's tensors generation does not need;
-            those may be present and are left out.
+            arrays, which readers of TensorFlow's checkpoints return, are accepted too.
+        published_name: function from a name in ``model.state_dict()`` to the original's name.
+        training_only: function that returns whether only training needs one of the original's
+            tensors; those may be present and are ignored.
 
     Raises:
         PublishedWeightsError: naming the first few tensors that are missing, surplus or misshapen,
@@ -58,7 +58,7 @@ def load_published(
 
 
 def as_tensor(name: str, value: Any) -> Tensor:
-    """A checkpoint's value under that name: a tensor as it is, a copy of an array.
+    """Return a checkpoint's value as a tensor: a tensor itself, or a copy of an array.
 
     Raises:
         PublishedWeightsError: it is neither.
@@ -69,18 +69,18 @@ def as_tensor(name: str, value: Any) -> Tensor:
         return torch.tensor(value)
     except (TypeError, ValueError, RuntimeError) as error:
         raise PublishedWeightsError(
-            f"the checkpoint has no tensor as {name} but {type(value).__name__}"
+            f"{name} in the checkpoint is not a tensor but {type(value).__name__}"
         ) from error
 
 
 def _holds_real_numbers(tensor: Tensor) -> bool:
-    """Not so on the "meta" device; and sparse tensors cannot be copied."""
+    """Return whether a tensor has values to copy: dense, real, and not on the "meta" device."""
     dense = tensor.layout == torch.strided
     return dense and not tensor.is_meta and not tensor.is_complex()
 
 
 def _refuse(complaint: str, names: Iterable[str], shown: int = 3) -> None:
-    """Raise if there are any ``names``, listing the first few in order."""
+    """Raise an error that lists the first few ``names`` if there are any."""
     listed = sorted(names)
     if not listed:
         return

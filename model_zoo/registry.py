@@ -1,4 +1,4 @@
-"""What a preset of the zoo is. Nothing here imports torch before a model is built."""
+"""The type of the zoo's presets. Nothing here imports torch before a model is built."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -16,17 +16,17 @@ class GenerationCall:
     """One call of ``model.generate``.
 
     Attributes:
-        kwargs: its keyword arguments.
-        samples: how many samples it generates, at least those asked for; clips of a model of fixed
-            length lie side by side in the batch.
+        kwargs: keyword arguments of the call.
+        samples: number of samples it generates, at least as many as asked for; clips of a model of
+            fixed length are side by side in the batch.
     """
 
     kwargs: Mapping[str, Any]
     samples: int
 
 
-#: From a configuration, a number of samples, a device and a seed to a generating call. On the
-#: "meta" device it has no values, elsewhere they are random.
+#: Function from a configuration, a number of samples, a device and a seed to a generating call,
+#: whose tensors have no values on the "meta" device and random ones elsewhere.
 MakeCall = Callable[[Any, int, str, int], GenerationCall]
 
 
@@ -35,20 +35,20 @@ class Preset:
     """A published model, ready to build.
 
     Attributes:
-        name: what the command line calls it.
-        title: its name in print.
-        paper: who published it, and where.
-        module: the file that it is in.
-        model: its class there; its configuration's is the same with "Config".
-        sample_rate: in Hz.
-        generates: what one call makes.
-        params: parameters that generation uses, as stored.
-        reported_params: what publications print, with their names.
-        deviations: where this differs from the publication, or why the figures differ.
-        call: makes the inputs of generation.
+        name: short name that identifies it.
+        title: name in print.
+        paper: authors and place of publication.
+        module: name of the module that defines it.
+        model: name of its class there; the configuration's name ends in "Config".
+        sample_rate: sample rate in Hz.
+        generates: what one call generates, in words.
+        params: number of stored parameters that generation uses.
+        reported_params: number that publications report, with their names.
+        deviations: how this differs from the publication, or why the numbers differ.
+        call: function that makes the inputs of generation.
         settings: published settings that are not the configuration's defaults.
-        period: for a model that makes one sample after another: from its configuration to the
-            samples after which it does the same again. Its cost is then found as a law.
+        period: for a model that generates sample by sample, function from its configuration to the
+            number of samples after which it repeats its work, so that its cost follows a law.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Preset:
     period: Callable[[Any], int] | None = None
 
     def configuration(self, **overrides: Any) -> Any:
-        """The published settings, some of them overridden.
+        """Return the published settings, some of them overridden.
 
         Raises:
             ValueError: there is no such setting, or its value is impossible or of another type.
@@ -80,16 +80,16 @@ class Preset:
         return kind(**{**self.settings, **overrides})
 
     def build(self, **overrides: Any) -> "nn.Module":
-        """The model, freshly initialised, in eval mode; errors as `configuration`."""
+        """Build the model, freshly initialised, in eval mode; errors as in `configuration`."""
         config = self.configuration(**overrides)
         model: nn.Module = self._class(config)
         return model.eval()
 
     def from_published(self, state_dict: Mapping[str, "Tensor"], **overrides: Any) -> "nn.Module":
-        """The model with the weights of a published checkpoint, in eval mode.
+        """Build the model with the weights of a published checkpoint, in eval mode.
 
         Raises:
-            ValueError: as `configuration`; as `PublishedWeightsError`, the weights do not fit.
+            ValueError: as in `configuration`; a `PublishedWeightsError` if the weights do not fit.
         """
         config = self.configuration(**overrides)
         model: nn.Module = self._class.from_published(state_dict, config)

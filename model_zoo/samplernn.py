@@ -1,6 +1,6 @@
 """SampleRNN, the authors' form: an unconditional neural audio generator (Mehri et al., ICLR 2017).
 
-Paper: arXiv 1612.07837. Followed where the paper is silent: the authors' code,
+Paper: arXiv 1612.07837. Where the paper is silent, this follows the authors' code,
 github.com/soroushmehr/sampleRNN_ICLR2017, commit ccf5af0 (Theano).
 
 One or two tiers of recurrent networks stand above the MLP that predicts single samples: "two-tier"
@@ -25,9 +25,9 @@ from model_zoo.samplernn_common import (
     Tier,
     TieredConfig,
     TieredModel,
-    linear_levels,
+    quantise_linearly,
     refuse_misshapen,
-    unit_range,
+    scale_to_unit_range,
 )
 from model_zoo.samplernn_layers import RecurrentStack, StreamedLinear
 
@@ -47,10 +47,10 @@ class SampleRNNConfig(TieredConfig):
         dim: D, the width of every layer.
         rnn_layers: recurrent cells in each tier.
         levels: Q, the quantisation levels of a sample.
-        embedding_dim: E; 0 makes the MLP see one-hot levels, E = Q.
+        embedding_dim: E; with 0 the MLP sees one-hot levels, E = Q.
         cell: kind of the recurrent cells.
-        skip_connections: every cell sees the tier's input, and the tier every cell's output.
-        companding: how levels stand for amplitudes; "mu-law" has 256 levels.
+        skip_connections: whether cells see the tier's input, and the tier every cell's output.
+        companding: mapping of levels to amplitudes; "mu-law" has 256 levels.
     """
 
     frame_sizes: tuple[int, ...] = (2, 8)
@@ -63,7 +63,7 @@ class SampleRNNConfig(TieredConfig):
     companding: Companding = "linear"
 
     def __post_init__(self) -> None:
-        """Refuse what the authors' code cannot build either."""
+        """Refuse settings that the authors' code cannot build either."""
         super().__post_init__()
         if len(self.frame_sizes) > 2:
             raise ValueError(
@@ -74,7 +74,7 @@ class SampleRNNConfig(TieredConfig):
         if self.skip_connections and self.rnn_layers == 1:
             raise ValueError("skip_connections need at least two rnn_layers")
         if self.cell not in get_args(Cell) or self.companding not in get_args(Companding):
-            raise ValueError(f"no such cell or companding: {self.cell!r}, {self.companding!r}")
+            raise ValueError(f"unknown cell or companding: {self.cell!r}, {self.companding!r}")
         if self.companding == "mu-law" and self.levels != MU + 1:
             raise ValueError(f"mu-law companding has {MU + 1} levels; got {self.levels}")
 
@@ -109,18 +109,18 @@ class Linear(StreamedLinear):
         length = torch.linalg.vector_norm(weight, dim=0) if weight_norm else None
         super().__init__(weight, length, out_features if bias else None, taps)
 
-    def plain_weight(self) -> Tensor:
+    def compute_weight(self) -> Tensor:
         if not self.weight_norm:
             return self.weight
-        # `weight_norm.normalised` along the other dimension, with the operator that it uses
+        # `weight_norm.normalise` along the other dimension, with the operator that it uses
         return torch._weight_norm(self.weight_v, self.weight_g.unsqueeze(0), 1)  # noqa: SLF001
 
-    def stored_kernels(self) -> tuple[Tensor, ...]:
-        return (self.plain_weight().t(),)
+    def compute_kernels(self) -> tuple[Tensor, ...]:
+        return (self.compute_weight().t(),)
 
 
 class GRUCell(nn.Module):
-    """The authors' GRU, which `torch.nn.GRUCell` cannot stand in for.
+    """The authors' GRU, which differs from `torch.nn.GRUCell`.
 
     The reset gate acts before the recurrent product, there is one bias, and the update gate is
     the weight of the candidate, not of the old state.
@@ -156,7 +156,7 @@ class LSTMCell(nn.Module):
         self.input = Linear(in_features, 4 * dim, weight_norm=weight_norm, bias=False)
         self.gates = Linear(dim, 4 * dim, weight_norm=weight_norm, bias=False)
         biases = torch.zeros(4, dim)
-        biases[1] = 3.0  # begin by remembering
+        biases[1] = 3.0  # forget gates start open
         self.bias = nn.Parameter(biases.flatten())
 
     def forward(self, x: Tensor, state: Tensor) -> Tensor:
@@ -200,8 +200,8 @@ class SkipStack(RecurrentStack):
         return reduce(torch.add, outputs), after
 
 
-def recurrent_stack(config: SampleRNNConfig, in_features: int) -> RecurrentStack:
-    """The cells of one tier, which see ``in_features`` numbers per frame."""
+def build_recurrent_stack(config: SampleRNNConfig, in_features: int) -> RecurrentStack:
+    """Build the cells of one tier, which see ``in_features`` numbers per frame."""
     cell_type, state_size = (
         (GRUCell, config.dim) if config.cell == "gru" else (LSTMCell, 2 * config.dim)
     )
@@ -213,8 +213,8 @@ def recurrent_stack(config: SampleRNNConfig, in_features: int) -> RecurrentStack
     return RecurrentStack(cells, config.dim, state_size, config.learned_h0)
 
 
-def tier(config: SampleRNNConfig, frame: int, below: int) -> Tier:
-    """One tier. The top tier's cells see the samples themselves, not a linear map of them."""
+def build_tier(config: SampleRNNConfig, frame: int, below: int) -> Tier:
+    """Build one tier. The top tier's cells see the samples themselves, not a linear map of them."""
     top = frame == config.frame_sizes[-1]
     norm = config.weight_norm
     return Tier(
@@ -222,13 +222,13 @@ def tier(config: SampleRNNConfig, frame: int, below: int) -> Tier:
         below,
         silence=config.levels // 2,
         expand=None if top else Linear(frame, config.dim, weight_norm=norm, init="he"),
-        rnn=recurrent_stack(config, frame if top else config.dim),
+        rnn=build_recurrent_stack(config, frame if top else config.dim),
         upsampling=Linear(config.dim, frame // below * config.dim, weight_norm=norm, init="he"),
     )
 
 
 class OneHot(nn.Module):
-    """Integers below Q as rows of a unit matrix: (...) -> (..., Q), integers."""
+    """One-hot encoding of integers below Q: (...) -> (..., Q), integers."""
 
     def __init__(self, levels: int) -> None:
         super().__init__()
@@ -253,9 +253,9 @@ class SampleMLP(SampleLevel):
             dim, levels, weight_norm=norm, init="orthogonal" if dim == levels else "lecun"
         )
 
-    def later_layers(self, x: Tensor) -> Tensor:
+    def apply_later_layers(self, x: Tensor) -> Tensor:
         for layer in self.hidden:
-            x = torch.relu(layer(x))  # but none on x itself: so it is published
+            x = torch.relu(layer(x))  # as published, x itself has no ReLU
         return self.output(x)
 
 
@@ -266,16 +266,16 @@ class SampleRNN(TieredModel):
 
     def __init__(self, config: SampleRNNConfig | None = None) -> None:
         config = config or SampleRNNConfig()
-        tiers = [tier(config, *sizes) for sizes in config.frames_and_below]
+        tiers = [build_tier(config, *sizes) for sizes in config.frames_and_below]
         super().__init__(config, tiers, SampleMLP(config))
 
     @classmethod
     def from_published(
         cls, state_dict: Mapping[str, Tensor], config: SampleRNNConfig | None = None
     ) -> Self:
-        """A model with the weights of the authors' checkpoint, under the authors' tensor names.
+        """Build a model with the weights of the authors' checkpoint, under their tensor names.
 
-        A weight-normed checkpoint is folded where the configuration has no weight norm.
+        A weight-normed checkpoint is folded if the configuration has no weight norm.
 
         Raises:
             PublishedWeightsError: a tensor is missing, surplus or misshapen.
@@ -286,22 +286,22 @@ class SampleRNN(TieredModel):
         load_published(
             model,
             state_dict,
-            lambda name: published_name(name, config),
+            lambda name: get_published_name(name, config),
             training_only=lambda name: name.startswith(AUXILIARY_HEAD),
         )
-        return model if config.weight_norm else model.folded()
+        return model if config.weight_norm else model.fold()
 
     @torch.no_grad()
     def generate_levels(
         self, length: int, batch: int = 1, uniforms: Tensor | None = None
     ) -> Tensor:
-        """Generate quantised samples, as many as ``length`` says *with* the silent look-back.
+        """Generate quantised samples; ``length`` *includes* the silent look-back.
 
         Args:
             length: T, the look-back of a top frame included, as in the authors' code.
             batch: B.
-            uniforms: (B, T) in [0, 1), of which column t draws sample t and those of the
-                look-back are not used; None takes the most likely level every time.
+            uniforms: (B, T) in [0, 1); column t draws sample t, and those of the look-back are
+                ignored. None takes the most likely level every time.
 
         Returns:
             (B, T) integers in 0 .. Q - 1.
@@ -315,38 +315,38 @@ class SampleRNN(TieredModel):
             uniforms = uniforms[:, self.lookback :]
         return self.continue_silence(length - self.lookback, batch, uniforms)
 
-    def waveform(self, levels: Tensor) -> Tensor:
-        """The authors' audio: every sequence scaled to its extremes, here +-0.475; (B, T)."""
+    def convert_to_waveform(self, levels: Tensor) -> Tensor:
+        """Return audio as the authors write it, each row scaled to +-0.475: (B, T) -> (B, T)."""
         mu_law = self.config.companding == "mu-law"
-        amplitudes = mu_law_expanded(levels) if mu_law else levels.float()
-        return 0.95 * (unit_range(amplitudes) - 0.5)
+        amplitudes = expand_mu_law(levels) if mu_law else levels.float()
+        return 0.95 * (scale_to_unit_range(amplitudes) - 0.5)
 
-    def quantised(self, audio: Tensor) -> Tensor:
-        """Levels of audio, as the authors prepare their data: (B, T) -> (B, T) integers.
+    def quantise(self, audio: Tensor) -> Tensor:
+        """Quantise audio as the authors prepare their data: (B, T) -> (B, T) integers.
 
-        Every sequence is scaled to its extremes first.
+        Every sequence is first scaled to its extremes.
         """
         if self.config.companding == "mu-law":
-            return mu_law_levels(2 * unit_range(audio) - 1)
-        return linear_levels(audio, self.config.levels, margin=1e-5)
+            return compress_mu_law(2 * scale_to_unit_range(audio) - 1)
+        return quantise_linearly(audio, self.config.levels, margin=1e-5)
 
 
-def mu_law_levels(audio: Tensor) -> Tensor:
-    """256 levels of audio in [-1, 1], finer near 0."""
+def compress_mu_law(audio: Tensor) -> Tensor:
+    """Quantise audio in [-1, 1] to 256 levels that are finer near 0."""
     companded = audio.sign() * torch.log1p(MU * audio.abs()) / math.log1p(MU)
     return ((companded + 1) / 2 * MU).long()
 
 
-def mu_law_expanded(levels: Tensor) -> Tensor:
-    """Audio in [-1, 1) of mu-law levels; level 128 is 0."""
+def expand_mu_law(levels: Tensor) -> Tensor:
+    """Return the audio in [-1, 1) of mu-law levels; level 128 is 0."""
     companded = 2 * levels / (MU + 1) - 1
     return companded.sign() * ((MU + 1) ** companded.abs() - 1) / MU
 
 
-#: What the names of an auxiliary head's tensors begin with, see `model_zoo.samplernn_training`.
+#: Prefix of the names of an auxiliary head's tensors, see `model_zoo.samplernn_training`.
 AUXILIARY_HEAD = "BigFrameLevel.IndependentPreds."
 
-#: From a layer's name here to its name in the authors' checkpoints.
+#: A layer's name here -> its name in the authors' checkpoints.
 PUBLISHED_LAYERS: tuple[tuple[str, str], ...] = (
     ("tiers.0.", "FrameLevel."),
     ("tiers.1.", "BigFrameLevel."),
@@ -369,8 +369,8 @@ PUBLISHED_LAYERS: tuple[tuple[str, str], ...] = (
 )
 
 
-def published_name(name: str, config: SampleRNNConfig) -> str:
-    """The authors' name of one of our tensors. They count the cells of a tier from 1."""
+def get_published_name(name: str, config: SampleRNNConfig) -> str:
+    """Return the authors' name of one of our tensors. They count the cells of a tier from 1."""
     kind = config.cell.upper()
 
     def cell(match: re.Match[str]) -> str:

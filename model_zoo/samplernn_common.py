@@ -1,4 +1,4 @@
-"""What both forms of SampleRNN share: tiers of recurrent networks above a sample-level network.
+"""The common part of both forms of SampleRNN: tiers of recurrent networks above an MLP.
 
 Paper: Mehri et al., ICLR 2017, arXiv 1612.07837, section 2. A tier runs once per frame of its own
 length. From the frame before it and from the tier above it makes one conditioning vector for each
@@ -21,22 +21,22 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from model_zoo.samplernn_layers import RecurrentStack, StreamedLinear, kernels_ready
+from model_zoo.samplernn_layers import RecurrentStack, StreamedLinear, hold_kernels_ready
 
 SAMPLE_RATE = 16_000
 
 
 @dataclass(frozen=True)
 class TieredConfig:
-    """What the configurations of both forms have in common.
+    """Settings that the configurations of both forms have in common.
 
     Attributes:
         frame_sizes: N of each tier, lowest first; each a multiple of the one before.
         dim: D, the width of every layer.
         rnn_layers: recurrent cells in each tier.
         levels: Q, the quantisation levels of a sample.
-        weight_norm: kernels are stored weight-normed; False stores plain ones.
-        learned_h0: the initial states of the cells are parameters; False makes them buffers.
+        weight_norm: whether kernels are stored weight-normed; False stores plain ones.
+        learned_h0: whether the initial states of the cells are parameters, else buffers.
     """
 
     frame_sizes: tuple[int, ...]
@@ -47,7 +47,7 @@ class TieredConfig:
     learned_h0: bool = field(default=True, kw_only=True)
 
     def __post_init__(self) -> None:
-        """Refuse sizes that make no model."""
+        """Refuse sizes that no model can have."""
         if min(self.dim, self.rnn_layers, self.levels - 1, *self.frame_sizes) < 1:
             raise ValueError(f"sizes must be positive, and levels at least 2; got {self}")
         if not self.frame_sizes or any(
@@ -60,18 +60,18 @@ class TieredConfig:
 
     @property
     def frames_and_below(self) -> list[tuple[int, int]]:
-        """N of each tier, lowest first, with the N of the tier below; the MLP's is 1."""
+        """Pairs of N of each tier, lowest first, and of the tier below; the MLP's is 1."""
         return list(zip(self.frame_sizes, (1, *self.frame_sizes), strict=False))
 
 
 class Tier(nn.Module):
-    """One tier: a frame of samples (and a vector from above) in, R vectors out.
+    """One tier: maps a frame of samples, and a vector from above, to R vectors.
 
     Args:
         frame: N.
         below: N of the tier below.
-        silence: the level of silence, about Q/2, which the cells see as 0.
-        expand: linear map N -> D of a frame; None hands it to the cells as it is.
+        silence: level of silence, about Q/2, which the cells see as 0.
+        expand: linear map N -> D of a frame; None passes frames to the cells unchanged.
         rnn: the recurrent cells.
         upsampling: linear map D -> R D.
 
@@ -96,10 +96,10 @@ class Tier(nn.Module):
         self.rnn = rnn
         self.upsampling = upsampling
 
-    def hidden(
+    def compute_hidden(
         self, frames: Tensor, above: Tensor | None, states: list[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
-        """What the cells make of the frames, (B, F, D), and their states after the last."""
+        """Return the cells' outputs for the frames, (B, F, D), and their states after the last."""
         x = 2 * (frames.to(self.rnn.h0.dtype) / self.silence - 1)  # in [-2, 2)
         x = x if self.expand is None else self.expand(x)
         return self.rnn(x if above is None else x + above, states)
@@ -107,14 +107,14 @@ class Tier(nn.Module):
     def forward(
         self, frames: Tensor, above: Tensor | None, states: list[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
-        hidden, states = self.hidden(frames, above, states)
+        hidden, states = self.compute_hidden(frames, above, states)
         batch, count, dim = hidden.shape
         per_frame = self.frame // self.below
         return self.upsampling(hidden).view(batch, count * per_frame, dim), states
 
 
 class SampleLevel(nn.Module):
-    """The MLP below the tiers: logits of one sample from the N samples before it.
+    """The MLP below the tiers: predicts logits of one sample from the N samples before it.
 
     Args:
         embedding: levels as vectors, (...) -> (..., E).
@@ -130,21 +130,21 @@ class SampleLevel(nn.Module):
         self.window = window
 
     def forward(self, window: Tensor, vector: Tensor) -> Tensor:
-        return self.later_layers(self.window(self.embedded(window).flatten(-2)) + vector)
+        return self.apply_later_layers(self.window(self.embed(window).flatten(-2)) + vector)
 
-    def embedded(self, levels: Tensor) -> Tensor:
-        """Levels as vectors, (...) -> (..., E); one-hot vectors are integers at first."""
+    def embed(self, levels: Tensor) -> Tensor:
+        """Return levels as vectors, (...) -> (..., E), in the type of the kernels."""
         return self.embedding(levels).to(self.window.dtype)
 
-    def later_layers(self, x: Tensor) -> Tensor:
-        """From the sum of the first layer and the vector, (..., D), to logits, (..., Q)."""
+    def apply_later_layers(self, x: Tensor) -> Tensor:
+        """Map the sum of the first layer and the vector, (..., D), to logits, (..., Q)."""
         raise NotImplementedError
 
 
 class RunningTier:
     """A tier during generation, with the tiers above it.
 
-    It keeps the states of its cells, and the vectors that it made for its current frame.
+    It keeps the states of its cells and the vectors of its current frame.
     """
 
     vectors: Tensor  # (B, R, D), from the first frame on
@@ -152,85 +152,85 @@ class RunningTier:
     def __init__(self, tier: Tier, above: "RunningTier | None", batch: int) -> None:
         self.tier = tier
         self.above = above
-        self.states = tier.rnn.initial_states(batch)
+        self.states = tier.rnn.make_initial_states(batch)
 
-    def vectors_at(self, t: int, levels: Tensor) -> Tensor:
-        """The vectors (B, R, D) of the frame that sample t lies in.
+    def get_vectors_at(self, t: int, levels: Tensor) -> Tensor:
+        """Return the vectors (B, R, D) of the frame that sample t lies in.
 
-        Runs the tier, and if need be those above, when the frame begins with sample t.
+        Runs the tier, and those above if necessary, if the frame begins with sample t.
 
         Shape:
             levels: (B, T), known before t.
         """
         if t % self.tier.frame == 0:
             frame = levels[:, None, t - self.tier.frame : t]
-            above = None if self.above is None else self.above.vector_at(t, levels)
+            above = None if self.above is None else self.above.get_vector_at(t, levels)
             self.vectors, self.states = self.tier(frame, above, self.states)
         return self.vectors
 
-    def vector_at(self, t: int, levels: Tensor) -> Tensor:
-        """The vector (B, 1, D) for the frame below that sample t lies in."""
+    def get_vector_at(self, t: int, levels: Tensor) -> Tensor:
+        """Return the vector (B, 1, D) for the frame below that sample t lies in."""
         place = t % self.tier.frame // self.tier.below
-        return self.vectors_at(t, levels)[:, place : place + 1]
+        return self.get_vectors_at(t, levels)[:, place : place + 1]
 
 
 class RunningWindow:
     """The first layer of the MLP during generation: the sums that its later layers see.
 
-    With N = 16 this kernel is three quarters of the MLP's weights. Taken from memory for every
-    sample, it would also drive the others out of the caches. But when a frame begins, the frame
-    before it is known, and what its samples add to the sums of all N samples is added at once, tap
-    by tap. A sample then needs only the taps that reach back within its own frame, half of them on
-    average. Every tap still multiplies every sample once; the port takes an eighth less time.
+    With N = 16 this kernel is three quarters of the MLP's weights. Reading it from memory for every
+    sample would also evict the other kernels from the caches. But when a frame begins, the frame
+    before it is known, so that what its samples add to the sums of all N samples is added at once,
+    tap by tap. A sample then needs only the taps that reach back within its own frame, half of them
+    on average. Every tap still multiplies every sample once; the port takes an eighth less time.
 
         sample t + 3     tap 0  tap 1  ...  tap N-4 | tap N-3  tap N-2  tap N-1
         multiplies       t+3-N  t+4-N  ...    t-1   |    t       t+1      t+2
                          when the frame begins, t   | when its turn comes
     """
 
-    sums: Tensor  # (B, N, D), of the current frame, without the taps still to come
+    sums: Tensor  # (B, N, D), of the current frame, without the taps yet to be applied
 
     def __init__(self, mlp: SampleLevel, lowest: RunningTier) -> None:
         self.mlp = mlp
         self.lowest = lowest
         self.size = lowest.tier.frame
 
-    def sum_at(self, t: int, levels: Tensor) -> Tensor:
-        """The sum (B, D) for sample t, the tier's vector included; levels: (B, T), as before.
+    def get_sum_at(self, t: int, levels: Tensor) -> Tensor:
+        """Return the sum (B, D) for sample t, including the tier's vector; levels: (B, T).
 
-        Without values there is no memory to wait for, and what is counted is the published form:
-        one product with the whole window.
+        On the "meta" device, where there is no memory to wait for, the published form runs and is
+        counted: one product with the whole window.
         """
         if levels.is_meta:
-            window = self.mlp.embedded(levels[:, t - self.size : t]).flatten(1)
-            return self.mlp.window(window) + self.lowest.vector_at(t, levels)[:, 0]
+            window = self.mlp.embed(levels[:, t - self.size : t]).flatten(1)
+            return self.mlp.window(window) + self.lowest.get_vector_at(t, levels)[:, 0]
         place = t % self.size
         if place == 0:
             self._begin(t, levels)
             return self.sums[:, 0]
-        recent = self.mlp.embedded(levels[:, t - place : t]).flatten(1)
-        return self.sums[:, place] + self.mlp.window.part(recent, self.size - place)
+        recent = self.mlp.embed(levels[:, t - place : t]).flatten(1)
+        return self.sums[:, place] + self.mlp.window.apply_taps(recent, self.size - place)
 
     def _begin(self, t: int, levels: Tensor) -> None:
-        """Begin a frame, which the end of the levels may cut short."""
-        before = self.mlp.embedded(levels[:, t - self.size : t])
-        self.sums = self.lowest.vectors_at(t, levels).clone()
-        wanted = levels.shape[1] - t
+        """Begin a frame, which the end of the levels may truncate."""
+        before = self.mlp.embed(levels[:, t - self.size : t])
+        self.sums = self.lowest.get_vectors_at(t, levels).clone()
+        remaining = levels.shape[1] - t
         for tap in range(self.size):
-            seen = before[:, tap : tap + wanted]  # by this tap of the first windows
-            self.sums[:, : seen.shape[1]].add_(self.mlp.window.part(seen, tap))
+            seen = before[:, tap : tap + remaining]  # by this tap of the first windows
+            self.sums[:, : seen.shape[1]].add_(self.mlp.window.apply_taps(seen, tap))
 
 
 class TieredModel(nn.Module):
     """Tiers above an MLP, and the loop that generates with them. Calling it generates audio.
 
     Args:
-        config: of the subclass that is built.
-        tiers: lowest first.
-        mlp: what is below them.
+        config: configuration of the subclass.
+        tiers: tiers, lowest first.
+        mlp: network below the tiers.
 
     Attributes:
-        progress: told the share of the samples that is generated, now and then; or None.
+        progress: function that is called with the share of generated samples now and then; or None.
 
     Shape:
         uniforms: (B, T), one number in [0, 1) per sample to draw; result: (B, T) audio.
@@ -251,17 +251,17 @@ class TieredModel(nn.Module):
 
     @property
     def top_down(self) -> list[Tier]:
-        """The tiers, the top one first."""
+        """Tiers, the top one first."""
         return [tier for tier in reversed(self.tiers) if isinstance(tier, Tier)]
 
-    def waveform(self, levels: Tensor) -> Tensor:
-        """Audio in [-1, 1] of whole sequences of levels, look-back included: (B, T) -> (B, T)."""
+    def convert_to_waveform(self, levels: Tensor) -> Tensor:
+        """Return audio in [-1, 1] of whole sequences of levels with look-back: (B, T) -> (B, T)."""
         raise NotImplementedError
 
     def forward(self, uniforms: Tensor) -> Tensor:
         batch, length = uniforms.shape
         levels = self.continue_silence(length, batch, uniforms)
-        return self.waveform(levels)[:, self.lookback :]
+        return self.convert_to_waveform(levels)[:, self.lookback :]
 
     @torch.no_grad()
     def generate(
@@ -274,10 +274,10 @@ class TieredModel(nn.Module):
         """Generate audio that follows silence.
 
         Args:
-            length: samples to generate, T; the silence before them is not among them.
+            length: T, samples to generate, without the silence before them.
             batch: B, sequences to generate side by side.
             generator: source of the draws, for reproducible ones.
-            uniforms: (B, T), the draws' uniform numbers in [0, 1); drawn here when None.
+            uniforms: (B, T), uniform numbers in [0, 1) for the draws; drawn here if None.
 
         Returns:
             (B, T) audio in [-1, 1].
@@ -295,66 +295,67 @@ class TieredModel(nn.Module):
 
     @torch.no_grad()
     def continue_silence(self, length: int, batch: int, uniforms: Tensor | None) -> Tensor:
-        """The silent look-back and ``length`` generated levels: (B, lookback + length), integers.
+        """Return the silent look-back and ``length`` generated levels: (B, lookback + length).
 
         Shape:
-            uniforms: (B, length), see `drawn`; None takes the most likely level every time.
+            uniforms: (B, length), see `draw_level`; None takes the most likely level every time.
         """
         if length < 0:
             raise ValueError(f"length must not be negative; got {length}")
         start = self.lookback
         levels = next(self.parameters()).new_empty(batch, start + length, dtype=torch.long)
         levels.fill_(self.config.levels // 2)
-        draws = [None] * length if uniforms is None else _by_sample(uniforms)
+        draws = [None] * length if uniforms is None else _split_by_sample(uniforms)
         top, *lower = self.top_down
         running = RunningTier(top, None, batch)
         for tier in lower:
             running = RunningTier(tier, running, batch)
         window = RunningWindow(self.mlp, running)
-        with kernels_ready(self):
+        with hold_kernels_ready(self):
             for t, uniform in enumerate(draws, start):
-                logits = self.mlp.later_layers(window.sum_at(t, levels))
-                levels[:, t : t + 1] = drawn(logits, uniform)
+                logits = self.mlp.apply_later_layers(window.get_sum_at(t, levels))
+                levels[:, t : t + 1] = draw_level(logits, uniform)
                 if self.progress is not None and t % self.lookback == 0:
                     self.progress((t - start + 1) / length)
         return levels
 
     def logits(self, levels: Tensor) -> Tensor:
-        """Logits of every level after the look-back, given all those before it (teacher forcing).
+        """Return logits of every level after the look-back, by teacher forcing.
 
         Shape:
             levels: (B, lookback + T), the last of which is only predicted; result: (B, T, Q).
         """
         if levels.shape[1] <= self.lookback:
             raise ValueError(
-                f"nothing follows the look-back of {self.lookback} in {levels.shape[1]} levels"
+                f"levels must be longer than the look-back of {self.lookback}; "
+                f"got {levels.shape[1]}"
             )
         top, *lower = self.top_down
-        vectors = self._forced(top, levels, None)
+        vectors = self._run_forced(top, levels, None)
         for tier in lower:
-            vectors = self._forced(tier, levels, vectors)
-        windows = self.preceding(levels, self.config.frame_sizes[0], stride=1)
+            vectors = self._run_forced(tier, levels, vectors)
+        windows = self.get_preceding(levels, self.config.frame_sizes[0], stride=1)
         return self.mlp(windows, vectors[:, : windows.shape[1]])
 
-    def _forced(self, tier: Tier, levels: Tensor, above: Tensor | None) -> Tensor:
-        """A tier's vectors for all frames that begin before the last level: (B, F R, D)."""
-        frames = self.preceding(levels, tier.frame, stride=tier.frame)
+    def _run_forced(self, tier: Tier, levels: Tensor, above: Tensor | None) -> Tensor:
+        """Return a tier's vectors for all frames that begin before the last level: (B, F R, D)."""
+        frames = self.get_preceding(levels, tier.frame, stride=tier.frame)
         above = None if above is None else above[:, : frames.shape[1]]
-        vectors, _ = tier(frames, above, tier.rnn.initial_states(levels.shape[0]))
+        vectors, _ = tier(frames, above, tier.rnn.make_initial_states(levels.shape[0]))
         return vectors
 
-    def preceding(self, levels: Tensor, size: int, stride: int) -> Tensor:
-        """What precedes every stride-th level from the look-back's end on: (B, F, size) levels."""
+    def get_preceding(self, levels: Tensor, size: int, stride: int) -> Tensor:
+        """Return what precedes every stride-th level from the look-back's end on: (B, F, size)."""
         return levels[:, self.lookback - size : -1].unfold(1, size, stride)
 
-    def folded(self) -> Self:
-        """The same model with plain kernels: weight norm computed now, and not stored."""
+    def fold(self) -> Self:
+        """Return this model with plain kernels: weight norm is computed once and not stored."""
         if not self.config.weight_norm:
             return self
         state = self.state_dict()
         for path, layer in self.named_modules():
             if isinstance(layer, StreamedLinear):
-                state[f"{path}.weight"] = layer.plain_weight()
+                state[f"{path}.weight"] = layer.compute_weight()
         with torch.device("meta"):  # the values come from `state`, so none are made here
             config = replace(self.config, weight_norm=False)
             model = type(self)(config)  # type: ignore[call-arg]  # a subclass needs nothing else
@@ -363,11 +364,11 @@ class TieredModel(nn.Module):
         return model.train(self.training)
 
 
-def drawn(logits: Tensor, uniform: Tensor | None) -> Tensor:
-    """One level per row: the most likely, or the one that a uniform number falls on.
+def draw_level(logits: Tensor, uniform: Tensor | None) -> Tensor:
+    """Draw one level per row: the most likely, or the one that a uniform number selects.
 
-    That is the number of cumulative probabilities below the uniform number: the distribution of
-    `torch.multinomial`, and with chosen numbers the same draw on every device.
+    It is the number of cumulative probabilities below the uniform number. This has the distribution
+    of `torch.multinomial` and, for given numbers, gives the same draw on every device.
 
     Shape:
         logits: (B, Q); uniform: (B, 1), float64, or None; result: (B, 1), integers below Q.
@@ -378,28 +379,28 @@ def drawn(logits: Tensor, uniform: Tensor | None) -> Tensor:
     return torch.searchsorted(cumulative, uniform).clamp_max(logits.shape[-1] - 1)
 
 
-def _by_sample(uniforms: Tensor) -> tuple[Tensor, ...]:
-    """(B, T) uniform numbers as one contiguous (B, 1) tensor per sample, float64."""
+def _split_by_sample(uniforms: Tensor) -> tuple[Tensor, ...]:
+    """Split (B, T) uniform numbers into one contiguous (B, 1) tensor per sample, float64."""
     return uniforms.double().t().unsqueeze(-1).contiguous().unbind(0)
 
 
-def linear_levels(audio: Tensor, levels: int, margin: float) -> Tensor:
-    """Levels of audio, every row scaled to its extremes: (B, T) -> (B, T) integers.
+def quantise_linearly(audio: Tensor, levels: int, margin: float) -> Tensor:
+    """Quantise audio, every row scaled to its extremes: (B, T) -> (B, T) integers.
 
-    Without the margin an amplitude of 1 would get the level Q, which there is not.
+    Without the margin an amplitude of 1 would get the level Q, which does not exist.
     """
-    scaled = unit_range(audio.double())  # float32 would round a small margin away
+    scaled = scale_to_unit_range(audio.double())  # float32 would round a small margin away
     return (scaled * (levels - margin) + margin / 2).long()
 
 
-def unit_range(x: Tensor) -> Tensor:
-    """Every row of (B, T) shifted and scaled to [0, 1]; a constant row becomes 0."""
+def scale_to_unit_range(x: Tensor) -> Tensor:
+    """Shift and scale every row of (B, T) to [0, 1]; a constant row becomes 0."""
     x = x - x.amin(1, keepdim=True)
     return x / x.amax(1, keepdim=True).clamp_min(torch.finfo(x.dtype).tiny)
 
 
 def refuse_misshapen(uniforms: Tensor, batch: int, length: int) -> None:
-    """Raise if there is not one uniform number for every sample of every sequence."""
+    """Raise ValueError unless there is one uniform number per sample of every sequence."""
     if uniforms.shape != (batch, length):
         raise ValueError(
             f"uniforms must be (batch, length) = {batch, length}, not {tuple(uniforms.shape)}"

@@ -12,43 +12,45 @@ from torch.nn import functional as F
 
 
 class StreamedLayer(nn.Module):
-    """A layer that generation applies to single vectors, tens of thousands of times over.
+    """A layer that generation applies to single vectors, tens of thousands of times.
 
-    Each product then takes as long as its kernel takes to arrive from memory, and computing the
-    kernel anew (weight norm) would cost several times that. So generation computes all kernels
-    once, see `kernels_ready`; outside of it they follow the parameters at every call.
+    Each product then takes as long as its kernel takes to arrive from memory, and recomputing the
+    kernel (weight norm) would take several times as long. Generation therefore computes all kernels
+    once, see `hold_kernels_ready`; outside of it they follow the parameters at every call.
 
     Attributes:
-        taps: successive vectors that one input consists of.
+        taps: number of successive vectors that one input consists of.
     """
 
     taps: int = 1
     _ready: tuple[Tensor, ...] | None = None
 
-    def stored_kernels(self) -> tuple[Tensor, ...]:
-        """The kernels that the parameters stand for, each (out, in)."""
+    def compute_kernels(self) -> tuple[Tensor, ...]:
+        """Compute the kernels from the parameters, each (out, in)."""
         raise NotImplementedError
 
-    def kernels(self) -> tuple[Tensor, ...]:
-        """The kernels to calculate with, each (out, in)."""
+    def get_kernels(self) -> tuple[Tensor, ...]:
+        """Return the kernels to multiply with, each (out, in)."""
         ready = self._ready
-        return self.stored_kernels() if ready is None else ready
+        return self.compute_kernels() if ready is None else ready
 
     def make_ready(self) -> None:
-        """Compute the kernels now and keep them, whatever becomes of the parameters."""
-        self._ready = tuple(streaming_layout(kernel, self.taps) for kernel in self.stored_kernels())
+        """Compute the kernels and keep them until `forget`, even if the parameters change."""
+        self._ready = tuple(
+            lay_out_for_streaming(kernel, self.taps) for kernel in self.compute_kernels()
+        )
 
     def forget(self) -> None:
-        """Compute the kernels at every call again."""
+        """Go back to computing the kernels at every call."""
         self._ready = None
 
 
-def streaming_layout(kernel: Tensor, taps: int = 1) -> Tensor:
-    """The same (out, in) kernel, its longer side contiguous in memory.
+def lay_out_for_streaming(kernel: Tensor, taps: int = 1) -> Tensor:
+    """Return an (out, in) kernel with its longer side contiguous in memory.
 
     Multiplying one vector then reads long runs of consecutive addresses, which a processor
-    fetches ahead: for 1024 x 3072 and wider, in about two thirds of the other layout's time.
-    A kernel of several taps is one kernel (out, in / taps) after the other in this respect.
+    prefetches: for 1024 x 3072 and wider, in about two thirds of the other layout's time.
+    A kernel of several taps is regarded as a sequence of kernels (out, in / taps).
     """
     out_features, in_features = kernel.shape
     wide = out_features > in_features // taps
@@ -56,8 +58,8 @@ def streaming_layout(kernel: Tensor, taps: int = 1) -> Tensor:
 
 
 @contextmanager
-def kernels_ready(model: nn.Module) -> Iterator[None]:
-    """Within the block, all kernels of a model are computed and laid out for streaming."""
+def hold_kernels_ready(model: nn.Module) -> Iterator[None]:
+    """Keep all kernels of a model computed and laid out for streaming within the block."""
     layers = [layer for layer in model.modules() if isinstance(layer, StreamedLayer)]
     try:
         for layer in layers:
@@ -69,15 +71,15 @@ def kernels_ready(model: nn.Module) -> Iterator[None]:
 
 
 class StreamedLinear(StreamedLayer):
-    """A linear map, weight-normed or plain; subclasses say how its kernel is stored.
+    """A linear map, weight-normed or plain; subclasses define how its kernel is stored.
 
     The parameters are ``weight``, or ``weight_v`` and ``weight_g`` with weight norm, and ``bias``.
 
     Args:
-        weight: initial kernel, in the shape in which it is stored.
+        weight: initial kernel, in its stored shape.
         length: initial ``weight_g``; None stores a plain ``weight``.
-        bias: outputs that get a bias, initially 0; None for no bias.
-        taps: as in the parent.
+        bias: size of the bias, initially 0; None for no bias.
+        taps: as in the parent class.
 
     Shape:
         x: (..., in); result: (..., out).
@@ -97,26 +99,26 @@ class StreamedLinear(StreamedLayer):
 
     @property
     def dtype(self) -> torch.dtype:
-        """The type of the kernel."""
+        """Type of the kernel."""
         return (self.weight_v if self.weight_norm else self.weight).dtype
 
-    def plain_weight(self) -> Tensor:
-        """The kernel in the shape in which it is stored, weight norm applied."""
+    def compute_weight(self) -> Tensor:
+        """Compute the kernel in its stored shape, with weight norm applied."""
         raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
-        (kernel,) = self.kernels()
+        (kernel,) = self.get_kernels()
         return F.linear(x, kernel, self.bias)
 
-    def part(self, x: Tensor, tap: int) -> Tensor:
-        """What the vectors from ``tap`` on, as many as x holds, add to the result; no bias."""
-        (kernel,) = self.kernels()
+    def apply_taps(self, x: Tensor, tap: int) -> Tensor:
+        """Return the contribution of the vectors in x, from ``tap`` on, without the bias."""
+        (kernel,) = self.get_kernels()
         start = tap * (kernel.shape[1] // self.taps)
         return F.linear(x, kernel[:, start : start + x.shape[-1]])
 
 
 class RecurrentStack(nn.Module):
-    """Recurrent cells on top of each other, with their initial states.
+    """Stacked recurrent cells with their initial states.
 
     A cell maps (B, in) and its state (B, S) to its next state (B, S), whose first D numbers are
     its output: S = D for a GRU, 2 D for an LSTM, which has its memory in the second half.
@@ -139,12 +141,12 @@ class RecurrentStack(nn.Module):
         else:
             self.register_buffer("h0", h0)
 
-    def initial_states(self, batch: int) -> list[Tensor]:
-        """The initial state of each cell, (B, S)."""
+    def make_initial_states(self, batch: int) -> list[Tensor]:
+        """Return the initial state of each cell, (B, S)."""
         return [state.repeat(batch, 1) for state in self.h0]
 
     def step(self, x: Tensor, states: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """One frame, (B, in) -> (B, D)."""
+        """Run one frame, (B, in) -> (B, D)."""
         after = []
         for cell, state in zip(self.cells, states, strict=True):
             after.append(cell(x, state))

@@ -1,12 +1,13 @@
 """SampleRNN, the PyTorch port, whose best model has the 52 million parameters of arXiv 2107.02621.
 
-Paper: Mehri et al., ICLR 2017, arXiv 1612.07837. Followed wherever it differs from the authors'
-code (`model_zoo.samplernn`): github.com/deepsound-project/samplernn-pytorch, commit 4167442.
+Paper: Mehri et al., ICLR 2017, arXiv 1612.07837. Where the two differ, this follows the port,
+github.com/deepsound-project/samplernn-pytorch, commit 4167442, rather than the authors' code
+(`model_zoo.samplernn`).
 
 Any number of tiers stand above the MLP that predicts single samples; `model_zoo.samplernn_common`
-explains the tiers and holds the loop. Against the authors' form, the top tier too maps its frames
-linearly, the cells are PyTorch's GRU, the bias of the upsampling depends on the place in the
-frame, and the MLP has a ReLU after its first layer but one hidden layer less.
+explains the tiers and holds the loop. Unlike in the authors' form, the top tier too maps its frames
+linearly, the cells are PyTorch's GRU, the bias of the upsampling depends on the position in the
+frame, and the MLP has a ReLU after its first layer but one hidden layer fewer.
 """
 
 import math
@@ -26,11 +27,11 @@ from model_zoo.samplernn_common import (
     Tier,
     TieredConfig,
     TieredModel,
-    linear_levels,
+    quantise_linearly,
     refuse_misshapen,
 )
 from model_zoo.samplernn_layers import RecurrentStack, StreamedLayer, StreamedLinear
-from model_zoo.weight_norm import normalised
+from model_zoo.weight_norm import normalise
 
 
 @dataclass(frozen=True)
@@ -80,18 +81,18 @@ class WindowConv(StreamedLinear):
             weight, length if weight_norm else None, out_features if bias else None, taps
         )
 
-    def plain_weight(self) -> Tensor:
-        return normalised(self.weight_v, self.weight_g) if self.weight_norm else self.weight
+    def compute_weight(self) -> Tensor:
+        return normalise(self.weight_v, self.weight_g) if self.weight_norm else self.weight
 
-    def stored_kernels(self) -> tuple[Tensor, ...]:
-        return (self.plain_weight().transpose(1, 2).flatten(1),)
+    def compute_kernels(self) -> tuple[Tensor, ...]:
+        return (self.compute_weight().transpose(1, 2).flatten(1),)
 
 
 class Upsampling(StreamedLinear):
     """A transposed convolution whose stride is its length: R vectors from one, as a linear map.
 
     The kernel is stored as a transposed convolution's, (in, out, R), and weight-normed per *input*.
-    The bias, (out, R), depends on the place in the frame.
+    The bias, (out, R), depends on the position in the frame.
 
     Shape:
         x: (..., D); result: (..., R D), the R vectors one after the other.
@@ -106,19 +107,19 @@ class Upsampling(StreamedLinear):
         super().__init__(weight, length if weight_norm else None, bias=None)
         self.bias = nn.Parameter(torch.zeros(dim, vectors))
 
-    def plain_weight(self) -> Tensor:
-        return normalised(self.weight_v, self.weight_g) if self.weight_norm else self.weight
+    def compute_weight(self) -> Tensor:
+        return normalise(self.weight_v, self.weight_g) if self.weight_norm else self.weight
 
-    def stored_kernels(self) -> tuple[Tensor, ...]:
-        return (self.plain_weight().transpose(1, 2).flatten(1).t(),)
+    def compute_kernels(self) -> tuple[Tensor, ...]:
+        return (self.compute_weight().transpose(1, 2).flatten(1).t(),)
 
     def forward(self, x: Tensor) -> Tensor:
-        (kernel,) = self.kernels()
+        (kernel,) = self.get_kernels()
         return F.linear(x, kernel) + self.bias.t().flatten()
 
 
 class GRUCell(StreamedLayer):
-    """PyTorch's GRU cell, its kernels held ready during generation.
+    """PyTorch's GRU cell with its kernels kept ready during generation.
 
     Shape:
         x: (B, D); h, result: (B, D).
@@ -133,16 +134,16 @@ class GRUCell(StreamedLayer):
         self.bias_ih = nn.Parameter(torch.zeros(3 * dim))
         self.bias_hh = nn.Parameter(torch.zeros(3 * dim))
 
-    def stored_kernels(self) -> tuple[Tensor, ...]:
+    def compute_kernels(self) -> tuple[Tensor, ...]:
         return self.weight_ih, self.weight_hh
 
     def forward(self, x: Tensor, h: Tensor) -> Tensor:
-        for_input, for_state = self.kernels()
+        for_input, for_state = self.get_kernels()
         return torch.gru_cell(x, h, for_input, for_state, self.bias_ih, self.bias_hh)
 
 
-def tier(config: PortedSampleRNNConfig, frame: int, below: int) -> Tier:
-    """One tier of frames of ``frame`` samples, above one of ``below`` samples."""
+def build_tier(config: PortedSampleRNNConfig, frame: int, below: int) -> Tier:
+    """Build a tier of frames of ``frame`` samples, above one of ``below`` samples."""
     dim, norm = config.dim, config.weight_norm
     cells = [GRUCell(dim) for _ in range(config.rnn_layers)]
     return Tier(
@@ -167,7 +168,7 @@ class SampleMLP(SampleLevel):
         self.hidden = WindowConv(dim, dim, weight_norm=norm)
         self.output = WindowConv(dim, levels, weight_norm=norm, gain=1.0)
 
-    def later_layers(self, x: Tensor) -> Tensor:
+    def apply_later_layers(self, x: Tensor) -> Tensor:
         return self.output(torch.relu(self.hidden(torch.relu(x))))
 
 
@@ -178,17 +179,17 @@ class PortedSampleRNN(TieredModel):
 
     def __init__(self, config: PortedSampleRNNConfig | None = None) -> None:
         config = config or PortedSampleRNNConfig()
-        tiers = [tier(config, *sizes) for sizes in config.frames_and_below]
+        tiers = [build_tier(config, *sizes) for sizes in config.frames_and_below]
         super().__init__(config, tiers, SampleMLP(config))
 
     @classmethod
     def from_published(
         cls, state_dict: Mapping[str, Tensor], config: PortedSampleRNNConfig | None = None
     ) -> Self:
-        """A model with the weights of the port's checkpoint, under the port's tensor names.
+        """Build a model with the weights of the port's checkpoint, under the port's tensor names.
 
-        The port's training saves them one level down, below "model.", which may be there or not.
-        A weight-normed checkpoint is folded where the configuration has no weight norm.
+        The names may have the prefix "model.", which the port's training adds.
+        A weight-normed checkpoint is folded if the configuration has no weight norm.
 
         Raises:
             PublishedWeightsError: a tensor is missing, surplus or misshapen.
@@ -197,14 +198,14 @@ class PortedSampleRNN(TieredModel):
         given = {name.removeprefix("model."): tensor for name, tensor in state_dict.items()}
         normed = config.weight_norm or any(name.endswith(".weight_g") for name in given)
         model = cls(replace(config, weight_norm=normed))
-        load_published(model, given, published_name)
-        return model if config.weight_norm else model.folded()
+        load_published(model, given, get_published_name)
+        return model if config.weight_norm else model.fold()
 
     @torch.no_grad()
     def generate_levels(
         self, length: int, batch: int = 1, uniforms: Tensor | None = None
     ) -> Tensor:
-        """Generate quantised samples; the silence that precedes them is not among them.
+        """Generate quantised samples, without the silence that precedes them.
 
         Args:
             length: T.
@@ -219,19 +220,19 @@ class PortedSampleRNN(TieredModel):
             refuse_misshapen(uniforms, batch, length)
         return self.continue_silence(length, batch, uniforms)[:, self.lookback :]
 
-    def waveform(self, levels: Tensor) -> Tensor:
-        """Audio in [-1, 1) of levels, (B, T) -> (B, T)."""
+    def convert_to_waveform(self, levels: Tensor) -> Tensor:
+        """Return the audio in [-1, 1) of levels, (B, T) -> (B, T)."""
         return levels / (self.config.levels / 2) - 1
 
-    def quantised(self, audio: Tensor) -> Tensor:
-        """Levels of audio, as the port prepares its data: (B, T) -> (B, T) integers.
+    def quantise(self, audio: Tensor) -> Tensor:
+        """Quantise audio as the port prepares its data: (B, T) -> (B, T) integers.
 
-        Every sequence is scaled to its extremes first.
+        Every sequence is first scaled to its extremes.
         """
-        return linear_levels(audio, self.config.levels, margin=1e-2)
+        return quantise_linearly(audio, self.config.levels, margin=1e-2)
 
 
-#: From a layer's name here to its name in the port's checkpoints.
+#: A layer's name here -> its name in the port's checkpoints.
 PUBLISHED_LAYERS: tuple[tuple[str, str], ...] = (
     ("tiers.", "frame_level_rnns."),
     ("mlp.", "sample_level_mlp."),
@@ -242,7 +243,7 @@ PUBLISHED_LAYERS: tuple[tuple[str, str], ...] = (
 )
 
 
-def published_name(name: str) -> str:
-    """The port's name of one of our tensors."""
+def get_published_name(name: str) -> str:
+    """Return the port's name of one of our tensors."""
     name = re.sub(r"rnn\.cells\.(\d+)\.(\w+)", r"rnn.\2_l\1", name)
     return reduce(lambda text, pair: text.replace(*pair), PUBLISHED_LAYERS, name)

@@ -1,4 +1,4 @@
-"""What SampleRNN needs for training only: the auxiliary head of the authors' three-tier form.
+"""The auxiliary head of SampleRNN's three-tier form, which only training needs.
 
 Source: github.com/soroushmehr/sampleRNN_ICLR2017, commit ccf5af0, "IndependentPreds" in
 models/three_tier/three_tier.py. Generation does without it; see `model_zoo.samplernn`.
@@ -14,9 +14,9 @@ from model_zoo.samplernn import AUXILIARY_HEAD, Linear, SampleRNN, SampleRNNConf
 
 
 class AuxiliaryHead(nn.Module):
-    """Predicts all samples of a frame at once, independently, from the top tier's cells.
+    """Head that predicts all samples of a frame at once, independently, from the top tier's cells.
 
-    Its loss trains the top tier alone, before the tiers below can follow.
+    Its loss trains the top tier by itself, before the tiers below have learned to follow it.
 
     Shape:
         hidden: (B, F, D); result: (B, F N, Q) logits.
@@ -38,7 +38,7 @@ class AuxiliaryHead(nn.Module):
     def from_published(
         cls, state_dict: Mapping[str, Tensor], config: SampleRNNConfig | None = None
     ) -> Self:
-        """The head of the authors' checkpoint, which also holds the model.
+        """Build the head with its weights in the authors' checkpoint, which also holds the model.
 
         Raises:
             PublishedWeightsError: one of the head's tensors is missing, surplus or misshapen.
@@ -56,18 +56,18 @@ class AuxiliaryHead(nn.Module):
         return self.predictions(hidden).unflatten(-1, (-1, self.config.levels)).flatten(1, 2)
 
     def logits(self, model: SampleRNN, levels: Tensor) -> Tensor:
-        """Its logits of every level after the look-back, given whole frames before it.
+        """Return its logits of every level after the look-back, given whole frames before it.
 
         Shape:
             levels: (B, N + F N); result: (B, F N, Q).
         """
         top = model.top_down[0]
-        frames = model.preceding(levels, top.frame, stride=top.frame)
-        hidden, _ = top.hidden(frames, None, top.rnn.initial_states(levels.shape[0]))
+        frames = model.get_preceding(levels, top.frame, stride=top.frame)
+        hidden, _ = top.compute_hidden(frames, None, top.rnn.make_initial_states(levels.shape[0]))
         return self(hidden)
 
 
-#: From a parameter's name here to the last part of its name in the authors' checkpoints.
+#: A parameter's name here -> the last part of its name in the authors' checkpoints.
 PUBLISHED_PARAMETERS = {
     "predictions.weight": "W0",
     "predictions.weight_v": "W0",

@@ -1,6 +1,6 @@
 """SING: Symbol-to-Instrument Neural Generator (Défossez, Zeghidour, Usunier, Bottou & Bach, 2018).
 
-Paper: arXiv 1810.09785. Followed where the paper is silent: the authors' code,
+Paper: arXiv 1810.09785. Where the paper is silent, this follows the authors' code,
 github.com/facebookresearch/SING, commit 72054bd.
 
 Three symbols become a musical note of four seconds, in one pass and without noise:
@@ -28,7 +28,7 @@ from model_zoo.sing_layers import conv1d_as_matmul, conv_transpose1d_as_overlap_
 
 SAMPLE_RATE = 16_000
 
-#: Row of the velocity table for each MIDI velocity in NSynth; nothing uses row 3.
+#: MIDI velocity in NSynth -> row of the velocity table; row 3 is unused.
 VELOCITY_ROWS = {25: 0, 50: 1, 75: 2, 100: 4, 127: 5}
 
 
@@ -43,7 +43,7 @@ class SINGConfig:
         instrument_dim: channels of an instrument's embedding.
         pitch_dim: channels of a pitch's embedding.
         velocity_dim: channels of a velocity's embedding.
-        time_dim: channels of the embedding of each time step; 0 for no such embedding.
+        time_dim: channels of the embedding of each time step; 0 for no embedding.
         hidden_size: H, the width of the LSTM.
         lstm_layers: stacked layers of the LSTM.
         frame_dim: D, the channels of the frames between the two halves of the model.
@@ -52,8 +52,8 @@ class SINGConfig:
         kernel_size: K, samples that one frame contributes to; at least S.
         context: neighbouring frames that the decoder's first convolution sees.
         rewrite_layers: 1x1 convolutions in the decoder.
-        window: "hann" fades every frame's samples in and out; None leaves them as they are.
-        window_squared: the window is squared.
+        window: "hann" fades every frame's samples in and out; None leaves them unchanged.
+        window_squared: whether the window is squared.
         frames: L, the rows of the time table and the frames of a whole note.
         crop: samples that are dropped at each end of the decoder's output.
     """
@@ -79,7 +79,7 @@ class SINGConfig:
     crop: int = 512
 
     def __post_init__(self) -> None:
-        """Refuse sizes that no model can have, or from which no sample would come out."""
+        """Refuse sizes that no model can have, or that yield no sample."""
         if self.window not in ("hann", None):
             raise ValueError(f'window must be "hann" or None; got {self.window!r}')
         sizes = {name: size for name, size in vars(self).items() if not name.startswith("window")}
@@ -89,33 +89,33 @@ class SINGConfig:
                 raise ValueError(f"{name} must be at least {least}; got {size}")
         if self.kernel_size < self.stride:
             raise ValueError(
-                "kernel_size must be at least stride, or no frame would reach some samples; "
+                "kernel_size must be at least stride, so that frames cover all samples; "
                 f"got {self.kernel_size} and {self.stride}"
             )
-        self.samples_from(self.frames)
+        self.count_samples(self.frames)
 
-    def window_over_kernel(self) -> Tensor | None:
-        """The window, (K,), zero at the first sample and not at the last; or None."""
+    def make_window(self) -> Tensor | None:
+        """Return the window, (K,), which is zero at the first sample only; or None."""
         if self.window is None:
             return None
         window = torch.hann_window(self.kernel_size, periodic=True)
         return window.square() if self.window_squared else window
 
-    def samples_from(self, frames: int) -> int:
-        """How many samples that many frames become, after the crop.
+    def count_samples(self, frames: int) -> int:
+        """Return the number of samples that frames yield after the crop.
 
         Raises:
-            ValueError: nothing would be left.
+            ValueError: they yield none.
         """
         samples = (frames - self.context + 2) * self.stride - self.kernel_size - 2 * self.crop
         if samples < 1:
             raise ValueError(
-                f"{frames} frames are too few: no sample is left; {self.frames_for(1)} are needed"
+                f"{frames} frames yield no sample; at least {self.count_frames(1)} are needed"
             )
         return samples
 
-    def frames_for(self, samples: int) -> int:
-        """The fewest frames that become at least that many samples."""
+    def count_frames(self, samples: int) -> int:
+        """Return the smallest number of frames that yields at least ``samples``."""
         uncropped = samples + 2 * self.crop + self.kernel_size
         return self.context - 2 + -(-uncropped // self.stride)  # division rounded up
 
@@ -128,7 +128,7 @@ class Hidden(NamedTuple):
 
 
 class SequenceGenerator(nn.Module):
-    """From the symbols of a note to its frames.
+    """LSTM that maps the symbols of a note to its frames.
 
     Shape:
         instrument, pitch, velocity: (B, 1) row numbers; result: (B, D, length) frames.
@@ -158,7 +158,7 @@ class SequenceGenerator(nn.Module):
         length: int | None = None,
         hidden: Hidden | None = None,
     ) -> tuple[Tensor, Hidden]:
-        """The frames from ``start`` on, up to the end of the note when ``length`` is None.
+        """Return ``length`` frames from ``start`` on; None for the rest of the note.
 
         ``hidden`` is what the call for the frames before ``start`` returned; None at the start.
         """
@@ -176,7 +176,7 @@ class SequenceGenerator(nn.Module):
     def embed(
         self, instrument: Tensor, pitch: Tensor, velocity: Tensor, start: int, length: int
     ) -> Tensor:
-        """What the LSTM reads at each step: (length, B, channels), the symbols at every step."""
+        """Return the LSTM's input at each step, the symbols included: (length, B, channels)."""
         symbols = (instrument, pitch, velocity)
         if any(ids.shape != (*instrument.shape[:1], 1) for ids in symbols):
             shapes = ", ".join(str(tuple(ids.shape)) for ids in symbols)
@@ -191,7 +191,7 @@ class SequenceGenerator(nn.Module):
 
 
 class FrameConv1d(nn.Conv1d):
-    """Convolution over frames, without padding or stride, in the form of `conv1d_as_matmul`."""
+    """Convolution over frames without padding or stride, computed by `conv1d_as_matmul`."""
 
     bias: nn.Parameter
 
@@ -206,7 +206,7 @@ class WindowedConvTranspose1d(nn.ConvTranspose1d):
     """Transposed convolution that fades each frame's samples in and out.
 
     As published, the kernel is stored bare and multiplied by the window at every call; see
-    `SING.folded`. Only samples that K / S frames overlap are kept, so K - S go at each end:
+    `SING.fold`. Only samples that K / S frames overlap are kept, so K - S go at each end:
 
         frame 0   ########
         frame 1     ########
@@ -230,22 +230,22 @@ class WindowedConvTranspose1d(nn.ConvTranspose1d):
             stride=config.stride,
             padding=config.kernel_size - config.stride,
         )
-        self.register_buffer("window", config.window_over_kernel())
+        self.register_buffer("window", config.make_window())
 
-    def windowed_kernel(self) -> Tensor:
-        """The kernel that is applied: (C, 1, K)."""
+    def compute_kernel(self) -> Tensor:
+        """Return the kernel that is applied: (C, 1, K)."""
         return self.weight if self.window is None else self.weight * self.window
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         if output_size is not None:
             raise NotImplementedError("the output size follows from the kernel and the stride")
         return conv_transpose1d_as_overlap_add(
-            x, self.windowed_kernel(), self.bias, self.stride[0], int(self.padding[0])
+            x, self.compute_kernel(), self.bias, self.stride[0], int(self.padding[0])
         )
 
 
 class Decoder(nn.Module):
-    """From frames to a waveform.
+    """Convolutions that map frames to a waveform.
 
     Shape:
         frames: (B, D, L); result: (B, (L - context + 2) S - K).
@@ -283,7 +283,7 @@ class SING(nn.Module):
     def from_published(
         cls, state_dict: Mapping[str, Tensor], config: SINGConfig | None = None
     ) -> Self:
-        """A model with the weights of the authors' checkpoint, under the authors' tensor names.
+        """Build a model with the weights of the authors' checkpoint, under their tensor names.
 
         Raises:
             PublishedWeightsError: a tensor is missing, surplus or misshapen.
@@ -292,20 +292,20 @@ class SING(nn.Module):
         load_published(
             model,
             state_dict,
-            partial(published_name, config=model.config),
+            partial(get_published_name, config=model.config),
             training_only=lambda name: name.startswith("encoder."),
         )
         return model
 
-    def folded(self) -> Self:
-        """The same model with the window multiplied into the kernel now, not at every call."""
+    def fold(self) -> Self:
+        """Return this model with the window multiplied into the kernel once, not at every call."""
         if self.config.window is None:
             return self
         with torch.device("meta"):  # the values come from this model, so none are made here
             model = type(self)(replace(self.config, window=None))
         state = {name: tensor.detach() for name, tensor in self.state_dict().items()}
         del state["decoder.synthesis.window"]
-        state["decoder.synthesis.weight"] = self.decoder.synthesis.windowed_kernel().detach()
+        state["decoder.synthesis.weight"] = self.decoder.synthesis.compute_kernel().detach()
         model.load_state_dict(state, assign=True)
         return model.train(self.training)
 
@@ -313,7 +313,7 @@ class SING(nn.Module):
         self, instrument: Tensor, pitch: Tensor, velocity: Tensor, frames: int | None = None
     ) -> Tensor:
         """Generate notes; see `generate`."""
-        samples = self.config.samples_from(self.config.frames if frames is None else frames)
+        samples = self.config.count_samples(self.config.frames if frames is None else frames)
         sequence, _ = self.sequence_generator(instrument, pitch, velocity, length=frames)
         return self.decoder(sequence).narrow(1, self.config.crop, samples)
 
@@ -327,11 +327,11 @@ class SING(nn.Module):
             instrument: (B, 1) integers, NSynth's instrument numbers.
             pitch: (B, 1) integers, MIDI pitches.
             velocity: (B, 1) integers, rows as in `VELOCITY_ROWS`.
-            frames: how many frames of the note to generate, from its start; all when None. More
-                than ``config.frames`` are possible without a time embedding only.
+            frames: number of frames to generate from the note's start; None for all. More than
+                ``config.frames`` are possible only without a time embedding.
 
         Returns:
-            (B, ``config.samples_from(frames)``) audio in about [-1, 1]; not clipped, see `pcm16`.
+            (B, ``config.count_samples(frames)``) audio in about [-1, 1]; not clipped, see `pcm16`.
 
         Raises:
             ValueError: the symbols are not (B, 1), or there are too few or too many frames.
@@ -340,13 +340,13 @@ class SING(nn.Module):
         return audio
 
 
-def pcm16(audio: Tensor) -> Tensor:
-    """Audio as the 16-bit integers of a wav file: clipped, and rounded towards zero."""
+def convert_to_pcm16(audio: Tensor) -> Tensor:
+    """Return audio as the 16-bit integers of a WAV file: clipped, and rounded towards zero."""
     return (audio.clamp(-1, 1) * 32_767).to(torch.int16)
 
 
-def published_name(name: str, config: SINGConfig) -> str:
-    """The authors' name of one of our tensors; they number the decoder's layers, ReLUs too."""
+def get_published_name(name: str, config: SINGConfig) -> str:
+    """Return the authors' name of one of our tensors; they number layers and ReLUs alike."""
     layer, _, tensor = name.rpartition(".")
     last = f"decoder.layers.{2 + 2 * config.rewrite_layers}"
     inner = ".conv_tr" if config.window is not None and tensor != "window" else ""

@@ -1,4 +1,4 @@
-"""What only the training of SING needs: the encoder, whose frames the LSTM learns to predict.
+"""The encoder of SING, whose frames the LSTM learns to predict; only training needs it.
 
 Sources as in `model_zoo.sing`. Encoder and decoder are first trained as an autoencoder.
 
@@ -29,7 +29,7 @@ class WindowedConv1d(nn.Conv1d):
 
     def __init__(self, config: SINGConfig) -> None:
         super().__init__(1, config.channels, config.kernel_size, config.stride)
-        self.register_buffer("window", config.window_over_kernel())
+        self.register_buffer("window", config.make_window())
 
     def forward(self, x: Tensor) -> Tensor:
         kernel = self.weight if self.window is None else self.weight * self.window
@@ -37,7 +37,7 @@ class WindowedConv1d(nn.Conv1d):
 
 
 class Encoder(nn.Module):
-    """From a waveform to frames.
+    """Convolutions that map a waveform to frames.
 
     A note of 64,000 samples, padded by 2304 at each end, becomes the decoder's 265 frames.
 
@@ -58,7 +58,7 @@ class Encoder(nn.Module):
     def from_published(
         cls, state_dict: Mapping[str, Tensor], config: SINGConfig | None = None
     ) -> Self:
-        """An encoder with the weights of the authors' autoencoder, under their tensor names.
+        """Build an encoder with the weights of the authors' autoencoder, under their tensor names.
 
         Raises:
             PublishedWeightsError: a tensor of the encoder is missing, surplus or misshapen.
@@ -67,7 +67,7 @@ class Encoder(nn.Module):
         load_published(
             encoder,
             {name: tensor for name, tensor in state_dict.items() if name.startswith("encoder.")},
-            partial(published_encoder_name, config=encoder.config),
+            partial(get_published_name, config=encoder.config),
         )
         return encoder
 
@@ -78,8 +78,8 @@ class Encoder(nn.Module):
         return self.projection(x)
 
 
-def published_encoder_name(name: str, config: SINGConfig) -> str:
-    """The authors' name of one of the encoder's tensors; they number its layers, ReLUs too."""
+def get_published_name(name: str, config: SINGConfig) -> str:
+    """Return the authors' name of one of our tensors; they number layers and ReLUs alike."""
     layer, _, tensor = name.rpartition(".")
     inner = ".conv" if config.window is not None and tensor != "window" else ""
     layers = {

@@ -1,8 +1,8 @@
-"""From a mel spectrogram with instantaneous frequencies to a waveform, as GANSynth does it.
+"""Turn a mel spectrogram with instantaneous frequencies into a waveform, as GANSynth does.
 
 Paper: Engel et al., "GANSynth: Adversarial Neural Audio Synthesis", ICLR 2019, arXiv 1902.08710.
-Followed where the paper is silent: the authors' code, github.com/magenta/magenta, commit 526d3eb,
-`magenta/models/gansynth/lib/spectral_ops.py` and `specgrams_helper.py`.
+Where the paper is silent, this follows the authors' code, github.com/magenta/magenta, commit
+526d3eb, `magenta/models/gansynth/lib/spectral_ops.py` and `specgrams_helper.py`.
 
     mel log power     --exp, unmix bands, log-->     log magnitude  --+
                                                                       +--> STFT --> waveform
@@ -18,49 +18,49 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-NYQUIST = 8_000.0  # Hz; the audio has 16 kHz
+NYQUIST = 8_000.0  # Hz, of audio at 16 kHz
 MEL_BREAK_HERTZ = 700.0
 MEL_SLOPE = 1127.0
 LOG_FLOOR = 1e-6  # added to a power before its logarithm
 OVERLAP = 4  # frames that cover each sample: the hop is a quarter of the window
 
 
-def hertz_to_mel(hertz: float) -> float:
-    """The mel scale of HTK."""
+def convert_hertz_to_mel(hertz: float) -> float:
+    """Convert to the mel scale of HTK."""
     return MEL_SLOPE * math.log1p(hertz / MEL_BREAK_HERTZ)
 
 
-def mel_to_hertz(mel: float) -> float:
+def convert_mel_to_hertz(mel: float) -> float:
     """Undo `hertz_to_mel`."""
     return MEL_BREAK_HERTZ * math.expm1(mel / MEL_SLOPE)
 
 
-def mel_band_edges(bands: int) -> list[float]:
-    """Edges in Hz: band i rises from edge i to its centre, edge i + 1, and falls to edge i + 2.
+def compute_mel_band_edges(bands: int) -> list[float]:
+    """Compute band edges in Hz: band i rises from edge i to edge i + 1 and falls to edge i + 2.
 
-    Bands narrower than 1.5 bins are widened around their centre. That moves the edges they share
-    with their neighbours, whose centres those are: so it happened in the published code, where
-    the three arrays of edges were views of one, and the model was trained on the result.
+    Bands narrower than 1.5 bins are widened around their centre. This also moves the edges they
+    share with their neighbours, whose centres those are: in the published code, the three arrays
+    of edges were views of one, and the model was trained on the result.
     """
-    step = hertz_to_mel(NYQUIST) / (bands + 1)
+    step = convert_hertz_to_mel(NYQUIST) / (bands + 1)
     edges = [step * i for i in range(bands + 2)]
     narrowest = 1.5 * NYQUIST / bands
     for i in range(bands):
-        lower, centre, upper = map(mel_to_hertz, edges[i : i + 3])
+        lower, centre, upper = map(convert_mel_to_hertz, edges[i : i + 3])
         if upper - lower < narrowest:
             half_width = MEL_SLOPE * math.asinh(0.5 * narrowest / (centre + MEL_BREAK_HERTZ))
             edges[i] = edges[i + 1] - half_width
             edges[i + 2] = edges[i + 1] + half_width
-    return [mel_to_hertz(edge) for edge in edges]
+    return [convert_mel_to_hertz(edge) for edge in edges]
 
 
-def linear_to_mel_matrix(bins: int) -> Tensor:
-    """Triangular mel bands, as many as there are bins; the lowest bin belongs to none.
+def compute_linear_to_mel_matrix(bins: int) -> Tensor:
+    """Compute as many triangular mel bands as there are bins; the lowest bin belongs to none.
 
     Shape:
         result: (F linear bins, F mel bands), float64.
     """
-    edges = torch.tensor(mel_band_edges(bins), dtype=torch.float64)
+    edges = torch.tensor(compute_mel_band_edges(bins), dtype=torch.float64)
     lower, centre, upper = edges[:-2], edges[1:-1], edges[2:]
     hertz = torch.linspace(0, NYQUIST, bins, dtype=torch.float64).unsqueeze(1)
     rising = (hertz - lower) / (centre - lower)
@@ -70,23 +70,23 @@ def linear_to_mel_matrix(bins: int) -> Tensor:
     return bands
 
 
-def mel_to_linear_matrix(bins: int) -> Tensor:
-    """The approximate inverse M^T diag(1 / column sums of M M^T) of the matrix of mel bands, M.
+def compute_mel_to_linear_matrix(bins: int) -> Tensor:
+    """Compute the approximate inverse of the mel bands M: `M.T @ diag(1 / (M @ M.T).sum(0))`.
 
     Shape:
         result: (F mel bands, F linear bins), float64.
     """
-    bands = linear_to_mel_matrix(bins)
-    sums = bands @ bands.sum(dim=0)  # the column sums, without forming M M^T
+    bands = compute_linear_to_mel_matrix(bins)
+    sums = bands @ bands.sum(dim=0)  # column sums of M @ M.T, without forming the product
     return bands.T * torch.where(sums.abs() > 1e-8, 1 / sums, sums)
 
 
-def phase_of(frequency: Tensor) -> Tensor:
-    """Phase in radians that instantaneous frequencies (B, T, F) add up to."""
+def accumulate_phase(frequency: Tensor) -> Tensor:
+    """Accumulate instantaneous frequencies (B, T, F) to a phase in radians."""
     return torch.cumsum(math.pi * frequency, dim=1)
 
 
-def instantaneous_frequency(phase: Tensor) -> Tensor:
+def differentiate_phase(phase: Tensor) -> Tensor:
     """Undo `phase_of`, up to whole turns: each step of the unwrapped phase is at most half a turn.
 
     Shape:
@@ -100,7 +100,7 @@ def instantaneous_frequency(phase: Tensor) -> Tensor:
 
 
 def overlap_add(frames: Tensor) -> Tensor:
-    """Sum of frames that start a quarter of their length after each other.
+    """Add frames that start a quarter of their length apart.
 
         frame 0  |a0|a1|a2|a3|
         frame 1     |b0|b1|b2|b3|
@@ -115,10 +115,10 @@ def overlap_add(frames: Tensor) -> Tensor:
 
 
 class InverseSTFT(nn.Module):
-    """Waveform of a spectrogram whose bins are 1 to F: the zero frequency was dropped.
+    """Inverse STFT of a spectrogram with bins 1 to F, without the zero frequency.
 
-    `torch.istft` divides by the windows' overlap at each sample; here the divisor is that of a
-    sample that four frames cover, everywhere, so that the ends fade as published.
+    `torch.istft` divides by the windows' overlap at each sample; here every sample is divided by
+    the overlap of four frames, so that the ends fade as published.
 
     Shape:
         spectrum: (B, T, F) complex; result: (B, N), the last N samples.
@@ -135,14 +135,14 @@ class InverseSTFT(nn.Module):
         self.register_buffer("window", window, persistent=False)
 
     def forward(self, spectrum: Tensor) -> Tensor:
-        # Padded as pairs of real numbers: exporters know no padding of complex ones.
+        # Padded as pairs of real numbers: exporters do not support padding of complex ones.
         with_zero = torch.view_as_complex(F.pad(torch.view_as_real(spectrum), (0, 0, 1, 0)))
         frames = torch.fft.irfft(with_zero, n=len(self.window))
         return overlap_add(frames * self.window)[:, -self.samples :]
 
 
 class MelInversion(nn.Module):
-    """Mel log power and mel instantaneous frequency to a waveform.
+    """Inversion of mel log power and mel instantaneous frequency to a waveform.
 
     Shape:
         log_power, frequency: (B, T, F); result: (B, N).
@@ -152,17 +152,17 @@ class MelInversion(nn.Module):
 
     def __init__(self, bins: int, samples: int) -> None:
         super().__init__()
-        matrix = mel_to_linear_matrix(bins).to(torch.get_default_dtype())
+        matrix = compute_mel_to_linear_matrix(bins).to(torch.get_default_dtype())
         self.register_buffer("mel_to_linear", matrix, persistent=False)
         self.inverse_stft = InverseSTFT(bins, samples)
 
     def forward(self, log_power: Tensor, frequency: Tensor) -> Tensor:
-        log_magnitude, linear_frequency = self.linear(log_power, frequency)
-        spectrum = torch.polar(log_magnitude.exp(), phase_of(linear_frequency))
+        log_magnitude, linear_frequency = self.convert_to_linear(log_power, frequency)
+        spectrum = torch.polar(log_magnitude.exp(), accumulate_phase(linear_frequency))
         return self.inverse_stft(spectrum)
 
-    def linear(self, log_power: Tensor, frequency: Tensor) -> tuple[Tensor, Tensor]:
-        """Log magnitude and instantaneous frequency in linear bins, each (B, T, F)."""
+    def convert_to_linear(self, log_power: Tensor, frequency: Tensor) -> tuple[Tensor, Tensor]:
+        """Return log magnitude and instantaneous frequency in linear bins, each (B, T, F)."""
         power = log_power.exp() @ self.mel_to_linear
-        phase = phase_of(frequency) @ self.mel_to_linear
-        return 0.5 * torch.log(power + LOG_FLOOR), instantaneous_frequency(phase)
+        phase = accumulate_phase(frequency) @ self.mel_to_linear
+        return 0.5 * torch.log(power + LOG_FLOOR), differentiate_phase(phase)

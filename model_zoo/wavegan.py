@@ -1,6 +1,6 @@
 """WaveGAN: adversarial audio synthesis (Donahue, McAuley & Puckette, ICLR 2019).
 
-Paper: arXiv 1802.04208. Followed where the paper is silent: the authors' code,
+Paper: arXiv 1802.04208. Where the paper is silent, this follows the authors' code,
 github.com/chrisdonahue/wavegan, commit 40e85e8 (TensorFlow 1).
 
 A latent vector becomes one clip of fixed length; longer audio is several independent clips:
@@ -8,7 +8,7 @@ A latent vector becomes one clip of fixed length; longer audio is several indepe
     z (100) --dense--> 16 steps x 1024 channels --up x4--> 64 x 512 --up x4--> 256 x 256
               --up x4--> 1024 x 128 --up x4--> 4096 x 64 --up x4--> 16384 samples
 
-Clips of 32768 or 65536 samples start from 2048 channels and take one layer more. The discriminator,
+Clips of 32768 or 65536 samples start from 2048 channels and take one more layer. The discriminator,
 which generation does not need, is in `model_zoo.wavegan_training`.
 
 Letters in the shapes: B batch, C and O input and output channels, T steps, s stride, k taps.
@@ -25,9 +25,9 @@ from torch.nn import functional as F
 from model_zoo.published import load_published
 
 SAMPLE_RATE = 16_000
-FIRST_STEPS = 16  # steps that the dense layer makes
+FIRST_STEPS = 16  # number of steps that the dense layer makes
 
-#: The strides of the up-convolutions for each length of clip; FIRST_STEPS times them all.
+#: Length of a clip -> strides of the up-convolutions, whose product times FIRST_STEPS it is.
 STRIDES = {
     16_384: (4, 4, 4, 4, 4),
     32_768: (4, 4, 4, 4, 4, 2),
@@ -42,9 +42,9 @@ class WaveGANConfig:
     Attributes:
         samples: length of a clip: 16384, 32768 or 65536.
         dim: channels before the last layer; each layer before it has twice as many.
-        post_filter: length of a learned filter over the finished audio, 512 where the authors
-            use one; None for none.
-        batch_norm: normalise before every rectifier.
+        post_filter: length of a learned filter over the finished audio, 512 if the authors use one;
+            None for no filter.
+        batch_norm: whether to normalise before every rectifier.
         upsample: "zeros" stretches time by transposed convolution; "nn" repeats each step and then
             convolves, at s times the cost.
         channels: audio channels.
@@ -62,7 +62,7 @@ class WaveGANConfig:
     kernel_size: int = 25
 
     def __post_init__(self) -> None:
-        """Refuse what the published code cannot build either."""
+        """Refuse settings that the published code cannot build either."""
         if self.samples not in STRIDES:
             raise ValueError(f"samples must be one of {tuple(STRIDES)}; got {self.samples}")
         if self.upsample not in ("zeros", "nn"):
@@ -85,11 +85,11 @@ class WaveGANConfig:
         return (*(self.dim << i for i in reversed(range(len(self.strides)))), self.channels)
 
 
-def same_padding(kernel_size: int, stride: int) -> tuple[int, int]:
-    """What TensorFlow's "SAME" adds left and right of a length that the stride divides.
+def compute_same_padding(kernel_size: int, stride: int) -> tuple[int, int]:
+    """Return TensorFlow's "SAME" padding, left and right, of a length that the stride divides.
 
-    A transposed convolution crops as much from its output. The odd one goes right: 25 taps at
-    stride 4 make 10 and 11, which torch's symmetric ``padding=11`` would shift by a sample.
+    A transposed convolution crops as much from its output. An odd sample goes to the right: 25 taps
+    at stride 4 give 10 and 11, whereas torch's symmetric ``padding=11`` would shift by a sample.
     """
     both = kernel_size - stride
     return both // 2, both - both // 2
@@ -108,7 +108,7 @@ class SameConv1d(nn.Conv1d):
         self, in_channels: int, out_channels: int, taps: int, stride: int = 1, bias: bool = True
     ) -> None:
         super().__init__(in_channels, out_channels, taps, stride, bias=bias)
-        self.same_padding = same_padding(taps, stride)
+        self.same_padding = compute_same_padding(taps, stride)
         initialise(self.weight, self.bias)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -144,14 +144,14 @@ class UpConv(nn.Module):
         self.weight = nn.Parameter(torch.empty(taps, out_channels, in_channels))
         self.bias = nn.Parameter(torch.empty(out_channels))
         self.stride = stride
-        self.crop, _ = same_padding(taps, stride)
+        self.crop, _ = compute_same_padding(taps, stride)
         initialise(self.weight.permute(2, 1, 0), self.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         if prefers_products(x):
             whole = conv_transpose1d_by_products(x, self.weight, self.stride)
         else:
-            # Cropped below: told to crop 10 itself, oneDNN 3.12 makes errors in long clips.
+            # Cropped below, since oneDNN 3.12 with padding=10 is wrong for long clips.
             whole = F.conv_transpose1d(x, self.weight.permute(2, 1, 0), stride=self.stride)
         return whole[..., self.crop : self.crop + self.stride * x.shape[2]] + self.bias[:, None]
 
@@ -164,20 +164,20 @@ def initialise(weight: Tensor, bias: Tensor | None) -> None:
 
 
 def prefers_products(x: Tensor) -> bool:
-    """Whether to use the form made for CPUs.
+    """Return whether to use the form made for CPUs.
 
-    Exporters get the operator that has a name; and autocast, which cannot change the type of sums
-    that exist already, the one that it knows.
+    Exporters get the named operator instead; so does autocast, which cannot change the type of
+    sums that already exist.
     """
-    followed = torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu")
-    return x.device.type == "cpu" and not followed
+    traced = torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu")
+    return x.device.type == "cpu" and not traced
 
 
 def conv_transpose1d_by_products(x: Tensor, weight: Tensor, stride: int) -> Tensor:
-    """`F.conv_transpose1d` as matrix products, each added to the outputs that it falls on.
+    """Compute `F.conv_transpose1d` as matrix products, each added to the outputs it contributes to.
 
-    On a CPU a clip takes two thirds (16384 samples) to a quarter (65536) of the time: torch's own
-    form reorders the weight at every call. The multiplications are the same, k C O T of them. With
+    On a CPU a clip takes two thirds (16384 samples) to a quarter (65536) of the time, since torch's
+    form reorders the weight at every call. The multiplications are the same, `k * C * O * T`. With
     stride 4, each row being four output steps:
 
         row t      +=  x[t] @ taps 0..3
@@ -193,10 +193,10 @@ def conv_transpose1d_by_products(x: Tensor, weight: Tensor, stride: int) -> Tens
     signal = x.permute(2, 0, 1).flatten(0, 1)  # time first: a later step is a later row
     out_steps = steps + len(groups) - 1
     rows = x.new_zeros(out_steps * batch, stride * out_channels)
-    # Made one by one: autograd refuses to write to a view older than the last write beside it.
+    # Views are made one by one: autograd refuses writes to a view made before another was written.
     windows = (rows[i * batch : (i + steps) * batch, : len(g)] for i, g in enumerate(groups))
-    if few_steps(signal):
-        products = few_step_product(signal, taps).split(stride * out_channels, dim=1)
+    if has_few_steps(signal):
+        products = multiply_few_steps(signal, taps).split(stride * out_channels, dim=1)
         for window, product in zip(windows, products, strict=True):
             window.add_(product)
     else:
@@ -206,7 +206,7 @@ def conv_transpose1d_by_products(x: Tensor, weight: Tensor, stride: int) -> Tens
 
 
 def add_product(total: Tensor, signal: Tensor, weight: Tensor) -> None:
-    """Add ``signal @ weight.T`` in place; without a temporary where no gradient is wanted.
+    """Add ``signal @ weight.T`` in place, without a temporary tensor unless gradients are enabled.
 
     Shape:
         total: (N, M); signal: (N, C); weight: (M, C).
@@ -217,20 +217,20 @@ def add_product(total: Tensor, signal: Tensor, weight: Tensor) -> None:
         torch.addmm(total, signal, weight.t(), out=total)
 
 
-def few_steps(signal: Tensor) -> bool:
-    """Whether `few_step_product` is the faster product for (N, C); measured on two cores.
+def has_few_steps(signal: Tensor) -> bool:
+    """Return whether `multiply_few_steps` is faster for (N, C), as measured on two cores.
 
-    On one thread torch makes a matrix product of such a convolution anyway.
+    On one thread torch computes such a convolution as a matrix product anyway.
     """
     return 0 < len(signal) <= 64 and torch.get_num_threads() > 1
 
 
-def few_step_product(signal: Tensor, weight: Tensor) -> Tensor:
-    """``signal @ weight.T`` as a 1x1 convolution in which the weight is the image.
+def multiply_few_steps(signal: Tensor, weight: Tensor) -> Tensor:
+    """Compute ``signal @ weight.T`` as a 1x1 convolution in which the weight is the image.
 
     A matrix product repacks its operands, which for a large weight and few rows takes longer than
-    multiplying. oneDNN's convolution repacks the filters, here the few rows, and reads the image
-    where it lies: half the time at 16 rows.
+    multiplying. oneDNN's convolution repacks only the filters, here the few rows, and reads the
+    image in place: half the time at 16 rows.
 
     Shape:
         signal: (N, C); weight: (M, C); result: (N, M).
@@ -243,8 +243,8 @@ def few_step_product(signal: Tensor, weight: Tensor) -> Tensor:
 class WaveGAN(nn.Module):
     """The generator. Calling it generates, as `generate` does.
 
-    A new model is in evaluation mode: batch norm uses its moving averages, as the published
-    generation graph does.
+    A new model is in evaluation mode: batch norm uses its moving averages, as in the published
+    generation graph.
 
     Shape:
         z: (B, latent_dim); audio: (B, channels, samples).
@@ -274,21 +274,21 @@ class WaveGAN(nn.Module):
     def from_published(
         cls, state_dict: Mapping[str, Tensor], config: WaveGANConfig | None = None
     ) -> Self:
-        """A model with the weights of the authors' checkpoint, as TensorFlow names and shapes them.
+        """Build a model with the weights of the authors' checkpoint, in TensorFlow's layouts.
 
         Raises:
             PublishedWeightsError: a tensor is missing, surplus or misshapen.
         """
         model = cls(config)
         load_tensorflow(
-            model.tensorflow_scopes(),
+            model.list_tensorflow_scopes(),
             state_dict,
             training_only=lambda name: name.startswith("D/") or is_optimiser_state(name),
         )
         return model
 
-    def tensorflow_scopes(self) -> dict[str, list[nn.Module]]:
-        """The layers in each of the authors' variable scopes."""
+    def list_tensorflow_scopes(self) -> dict[str, list[nn.Module]]:
+        """Return the layers in each of the authors' variable scopes."""
         scopes = {"G/z_project": [self.project, self.norms[0]]}
         for i, upconv in enumerate(self.upconvs):
             scopes[f"G/upconv_{i}"] = [upconv, *self.norms[i + 1 : i + 2]]
@@ -297,7 +297,7 @@ class WaveGAN(nn.Module):
         return scopes
 
     def draw(self, batch: int, generator: torch.Generator | None = None) -> Tensor:
-        """Latent vectors, uniform in [-1, 1): (batch, latent_dim)."""
+        """Draw latent vectors, uniform in [-1, 1): (batch, latent_dim)."""
         z = self.project.weight.new_empty(batch, self.config.latent_dim)
         return z.uniform_(-1, 1, generator=generator)
 
@@ -305,7 +305,7 @@ class WaveGAN(nn.Module):
         self, z: Tensor | None = None, batch: int = 1, generator: torch.Generator | None = None
     ) -> Tensor:
         """Generate clips; see `generate`."""
-        audio = self.unfiltered(self.draw(batch, generator) if z is None else z)
+        audio = self.generate_unfiltered(self.draw(batch, generator) if z is None else z)
         return audio if self.post_filter is None else self.post_filter(audio)
 
     @torch.no_grad()
@@ -316,7 +316,7 @@ class WaveGAN(nn.Module):
 
         Args:
             z: (B, latent_dim), uniform in [-1, 1] in the published training; drawn when None.
-            batch: B, where z is drawn.
+            batch: B, used if z is drawn.
             generator: source of z, for reproducible draws.
 
         Returns:
@@ -325,43 +325,43 @@ class WaveGAN(nn.Module):
         audio: Tensor = self(z, batch, generator)
         return audio
 
-    def unfiltered(self, z: Tensor) -> Tensor:
-        """Audio before the post filter: (B, latent_dim) -> (B, channels, samples)."""
+    def generate_unfiltered(self, z: Tensor) -> Tensor:
+        """Generate audio before the post filter: (B, latent_dim) -> (B, channels, samples)."""
         x = self.project(z).unflatten(1, (FIRST_STEPS, -1)).transpose(1, 2)
         for norm, upconv in zip(self.norms, self.upconvs, strict=True):
             x = upconv(torch.relu(norm(x)))
         return torch.tanh(x)
 
 
-def to_int16(audio: Tensor) -> Tensor:
-    """Audio as the authors export it: 16-bit, clipped, rounded towards zero."""
+def convert_to_int16(audio: Tensor) -> Tensor:
+    """Return audio as the authors export it: 16-bit, clipped, rounded towards zero."""
     return (audio * 32_767).clamp(-32_767, 32_767).to(torch.int16)
 
 
 # ------------------------------------------------------------------ the authors' checkpoints
 
 
-def dense_tensors(layer: nn.Linear) -> dict[str, Tensor]:
-    """A dense layer as TensorFlow holds it: kernel (in, out)."""
+def view_dense(layer: nn.Linear) -> dict[str, Tensor]:
+    """Return a dense layer's tensors in TensorFlow's layout: kernel (in, out)."""
     return {"dense/kernel": layer.weight.t(), "dense/bias": layer.bias}
 
 
-def conv1d_tensors(layer: nn.Conv1d) -> dict[str, Tensor]:
-    """A convolution as TensorFlow holds it: kernel (k, in, out)."""
+def view_conv1d(layer: nn.Conv1d) -> dict[str, Tensor]:
+    """Return a convolution's tensors in TensorFlow's layout: kernel (k, in, out)."""
     kernel = {"conv1d/kernel": layer.weight.permute(2, 1, 0)}
     return kernel if layer.bias is None else kernel | {"conv1d/bias": layer.bias}
 
 
-def conv2d_transpose_tensors(layer: UpConv) -> dict[str, Tensor]:
-    """A transposed convolution as TensorFlow holds it, of height 1: kernel (1, k, out, in)."""
+def view_conv2d_transpose(layer: UpConv) -> dict[str, Tensor]:
+    """Return a transposed convolution's tensors in TensorFlow's layout: kernel (1, k, out, in)."""
     return {
         "conv2d_transpose/kernel": layer.weight.unsqueeze(0),
         "conv2d_transpose/bias": layer.bias,
     }
 
 
-def batch_norm_tensors(layer: nn.BatchNorm1d) -> dict[str, Tensor]:
-    """A batch norm as TensorFlow holds it; without averages where it keeps none."""
+def view_batch_norm(layer: nn.BatchNorm1d) -> dict[str, Tensor]:
+    """Return a batch norm's tensors in TensorFlow's layout; without averages if it keeps none."""
     tensors = {
         "gamma": layer.weight,
         "beta": layer.bias,
@@ -371,23 +371,23 @@ def batch_norm_tensors(layer: nn.BatchNorm1d) -> dict[str, Tensor]:
     return {f"batch_normalization/{name}": t for name, t in tensors.items() if t is not None}
 
 
-def tensorflow_tensors(layer: nn.Module) -> dict[str, Tensor]:
-    """Views of a layer's tensors, in TensorFlow's layouts and under its names within a scope."""
+def view_as_tensorflow(layer: nn.Module) -> dict[str, Tensor]:
+    """Return views of a layer's tensors, in TensorFlow's layouts and names within a scope."""
     match layer:
         case nn.Linear():
-            return dense_tensors(layer)
+            return view_dense(layer)
         case nn.Conv1d():
-            return conv1d_tensors(layer)
+            return view_conv1d(layer)
         case UpConv():
-            return conv2d_transpose_tensors(layer)
+            return view_conv2d_transpose(layer)
         case nn.BatchNorm1d():
-            return batch_norm_tensors(layer)
+            return view_batch_norm(layer)
         case _:  # an Identity in the place of a norm
             return {}
 
 
 def is_optimiser_state(name: str) -> bool:
-    """Whether a tensor belongs to the optimisers or counts the training steps."""
+    """Return whether a tensor belongs to the optimisers or counts the training steps."""
     counters = ("global_step", "beta1_power", "beta2_power")
     return name.startswith(counters) or "/Adam" in name or "/RMSProp" in name
 
@@ -399,8 +399,8 @@ def load_tensorflow(
 ) -> None:
     """Copy a TensorFlow checkpoint into layers, given by variable scope.
 
-    The values are copied into views in TensorFlow's layouts, so that errors speak of tensors by the
-    names and shapes that they have in the checkpoint.
+    The values are copied into views in TensorFlow's layouts, so that errors refer to tensors by
+    their names and shapes in the checkpoint.
 
     Raises:
         PublishedWeightsError: a tensor is missing, surplus or misshapen.
@@ -408,6 +408,6 @@ def load_tensorflow(
     views = nn.Module()
     for scope, layers in scopes.items():
         for layer in layers:
-            for name, tensor in tensorflow_tensors(layer).items():
+            for name, tensor in view_as_tensorflow(layer).items():
                 views.register_buffer(f"{scope}/{name}:0", tensor.detach())
     load_published(views, state_dict, lambda name: name, training_only=training_only)

@@ -1,9 +1,9 @@
-"""The discriminator of WaveGAN, which training needs and generation does not.
+"""The discriminator of WaveGAN, which only training needs.
 
 Sources as in `model_zoo.wavegan`. It mirrors the generator: strided convolutions from the audio
 down to 16 steps, then one logit. Between the first layers, phase shuffle (section 3.3 of the paper)
-moves the signal by a few random steps, so that the discriminator cannot tell generated audio by
-the fixed phase of its artefacts.
+moves the signal by a few random steps, so that the discriminator cannot recognise generated audio
+by the fixed phase of its artefacts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ class WaveGANDiscriminator(nn.Module):
     """Critic of audio clips.
 
     Args:
-        config: of the generator; its post filter and its upsampling have no part here.
+        config: configuration of the generator; its post filter and upsampling are ignored.
         phase_shuffle: largest shift, in steps; 2 in the published training script, 0 for none.
 
     Shape:
@@ -46,7 +46,7 @@ class WaveGANDiscriminator(nn.Module):
             # Not mirrored: the stride of 2 for clips of 32768 comes last here as well.
             for width, next_width, stride in zip(widths, widths[1:], config.strides, strict=False)
         )
-        # Published with the statistics of the batch at hand, always; and not on the first layer.
+        # As published, norms use the statistics of the batch, and the first layer has none.
         self.norms = nn.ModuleList(
             nn.BatchNorm1d(width, eps=1e-3, track_running_stats=False)
             if config.batch_norm and i > 0
@@ -63,23 +63,23 @@ class WaveGANDiscriminator(nn.Module):
         config: WaveGANConfig | None = None,
         phase_shuffle: int = 2,
     ) -> Self:
-        """A discriminator with the weights of the authors' checkpoint; see `WaveGAN`.
+        """Build a discriminator with the weights of the authors' checkpoint; see `WaveGAN`.
 
         Raises:
             PublishedWeightsError: a tensor is missing, surplus or misshapen.
         """
         model = cls(config, phase_shuffle)
-        load_tensorflow(model.tensorflow_scopes(), state_dict, training_only=_is_unused)
+        load_tensorflow(model.list_tensorflow_scopes(), state_dict, training_only=_is_unused)
         return model
 
-    def tensorflow_scopes(self) -> dict[str, list[nn.Module]]:
-        """The layers in each of the authors' variable scopes."""
+    def list_tensorflow_scopes(self) -> dict[str, list[nn.Module]]:
+        """Return the layers in each of the authors' variable scopes."""
         pairs = zip(self.convs, self.norms, strict=True)
         scopes = {f"D/downconv_{i}": list(pair) for i, pair in enumerate(pairs)}
         return scopes | {"D/output": [self.output]}
 
     def draw_shifts(self, generator: torch.Generator | None = None) -> list[int]:
-        """Random shifts of the first layers, each from -phase_shuffle to phase_shuffle."""
+        """Draw shifts of the first layers, each from -phase_shuffle to phase_shuffle."""
         largest = self.phase_shuffle
         shifts = torch.randint(-largest, largest + 1, (SHUFFLED_LAYERS,), generator=generator)
         return shifts.tolist()
@@ -102,12 +102,12 @@ class WaveGANDiscriminator(nn.Module):
         for i, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
             x = F.leaky_relu(norm(conv(x)), 0.2)
             if i < SHUFFLED_LAYERS:
-                x = shifted(x, shifts[i])
+                x = shift_steps(x, shifts[i])
         time_major = x.transpose(1, 2).flatten(1)
         return self.output(time_major).squeeze(1)
 
 
-def shifted(x: Tensor, shift: int) -> Tensor:
+def shift_steps(x: Tensor, shift: int) -> Tensor:
     """Move (B, C, T) by ``shift`` steps to the right, or left if negative; reflect at the edge."""
     padded = F.pad(x, (max(shift, 0), max(-shift, 0)), mode="reflect")
     start = max(-shift, 0)
@@ -115,5 +115,5 @@ def shifted(x: Tensor, shift: int) -> Tensor:
 
 
 def _is_unused(name: str) -> bool:
-    """Whether the discriminator has no use for a tensor of the authors' checkpoint."""
+    """Return whether the discriminator ignores a tensor of the authors' checkpoint."""
     return name.startswith("G/") or "/moving_" in name or is_optimiser_state(name)

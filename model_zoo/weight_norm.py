@@ -2,7 +2,7 @@
 
 A weight-normed kernel is stored as a direction ``weight_v`` and one length ``weight_g`` per output
 channel, the tensors that PyTorch's and the authors' checkpoints hold. The kernel itself is computed
-at every call, as the published implementations do; `folded_state_dict` computes it once for all.
+at every call, as in the published implementations; `fold_state_dict` computes it once.
 """
 
 from collections.abc import Mapping
@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-def normalised(direction: Tensor, length: Tensor) -> Tensor:
-    """The kernel ``g v / ||v||``, normalised over all dimensions but the first.
+def normalise(direction: Tensor, length: Tensor) -> Tensor:
+    """Return the kernel `g * v / ||v||`, with the norm over all dimensions except the first.
 
-    One operator, the one behind torch's own weight norm: it passes over the weights once less.
+    This is one operator, the one behind torch's own weight norm, and saves a pass over the weights.
 
     Shape:
         direction: (O, ...); length: (O, 1, ..., 1); result: as direction.
@@ -24,10 +24,10 @@ def normalised(direction: Tensor, length: Tensor) -> Tensor:
     return torch._weight_norm(direction, length, 0)  # noqa: SLF001
 
 
-def kernel_of(conv: nn.Conv1d) -> Tensor:
-    """The kernel that a convolution applies, weight-normed or plain."""
+def get_kernel(conv: nn.Conv1d) -> Tensor:
+    """Return the kernel that a convolution applies, weight-normed or plain."""
     if isinstance(conv, WeightNormConv1d):
-        return normalised(conv.weight_v, conv.weight_g)
+        return normalise(conv.weight_v, conv.weight_g)
     return conv.weight
 
 
@@ -46,7 +46,7 @@ class WeightNormConv1d(nn.Conv1d):
         self.weight_g, self.weight_v = _split_off_weight(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self._conv_forward(x, kernel_of(self), self.bias)
+        return self._conv_forward(x, get_kernel(self), self.bias)
 
 
 class WeightNormConvTranspose2d(nn.ConvTranspose2d):
@@ -75,12 +75,12 @@ class WeightNormConvTranspose2d(nn.ConvTranspose2d):
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         if output_size is not None:
             raise NotImplementedError("the output size follows from the kernel, stride and padding")
-        kernel = normalised(self.weight_v, self.weight_g)
+        kernel = normalise(self.weight_v, self.weight_g)
         return F.conv_transpose2d(x, kernel, self.bias, self.stride, self.padding)
 
 
 def _split_off_weight(layer: nn.Conv1d | nn.ConvTranspose2d) -> tuple[nn.Parameter, nn.Parameter]:
-    """Take a layer's ``weight`` away; return a ``weight_g`` and ``weight_v`` that give it."""
+    """Remove a layer's ``weight`` and return the ``weight_g`` and ``weight_v`` that give it."""
     weight = layer.weight.detach()
     del layer.weight
     dims = tuple(range(1, weight.dim()))
@@ -88,13 +88,13 @@ def _split_off_weight(layer: nn.Conv1d | nn.ConvTranspose2d) -> tuple[nn.Paramet
     return nn.Parameter(length), nn.Parameter(weight)
 
 
-def folded_state_dict(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The state of the same model with plain kernels: one ``weight`` per ``weight_v, weight_g``."""
+def fold_state_dict(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the state with plain kernels: a ``weight`` for each ``weight_v`` and ``weight_g``."""
     folded = {}
     for name, tensor in state_dict.items():
         if name.endswith("weight_v"):
             length = state_dict[name.removesuffix("_v") + "_g"]
-            folded[name.removesuffix("_v")] = normalised(tensor, length)
+            folded[name.removesuffix("_v")] = normalise(tensor, length)
         elif not name.endswith("weight_g"):
             folded[name] = tensor
     return folded

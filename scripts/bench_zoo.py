@@ -29,7 +29,7 @@ from torch import Tensor, nn
 import model_zoo
 from inspect_cost import count
 from inspect_cost.subjects.inspection import inspected_preset
-from model_zoo.samplernn_layers import StreamedLayer, streaming_layout
+from model_zoo.samplernn_layers import StreamedLayer, lay_out_for_streaming
 
 SIZE = 2048  # of the matrices whose product sets the rate
 WINDOW_S = 0.5  # seconds, of calls whose times are averaged
@@ -123,8 +123,8 @@ def bare_products(model: Any) -> list[tuple[int, Callable[[], object]]]:
     products = []
     for period, part in periods:
         layers = [layer for layer in part.modules() if isinstance(layer, StreamedLayer)]
-        for kernel in (kernel for layer in layers for kernel in layer.stored_kernels()):
-            streamed = streaming_layout(kernel)
+        for kernel in (kernel for layer in layers for kernel in layer.compute_kernels()):
+            streamed = lay_out_for_streaming(kernel)
             x = torch.randn(streamed.shape[1])
             products.append((period, lambda W=streamed, x=x: torch.mv(W, x)))
     return products

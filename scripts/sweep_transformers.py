@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from inspect_cost import CountError, count
-from inspect_cost.counting.torch.building import built_without_values
+from inspect_cost.counting.torch.building import build_without_values
 
 REAL_RUN = "Run on real values"
 
@@ -61,7 +61,7 @@ def swept(family: Family) -> Outcome:
     start = time.perf_counter()
     torch.manual_seed(0)  # where weights are made, their course is the same at every sweep
     try:
-        model = family.build() if family.weights else built_without_values(family.build)
+        model = family.build() if family.weights else build_without_values(family.build)
         report = count(getattr(model, family.method), **family.inputs())
     except (CountError, ImportError) as error:
         seconds = time.perf_counter() - start

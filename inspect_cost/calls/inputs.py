@@ -7,7 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from inspect_cost.values.errors import UsageError
-from inspect_cost.values.units import parsed_length
+from inspect_cost.values.units import parse_length
 
 if TYPE_CHECKING:
     import torch
@@ -120,7 +120,7 @@ def batched(arguments: Any, batch: int) -> Any:
 def _parsed_shape(shape: str, text: str) -> tuple[int | None, ...]:
     sizes = [size.strip() for size in re.split(r"[,x]", shape)] if shape.strip() else []
     try:
-        return tuple(None if size == "L" else parsed_length(size) for size in sizes)
+        return tuple(None if size == "L" else parse_length(size) for size in sizes)
     except ValueError as error:
         raise UsageError(
             f"--input {text!r}: {error}", "Sizes are whole numbers from 1, or L for --input-len."

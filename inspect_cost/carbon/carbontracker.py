@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 
-from inspect_cost.carbon.logged import Logged, text_of
+from inspect_cost.carbon.logged import Logged
 from inspect_cost.values.errors import UsageError
-
-WH_PER_J = 1 / 3600
-PER_KILO = 1e-3
+from inspect_cost.values.text_files import read_text
+from inspect_cost.values.units import MILLI, S_PER_H, S_PER_MIN, WH_PER_J
 
 _TIME = r"(\d+):(\d{2}):(\d\d?(?:\.\d+)?)"
 _NUMBER = r"([\d.]+(?:[eE][+-]?\d+)?|nan)"
@@ -25,16 +24,21 @@ OUTPUT, STANDARD = "_carbontracker_output.log", "_carbontracker.log"
 
 
 def read_carbontracker(path: Path) -> Logged:
-    """The consumption in a log; errors as `text_of`, or that there is none."""
-    text = text_of(path)
+    """Read the consumption in a log.
+
+    Raises:
+        UsageError: the file cannot be read, or has no consumption.
+    """
+    text = read_text(path)
     output, standard = text, text
     for end, other in ((OUTPUT, STANDARD), (STANDARD, OUTPUT)):
         beside = path.with_name(path.name.removesuffix(end) + other)
         if path.name.endswith(end) and beside.is_file():
-            output, standard = (text, text_of(beside)) if end == OUTPUT else (text_of(beside), text)
+            other_text = read_text(beside)
+            output, standard = (text, other_text) if end == OUTPUT else (other_text, text)
     version = _VERSION.search(standard)
     source = f"carbontracker {version[1]}" if version else "carbontracker"
-    blocks = [_block(match) for match in _BLOCK.finditer(output)]
+    blocks = [_parse_block(match) for match in _BLOCK.finditer(output)]
     if blocks:
         return _from_blocks(blocks, standard, source)
     return _from_epochs(standard, source, path)
@@ -42,7 +46,14 @@ def read_carbontracker(path: Path) -> Logged:
 
 @dataclass(frozen=True)
 class Block:
-    """A summary that carbontracker prints: cumulative energy with its PUE, and emissions."""
+    """A summary that carbontracker prints: cumulative energy with its PUE, and emissions.
+
+    Attributes:
+        actual: whether it was measured; otherwise it is predicted.
+        epochs: that it covers; None where it does not say.
+        energy_kwh: with the PUE.
+        carbon_kgco2e: None where carbontracker wrote "nan".
+    """
 
     actual: bool
     epochs: int | None
@@ -50,18 +61,18 @@ class Block:
     carbon_kgco2e: float | None
 
 
-def _block(match: re.Match[str]) -> Block:
+def _parse_block(match: re.Match[str]) -> Block:
     grams = float(match[7])
     return Block(
         actual=match[1] == "Actual",
         epochs=int(match[2]) if match[2] else None,
         energy_kwh=float(match[6]),
-        carbon_kgco2e=grams * PER_KILO if isfinite(grams) else None,
+        carbon_kgco2e=grams * MILLI if isfinite(grams) else None,
     )
 
 
 def _from_blocks(blocks: list[Block], standard: str, source: str) -> Logged:
-    """The last actual consumption; the prediction where only that covers the whole training."""
+    """Take the last actual consumption, or the prediction if only that covers all epochs."""
     actual = [block for block in blocks if block.actual]
     predicted = [block for block in blocks if not block.actual]
     taken = actual[-1] if actual else predicted[-1]
@@ -93,7 +104,7 @@ def _from_blocks(blocks: list[Block], standard: str, source: str) -> Logged:
 
 
 def _from_epochs(standard: str, source: str, path: Path) -> Logged:
-    """Energy as the sum over epochs of duration and power, without any PUE."""
+    """Sum duration times power over the epochs; no PUE is in that."""
     durations = [_seconds(*match) for match in _DURATION.findall(standard)]
     powers: dict[str, list[float]] = {}
     unknown = 0
@@ -116,7 +127,7 @@ def _from_epochs(standard: str, source: str, path: Path) -> Logged:
     if unknown:
         notes.append(f"{unknown} epochs were too short to be measured, and are left out.")
     return Logged(
-        energy_kwh=joules * WH_PER_J * PER_KILO,
+        energy_kwh=joules * WH_PER_J * MILLI,
         carbon_kgco2e=None,
         pue=1.0,
         kind="measured",
@@ -127,4 +138,4 @@ def _from_epochs(standard: str, source: str, path: Path) -> Logged:
 
 
 def _seconds(hours: str, minutes: str, seconds: str) -> float:
-    return 3600 * int(hours) + 60 * int(minutes) + float(seconds)
+    return S_PER_H * int(hours) + S_PER_MIN * int(minutes) + float(seconds)

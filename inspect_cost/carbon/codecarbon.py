@@ -5,19 +5,24 @@ from collections.abc import Iterable, Mapping
 from math import isfinite
 from pathlib import Path
 
-from inspect_cost.carbon.logged import Logged, text_of
+from inspect_cost.carbon.logged import Logged
 from inspect_cost.values.errors import UsageError
+from inspect_cost.values.text_files import read_text
 
 NEEDED = ("energy_consumed", "emissions")
 SHARES = ("gpu_energy", "cpu_energy", "ram_energy")
 
 
 def read_codecarbon(path: Path) -> Logged:
-    """All runs of the file together; errors as `text_of`, or naming line and cell."""
-    rows = _last_of_each_run(_csv_rows(path), path)
-    energy, carbon = (sum(_number(row, key, path) for row in rows) for key in NEEDED)
-    shares = {key: sum(_number(row, key, path, 0.0) for row in rows) for key in SHARES}
-    pues = {_number(row, "pue", path, 1.0) for row in rows}
+    """Read all runs of the file together.
+
+    Raises:
+        UsageError: the file cannot be read, or is malformed; the message names line and cell.
+    """
+    rows = _select_last_rows(_read_rows(path), path)
+    energy, carbon = (sum(_parse_number(row, key, path) for row in rows) for key in NEEDED)
+    shares = {key: sum(_parse_number(row, key, path, 0.0) for row in rows) for key in SHARES}
+    pues = {_parse_number(row, "pue", path, 1.0) for row in rows}
     _, last = rows[-1]
     by_sensor = shares["gpu_energy"] >= energy / 2 > 0
     version = last.get("codecarbon_version") or "of an unknown version"
@@ -43,9 +48,9 @@ def read_codecarbon(path: Path) -> Logged:
 Row = tuple[int, Mapping[str, str]]
 
 
-def _csv_rows(path: Path) -> list[Row]:
-    """(line, column -> cell) of each line."""
-    reader = csv.reader(text_of(path).splitlines(), strict=True)
+def _read_rows(path: Path) -> list[Row]:
+    """Return (line, column -> cell) of each line."""
+    reader = csv.reader(read_text(path).splitlines(), strict=True)
     try:
         columns = next(reader, [])
         missing = [name for name in NEEDED if name not in columns]
@@ -60,24 +65,24 @@ def _csv_rows(path: Path) -> list[Row]:
                 raise UsageError(
                     f"{path}, line {reader.line_num}: {len(cells)} cells, "
                     f"and {len(columns)} columns",
-                    "Mend that line.",
+                    "Fix that line.",
                 )
             rows += [(reader.line_num, dict(zip(columns, cells, strict=True)))] if cells else []
     except csv.Error as error:
-        raise UsageError(f"{path}, line {reader.line_num}: {error}", "Mend that line.") from None
+        raise UsageError(f"{path}, line {reader.line_num}: {error}", "Fix that line.") from None
     return rows
 
 
-def _last_of_each_run(rows: Iterable[Row], path: Path) -> list[Row]:
-    """Rows of one run are cumulative: the last one is its total."""
+def _select_last_rows(rows: Iterable[Row], path: Path) -> list[Row]:
+    """Return the last row of each run: rows are cumulative, so it is the total."""
     runs = {row.get("run_id") or f"line {line}": (line, row) for line, row in rows}
     if not runs:
         raise UsageError(f"{path} has no runs", "Give a file with at least one line of figures.")
     return list(runs.values())
 
 
-def _number(of: Row, key: str, path: Path, missing: float | None = None) -> float:
-    """A cell as a number; a column that older versions lack, or leave empty, has a default."""
+def _parse_number(of: Row, key: str, path: Path, missing: float | None = None) -> float:
+    """Parse a cell; a column that older versions lack or leave empty takes the default."""
     line, row = of
     cell = row.get(key) or ""
     if not cell and missing is not None:
@@ -88,6 +93,7 @@ def _number(of: Row, key: str, path: Path, missing: float | None = None) -> floa
         number = float("nan")
     if not isfinite(number) or number < 0:
         raise UsageError(
-            f"{path}, line {line}, {key}: {cell!r} is no energy or emission", "Mend that cell."
+            f"{path}, line {line}, {key}: {cell!r} is not an energy or an emission",
+            "Fix that cell.",
         )
     return number

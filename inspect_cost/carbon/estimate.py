@@ -7,18 +7,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from inspect_cost.carbon.bounds import HOURS, PLAIN, WATTS, Bounds, Given, parsed
 from inspect_cost.hardware import grid
-from inspect_cost.hardware.gpus import counted_gpus, find_gpu
+from inspect_cost.hardware.gpus import find_gpu, parse_gpu_count
+from inspect_cost.values.bounds import (
+    HOURS,
+    PLAIN,
+    WATTS,
+    Bounds,
+    Given,
+    add_bounds,
+    parse_bounds,
+)
 from inspect_cost.values.errors import UsageError
+from inspect_cost.values.presentable import Presentable
 from inspect_cost.values.quantity import Kind, Quantity
+from inspect_cost.values.units import W_PER_KW
 
 EQUATION_6 = "CO2e = intensity x n x p_max x t (Douwes, Esling & Briot 2021, eq. 6)"
 EQUATION_4 = (
     "CO2e = intensity x PUE x (p_c + p_r + g x p_g) x t (Strubell, Ganesh & McCallum 2019; "
     "Douwes, Esling & Briot 2021, eq. 4)"
 )
-W_PER_KW = 1000
 POWER_KINDS = ("estimated", "measured")
 NO_PUE = "none: no overhead of the data centre (as in the 2021 paper's Table 1); 1.58 in its eq. 4"
 
@@ -30,7 +39,7 @@ class Power:
     Attributes:
         watts: the figure, or its range.
         kind: measured by a sensor, or estimated, as from a maximum.
-        source: who says so.
+        source: the sensor, or who published it.
     """
 
     watts: Bounds
@@ -44,10 +53,10 @@ class Phase:
 
     Attributes:
         hours: how long it ran.
-        count: of GPUs.
-        hardware: what they are; "" where only their power is known.
+        count: number of GPUs.
+        hardware: their name; "" where only their power is known.
         power: of one of them.
-        note: what to know of the figure; "" for nothing.
+        note: what to know about the figure; "" for nothing.
     """
 
     hours: Bounds
@@ -57,11 +66,11 @@ class Phase:
     note: str = ""
 
     def energy_kwh(self, cpu: Bounds, ram: Bounds) -> Bounds:
-        """What it took, without the overhead of the data centre."""
+        """Return the energy, without the overhead of the data centre."""
         return (self.power.watts * self.count + cpu + ram) * self.hours * (1 / W_PER_KW)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data, for JSON."""
+        """Return plain data, for JSON."""
         return {
             "hardware": self.hardware or None,
             "count": self.count,
@@ -74,19 +83,19 @@ class Phase:
 
 
 @dataclass(frozen=True)
-class CarbonEstimate:
-    """What a training took and emitted; ranges of the inputs are ranges of the results (``ci95``).
+class CarbonEstimate(Presentable):
+    """Energy and emissions of a training; ranges of inputs are ranges of results (``ci95``).
 
     Attributes:
         energy_kwh: electrical energy, with the overhead of the data centre.
         carbon_kgco2e: CO2 equivalents.
         intensity: of the grid, in kgCO2e/kWh.
-        pue: power usage effectiveness that is in the energy; None where a log does not say.
-        formula: how they follow from the inputs.
+        pue: power usage effectiveness that is in the energy; None where a log does not name it.
+        formula: how the results follow from the inputs.
         phases: the parts of the training; none where a tracker's file was read.
         cpu_power_w: of all CPUs, in eq. 4.
         ram_power_w: of all memory, in eq. 4.
-        notes: what to know of the figures.
+        notes: what to know about the figures.
     """
 
     energy_kwh: Quantity
@@ -100,7 +109,7 @@ class CarbonEstimate:
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data, for JSON; quantities carry their kind and source."""
+        """Return plain data, for JSON; quantities carry their kind and source."""
         return {
             "schema": "inspect-cost/carbon/1",
             "energy_kwh": self.energy_kwh.to_dict(),
@@ -131,7 +140,7 @@ def estimate_training_carbon(
     cpu_power_w: Given | None = None,
     ram_power_w: Given | None = None,
 ) -> CarbonEstimate:
-    """The energy and CO2e of a training, from its hardware and its duration.
+    """Estimate the energy and CO2e of a training from its hardware and its duration.
 
         >>> estimate_training_carbon("4 x P100", "12+10+30").carbon_kgco2e.value
         22.724
@@ -142,7 +151,7 @@ def estimate_training_carbon(
             units h or d; or a list of texts, one for each phase.
         power_w: of one GPU, in place of its maker's maximum; a range, or a number.
         power_kind: "measured" if a sensor gave it.
-        power_source: the sensor, or who says so.
+        power_source: the sensor, or who published it.
         intensity: of the grid, in kgCO2e/kWh or with a unit; 0.437 unless given.
         zone: ISO code of the grid's country, instead of an intensity.
         year: of the zone's figure; the most recent unless given.
@@ -154,15 +163,19 @@ def estimate_training_carbon(
         UsageError: a GPU or zone is unknown or ambiguous, or a number is impossible.
     """
     if power_kind not in POWER_KINDS:
-        raise UsageError(f"no power kind is called {power_kind!r}", "Write estimated or measured.")
+        raise UsageError(
+            f"there is no `power_kind` {power_kind!r}",
+            'Give "estimated" or "measured".',
+            field="power_kind",
+        )
     power = None if power_w is None else (power_w, power_kind, power_source)
     phases = _phases(gpu, hours, power)
-    factor = chosen_intensity(intensity, zone, year)
-    overhead = Bounds.exactly(1) if pue is None else parsed(pue, "PUE", PLAIN, least=1)
-    others = [(cpu_power_w, "CPU power"), (ram_power_w, "RAM power")]
-    cpu, ram = (Bounds.exactly(0) if w is None else parsed(w, n, WATTS) for w, n in others)
-    kwh = _total([phase.energy_kwh(cpu, ram) for phase in phases]) * overhead
-    kind = _weakest(phases, assumed=cpu.high + ram.high > 0)
+    factor = choose_intensity(intensity, zone, year)
+    overhead = Bounds.exactly(1) if pue is None else parse_bounds(pue, "pue", PLAIN, least=1)
+    others = [(cpu_power_w, "cpu_power_w"), (ram_power_w, "ram_power_w")]
+    cpu, ram = (Bounds.exactly(0) if w is None else parse_bounds(w, n, WATTS) for w, n in others)
+    kwh = add_bounds([phase.energy_kwh(cpu, ram) for phase in phases]) * overhead
+    kind = _kind(phases, assumed=cpu.high + ram.high > 0)
     plain = pue is None and cpu_power_w is None and ram_power_w is None
     source = ("(n x p_max) x t" if plain else "PUE x (p_c + p_r + g x p_g) x t") + (
         "" if kind == "estimated" else ", with measured power"
@@ -182,8 +195,8 @@ def estimate_training_carbon(
     )
 
 
-def combined(estimates: Sequence[CarbonEstimate]) -> CarbonEstimate:
-    """Several runs of one training as one estimate; one without others is itself.
+def combine(estimates: Sequence[CarbonEstimate]) -> CarbonEstimate:
+    """Add up the runs of one training; a single run is returned as it is.
 
     The intensity is then the runs' mean, weighted by energy; the PUE is theirs if they agree.
     """
@@ -208,8 +221,8 @@ def combined(estimates: Sequence[CarbonEstimate]) -> CarbonEstimate:
 
 
 def _sum(parts: Sequence[Quantity]) -> Quantity:
-    """Quantities of one unit together; their ends add up, as ranges of inputs do."""
-    total = _total([Bounds(*_ends(part)) for part in parts])
+    """Add quantities of one unit; their ends add up, as ranges of inputs do."""
+    total = add_bounds([Bounds(*_ends(part)) for part in parts])
     measured = all(part.kind == "measured" for part in parts)
     return _quantity(total, parts[0].unit, "measured" if measured else "estimated", parts[0].source)
 
@@ -219,19 +232,21 @@ def _ends(part: Quantity) -> tuple[float, float, float]:
     return low, part.value, high
 
 
-def chosen_intensity(intensity: Given | None, zone: str | None, year: int | None) -> grid.Intensity:
-    """The grid's intensity from whichever was given, or the default.
+def choose_intensity(intensity: Given | None, zone: str | None, year: int | None) -> grid.Intensity:
+    """Return the intensity that was given as a number or by its zone, or the default.
 
     Raises:
-        UsageError: two of them were given, or it is unknown or impossible.
+        UsageError: both were given, or it is unknown or impossible.
     """
     if intensity is not None and zone is not None:
-        raise UsageError("--intensity and --zone say the same thing", "Give one of them.")
+        raise UsageError(
+            "`intensity` and `zone` both set the intensity", "Give one of them.", field="zone"
+        )
     if year is not None and zone is None:
-        raise UsageError("--year is of a zone's figure", "Name the --zone too.")
+        raise UsageError("`year` needs a `zone`", "Give both, or neither.", field="year")
     if intensity is not None:
-        return grid.given_intensity(intensity)
-    return grid.DEFAULT if zone is None else grid.zone_intensity(zone, year)
+        return grid.parse_intensity(intensity)
+    return grid.DEFAULT if zone is None else grid.find_zone_intensity(zone, year)
 
 
 def _phases(
@@ -239,45 +254,44 @@ def _phases(
     hours: Given | Sequence[str],
     power: tuple[Given, Kind, str] | None,
 ) -> tuple[Phase, ...]:
-    """Each GPU with its hours; one GPU serves all hours."""
+    """Pair each GPU with its hours; one GPU serves all hours."""
     names = [gpu] if isinstance(gpu, str) else list(gpu)
     several = not isinstance(hours, (str, float, int)) and all(isinstance(h, str) for h in hours)
     times: list[Any] = list(hours) if several else [hours]  # type: ignore[arg-type]  # a sequence
     if not times:
-        raise UsageError("there are no hours of training", "Give them: --hours 12+10+30.")
+        raise UsageError(
+            "no `hours` of training were given", 'Give them, such as "12+10+30".', field="hours"
+        )
     if len(names) not in {1, len(times)}:
         raise UsageError(
-            f"{len(names)} GPUs for {len(times)} durations",
-            "Give --hours as often as --gpu, in the same order.",
+            f"{len(names)} values of `gpu` for {len(times)} of `hours`",
+            "Give one `gpu` for each of the `hours`, in the same order.",
+            field="gpu",
         )
     names = names * len(times) if len(names) == 1 else names
     return tuple(_phase(*pair, power) for pair in zip(names, times, strict=True))
 
 
 def _phase(gpu: str, hours: Given, power: tuple[Given, Kind, str] | None) -> Phase:
-    duration = parsed(hours, "hours", HOURS, positive=True)
+    duration = parse_bounds(hours, "hours", HOURS, positive=True)
     if not gpu.strip() and power is None:
-        raise UsageError("no GPU and no power", 'Give --gpu "4 x P100", or --power W.')
-    count, name = counted_gpus(gpu) if gpu.strip() else (1, "")
-    if power is not None:
-        watts, kind, source = power
-        return Phase(
-            duration, count, name, Power(parsed(watts, "power", WATTS, positive=True), kind, source)
+        raise UsageError(
+            "neither `gpu` nor `power_w` was given", 'Give one: "4 x P100", or 250.', field="gpu"
         )
-    row = find_gpu(name)
-    maximum = Power(Bounds.exactly(row.max_power_w), "estimated", f"maximum power; {row.source}")
-    return Phase(duration, count, row.name, maximum, f"{row.name}: {row.note}" if row.note else "")
+    count, name = parse_gpu_count(gpu) if gpu.strip() else (1, "")
+    if power is not None:
+        given, kind, source = power
+        watts = parse_bounds(given, "power_w", WATTS, positive=True)
+        return Phase(duration, count, name, Power(watts, kind, source))
+    device = find_gpu(name)
+    watts = Bounds.exactly(device.max_power_w)
+    maximum = Power(watts, "estimated", f"maximum power; {device.source}")
+    note = f"{device.name}: {device.note}" if device.note else ""
+    return Phase(duration, count, device.name, maximum, note)
 
 
-def _total(parts: Sequence[Bounds]) -> Bounds:
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
-    return total
-
-
-def _weakest(phases: Sequence[Phase], *, assumed: bool) -> Kind:
-    """Measured only if all power is; PUE and intensity are stated factors in either case."""
+def _kind(phases: Sequence[Phase], *, assumed: bool) -> Kind:
+    """Return "measured" only if all power is; PUE and intensity are stated factors either way."""
     measured = all(phase.power.kind == "measured" for phase in phases) and not assumed
     return "measured" if measured else "estimated"
 

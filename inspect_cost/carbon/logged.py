@@ -1,24 +1,22 @@
-"""What a tracker's file says, before the grid's intensity is decided on."""
+"""Contents of a tracker's file, before the grid's intensity is decided on."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from inspect_cost.values.errors import UsageError
 from inspect_cost.values.quantity import Kind
 
 
 @dataclass(frozen=True)
 class Logged:
-    """What a tracker's file says.
+    """Contents of a tracker's file.
 
     Attributes:
         energy_kwh: in total, with the overhead of the data centre that the tracker assumed.
         carbon_kgco2e: as logged; None where it is not.
-        pue: the overhead in the energy; None where the file does not say.
+        pue: the overhead in the energy; None where the file does not name it.
         kind: measured, if a sensor gave most of the energy.
         source: the tracker.
-        grid: where the tracker's intensity is from.
-        notes: what to know of the figures.
+        grid: source of the tracker's intensity.
+        notes: what to know about the figures.
     """
 
     energy_kwh: float
@@ -28,13 +26,3 @@ class Logged:
     source: str
     grid: str
     notes: tuple[str, ...]
-
-
-def text_of(path: Path) -> str:
-    """What is in the file, or the error that it cannot be read."""
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}", "Give another file.") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"cannot read {path}: it is not text", "Give another file.") from error

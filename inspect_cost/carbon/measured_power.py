@@ -8,11 +8,11 @@ from inspect_cost.values.errors import UsageError
 from inspect_cost.values.quantity import Quantity
 
 
-def power_from_report(path: Path) -> Quantity:
-    """The mean power in a report of this tool, in W, with its interval and its sensor.
+def read_power(path: Path) -> Quantity:
+    """Return the mean power in a report of this tool, in W, with its interval and its sensor.
 
     Raises:
-        UsageError: the file is no report, or nothing measured its power.
+        UsageError: the file is not a report, or has no measured power.
     """
     report = read_report(path)
     with whole_report(path):
@@ -21,5 +21,7 @@ def power_from_report(path: Path) -> Quantity:
             power = Quantity.from_dict(written)
             return replace(power, source=f"{power.source}, in {path}")
     raise UsageError(
-        f"{path} has no measured power", "Measure where there is an energy sensor, or give --power."
+        f"{path} has no measured power",
+        "Measure where there is an energy sensor, or give `power_w`.",
+        field="report",
     )

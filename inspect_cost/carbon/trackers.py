@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from inspect_cost.carbon.bounds import PLAIN, Bounds, Given, parsed
 from inspect_cost.carbon.carbontracker import read_carbontracker
 from inspect_cost.carbon.codecarbon import read_codecarbon
-from inspect_cost.carbon.estimate import CarbonEstimate, chosen_intensity
+from inspect_cost.carbon.estimate import CarbonEstimate, choose_intensity
 from inspect_cost.carbon.logged import Logged
 from inspect_cost.hardware.grid import Intensity
+from inspect_cost.values.bounds import PLAIN, Bounds, Given, parse_bounds
 from inspect_cost.values.errors import UsageError
 from inspect_cost.values.quantity import Quantity
 
@@ -20,7 +20,7 @@ def carbon_from_codecarbon(
     year: int | None = None,
     pue: Given | None = None,
 ) -> CarbonEstimate:
-    """The energy and CO2e in an ``emissions.csv`` of codecarbon, all its runs together.
+    """Read the energy and CO2e in an ``emissions.csv`` of codecarbon, all its runs together.
 
     Args:
         path: the file.
@@ -43,9 +43,8 @@ def carbon_from_carbontracker(
     year: int | None = None,
     pue: Given | None = None,
 ) -> CarbonEstimate:
-    """The energy and CO2e in a log of carbontracker, ``..._carbontracker_output.log`` or the other.
-
-    The log beside it, of the same name but for its end, is read too if it is there.
+    """Read the energy and CO2e in a log of carbontracker, ``..._carbontracker_output.log`` or the
+    other. The log beside it, whose name differs at its end only, is read too if it is there.
 
     Args:
         path: the file.
@@ -69,13 +68,14 @@ def _estimate(
 ) -> CarbonEstimate:
     if pue is not None and logged.pue != 1:
         has = "one of its own" if logged.pue is None else f"a PUE of {logged.pue:g}"
-        raise UsageError(f"the energy of {logged.source} includes {has}", "Leave out --pue.")
-    overhead = Bounds.exactly(1) if pue is None else parsed(pue, "PUE", PLAIN, least=1)
+        raise UsageError(
+            f"the energy of {logged.source} includes {has}", "Leave out `pue`.", field="pue"
+        )
+    overhead = Bounds.exactly(1) if pue is None else parse_bounds(pue, "pue", PLAIN, least=1)
     energy = overhead * logged.energy_kwh
     own = intensity is None and zone is None and year is None and logged.carbon_kgco2e is not None
-    factor = _own_factor(logged) if own else chosen_intensity(intensity, zone, year)
+    factor = _own_factor(logged) if own else choose_intensity(intensity, zone, year)
     carbon = energy * factor.kgco2e_per_kwh
-    stated = 1.0 if pue is not None else logged.pue
     return CarbonEstimate(
         energy_kwh=Quantity(energy.value, "kWh", logged.kind, logged.source, energy.range),
         carbon_kgco2e=Quantity(
@@ -86,20 +86,27 @@ def _estimate(
             carbon.range,
         ),
         intensity=Quantity(
-            factor.kgco2e_per_kwh.value,
-            *("kgCO2e/kWh", "reported", factor.source),
-            factor.kgco2e_per_kwh.range,
+            value=factor.kgco2e_per_kwh.value,
+            unit="kgCO2e/kWh",
+            kind="reported",
+            source=factor.source,
+            ci95=factor.kgco2e_per_kwh.range,
         ),
-        pue=None
-        if stated is None
-        else Quantity(overhead.value * stated, "", "reported", "given" if pue else logged.source),
+        pue=_total_pue(overhead, logged, "given" if pue else logged.source),
         formula="CO2e = intensity x logged energy" + (" x PUE" if pue is not None else ""),
         notes=logged.notes,
     )
 
 
+def _total_pue(overhead: Bounds, logged: Logged, source: str) -> Quantity | None:
+    """Return the PUE that is in the energy; a PUE is only given where the log has 1, or none."""
+    if logged.pue is None:
+        return None
+    return Quantity(overhead.value * logged.pue, "", "reported", source)
+
+
 def _own_factor(logged: Logged) -> Intensity:
-    """The intensity that the tracker took; 0 where nothing was consumed."""
+    """Return the intensity that the tracker used; 0 where nothing was consumed."""
     carbon = logged.carbon_kgco2e or 0.0
     value = carbon / logged.energy_kwh if logged.energy_kwh else 0.0
     return Intensity(Bounds.exactly(value), logged.grid)

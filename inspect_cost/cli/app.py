@@ -17,6 +17,7 @@ from inspect_cost.cli.law import law
 from inspect_cost.cli.paper import paper
 from inspect_cost.cli.rank import rank
 from inspect_cost.cli.terminal import FAULT, INTERRUPTED, OK, USAGE, close_output, complain, ended
+from inspect_cost.cli.wording import spell_options
 from inspect_cost.cli.zoo import zoo
 from inspect_cost.values.errors import InspectCostError, UsageError
 
@@ -80,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InspectCostError as error:
         if debug:
             raise
-        complain(ended(str(error)), error.advice)
+        complain(ended(spell_options(str(error))), spell_options(error.advice))
         return USAGE
     except KeyboardInterrupt:
         complain("interrupted.")

@@ -32,10 +32,10 @@ Whole = Parameter(converter=whole_number)
 
 def parsed_option(option: str, text: str | None) -> int | None:
     """A length that was given as an option, or None."""
-    from inspect_cost.values.units import parsed_length
+    from inspect_cost.values.units import parse_length
 
     try:
-        return None if text is None else parsed_length(text)
+        return None if text is None else parse_length(text)
     except ValueError as error:
         raise UsageError(f"{option}: {error}", "Give a whole number of samples.") from None
 

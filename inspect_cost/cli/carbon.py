@@ -136,13 +136,13 @@ def from_hardware(
 ) -> "CarbonEstimate":
     """From GPUs, hours and power."""
     from inspect_cost.carbon.estimate import estimate_training_carbon
-    from inspect_cost.carbon.measured_power import power_from_report
+    from inspect_cost.carbon.measured_power import read_power
 
     power: dict[str, Any] = {"power_w": devices["power"], "power_kind": power_kind}
     if devices["power"] and devices["report"]:
         raise UsageError("--power and --report both give the power", "Give one of them.")
     if devices["report"]:
-        measured = power_from_report(devices["report"])
+        measured = read_power(devices["report"])
         power = {
             "power_w": measured.ci95 or measured.value,
             "power_kind": measured.kind,

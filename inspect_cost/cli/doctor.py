@@ -40,10 +40,10 @@ def doctor(
     wanted = writing or OutputOptions()
     wanted.check()
 
-    from inspect_cost.measuring.doctor.doctor import diagnosis
+    from inspect_cost.measuring.doctor.doctor import diagnose
 
     with progress_bar("trying the sensors") as progress:
-        found = diagnosis(time, progress=progress)
+        found = diagnose(time, progress=progress)
     wanted.write(found)
     if require_energy and not found.can_measure_energy:
         complain("no energy can be measured here, under --require-energy.")

@@ -1,13 +1,16 @@
 """``inspect-cost generate``: audio from a model of the zoo."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from inspect_cost.cli.arguments import Whole, named_preset, parsed_option, parsed_setting
 from inspect_cost.cli.terminal import OK, check_writable, progress_bar, say, write_bytes
 from inspect_cost.values.errors import UsageError
+
+if TYPE_CHECKING:
+    from model_zoo.generation import GenerationError
 
 MOST_SAMPLES = 2**31 // 2  # of 16 bits, in the 32-bit sizes of a WAV file
 
@@ -48,16 +51,36 @@ def generate(
     overrides = dict(map(parsed_setting, settings or []))
     check_writable(output)
 
-    from inspect_cost.subjects.generation import generated, wav_bytes
+    from model_zoo.generation import GenerationError, encode_wav, generate_audio
 
     with progress_bar(f"generating with {preset.title}") as progress:
-        audio = generated(
-            preset, samples, seed=seed, weights=weights, settings=overrides, progress=progress
-        )
-    write_bytes(wav_bytes(audio, preset.sample_rate), output)
+        try:
+            audio = generate_audio(
+                preset, samples, seed=seed, weights=weights, settings=overrides, progress=progress
+            )
+        except GenerationError as error:
+            raise UsageError(str(error), advise(error)) from error
+    write_bytes(encode_wav(audio, preset.sample_rate), output)
     noise = "" if weights else " The weights are random, and so it is noise: see --weights."
     say(f"wrote {output}: {samples:,} samples at {preset.sample_rate:,} Hz.{noise}")
     return OK
+
+
+def advise(error: "GenerationError") -> str:
+    """Return what to do about an error of the zoo."""
+    from model_zoo import generation
+
+    advice = {
+        generation.UnreadableWeightsError: (
+            "Give --weights a .safetensors file, or a state dict saved with torch.save that holds "
+            "tensors only."
+        ),
+        generation.InsufficientMemoryError: (
+            "Ask for less audio, or for smaller sizes with --set."
+        ),
+        generation.NonFiniteAudioError: "Check the weights.",
+    }
+    return advice.get(type(error), "Fix --set, --weights or --seed.")
 
 
 def requested_samples(seconds: float | None, input_len: str | None, sample_rate: int) -> int:

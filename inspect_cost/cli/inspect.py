@@ -180,13 +180,17 @@ def standing_of(model: str, report: Any, counting: Counting) -> Any:
     """Where a preset stands beside the paper's models; None for other models."""
     if ":" in model or is_onnx(model):
         return None
-    from inspect_cost.subjects.counted_presets import CountedPresets, find_standing, summarize
+    from inspect_cost.subjects.counted_presets import (
+        CountedPresets,
+        find_preset_standing,
+        summarize,
+    )
 
     published = not report.subject.settings and counting.policy == "dense"
     try:
         with without_garbage_collection():
             own = summarize(report) if published else None
-            return find_standing(model, CountedPresets(), own=own)
+            return find_preset_standing(model, CountedPresets(), own=own)
     except InspectCostError as error:  # it must not cost the report
         complain(f"where it stands is not known: {error}")
         return None

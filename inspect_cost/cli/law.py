@@ -75,9 +75,9 @@ def check_plot(plot: Path | None) -> None:
 
 def drawn(laws: dict[str, Any]) -> Any:
     """The laws as curves."""
-    from inspect_cost.figures.curves import curves_figure
+    from inspect_cost.figures.curves import draw_curves
 
-    return curves_figure({name: law.sampled(*PLOTTED) for name, law in laws.items()})
+    return draw_curves({name: law.sampled(*PLOTTED) for name, law in laws.items()})
 
 
 def found(

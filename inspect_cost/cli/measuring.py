@@ -8,10 +8,12 @@ from cyclopts import Parameter
 
 from inspect_cost.cli.arguments import Flag, Whole
 from inspect_cost.cli.terminal import progress_bar
+from inspect_cost.cli.wording import spell_options
 from inspect_cost.values.errors import UsageError
-from inspect_cost.values.units import parsed_share
+from inspect_cost.values.units import parse_share
 
 if TYPE_CHECKING:
+    from inspect_cost.measuring.measurement import Measurement
     from inspect_cost.measuring.session import Request
     from inspect_cost.reports.inspection import Report
     from inspect_cost.subjects.workload import Conditions, Workload
@@ -124,18 +126,23 @@ class Measuring:
 
     def measured(self, report: "Report", workload: "Workload") -> "Report":
         """The report with its measurements, and with the machine in its provenance."""
-        from inspect_cost.measuring.doctor.machine import provenance
+        from inspect_cost.measuring.doctor.machine import describe_conditions
         from inspect_cost.measuring.session import measured
 
         with progress_bar("measuring", still=True) as progress:
             progress(0.0)
-            measurements = measured(workload, self.request, progress)
+            measurements = tuple(map(_spell_notes, measured(workload, self.request, progress)))
         first = measurements[0]
         known = {
             **report.provenance,
-            **provenance(first.device, first.dtype, first.threads),
+            **describe_conditions(first.device, first.dtype, first.threads),
         }
         return replace(report, measurements=measurements, provenance=known)
+
+
+def _spell_notes(measurement: "Measurement") -> "Measurement":
+    """Let a measurement's notes speak of options instead of parameters."""
+    return replace(measurement, notes=tuple(map(spell_options, measurement.notes)))
 
 
 def parsed_time(text: str | None) -> float | None:
@@ -160,7 +167,7 @@ def parsed_precision(text: str | None) -> float | None:
         UsageError: it is no share between 0 and 1.
     """
     try:
-        return None if text is None else parsed_share(text)
+        return None if text is None else parse_share(text)
     except ValueError as error:
         raise UsageError(f"--until-ci: {error}", "Write 2%, or 0.02.") from None
 

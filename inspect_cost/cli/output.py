@@ -18,8 +18,8 @@ class OutputOptions:
     """What to write, and where to.
 
     Attributes:
-        format: What to write: table to read, json with everything in it, markdown; csv of what
-            `rank` gives.
+        format: What to write: table to read, json with everything in it, markdown for a page;
+            rank also has csv.
         output: File to write to, instead of standard output.
     """
 
@@ -35,9 +35,9 @@ class OutputOptions:
         Raises:
             UsageError: says which formats there are, or what is wrong with the file.
         """
-        from inspect_cost.reports import check_format
+        from inspect_cost.reports import check_format, list_formats
 
-        check_format(self.format, kind)
+        check_format(self.format, list_formats(kind, on_command_line=True))
         check_writable(self.output)
 
     def write(self, result: Any, **view: Any) -> None:

@@ -49,8 +49,8 @@ def paper(
     found = reproduce(CountedPresets(), read_measured_energies(reports or ()), publications)
     if plot:
         from inspect_cost.figures.saving import HTML
-        from inspect_cost.paper.figure import figure_3, interactive_figure_3
+        from inspect_cost.paper.figure import draw_figure_3, draw_interactive_figure_3
 
-        write_figure((interactive_figure_3 if suffix == HTML else figure_3)(found), plot)
+        write_figure((draw_interactive_figure_3 if suffix == HTML else draw_figure_3)(found), plot)
     wanted.write(found)
     return OK

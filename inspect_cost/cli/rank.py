@@ -55,22 +55,22 @@ def rank(
     wanted = writing or OutputOptions()
 
     from inspect_cost.figures.saving import check_suffix
-    from inspect_cost.ranking.comparison import Comparison, compared
-    from inspect_cost.ranking.objectives import chosen
+    from inspect_cost.ranking.comparison import Comparison, compare
+    from inspect_cost.ranking.objectives import choose_objectives
 
     wanted.check(Comparison)
-    objectives = chosen(*map(split, (cost, quality, maximise, minimise)))
+    objectives = choose_objectives(*map(split, (cost, quality, maximise, minimise)))
     suffix = check_suffix(plot) if plot else ""
 
-    from inspect_cost.subjects.gathering import gathered
+    from inspect_cost.subjects.gathering import gather_candidates
 
     with progress_bar("counting presets") as progress:
-        candidates = gathered(sources, models, [o.name for o in objectives], progress)
-    comparison = compared(candidates, objectives, seed=seed, draws=draws)
+        candidates = gather_candidates(sources, models, [o.name for o in objectives], progress)
+    comparison = compare(candidates, objectives, seed=seed, draws=draws)
     if plot:
-        from inspect_cost.figures.drawing import ranking_figure
+        from inspect_cost.figures.drawing import draw_ranking
 
-        write_figure(ranking_figure(comparison.ranking, suffix), plot)
+        write_figure(draw_ranking(comparison.ranking, suffix), plot)
     wanted.write(comparison)
     return OK
 

@@ -10,6 +10,7 @@ from typing import Any
 from inspect_cost.counting.report import CostReport, Tally
 from inspect_cost.values.cost import OpCost
 from inspect_cost.values.errors import UsageError
+from inspect_cost.values.presentable import Presentable
 
 #: What a tally holds, as numbers: calls, the fields of an `OpCost`, bytes; the dead calls, the
 #: fields of their cost; those of what is fixed.
@@ -20,7 +21,7 @@ NOTHING: Amounts = (0,) * (3 * len(fields(OpCost)) + 3)
 
 
 @dataclass(frozen=True)
-class CostLaw:
+class CostLaw(Presentable):
     """Costs at the lengths start, start + period, start + 2 period, ...
 
     Attributes:

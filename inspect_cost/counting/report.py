@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from inspect_cost.counting.waste import ModuleUse, UnreadParameter, Waste
 from inspect_cost.values.cost import FREE, OpCost, total
+from inspect_cost.values.presentable import Presentable
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ class ModuleCost:
 
 
 @dataclass(frozen=True)
-class CostReport:
+class CostReport(Presentable):
     """What one call of a model costs; everything else follows from the tallies.
 
     Attributes:
@@ -267,7 +268,7 @@ class CostReport:
                 for path in ancestry(name.rpartition(".")[0]):
                     unread[path].add(parameter)
         uses = (_use(module, frozenset(unread[path])) for path, module in self.by_module.items())
-        return Waste.found(uses, self.macs)
+        return Waste.from_uses(uses, self.macs)
 
     @cached_property
     def foldable(self) -> Mapping[str, OpCost] | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from inspect_cost.counting.report import CostReport
+from inspect_cost.values.presentable import Presentable
 
 #: MACs as some peer sees them: whole numbers, unless the peer's are not.
 Amount = int | float
@@ -112,7 +113,7 @@ class PeerResult:
 
 
 @dataclass(frozen=True)
-class CrossCheck:
+class CrossCheck(Presentable):
     """Our count of a call, and what the peers say of the same.
 
     Attributes:

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 import model_zoo
 from inspect_cost.calls.inputs import InputSpec
 from inspect_cost.exporting.writing import write
-from inspect_cost.subjects.generation import built_with_weights
 from inspect_cost.subjects.loading import model_factory, shortened
 from inspect_cost.values.errors import CountError, UsageError
+from model_zoo.generation import build_with_weights
 
 #: Largest difference that rounding may make, relative to the largest output: phases that are summed
 #: over seconds come close to a tenth of it.
@@ -81,7 +81,7 @@ def exported_preset(
         preset: which model.
         output: the file to write.
         samples: how long; a second, or for a model that goes sample by sample one top frame.
-        weights: a checkpoint, as for `inspect_cost.subjects.generation`; random unless given.
+        weights: a checkpoint, as for `model_zoo.generation.generate_audio`; random unless given.
         settings: of the model's configuration, where not as published.
         seed: of the weights, where none are given, and of the inputs of the trial.
 
@@ -93,13 +93,15 @@ def exported_preset(
     try:
         config = preset.configuration(**overrides)
         wanted = _length(preset, config, samples)
-        model = built_with_weights(preset, weights, overrides, seed)
+        model = build_with_weights(preset, weights, overrides, seed)
         if weights is None:
             _without_zeros(model, seed)
     except UsageError:
         raise
     except (ValueError, TypeError) as error:
-        raise UsageError(f"{preset.name}: {error}", "Mend --set or --weights.") from error
+        raise UsageError(
+            f"{preset.name}: {error}", "Fix `settings`, `weights` or `seed`."
+        ) from error
     call = preset.call(config, wanted, "cpu", seed)
     tensors = {k: _first_clip(v) for k, v in call.kwargs.items() if isinstance(v, Tensor)}
     fixed = {k: v for k, v in call.kwargs.items() if k not in tensors}

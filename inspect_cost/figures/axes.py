@@ -1,4 +1,4 @@
-"""Axes of a figure: scales, limits, and labels that do not overlap."""
+"""Axes of a figure: their scales and limits, and labels that do not overlap."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import redirect_stdout
@@ -17,16 +17,16 @@ Array = NDArray[np.float64]
 
 #: From here on, numbers are written with SI prefixes, and logarithmic axes with powers of ten.
 LARGE, WIDE = 10_000, 1e5
-#: How far from its point a label may be, in parts of the figure: nearer first.
+#: Greatest distances of a label from its point, as parts of the figure; the nearest is tried first.
 REACHES = (0.08, 0.2, 0.5)
-#: Dashes of the lines from labels to their points: neither fronts nor intervals have them.
+#: Dashes of lines from labels to their points, unlike those of fronts and intervals.
 LEADERS = (0, (3, 1.5))
 
-#: The x and the y of a line's points.
+#: x and y of a line's points.
 Line = tuple[Sequence[float], Sequence[float]]
 
 
-def scale(axes: Axes, which: str, ends: tuple[float, float], *, log: bool) -> None:
+def scale_axis(axes: Axes, which: str, ends: tuple[float, float], *, log: bool) -> None:
     """Set limits and scale of the x or y axis; large numbers get SI prefixes."""
     axis = axes.xaxis if which == "x" else axes.yaxis
     plain = EngFormatter(sep="") if ends[1] >= LARGE else StrMethodFormatter("{x:g}")
@@ -49,31 +49,31 @@ def label_points(
     bold: Sequence[bool] = (),
     last: bool = False,
 ) -> list[str]:
-    """Write labels beside their points, as near as they go; returns those without a place.
+    """Write labels beside their points, as near as possible, and return those without a place.
 
     Args:
-        axes: with its final limits, in a figure with its final layout.
-        points: (n, 2).
-        labels: one for each point; the first ones choose their places first.
-        obstacles: (x, y) of lines to keep clear of.
-        bold: which labels are to be bold.
-        last: whether it is the last try: labels may then cross the obstacles, and as many as find
-            a place are written. Otherwise it is all or none.
+        axes: axes with their final limits, in a figure with its final layout.
+        points: (n, 2), the points to label.
+        labels: one for each point; the first ones are placed first.
+        obstacles: (x, y) of lines that labels must not cross.
+        bold: for each label, whether it is bold.
+        last: whether this is the last attempt. Labels may then cross the obstacles, and those that
+            find a place are written. Otherwise all are written or none.
     """
     tries = [(reach, obstacles, False) for reach in REACHES]
     tries += [(reach, (), not reach < REACHES[-1]) for reach in REACHES if last]
     for reach, lines, some in tries:
-        texts, leaders = _allocated(axes, points, labels, lines, bold, reach)
+        texts, leaders = _allocate(axes, points, labels, lines, bold, reach)
         missing = [label for label, text in zip(labels, texts, strict=True) if text is None]
         if some or not missing:
-            _name(filter(None, texts), behind=not lines)
+            _tag(filter(None, texts), behind=not lines)
             return missing
         for artist in filter(None, (*texts, *leaders)):
             artist.remove()
     return list(labels)
 
 
-def _allocated(
+def _allocate(
     axes: Axes,
     points: Array,
     labels: Sequence[str],
@@ -81,8 +81,8 @@ def _allocated(
     bold: Sequence[bool],
     reach: float,
 ) -> tuple[list[Any], list[Any]]:
-    """The labels and the lines that lead to them, None where there is no place."""
-    with redirect_stdout(StringIO()):  # where it says that it found no place
+    """Return labels and the lines that lead to them, None for those without a place."""
+    with redirect_stdout(StringIO()):  # it prints which labels it could not place
         allocated: Any = textalloc.allocate(
             axes,
             points[:, 0],
@@ -109,8 +109,8 @@ def _allocated(
     return texts, leaders
 
 
-def _name(texts: Iterable[Any], *, behind: bool) -> None:
-    """Tell labels in the figure; those that lie on lines get a pale ground."""
+def _tag(texts: Iterable[Any], *, behind: bool) -> None:
+    """Mark texts as labels; those that lie on lines get a pale background."""
     for text in texts:
         text.set_gid(f"label:{text.get_text()}")
         text.set_in_layout(False)

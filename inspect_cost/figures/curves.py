@@ -1,4 +1,4 @@
-"""Cost laws as curves: what models cost, against the length of what they process."""
+"""Cost laws as curves: costs of models against the length of what they process."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -6,55 +6,55 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from inspect_cost.figures.many import spread
+from inspect_cost.figures.geometry import separate
 from inspect_cost.figures.style import (
     COLUMN_INCHES,
     FAINT,
     LABEL_SIZE,
     PALETTE,
-    empty_figure,
-    line_look,
-    styled,
+    create_figure,
+    style_line,
+    use_style,
 )
 from inspect_cost.values.errors import UsageError
 
-#: (length, cost) pairs, or what gives the cost at a length.
+#: (length, cost) pairs, or a function from a length to the cost.
 Curve = Sequence[tuple[float, float]] | Callable[[int], float]
 
 SAMPLES = 60
 LEAST_GAP = 0.05
 
 
-def curves_figure(
+def draw_curves(
     curves: Mapping[str, Curve],
     lengths: tuple[int, int] = (1_000, 1_000_000),
     *,
     x_title: str = "Length (samples)",
     y_title: str = "MACs",
 ) -> Figure:
-    """Costs of several models against length, both logarithmic.
+    """Draw costs of several models against length, both logarithmic.
 
     Args:
         curves: model -> (length, cost) pairs, or a function from a length to the cost.
         lengths: first and last length at which functions are drawn.
-        x_title: of the axis along.
-        y_title: of the axis upwards.
+        x_title: title of the horizontal axis.
+        y_title: title of the vertical axis.
 
     Raises:
         UsageError: there is nothing to draw, or a length or a cost is not positive.
     """
-    drawn = {name: sampled(name, curve, lengths) for name, curve in curves.items()}
+    drawn = {name: sample_curve(name, curve, lengths) for name, curve in curves.items()}
     if not drawn:
         raise UsageError("there is no curve to draw", "Name a model.")
-    with styled():
-        figure = empty_figure(COLUMN_INCHES * 1.25, 2.9)
+    with use_style():
+        figure = create_figure(COLUMN_INCHES * 1.25, 2.9)
         axes = figure.subplots()
         axes.set(xscale="log", yscale="log", xlabel=x_title, ylabel=y_title)
         axes.grid(visible=True, color="#E6E6E6", linewidth=0.5)
         for place, (name, points) in enumerate(drawn.items()):
             axes.plot(
                 *zip(*points, strict=True),
-                **line_look(place),
+                **style_line(place),
                 gid=f"curve:{name}",
             )
         axes.margins(x=0)
@@ -63,8 +63,8 @@ def curves_figure(
     return figure
 
 
-def sampled(name: str, curve: Curve, lengths: tuple[int, int]) -> list[tuple[float, float]]:
-    """A curve as (length, cost) pairs, the shortest first."""
+def sample_curve(name: str, curve: Curve, lengths: tuple[int, int]) -> list[tuple[float, float]]:
+    """Return a curve as (length, cost) pairs, the shortest first."""
     if callable(curve):
         grid = np.unique(np.geomspace(*lengths, SAMPLES).round().astype(int))
         points = [(length, curve(length)) for length in grid.tolist()]
@@ -72,19 +72,19 @@ def sampled(name: str, curve: Curve, lengths: tuple[int, int]) -> list[tuple[flo
         points = sorted(curve)
     if not points or any(length <= 0 or cost <= 0 for length, cost in points):
         raise UsageError(
-            f"the curve of {name} has no place on logarithmic axes",
+            f"the curve of {name} does not fit logarithmic axes",
             "Give lengths and costs above 0.",
         )
     return points
 
 
 def _write_names(axes: Axes, drawn: Mapping[str, Sequence[tuple[float, float]]]) -> None:
-    """Names beyond the curves' right ends, in their colours."""
+    """Write names beyond the curves' right ends, in their colours."""
     ends = [points[-1] for points in drawn.values()]
     to_axes = axes.transData + axes.transAxes.inverted()
     heights = [float(to_axes.transform(end)[1]) for end in ends]
     for place, (name, end, height) in enumerate(
-        zip(drawn, ends, spread(heights, LEAST_GAP), strict=True)
+        zip(drawn, ends, separate(heights, LEAST_GAP), strict=True)
     ):
         axes.annotate(
             name,

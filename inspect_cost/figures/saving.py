@@ -1,4 +1,4 @@
-"""Figures into files: the suffix says how."""
+"""Writing figures to files, in the format of the suffix."""
 
 import io
 from pathlib import Path
@@ -6,28 +6,28 @@ from typing import Any
 
 from inspect_cost.values.errors import UsageError
 
-#: Suffix -> what is written into the file beside the picture: nothing that differs next time.
+#: Suffix -> metadata of the file; without dates, so that the same figure gives the same file.
 METADATA: dict[str, dict[str, Any]] = {
     ".svg": {"Date": None, "Creator": "inspect-cost"},
     ".pdf": {"CreationDate": None, "Creator": "inspect-cost", "Producer": None},
     ".png": {"Software": "inspect-cost"},
 }
 HTML = ".html"
-#: Where letters stay letters, whatever font there is.
+#: Format in which letters stay letters, drawn with the viewer's fonts.
 VECTOR_TEXT = ".svg"
 
 
 def check_suffix(path: Path) -> str:
-    """The suffix, in small letters.
+    """Return the suffix of a figure's file, in lower case.
 
     Raises:
-        UsageError: no figure is written into such a file, or the extra for it is missing.
+        UsageError: figures have no such format, or the extra for it is not installed.
     """
     suffix = path.suffix.lower()
     if suffix not in {*METADATA, HTML}:
         raise UsageError(
             f"a figure cannot be written as {path.name}",
-            f"Let its name end in {', '.join(METADATA)} or {HTML}.",
+            f"End its name in {', '.join(METADATA)} or {HTML}.",
         )
     if suffix == HTML:
         _check_extra()
@@ -40,26 +40,26 @@ def _check_extra() -> None:
         import vl_convert  # noqa: F401, PLC0415
     except ImportError:
         raise UsageError(
-            "interactive figures take altair and vl-convert",
+            "interactive figures need altair and vl-convert",
             'Install them: pip install "inspect-cost[html]".',
         ) from None
 
 
-def figure_bytes(figure: Any, suffix: str) -> bytes:
-    """A figure as the content of a file: a matplotlib figure, or for .html a chart of altair."""
+def render_figure(figure: Any, suffix: str) -> bytes:
+    """Return the content of a file: of a matplotlib figure, or for .html of a chart of altair."""
     if suffix == HTML:
         return str(figure.to_html(inline=True)).encode()
 
-    from inspect_cost.figures.style import styled  # noqa: PLC0415 - needs matplotlib
+    from inspect_cost.figures.style import use_style  # noqa: PLC0415 - needs matplotlib
 
     sink = io.BytesIO()
-    with styled():
+    with use_style():
         figure.savefig(sink, format=suffix[1:], metadata=METADATA[suffix])
     return sink.getvalue()
 
 
-def letters_without_glyph(figure: Any) -> str:
-    """The letters of a matplotlib figure that its font does not have."""
+def find_missing_glyphs(figure: Any) -> str:
+    """Return the letters of a matplotlib figure that its font does not have."""
     from matplotlib.font_manager import findfont, get_font  # noqa: PLC0415 - when it is drawn
     from matplotlib.text import Text  # noqa: PLC0415
 
@@ -82,7 +82,7 @@ def save(figure: Any, path: str | Path) -> None:
             f"Interactive figures are {HTML}, those for print {', '.join(METADATA)}.",
         )
     try:
-        target.write_bytes(figure_bytes(figure, suffix))
+        target.write_bytes(render_figure(figure, suffix))
     except OSError as error:
         raise UsageError(
             f"cannot write {target}: {error.strerror}", "Choose another place."

@@ -1,4 +1,4 @@
-"""How all figures look: legible in print, and told apart without colour."""
+"""Style of all figures: legible in print, and without colour."""
 
 import warnings
 from collections.abc import Iterator, Mapping
@@ -32,13 +32,13 @@ STYLE: Mapping[str, Any] = {
     "axes.linewidth": 0.7,
     "axes.axisbelow": True,
     "lines.linewidth": 1.2,
-    "svg.fonttype": "none",  # letters stay letters
+    "svg.fonttype": "none",  # text, not outlines
     "svg.hashsalt": "inspect-cost",  # the same file each time
     "pdf.fonttype": 42,
     "savefig.dpi": 300,
 }
 
-#: Kind -> (how its markers are filled, what the legend says).
+#: Kind -> (filling of its markers, text in the legend).
 MARKERS: Mapping[Kind | None, tuple[str, str]] = {
     "measured": ("filled", "measured"),
     "counted": ("hollow", "counted"),
@@ -48,8 +48,8 @@ MARKERS: Mapping[Kind | None, tuple[str, str]] = {
 }
 
 
-def marker(kind: Kind | None, color: str) -> dict[str, Any]:
-    """A point's look: filled if measured, hollow if counted or estimated, a cross if reported."""
+def style_marker(kind: Kind | None, color: str) -> dict[str, Any]:
+    """Return a point's marker: filled if measured, hollow if not, a cross if reported."""
     filling = MARKERS[kind][0]
     if filling == "cross":
         return {"marker": "x", "color": color, "markeredgewidth": 1.4}
@@ -57,17 +57,17 @@ def marker(kind: Kind | None, color: str) -> dict[str, Any]:
     return {"marker": "o", "color": color, "markerfacecolor": face, "markeredgewidth": 1.2}
 
 
-def line_look(place: int) -> dict[str, Any]:
-    """Colour and dashes of the n-th of several lines: no two of the first 49 have both."""
+def style_line(place: int) -> dict[str, Any]:
+    """Return colour and dashes of the n-th line; no two of the first 49 share both."""
     dashes = DASHES[(place + place // len(PALETTE)) % len(DASHES)]
     return {"color": PALETTE[place % len(PALETTE)], "linestyle": dashes}
 
 
 @contextmanager
-def styled() -> Iterator[None]:
-    """In this style meanwhile; the user's own settings are as before.
+def use_style() -> Iterator[None]:
+    """Draw in this style, and restore the user's own settings.
 
-    `saving.letters_without_glyph` tells what matplotlib would warn of for each letter.
+    Warnings about missing glyphs are silenced; `saving.find_missing_glyphs` reports them at once.
     """
     settings: dict[Any, Any] = {**mpl.rcParamsDefault, **STYLE}
     del settings["backend"]  # choosing one is the user's, and is not undone
@@ -76,8 +76,8 @@ def styled() -> Iterator[None]:
         yield
 
 
-def empty_figure(width: float, height: float) -> Figure:
-    """A figure that belongs to no window and to no global list, in inches."""
+def create_figure(width: float, height: float) -> Figure:
+    """Create a figure of that size in inches, which is in no window and no global list."""
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure

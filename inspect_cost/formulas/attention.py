@@ -9,7 +9,7 @@ from inspect_cost.values.cost import FREE, OpCost
 def scaled_dot_product_attention(
     heads: int, L: int, S: int, E: int, Ev: int, *, masked: bool
 ) -> OpCost:
-    """softmax(Q K^T / sqrt(E) + mask) V, dense: scores that a mask removes count too.
+    """`softmax(Q K^T / sqrt(E) + mask) V`, dense: scores that a mask removes count too.
 
     Args:
         heads: query heads of all batch entries.
@@ -17,7 +17,7 @@ def scaled_dot_product_attention(
         S: keys of each head.
         E: size of a query.
         Ev: size of a value.
-        masked: whether a mask is added, be it given or the causal one.
+        masked: whether a mask is added, given or causal.
     """
     scores = heads * L * S
     logits = matmul(L, E, S, batch=heads) + MUL * scores + (ADD * scores if masked else FREE)
@@ -25,11 +25,11 @@ def scaled_dot_product_attention(
 
 
 def masked_attention(scores: int, rows: int, E: int, Ev: int) -> OpCost:
-    """The same, computing only the scores that a mask leaves; nothing is then added to them.
+    """Attention that computes only the scores that a mask keeps; no mask is then added to them.
 
     Args:
-        scores: that are left, of all heads and queries.
-        rows: queries of all heads to which at least one key is left.
+        scores: kept scores of all heads and queries.
+        rows: queries of all heads that keep at least one key.
         E: size of a query.
         Ev: size of a value.
     """
@@ -38,6 +38,6 @@ def masked_attention(scores: int, rows: int, E: int, Ev: int) -> OpCost:
 
 
 def triangle(L: int, S: int) -> int:
-    """Scores of L queries over S keys, query i seeing keys 0 to i."""
+    """Scores of L queries over S keys, where query i sees keys 0 to i."""
     n = min(L, S)
     return n * (n + 1) // 2 + (L - n) * S

@@ -1,7 +1,7 @@
-"""Gradients: what the backward half of a training step costs.
+"""Gradients: the cost of the backward half of a training step.
 
-By the textbook derivative of each operator, given what its forward half has kept. The gradient that
-arrives is g, the operator's input x and its result y.
+Each operator costs what its textbook derivative does, given what the forward half has kept. The
+incoming gradient is `g`, the operator's input `x` and its result `y`.
 """
 
 from inspect_cost.formulas.contraction import dot_products, matmul
@@ -10,7 +10,7 @@ from inspect_cost.values.cost import FREE, OpCost
 
 # --- of activations, for each element ---
 THRESHOLD = COMPARE  # g or 0, by x
-LEAKY_RELU = COMPARE  # g or alpha g, by the sign of x: one by convention, as forwards
+LEAKY_RELU = COMPARE  # g or alpha g, by the sign of x: one by convention, as in the forward half
 HARD_TANH = 2 * COMPARE
 SIGMOID = ADD + 2 * MUL  # g (1 - y) y
 TANH = ADD + 2 * MUL  # g (1 - y^2)
@@ -23,48 +23,48 @@ SOFTPLUS = SPECIAL + MUL  # g sigmoid(x)
 HARD_SIGMOID = 2 * COMPARE + MUL  # c g between two thresholds, else 0
 HARD_SWISH = 2 * COMPARE + DIV + ADD + MUL  # 0, g (x / 3 + 0.5), or g
 PRELU = 2 * (COMPARE + MUL)  # of x: g or w g; of w: 0 or g x
-LOG_SIGMOID = SPECIAL + MUL  # g sigmoid(-x), its sign being kept forwards
+LOG_SIGMOID = SPECIAL + MUL  # g sigmoid(-x); the forward half changes the sign
 GLU = SPECIAL + ADD + 3 * MUL  # per output: g s and (g s) x (1 - s), s = sigmoid of the gate
 DROPOUT = MUL  # g times the scaled mask
 MSE_LOSS = ADD + 2 * MUL  # c (x - t) g
 
 
 def softmax(rows: int, n: int) -> OpCost:
-    """y (g - sum(g y)), or y g - y sum(g y) as the same number of operations: 4 n - 1 a row."""
+    """`y (g - sum(g y))`, or `y g - y sum(g y)`, which takes as many: `4 n - 1` a row."""
     return (2 * MUL + ADD) * (rows * n) + ADD * (rows * (n - 1))
 
 
 def log_softmax(rows: int, n: int) -> OpCost:
-    """G - exp(y) sum(g): 4 n - 1 a row."""
+    """`g - exp(y) * sum(g)`: `4 n - 1` a row."""
     return (SPECIAL + MUL + ADD) * (rows * n) + ADD * (rows * (n - 1))
 
 
 def negative_log_likelihood(rows: int) -> OpCost:
-    """-g / rows at each target."""
+    """`-g / rows` at each target."""
     return (ADD + DIV) * rows
 
 
 def normalization(rows: int, n: int) -> OpCost:
-    """(g - mean(g) - z mean(g z)) / sigma with z = (x - mean) / sigma, for rows of n numbers.
+    """`(g - mean(g) - z mean(g z)) / sigma` with `z = (x - mean) / sigma`, for rows of n numbers.
 
-    The mean and 1 / sigma are kept from the forward half. 9 n a row: z 2 n, sums n - 1 and 2 n - 1,
-    two quotients, 4 n for the rest.
+    The mean and `1 / sigma` are kept from the forward half. `9 n` a row: `2 n` for z, `n - 1` and
+    `2 n - 1` for the sums, two divisions, and `4 n` for the rest.
     """
     sums = (ADD * (2 * n - 2) + MUL * n + 2 * DIV) * rows
     return sums + (2 * ADD + 2 * MUL + ADD + MUL) * (rows * n)
 
 
 def affine(rows: int, features: int, *, scaled: bool, shifted: bool) -> OpCost:
-    """Gradients of z w + b, with respect to w, to b and to z, summed over rows of features."""
+    """Gradients of `z w + b` with respect to w, b and z, summed over rows of features."""
     sums = ADD * ((rows - 1) * features)
     weight = 2 * MUL * (rows * features) + sums  # g z summed, and g w
     return (weight if scaled else FREE) + (sums if shifted else FREE)
 
 
 def weight_norm(groups: int, n: int) -> OpCost:
-    """Of w v / ||v|| for groups of n weights, g arriving and ||v|| known.
+    """Gradients of `w v / ||v||` for groups of n weights, `||v||` being kept.
 
-    By w it is d = g . v / ||v||, by v it is (w / ||v||) (g - v d / ||v||).
+    With respect to w: `d = g . v / ||v||`; to v: `(w / ||v||) (g - v d / ||v||)`.
     """
     dots = (MUL * n + ADD * (n - 1)) * groups
     return dots + 3 * DIV * groups + (2 * MUL + ADD) * (groups * n)
@@ -73,24 +73,24 @@ def weight_norm(groups: int, n: int) -> OpCost:
 def convolution(
     macs: int, out: int, features: int, *, of_input: bool, of_weight: bool, of_bias: bool
 ) -> OpCost:
-    """Each gradient of a convolution takes as many MACs as the convolution.
+    """Gradients of a convolution, each of which takes as many MACs as the convolution itself.
 
     Args:
-        macs: of the convolution.
-        out: its outputs.
-        features: of which each has one bias, to which its outputs' gradients are summed.
-        of_input: whether this gradient is computed, like the next two.
-        of_weight: see above.
-        of_bias: see above.
+        macs: MACs of the convolution.
+        out: number of its outputs.
+        features: number of biases; each one's gradient is the sum over its outputs.
+        of_input: whether the input's gradient is computed.
+        of_weight: whether the weight's gradient is computed.
+        of_bias: whether the bias's gradient is computed.
     """
     products = OpCost(macs=macs * (of_input + of_weight))
     return products + (ADD * (out - features) if of_bias else FREE)
 
 
 def attention(heads: int, L: int, S: int, E: int, Ev: int) -> OpCost:
-    """Of softmax(Q K^T c) V, given the softmax P: its gradients by V, P, scores, Q and K.
+    """Gradients of `softmax(Q K^T c) V` with respect to V, P, the scores, Q and K.
 
-    Kernels that compute P anew, to save memory, do a product more.
+    The softmax P is kept. Kernels that recompute it, to save memory, take one more product.
     """
     values = matmul(S, L, Ev, batch=heads) + matmul(L, Ev, S, batch=heads)  # P^T G, G V^T
     scores = softmax(heads * L, S) + MUL * (heads * L * S)
@@ -98,20 +98,20 @@ def attention(heads: int, L: int, S: int, E: int, Ev: int) -> OpCost:
 
 
 def scatter(elements: int) -> OpCost:
-    """Each arriving gradient is added to where its value came from."""
+    """Incoming gradients, each added to the place that its value came from."""
     return ADD * elements
 
 
 def spread(elements: int, taps: int) -> OpCost:
-    """Each arriving gradient is added to ``taps`` inputs, weighted."""
+    """Incoming gradients, each weighted and added to ``taps`` inputs."""
     return (MUL + ADD) * (elements * taps)
 
 
 def average_pool(outputs: int, taken: int) -> OpCost:
-    """Each gradient is divided by the size of its window, and added to the ``taken`` inputs there.
+    """Incoming gradients, each divided by the size of its window and added to all inputs in it.
 
     Args:
-        outputs: of the pooling.
-        taken: inputs that all windows take, together.
+        outputs: number of the pooling's outputs.
+        taken: number of inputs in all windows together.
     """
     return DIV * outputs + ADD * taken

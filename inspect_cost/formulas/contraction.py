@@ -1,4 +1,4 @@
-"""Matrix products and convolutions: where the multiply-accumulates are."""
+"""Matrix products and convolutions, which have the multiply-accumulates (MACs)."""
 
 from collections.abc import Sequence
 from math import prod
@@ -9,22 +9,22 @@ Shape = Sequence[int]
 
 
 def dot_products(results: int, k: int) -> OpCost:
-    """``results`` sums of k products."""
+    """Sums of k products, ``results`` of them."""
     return OpCost(macs=results * k)
 
 
 def matmul(m: int, k: int, n: int, batch: int = 1) -> OpCost:
-    """(m x k) times (k x n), ``batch`` times: k MACs for each of the m n results."""
+    """`(m, k)` times `(k, n)`, ``batch`` times: k MACs for each of the `m n` results."""
     return dot_products(batch * m * n, k)
 
 
 def bias(outputs: int) -> OpCost:
-    """One addition to each output."""
+    """One addition for each output."""
     return OpCost(add=outputs)
 
 
 def linear(rows: int, inputs: int, outputs: int, *, biased: bool) -> OpCost:
-    """``rows`` vectors of ``inputs`` features to ``outputs`` features each."""
+    """A linear layer on ``rows`` vectors, from ``inputs`` to ``outputs`` features."""
     products = matmul(rows, inputs, outputs)
     return products + bias(rows * outputs) if biased else products
 
@@ -33,7 +33,7 @@ def convolution(weight: Shape, out: Shape, *, biased: bool) -> OpCost:
     """Convolution over any number of dimensions, dense: taps on padding count.
 
     Args:
-        weight: (O, C / groups, K...), so each output takes C / groups x K... taps.
+        weight: (O, C / groups, K...), so that each output has C / groups x K... taps.
         out: (B, O, T...), or without the batch.
         biased: whether a bias is added.
     """
@@ -50,7 +50,7 @@ def transposed_convolution(x: Shape, weight: Shape, out: Shape, *, biased: bool)
     Args:
         x: (B, C, T...), or without the batch.
         weight: (C, O / groups, K...).
-        out: (B, O, T_out...); only the bias needs it.
+        out: (B, O, T_out...); used for the bias only.
         biased: whether a bias is added.
     """
     products = OpCost(macs=prod(x) * prod(weight[1:]))
@@ -60,10 +60,10 @@ def transposed_convolution(x: Shape, weight: Shape, out: Shape, *, biased: bool)
 def taps_inside(
     size: int, positions: int, kernel: int, *, stride: int, padding: int, dilation: int
 ) -> int:
-    """Of one dimension: the (position, tap) pairs that fall on 0 ... size - 1, not on padding.
+    """Count the (position, tap) pairs of one dimension that fall on `0 ... size - 1`, not padding.
 
-    Tap k at position i falls on i stride + k dilation - padding. In a transposed convolution the
-    positions are the input's and ``size`` is the output's: what falls outside is cropped.
+    Tap k at position i falls on `i stride + k dilation - padding`. In a transposed convolution the
+    positions are the input's and ``size`` is the output's; what falls outside is cropped.
     """
     inside = 0
     for k in range(kernel):
@@ -91,7 +91,7 @@ def valid_convolution(weight: Shape, out: Shape, inside: Sequence[int], *, biase
 def valid_transposed_convolution(
     x: Shape, weight: Shape, out: Shape, inside: Sequence[int], *, biased: bool
 ) -> OpCost:
-    """Transposed convolution without the taps that are cropped; sizes as of the dense one."""
+    """Transposed convolution without the taps that are cropped; shapes as in the dense one."""
     kernels = prod(x[: -len(inside)]) * weight[1]
     products = OpCost(macs=kernels * prod(inside))
     return products + bias(prod(out)) if biased else products

@@ -6,9 +6,10 @@ from inspect_cost.values.cost import OpCost
 
 
 def distance(pairs: int, n: int, order: float) -> OpCost:
-    """||x - y|| of an order: 2 by squares and a root, 1 and infinity by magnitudes.
+    """`||x - y||` of any order: 2 by squares and a root, 1 and infinity by magnitudes.
 
-    Of order 0 it is how many numbers differ. Others take a power of each magnitude and of the sum.
+    Order 0 is the number of entries that differ. Other orders take a power of each magnitude, and
+    of their sum.
     """
     if order == 0:
         return COMPARE * (pairs * n)
@@ -16,7 +17,7 @@ def distance(pairs: int, n: int, order: float) -> OpCost:
 
 
 def norm(rows: int, n: int, order: float) -> OpCost:
-    """||x|| of an order."""
+    """`||x||` of any order."""
     if order == 0:
         return COMPARE * (rows * n)
     if order == float("inf") or order == float("-inf"):

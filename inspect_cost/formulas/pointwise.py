@@ -1,6 +1,6 @@
-"""Arithmetic on each element by itself: the cost of one, by the textbook definition, unfused.
+"""Elementwise arithmetic: the cost of one element by the textbook definition, unfused.
 
-An operator on n elements costs n times its entry. Each entry is the definition read aloud.
+An operator on n elements costs n times its entry. Each entry spells out the definition.
 """
 
 from inspect_cost.values.cost import FREE, OpCost
@@ -60,10 +60,10 @@ POLAR = 2 * SPECIAL + 2 * MUL  # r (cos phi + i sin phi)
 
 
 def power(exponent: float | None) -> OpCost:
-    """x^exponent: squares and roots are what they are, other powers one evaluation.
+    """`x^exponent`: squares, roots and reciprocals as such, any other power as one evaluation.
 
     Args:
-        exponent: the constant, or None where it is a tensor.
+        exponent: the constant exponent, or None if it is a tensor.
     """
     known: dict[float | None, OpCost] = {0: FREE, 1: FREE, 2: MUL, 0.5: SQRT, -0.5: SQRT, -1: DIV}
     return known.get(exponent, SPECIAL)

@@ -9,7 +9,7 @@ from inspect_cost.values.cost import FREE, OpCost
 
 
 def max_pool(outputs: int, window: Sequence[int]) -> OpCost:
-    """The largest of each full window; padding is compared like any other number."""
+    """The maximum of each full window; padding is compared like any other number."""
     return extremum(outputs, prod(window))
 
 
@@ -19,7 +19,10 @@ def average_pool(outputs: int, window: Sequence[int]) -> OpCost:
 
 
 def adaptive_windows(size: int, out: int) -> list[int]:
-    """Lengths of the windows that cut ``size`` into ``out``: floor(i s/o) to ceil((i + 1) s/o)."""
+    """Lengths of the windows that o outputs take of s inputs.
+
+    Window i spans `floor(i s / o) ... ceil((i + 1) s / o)`.
+    """
     return [-((i + 1) * size // -out) - i * size // out for i in range(out)]
 
 
@@ -29,7 +32,7 @@ def adaptive_average_pool(planes: int, sizes: Sequence[int], outs: Sequence[int]
     Args:
         planes: batch entries times channels.
         sizes: the input's length in each pooled dimension.
-        outs: the output's.
+        outs: the output's length in each.
     """
     read = prod(sum(adaptive_windows(s, o)) for s, o in zip(sizes, outs, strict=True))
     outputs = planes * prod(outs)
@@ -43,33 +46,33 @@ def adaptive_max_pool(planes: int, sizes: Sequence[int], outs: Sequence[int]) ->
 
 
 def linear_interpolation(outputs: int, dimensions: int) -> OpCost:
-    """Linear, bilinear or trilinear: a weighted sum of the 2^d neighbours, so 3, 7 or 15.
+    """Linear, bilinear or trilinear interpolation, a weighted sum of `2^d` neighbours.
 
-    2^d products and 2^d - 1 sums an output; where the neighbours are is free.
+    `2^d` products and `2^d - 1` sums an output, so 3, 7 or 15 operations; finding the neighbours
+    is free.
     """
     corners = 2**dimensions
     return OpCost(mul=corners, add=corners - 1) * outputs
 
 
 def cubic_interpolation(outputs: int, dimensions: int) -> OpCost:
-    """Weighted sum of the 4^d neighbours; their weights are free."""
+    """Weighted sums of `4^d` neighbours; their weights are free."""
     taps = 4**dimensions
     return OpCost(mul=taps, add=taps - 1) * outputs
 
 
 def grid_positions(points: int, dimensions: int, *, aligned: bool, clamped: bool) -> OpCost:
-    """Where points of a grid from -1 to 1 lie among the pixels.
+    """Pixel coordinates of grid points between -1 and 1.
 
-    (x + 1) (s - 1) / 2 where -1 and 1 are the centres of the outer pixels, else
-    (x + 1) s / 2 - 1 / 2, factors being constants; then, where it is asked for, clamped to the
-    image.
+    `(x + 1) (s - 1) / 2` if -1 and 1 are the centres of the outer pixels (``aligned``), else
+    `(x + 1) s / 2 - 1 / 2`, with constant factors; then clamped to the image if ``clamped``.
     """
     place = ADD + MUL + (FREE if aligned else ADD) + (CLAMP if clamped else FREE)
     return place * (points * dimensions)
 
 
 def linear_grid_weights(points: int, dimensions: int) -> OpCost:
-    """Floor, the distances to both neighbours, and their product at each of the 2^d corners."""
+    """Floor, the distances to both neighbours, and their product at each of the `2^d` corners."""
     distances = (SPECIAL + 2 * ADD) * (points * dimensions)
     corners: int = 2**dimensions
     return distances + MUL * (points * corners * (dimensions - 1))
@@ -79,23 +82,23 @@ def deformed_taps(taps: int, points: int, *, masked: bool) -> OpCost:
     """Inputs of a deformable convolution (Dai et al. 2017; the mask: Zhu et al. 2019).
 
     Args:
-        taps: channels times points: how many numbers are interpolated between four neighbours.
-        points: places in the plane, each moved by an offset that all channels of a group share.
-        masked: whether each interpolated number is weighed.
+        taps: channels times points, the numbers that are interpolated between four neighbours.
+        points: positions in the plane, each moved by an offset that a group's channels share.
+        masked: whether each interpolated number is multiplied by a mask.
     """
     moved = ADD * (2 * points) + linear_grid_weights(points, 2)
     return moved + linear_interpolation(taps, 2) + (MUL if masked else FREE) * taps
 
 
 def nearest_grid(points: int, dimensions: int) -> OpCost:
-    """Rounding."""
+    """Rounding of coordinates to the nearest pixel."""
     return SPECIAL * (points * dimensions)
 
 
 def antialiased_windows(size: int, out: int, reach: int) -> list[int]:
-    """How many inputs each output is made of; ``reach`` is 2 linearly and 4 for cubics.
+    """Number of inputs of each output; ``reach`` is 2 for linear and 4 for cubic filters.
 
-    The filter spans ``reach`` inputs, or as many outputs where these are farther apart.
+    The filter spans ``reach`` inputs, or as many outputs if these are farther apart.
     """
     scale = size / out
     half = reach / 2 * max(scale, 1.0)

@@ -11,19 +11,24 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from inspect_cost.carbon.bounds import Bounds, Given, parsed
+from inspect_cost.values.bounds import Bounds, Given, parse_bounds
 from inspect_cost.values.errors import UsageError
+from inspect_cost.values.units import G_PER_KG
 
 YEARS = Path(__file__).with_name("data") / "grid_years.csv"
 #: As carbontracker 2.4.7 and, for other years of a zone, codecarbon 3.3.2 distribute it.
 YEARS_SOURCE = "Our World in Data (Ember; Energy Institute), CC BY 4.0"
 UNITS: Mapping[str, float] = {
     **dict.fromkeys(("", "kg", "kg/kWh", "kgCO2e/kWh", "kgCO2eq/kWh"), 1),
-    **dict.fromkeys(("g", "g/kWh", "gCO2e/kWh", "gCO2eq/kWh"), 1e-3),
+    **dict.fromkeys(("g", "g/kWh", "gCO2e/kWh", "gCO2eq/kWh"), 1 / G_PER_KG),
 }
-#: Above any grid: who gives more has left out that it is in grams.
+#: No grid is above this; whoever gives more has given grams without saying so.
 HIGHEST = 5.0
 WORLD = ("WOR", "WORLD")
+LONGEST_CODE = 3
+#: One wrong letter in a code of three passes, one in a code of two does not: half of all such
+#: codes would.
+ALIKE = 0.6
 
 
 @dataclass(frozen=True)
@@ -32,9 +37,9 @@ class Intensity:
 
     Attributes:
         kgco2e_per_kwh: the figure, or its range.
-        source: who says so, for which zone and year.
+        source: who published it, for which zone and year.
         zone: ISO 3166-1 alpha-3 code, "WOR" for the world; "" where a number was given.
-        year: that the figure is for; None where the source names none.
+        year: the figure's year; None where the source names none.
     """
 
     kgco2e_per_kwh: Bounds
@@ -43,31 +48,35 @@ class Intensity:
     year: int | None = None
 
 
+#: In kgCO2e/kWh, where no intensity is given.
+DEFAULT_KGCO2E_PER_KWH = 0.437
+DEFAULT_SOURCE = "world average of 2018, as in Douwes, Esling & Briot 2021"
 DEFAULT = Intensity(
-    Bounds.exactly(0.437),
+    Bounds.exactly(DEFAULT_KGCO2E_PER_KWH),
     "default: world average of 2018, carbonfootprint.com, as in Douwes, Esling & Briot 2021, eq. 6",
     "WOR",
     2018,
 )
 
 
-def given_intensity(given: Given) -> Intensity:
-    """An intensity that the user gives, in kgCO2e/kWh unless a unit says g/kWh.
+def parse_intensity(given: Given) -> Intensity:
+    """Parse an intensity in kgCO2e/kWh, or in g/kWh if its unit says so.
 
     Raises:
-        UsageError: it is no possible number.
+        UsageError: it is not a possible number.
     """
-    bounds = parsed(given, "intensity", UNITS)
+    bounds = parse_bounds(given, "intensity", UNITS)
     if bounds.high > HIGHEST:
         raise UsageError(
-            f"an intensity of {bounds.high:g} kgCO2e/kWh is above any grid's",
+            f"an `intensity` of {bounds.high:g} kgCO2e/kWh is above any grid's",
             'If it is in grams, write its unit: "437 g/kWh".',
+            field="intensity",
         )
     return Intensity(bounds, "given")
 
 
-def zone_intensity(zone: str, year: int | None = None) -> Intensity:
-    """The intensity of a zone's electricity.
+def find_zone_intensity(zone: str, year: int | None = None) -> Intensity:
+    """Return the intensity of a zone's electricity.
 
     Without a year it is the figure of ecologits, the most recent one at its release; with a year,
     that of the table in ``data/grid_years.csv``.
@@ -80,31 +89,34 @@ def zone_intensity(zone: str, year: int | None = None) -> Intensity:
         UsageError: there is no such zone, or no figure for that year; or ecologits is missing.
     """
     code = _zone_code(zone)
-    return _ecologits(code, zone) if year is None else _of_year(code, zone, year)
+    return _find_latest(code, zone) if year is None else _find_year(code, zone, year)
 
 
-def _of_year(code: str, zone: str, year: int) -> Intensity:
+def _find_year(code: str, zone: str, year: int) -> Intensity:
     figures = {
         int(row["year"]): float(row["gco2e_per_kwh"]) for row in _rows() if code in row.values()
     }
     if code == DEFAULT.zone:
-        figures[2018] = DEFAULT.kgco2e_per_kwh.value * 1000
+        figures[2018] = DEFAULT_KGCO2E_PER_KWH * G_PER_KG
     if year not in figures:
         known = ", ".join(map(str, sorted(figures))) or "none"
         raise UsageError(
-            f"no intensity of zone {zone} in {year}: the years known are {known}",
-            "Give another --year, none for the most recent figure, or --intensity.",
+            f"no intensity is known for zone {zone} in {year}; the years known are {known}",
+            "Give another `year`, none for the most recent figure, or an `intensity`.",
+            field="year",
         )
     if code == DEFAULT.zone:
         return DEFAULT
-    value = Bounds.exactly(round(figures[year] / 1000, 6))
+    value = Bounds.exactly(round(figures[year] / G_PER_KG, 6))
     return Intensity(value, f"{YEARS_SOURCE}: {code}, {year}", code, year)
 
 
-def _ecologits(code: str, zone: str) -> Intensity:
+def _find_latest(code: str, zone: str) -> Intensity:
     mix = _ecologits_table().get(code)
     if mix is None:
-        raise UsageError(f"ecologits has no zone {zone}", "Give a --year, or --intensity.")
+        raise UsageError(
+            f"ecologits has no zone {zone}", "Give a `year`, or an `intensity`.", field="zone"
+        )
     source = (
         f"ecologits {version('ecologits')}: {code}, from Our World in Data's latest at its release;"
         " it names no year"
@@ -114,7 +126,7 @@ def _ecologits(code: str, zone: str) -> Intensity:
 
 @cache
 def _ecologits_table() -> Mapping[str, float]:
-    """Zone -> kgCO2e/kWh, as ecologits has it."""
+    """Return zone -> kgCO2e/kWh, from ecologits."""
     try:
         from ecologits.electricity_mix_repository import (  # noqa: PLC0415 - optional, and slow
             electricity_mixes,
@@ -122,37 +134,54 @@ def _ecologits_table() -> Mapping[str, float]:
     except ImportError as error:
         raise UsageError(
             "a zone's current intensity comes from ecologits, which is not installed",
-            "Run pip install 'inspect-cost[grid]', or give --year or --intensity.",
+            "Run pip install 'inspect-cost[grid]', or give a `year` or an `intensity`.",
+            field="zone",
         ) from error
     return {mix.zone: mix.gwp for mix in electricity_mixes.list_electricity_mixes()}
 
 
 @cache
 def _rows() -> tuple[Mapping[str, str], ...]:
-    """zone, iso2, name, year, gco2e_per_kwh of each row."""
+    """Return zone, iso2, name, year, gco2e_per_kwh of each row."""
     with YEARS.open(encoding="utf-8", newline="") as file:
         return tuple(csv.DictReader(file))
 
 
 def _zone_code(zone: str) -> str:
-    """The alpha-3 code of a zone; near matches are shown where there is none."""
+    """Return the alpha-3 code of a zone.
+
+    Raises:
+        UsageError: there is no such zone; near matches are shown.
+    """
     wanted = zone.strip().upper()
     if wanted in WORLD:
         return WORLD[0]
+    codes = _codes_by_name()
+    if wanted in codes:
+        return codes[wanted]
+    if len(wanted) == LONGEST_CODE and wanted in _ecologits_table():
+        return wanted
+    raise UsageError(
+        f"no zone is called {zone!r}",
+        f"{_hint(wanted, codes)}Give an ISO 3166 code such as FR or USA, or WOR.",
+        field="zone",
+    )
+
+
+@cache
+def _codes_by_name() -> Mapping[str, str]:
+    """Return the alpha-3 code of each code and each name, in capitals."""
     codes = {"UK": "GBR"}  # as everybody writes it, though ISO does not
     for row in _rows():
         codes.update(dict.fromkeys((row["zone"], row["iso2"], row["name"].upper()), row["zone"]))
-    if wanted in codes:
-        return codes[wanted]
-    if len(wanted) == 3 and wanted in _ecologits_table():  # noqa: PLR2004 - letters of a code
-        return wanted
+    return codes
+
+
+def _hint(wanted: str, codes: Mapping[str, str]) -> str:
+    """Ask for the zones that are spelled almost like one; "" if there are none."""
     # A code is compared with codes of its length, a name with names.
-    longest_code = 3
-    alike = [n for n in codes if len(n) == len(wanted) or min(len(n), len(wanted)) > longest_code]
-    near = get_close_matches(wanted, alike, n=3, cutoff=0.5)
+    alike = [n for n in codes if len(n) == len(wanted) or min(len(n), len(wanted)) > LONGEST_CODE]
+    near = get_close_matches(wanted, alike, n=3, cutoff=ALIKE)
     names = {row["zone"]: row["name"] for row in _rows()}
     shown = dict.fromkeys(f"{codes[n]} ({names[codes[n]]})" for n in near)
-    hint = f"Did you mean {', '.join(shown)}? " if near else ""
-    raise UsageError(
-        f"no zone is called {zone!r}", f"{hint}Give an ISO 3166 code such as FR or USA, or WOR."
-    )
+    return f"Did you mean {', '.join(shown)}? " if near else ""

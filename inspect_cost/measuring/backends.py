@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 from inspect_cost.calls.target import Target
-from inspect_cost.measuring.memory.fresh import Make, answered
+from inspect_cost.measuring.memory.fresh import Make, ask_fresh_process
 from inspect_cost.measuring.protocol.time_limit import time_limit
 from inspect_cost.values.errors import MeasurementError
 
@@ -89,7 +89,7 @@ def with_onnxruntime(target: Target, setup: Setup) -> Target:
     feed = {input_name(number): tensor for number, tensor in enumerate(tensors)}
     with TemporaryDirectory(prefix="inspect-cost-") as folder:
         path = Path(folder, "model.onnx")
-        answer, reason = answered("exporting.child", (setup.make, path), setup.limit_s)
+        answer, reason = ask_fresh_process("exporting.child", (setup.make, path), setup.limit_s)
         if answer is None and "was not done after" in reason:
             raise _too_slow("the export to ONNX", setup)
         if failure := reason if answer is None else answer["error"]:

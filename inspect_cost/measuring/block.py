@@ -1,4 +1,4 @@
-"""`measure_block`: a user's own block of code as one window."""
+"""`measure_block`: a block of the user's own code as one window."""
 
 from dataclasses import replace
 from typing import Any, Self
@@ -10,7 +10,7 @@ from inspect_cost.measuring.measure import AnySensors, chosen_sensors, missing_s
 from inspect_cost.measuring.measurement import Measurement
 from inspect_cost.measuring.protocol.meter import Meter
 from inspect_cost.measuring.protocol.run import IDLE_SHARE, Plan, Record
-from inspect_cost.measuring.protocol.summary import summarized
+from inspect_cost.measuring.protocol.summary import summarize
 from inspect_cost.measuring.protocol.window import Bench, Window, Work
 from inspect_cost.measuring.sensors.protocol import Sensors
 
@@ -18,14 +18,14 @@ from inspect_cost.measuring.sensors.protocol import Sensors
 def measure_block(
     *, device: str | torch.device = "cpu", sensors: AnySensors | None = None
 ) -> "Block":
-    """A context manager that measures a block of your own code.
+    """Return a context manager that measures a block of your own code.
 
     The block is one window with idle time on both sides, and so has no confidence interval.
     Afterwards ``block`` has what a `Measurement` has: ``block.energy_j``, ``block.latency_s``.
 
     Args:
-        device: whose work it is; a CUDA device is synchronised at both ends.
-        sensors: the energy counters to read; all that this machine has unless given.
+        device: does the work; a CUDA device is synchronised at both ends.
+        sensors: energy counters to read; by default all that this machine has.
     """
     place = usable_device(device)
     return Block(place, chosen_sensors(sensors, place))
@@ -35,7 +35,7 @@ class Block:
     """A user's block of code as one window; see `measure_block`.
 
     Attributes:
-        measurement: what it took; None until it is over.
+        measurement: of the block; None until it is over.
     """
 
     measurement: Measurement | None = None
@@ -49,9 +49,9 @@ class Block:
         self._idle_s = self._plan.window_s * IDLE_SHARE
 
     def __enter__(self) -> Self:
-        self._before = self._bench.idle_w(self._idle_s)
+        self._before = self._bench.measure_idle_w(self._idle_s)
         self._bench.work.synchronize()
-        self._meter.disturbances()
+        self._meter.read_disturbances()
         self._cpu, self._readings = self._bench.clock.cpu(), self._meter.read()
         self._started = self._bench.clock.now()
         return self
@@ -59,18 +59,18 @@ class Block:
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         self._bench.work.synchronize()
         duration_s, after = self._bench.clock.now() - self._started, self._meter.read()
-        consumption = self._meter.between(self._readings, after, duration_s)
+        consumption = self._meter.compute_consumption(self._readings, after, duration_s)
         window = Window(
             duration_s=duration_s,
             calls=1,
             latencies_s=(duration_s,),
             energy_j=consumption.energy_j if consumption else None,
             idle_before_w=self._before,
-            idle_after_w=None if kind else self._bench.idle_w(self._idle_s),
+            idle_after_w=None if kind else self._bench.measure_idle_w(self._idle_s),
             cpu_s=self._bench.clock.cpu() - self._cpu,
-            disturbances=tuple(self._meter.disturbances()),
+            disturbances=tuple(self._meter.read_disturbances()),
         )
-        summary = _of_one_window(window, self._meter, self._plan)
+        summary = _summarize_window(window, self._meter, self._plan)
         self.measurement = replace(
             summary,
             notes=(*missing_sensor(self._found), *summary.notes),
@@ -80,14 +80,14 @@ class Block:
         )
 
     def __getattr__(self, name: str) -> Any:
-        """What the measurement has, once there is one."""
+        """Return an attribute of the measurement, once there is one."""
         if self.measurement is None:
             raise AttributeError(f"{name}: the block is not over yet")
         return getattr(self.measurement, name)
 
 
-def _of_one_window(window: Window, meter: Meter, plan: Plan) -> Measurement:
+def _summarize_window(window: Window, meter: Meter, plan: Plan) -> Measurement:
     record = Record([window], [], warmed_up=True)
-    summary = summarized(record, meter, plan)
+    summary = summarize(record, meter, plan)
     note = "One block, no confidence interval: repeat it, or measure a function of it."
     return replace(summary, notes=(*summary.notes, note))

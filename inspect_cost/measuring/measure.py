@@ -12,18 +12,18 @@ from torch import nn
 
 from inspect_cost.calls.target import Target, target
 from inspect_cost.measuring.measurement import Measurement
-from inspect_cost.measuring.memory.fresh import Make, memory_of
+from inspect_cost.measuring.memory.fresh import Make, measure_memory
 from inspect_cost.measuring.memory.memory import Memory
 from inspect_cost.measuring.protocol.clock import Clock
-from inspect_cost.measuring.protocol.disturbance import ForeignLoad, foreign_cpu_s
+from inspect_cost.measuring.protocol.disturbance import ForeignLoad, read_foreign_cpu_s
 from inspect_cost.measuring.protocol.meter import Meter
-from inspect_cost.measuring.protocol.run import Plan, Progress, followed
-from inspect_cost.measuring.protocol.summary import summarized
+from inspect_cost.measuring.protocol.run import Plan, Progress, run_protocol
+from inspect_cost.measuring.protocol.summary import summarize
 from inspect_cost.measuring.protocol.window import Bench
 from inspect_cost.measuring.sensors.discovery import find_sensors
 from inspect_cost.measuring.sensors.protocol import EnergySensor, Sensors
 from inspect_cost.values.errors import InspectCostError, MeasurementError, UsageError
-from inspect_cost.values.units import parsed_share
+from inspect_cost.values.units import parse_share
 
 BUDGET_S = {"cpu": 30.0, "cuda": 60.0}
 WINDOWS = 10
@@ -124,7 +124,7 @@ def measured_target(
     make: Make | None,
     progress: Progress = lambda _done: None,
     clock: Clock | None = None,
-    foreign: ForeignLoad = foreign_cpu_s,
+    foreign: ForeignLoad = read_foreign_cpu_s,
 ) -> Measurement:
     """As `measure`, of a call that is ready.
 
@@ -151,12 +151,12 @@ def measured_target(
     with measured.inference(threads):
         used_threads = torch.get_num_threads()
         try:
-            record = followed(bench, plan, progress, look_at_memory)
+            record = run_protocol(bench, plan, progress, look_at_memory)
         except InspectCostError:
             raise
         except Exception as error:
             raise _failure(error) from error
-    summary = summarized(record, meter, plan)
+    summary = summarize(record, meter, plan)
     return replace(
         summary,
         memory=memory,
@@ -199,7 +199,7 @@ def parsed_precision(text: float | str | None) -> float | None:
         UsageError: it is no share between 0 and 1.
     """
     try:
-        return None if text is None else parsed_share(str(text))
+        return None if text is None else parse_share(str(text))
     except ValueError as error:
         raise UsageError(f"until_ci: {error}", "Write 2%, or 0.02.") from None
 
@@ -246,7 +246,7 @@ def _memory(
             f"No memory: a call takes {call_s:.3g} s, too long to repeat in a fresh process in "
             f"the {plan.budget_s:.3g} s given."
         )
-    memory, why = memory_of(make, threads, call_s, torch.get_num_threads())
+    memory, why = measure_memory(make, threads, call_s, torch.get_num_threads())
     return memory, f"No memory: {why}." if why else ""
 
 

@@ -1,4 +1,4 @@
-"""What measuring gives: frozen, with everything that is not known as None and a reason."""
+"""Results of measuring: frozen; what is unknown is None, and a note says why."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,16 +6,17 @@ from typing import Any
 
 from inspect_cost.measuring.memory.memory import Memory
 from inspect_cost.measuring.protocol.window import Window
+from inspect_cost.values.presentable import Presentable
 from inspect_cost.values.quantity import Quantity
 
 
 @dataclass(frozen=True)
-class Measurement:
-    """One inference, measured. Energy and power are gross unless named net of idle.
+class Measurement(Presentable):
+    """One measured inference. Energy and power are gross unless named net of idle.
 
     Attributes:
         energy_j: of one call, all sensors together.
-        energy_net_j: the same less what the machine takes when idle.
+        energy_net_j: the same less what the machine draws when idle.
         power_w: during the calls.
         power_net_w: the same less the idle power.
         idle_power_w: before and after each window.
@@ -25,10 +26,10 @@ class Measurement:
         latency_p95_s: 5 % of the calls are above.
         sensors: the counters that were read, by their sources; none where there are none.
         memory: of one call; None where it was not measured.
-        windows: all of them, those that were redone included.
-        calls: in the windows that count.
+        windows: all of them, including those that were set aside.
+        calls: number of calls in the windows that count.
         notes: what was redone or refused, what is missing, and why.
-        partial: it was interrupted.
+        partial: whether it was interrupted.
         backend: what ran the model: "eager", "compile", "onnxruntime".
         device: "cpu", "cuda:0".
         dtype: of the model's parameters, or "".
@@ -67,7 +68,7 @@ class Measurement:
 
     @property
     def kept_windows(self) -> tuple[Window, ...]:
-        """The windows that count."""
+        """Windows that were not set aside."""
         return tuple(window for window in self.windows if not window.redone)
 
     @property
@@ -79,7 +80,7 @@ class Measurement:
 
     @property
     def throughput_per_s(self) -> Quantity | None:
-        """Inferences a second, those of a batch each counted."""
+        """Inferences a second; each one of a batch counts."""
         latency = self.latency_s
         if latency is None or not latency.value:
             return None
@@ -96,15 +97,15 @@ class Measurement:
         return self.energy_j.scaled(1 / self.audio_s)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data, for JSON; quantities carry their kind and source."""
+        """Return plain data, for JSON; quantities carry their kind and source."""
         quartiles = self.latency_quartiles_s
         return {
-            **{name: _dict(getattr(self, name)) for name in QUANTITIES},
-            "energy_by_domain_j": {d: _dict(q) for d, q in self.energy_by_domain_j.items()},
+            **{name: _to_dict(getattr(self, name)) for name in QUANTITIES},
+            "energy_by_domain_j": {d: _to_dict(q) for d, q in self.energy_by_domain_j.items()},
             "latency_quartiles_s": list(quartiles) if quartiles else None,
             "latency_p95_s": self.latency_p95_s,
             "sensors": list(self.sensors),
-            "memory": _dict(self.memory),
+            "memory": _to_dict(self.memory),
             "windows": [window.to_dict() for window in self.windows],
             "calls": self.calls,
             "notes": list(self.notes),
@@ -116,21 +117,29 @@ class Measurement:
             "audio_s": self.audio_s,
             "batch": self.batch,
             "max_relative_difference": self.max_relative_difference,
-            "derived": {name: _dict(value) for name, value in self.derived.items()},
+            "derived": {name: _to_dict(value) for name, value in self.derived.items()},
         }
 
 
 #: Attributes that are quantities, in the order of the JSON.
 QUANTITIES = (
-    *("energy_j", "energy_net_j", "power_w", "power_net_w", "idle_power_w", "latency_s"),
-    *("real_time_factor", "throughput_per_s", "energy_per_audio_second_j", "estimated_energy_j"),
+    "energy_j",
+    "energy_net_j",
+    "power_w",
+    "power_net_w",
+    "idle_power_w",
+    "latency_s",
+    "real_time_factor",
+    "throughput_per_s",
+    "energy_per_audio_second_j",
+    "estimated_energy_j",
 )
 
 
-def _dict(value: Quantity | Memory | None) -> dict[str, Any] | None:
+def _to_dict(value: Quantity | Memory | None) -> dict[str, Any] | None:
     return None if value is None else value.to_dict()
 
 
-def not_measured(reason: str, **known: Any) -> Measurement:
-    """Nothing, and why."""
+def make_unmeasured(reason: str, **known: Any) -> Measurement:
+    """Return an empty measurement that carries the reason."""
     return Measurement(notes=(f"Not measured: {reason}",), **known)

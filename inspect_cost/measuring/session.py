@@ -11,11 +11,11 @@ from torch import Tensor
 
 from inspect_cost.calls.target import Target
 from inspect_cost.measuring.backends import BACKENDS, Setup, max_relative_difference, outputs
-from inspect_cost.measuring.derived import with_derived
-from inspect_cost.measuring.estimate import with_estimate
+from inspect_cost.measuring.derived import add_derived
+from inspect_cost.measuring.estimate import estimate_energy
 from inspect_cost.measuring.measure import BUDGET_S, WINDOWS, measured_target, planned
-from inspect_cost.measuring.measurement import Measurement, not_measured
-from inspect_cost.measuring.memory.fresh import memory_of
+from inspect_cost.measuring.measurement import Measurement, make_unmeasured
+from inspect_cost.measuring.memory.fresh import measure_memory
 from inspect_cost.subjects.workload import PresetWorkload, Workload
 from inspect_cost.values.errors import InspectCostError, MeasurementError
 from inspect_cost.values.units import si
@@ -76,7 +76,7 @@ def measured(
                 break
     except KeyboardInterrupt:
         if not results:
-            nothing = not_measured("interrupted before a call was over.")
+            nothing = make_unmeasured("interrupted before a call was over.")
             return (replace(nothing, partial=True, device=workload.conditions.device),)
         results[-1] = replace(results[-1], partial=True)
     return tuple(results)
@@ -91,7 +91,7 @@ def _measured(workload: Workload, request: Request, progress: Progress) -> Itera
     except Exception as error:  # noqa: BLE001 - what fails here must not cost the count
         reason, target = in_one_line(error), None
     if target is None:
-        yield not_measured(f"{reason}.", device=workload.conditions.device)
+        yield make_unmeasured(f"{reason}.", device=workload.conditions.device)
         return
     if workload.stepwise and expected_s > budget_s / 2 and target.module is not None:
         told = throttled(progress)
@@ -119,7 +119,7 @@ def _each_backend(
             result = _one(workload, ready, backend, request, told)
             result = replace(result, notes=(*result.notes, *note))
         except Exception as error:  # noqa: BLE001 - nor the other backends' results
-            result = not_measured(f"{in_one_line(error)}.")
+            result = make_unmeasured(f"{in_one_line(error)}.")
         yield replace(
             result,
             backend=backend,
@@ -173,10 +173,10 @@ def _one(
         note = f"Memory is measured with {workload.given_to} only."
         result = replace(result, notes=(*result.notes, note))
     if request.estimate:
-        energy, why = with_estimate(result, request.max_power_w)
+        energy, why = estimate_energy(result, request.max_power_w)
         notes = (*result.notes, why) if why else result.notes
         result = replace(result, estimated_energy_j=energy, notes=notes)
-    return with_derived(result, request.intensity, request.battery_wh)
+    return add_derived(result, request.intensity, request.battery_wh)
 
 
 def foreseen(workload: Workload, budget_s: float, threads: int | None) -> tuple[float, str]:
@@ -224,7 +224,7 @@ def _too_large(
     pilot: PresetWorkload, threads: int | None, call_s: float, ratio: float, at_rate: str
 ) -> str:
     """Why a call would not fit into memory, or ""."""
-    memory, _ = memory_of(pilot.target, threads, call_s, torch.get_num_threads())
+    memory, _ = measure_memory(pilot.target, threads, call_s, torch.get_num_threads())
     if memory is None or memory.rss_increase_b is None:
         return ""
     needed, free = ratio * memory.rss_increase_b.value, psutil.virtual_memory().available

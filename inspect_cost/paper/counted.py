@@ -52,6 +52,6 @@ class PresetCounter(Protocol):
         """
 
 
-def exact_costs(facts: Mapping[str, Quantity]) -> dict[str, Quantity]:
+def rename_costs(facts: Mapping[str, Quantity]) -> dict[str, Quantity]:
     """Return a model's counted facts as objectives of the paper's fronts."""
     return {objective: facts[name] for name, objective in EXACT.items() if name in facts}

@@ -4,34 +4,37 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from inspect_cost.figures.fronts import pareto_figure
+from inspect_cost.figures.fronts import draw_pareto
 from inspect_cost.figures.geometry import Panel
 from inspect_cost.paper.fronts import INFERENCE, Front
-from inspect_cost.paper.reproduction import Reproduction
-from inspect_cost.ranking.objectives import objective
+from inspect_cost.paper.results import Reproduction
+from inspect_cost.ranking.objectives import get_objective
 
 LOSS = "1 - %MOS"
 
 
-def figure_3(paper: Reproduction) -> Figure:
-    """Training, inference by parameters as printed, as in the paper, and by each other cost."""
-    return pareto_figure(*panels(paper))
+def draw_figure_3(paper: Reproduction) -> Figure:
+    """Draw training, then inference by printed parameters and by each other cost."""
+    return draw_pareto(*make_panels(paper))
 
 
-def interactive_figure_3(paper: Reproduction) -> Any:
-    """The same to explore: a chart of altair."""
-    from inspect_cost.figures.interactive import interactive_figure  # noqa: PLC0415 - an extra
+def draw_interactive_figure_3(paper: Reproduction) -> Any:
+    """Draw the same figure to explore, as a chart of altair."""
+    from inspect_cost.figures.interactive import draw_interactive  # noqa: PLC0415 - an extra
 
-    return interactive_figure(*panels(paper))
+    return draw_interactive(*make_panels(paper))
 
 
-def panels(paper: Reproduction) -> list[Panel]:
-    """Quality against what training emitted, then against each way to tell inference's cost."""
+def make_panels(paper: Reproduction) -> list[Panel]:
+    """Return panels: quality against training emissions, then against each cost of inference."""
     training = Panel(paper.training.ranking, "Training", x_title="CO2e (kg)", y_title=LOSS)
-    return [training, *(_inference(cost, found) for cost, found in paper.inference.items())]
+    return [
+        training,
+        *(_make_inference_panel(cost, found) for cost, found in paper.inference.items()),
+    ]
 
 
-def _inference(cost: str, front: Front) -> Panel:
-    name, unit = INFERENCE[cost], objective(cost).unit
+def _make_inference_panel(cost: str, front: Front) -> Panel:
+    name, unit = INFERENCE[cost], get_objective(cost).unit
     title = name[:1].upper() + name[1:] + (f" ({unit})" if unit else "")
     return Panel(front.ranking, "Inference", x_title=title, y_title=LOSS)

@@ -10,7 +10,7 @@ from inspect_cost.values.quantity import Quantity
 
 QUALITY = "mos_loss"
 TRAINING = "co2e_kg"
-#: Ways to tell the cost of inference -> its objective's name and title, in the order shown.
+#: Objective that is a cost of inference -> its title, in the order shown.
 INFERENCE: Mapping[str, str] = {
     "params_printed": "parameters as printed",
     "params_exact": "parameters, exact",
@@ -25,12 +25,12 @@ Values = Mapping[str, Mapping[str, Quantity]]
 
 @dataclass(frozen=True)
 class Front:
-    """One of the fronts.
+    """A front of 1 - %MOS against one cost.
 
     Attributes:
         cost: the objective beside 1 - %MOS.
-        ranking: of all models that have both.
-        unranked: model -> why it is left out.
+        ranking: the ranking of all models; those without both values are not ranked.
+        unranked: model -> why it is not ranked.
     """
 
     cost: str
@@ -39,7 +39,7 @@ class Front:
 
     @property
     def names(self) -> list[str]:
-        """The models that none dominates, the best in quality first."""
+        """The models that no other dominates, the best in quality first."""
         return [name for name in self.by_quality if self.ranking.rank[name] == 0]
 
     @property
@@ -50,23 +50,29 @@ class Front:
         ranked = [str(name) for name in points.labels if name not in self.ranking.unranked]
         return sorted(ranked, key=lambda name: points.values[points.position[name], column])
 
+    @property
+    def dominated(self) -> dict[str, list[str]]:
+        """Dominated model -> the models that dominate it."""
+        found = {name: self.dominators(name) for name in self.by_quality}
+        return {name: winners for name, winners in found.items() if winners}
+
     def dominators(self, name: str) -> list[str]:
-        """The models that dominate one."""
+        """Return the models that dominate one."""
         return [str(winner) for winner in self.ranking.dominated_by[name] or ()]
 
     def probability_optimal(self) -> dict[str, float]:
-        """Model -> the probability that none dominates it, given the scores' intervals."""
+        """Return model -> the probability that none dominates it, given the scores' intervals."""
         return {
             name: float(self.ranking.probability_optimal[name] or 0) for name in self.by_quality
         }
 
 
-def front(cost: str, values: Values, reasons: Mapping[str, str]) -> Front:
-    """The front of 1 - %MOS against one cost.
+def rank_models(cost: str, values: Values, reasons: Mapping[str, str]) -> Front:
+    """Rank models by 1 - %MOS and one cost.
 
     Args:
-        cost: the objective.
-        values: of each model.
+        cost: the objective beside quality.
+        values: model -> objective -> value.
         reasons: model -> why it has no opinion score.
 
     Raises:
@@ -84,5 +90,5 @@ def front(cost: str, values: Values, reasons: Mapping[str, str]) -> Front:
 
 
 def reasons_without_score(publications: Mapping[str, Publication]) -> dict[str, str]:
-    """Model -> why its publication has no opinion score."""
+    """Return model -> why its publication has no opinion score."""
     return {name: entry.unranked for name, entry in publications.items() if entry.unranked}

@@ -1,4 +1,4 @@
-"""The paper's figures as data: what its tables print, and what is known beside them."""
+"""The paper's printed figures as data, and remarks on them."""
 
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -20,8 +20,8 @@ class Figure:
     """A printed figure.
 
     Attributes:
-        text: as printed; its decimals say how far it was rounded.
-        scale: what one of its units is.
+        text: the figure as printed; its decimals show how far it was rounded.
+        scale: the factor from the printed unit to one.
     """
 
     text: str
@@ -29,12 +29,12 @@ class Figure:
 
     @property
     def value(self) -> float:
-        """As a number, whole where it is."""
+        """The number, as an integer if it is whole."""
         number = float(self.text) * self.scale
         return int(number) if number.is_integer() else number
 
     def agrees(self, exact: float) -> bool:
-        """Whether an exact value, rounded as far as this one, gives it."""
+        """Return whether an exact value gives this figure when rounded as far."""
         decimals = len(self.text.partition(".")[2])
         return f"{exact / self.scale:.{decimals}f}" == f"{float(self.text):.{decimals}f}"
 
@@ -80,7 +80,7 @@ class WhatIf:
 
 @cache
 def table1() -> tuple[PrintedTraining, ...]:
-    """Table 1: training."""
+    """Return Table 1, training."""
     return tuple(
         PrintedTraining(
             model=row["model"],
@@ -91,13 +91,13 @@ def table1() -> tuple[PrintedTraining, ...]:
             co2e_kg=Figure(row["co2e_kg"]),
             days=row.get("days_in_text"),
         )
-        for row in _rows("table1.toml", "row")
+        for row in _load_rows("table1.toml", "row")
     )
 
 
 @cache
 def table2() -> tuple[PrintedQuality, ...]:
-    """Table 2: quality and parameters."""
+    """Return Table 2, quality and parameters."""
     return tuple(
         PrintedQuality(
             model=row["model"],
@@ -107,18 +107,18 @@ def table2() -> tuple[PrintedQuality, ...]:
             settings=row.get("settings", {}),
             variants=tuple(row.get("variants", ())),
         )
-        for row in _rows("table2.toml", "row")
+        for row in _load_rows("table2.toml", "row")
     )
 
 
 @cache
 def models() -> Mapping[str, Publication]:
-    """The five models' facts, by name."""
+    """Return the five models' facts, by name."""
     return {entry.name: entry for entry in load_publications(DATA / "models.toml")}
 
 
-def with_further(publications: Iterable[Publication]) -> dict[str, Publication]:
-    """The five models and further ones, by name.
+def add_publications(publications: Iterable[Publication]) -> dict[str, Publication]:
+    """Return the five models and further ones, by name.
 
     Raises:
         UsageError: two publications have one name.
@@ -126,25 +126,25 @@ def with_further(publications: Iterable[Publication]) -> dict[str, Publication]:
     known = dict(models())
     for entry in publications:
         if entry.name in known:
-            raise UsageError(f"two publications are of {entry.name}", "Rename one.")
+            raise UsageError(f"two publications describe {entry.name}", "Rename one.")
         known[entry.name] = entry
     return known
 
 
 @cache
 def remarks() -> Mapping[tuple[str, str], str]:
-    """(model, quantity) -> what may be behind a figure that does not follow."""
-    rows = _rows("remarks.toml", "discrepancy")
+    """Return (model, quantity) -> a possible reason for a figure that does not follow."""
+    rows = _load_rows("remarks.toml", "discrepancy")
     return {(row["model"], row["quantity"]): row["remark"] for row in rows}
 
 
 @cache
 def what_ifs() -> tuple[WhatIf, ...]:
-    """Other opinion scores, none of them the paper's."""
-    rows = _rows("remarks.toml", "what_if")
+    """Return other opinion scores, none of them the paper's."""
+    rows = _load_rows("remarks.toml", "what_if")
     return tuple(WhatIf(**{"mos_ci": None, **row}) for row in rows)
 
 
-def _rows(file: str, key: str) -> list[dict[str, Any]]:
+def _load_rows(file: str, key: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = tomllib.loads((DATA / file).read_text(encoding="utf-8"))[key]
     return rows

@@ -1,4 +1,4 @@
-"""Where one model stands beside the paper's: its training carbon, its quality, its fronts."""
+"""One model beside the paper's: its training carbon, its quality, its place on the fronts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,9 +6,10 @@ from typing import Any
 
 from inspect_cost.carbon.estimate import CarbonEstimate
 from inspect_cost.paper import printed
-from inspect_cost.paper.fronts import NO_SCORE, TRAINING, Front, front, reasons_without_score
-from inspect_cost.paper.reproduction import further_values
+from inspect_cost.paper.fronts import NO_SCORE, TRAINING, Front, rank_models, reasons_without_score
+from inspect_cost.paper.reproduction import collect_further_values
 from inspect_cost.publications.publication import Publication
+from inspect_cost.values.presentable import Presentable
 from inspect_cost.values.quantity import Quantity
 
 #: Objectives beside quality.
@@ -21,12 +22,12 @@ class Place:
 
     Attributes:
         cost: the objective beside 1 - %MOS.
-        value: the model's own, None where it is not known.
-        rank: 0 if none dominates it; None where it is not ranked.
-        of: how many models are ranked.
-        dominated_by: who is at least as good in both, and better in one.
-        probability_optimal: of none dominating it, given the scores' intervals.
-        reason: why it is not ranked, where it is not.
+        value: the model's own; None if unknown.
+        rank: 0 if no model dominates it; None if it is not ranked.
+        of: the number of ranked models.
+        dominated_by: the models at least as good in both objectives, and better in one.
+        probability_optimal: the probability that none dominates it, given the scores' intervals.
+        reason: why it is not ranked; "" if it is.
     """
 
     cost: str
@@ -39,17 +40,17 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Standing:
+class Standing(Presentable):
     """Where a model stands beside others.
 
     Attributes:
         model: its name in print.
         beside: the others' names.
-        training: what its training emitted; None where that is not published.
+        training: emissions of its training; None if not published.
         mos_loss: 1 - %MOS; None without opinion scores.
-        places: on the training front, and on those of inference.
+        places: one on the training front, and one on each front of inference.
         unranked: why it is on no front; "" if it is on one.
-        source: of its facts.
+        source: the publication of its facts.
     """
 
     model: str
@@ -61,7 +62,7 @@ class Standing:
     source: str
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data, for JSON."""
+        """Return plain data, for JSON."""
         return {
             "model": self.model,
             "beside": list(self.beside),
@@ -76,8 +77,8 @@ class Standing:
         }
 
 
-def presets_beside(model: str, publications: Sequence[Publication] = ()) -> list[str] | None:
-    """Return the presets whose exact costs `standing` compares a model with.
+def list_presets_beside(model: str, publications: Sequence[Publication] = ()) -> list[str] | None:
+    """Return the presets whose exact costs `find_standing` compares a model with.
 
     Args:
         model: the name of a preset or of a publication.
@@ -89,15 +90,15 @@ def presets_beside(model: str, publications: Sequence[Publication] = ()) -> list
     Raises:
         UsageError: two publications have one name.
     """
-    known = printed.with_further(publications)
-    subject = _subject(model, known)
+    known = printed.add_publications(publications)
+    subject = _find_subject(model, known)
     if subject is None:
         return None
     others = [entry for entry in known.values() if entry is not subject]
     return [entry.preset for entry in others if entry.preset and entry.mos_loss]
 
 
-def standing(
+def find_standing(
     model: str,
     facts: Mapping[str, Quantity],
     others: Mapping[str, Mapping[str, Quantity]],
@@ -111,7 +112,7 @@ def standing(
         model: the name of a preset or of a publication. Another size of a model that the paper
             has, such as wavegan-65536, stands in its place, with its scores and its training.
         facts: the model's exact costs, "params" and "macs_per_s", as far as they are known.
-        others: preset -> its exact costs, for the presets that `presets_beside` names.
+        others: preset -> its exact costs, for the presets that `list_presets_beside` names.
         title: the model's name in print, if it may be another size of a published model.
         publications: further models, the user's own.
 
@@ -121,31 +122,32 @@ def standing(
     Raises:
         UsageError: two publications have one name.
     """
-    known = printed.with_further(publications)
-    subject = _subject(model, known)
+    known = printed.add_publications(publications)
+    subject = _find_subject(model, known)
     if subject is None:
         return None
     values = {
-        name: further_values(entry, others.get(entry.preset, {}))
+        name: collect_further_values(entry, others.get(entry.preset, {}))
         for name, entry in known.items()
         if entry is not subject
     }
-    values[subject.name] = further_values(subject, facts)
+    values[subject.name] = collect_further_values(subject, facts)
     reasons = reasons_without_score(known)
+    fronts = [rank_models(cost, values, reasons) for cost in COSTS]
     another_size = model not in {subject.name, subject.preset}
     return Standing(
         model=(another_size and title) or subject.title,
         beside=tuple(name for name in known if name != subject.name),
         training=subject.training,
         mos_loss=subject.mos_loss,
-        places=tuple(_place(subject.name, values, front(c, values, reasons)) for c in COSTS),
+        places=tuple(_find_place(subject.name, values, found) for found in fronts),
         unranked="" if subject.mos_loss else subject.unranked or NO_SCORE,
         source=subject.source,
     )
 
 
-def _subject(model: str, known: dict[str, Publication]) -> Publication | None:
-    """The publication of that name, of that preset, or of another size of it."""
+def _find_subject(model: str, known: dict[str, Publication]) -> Publication | None:
+    """Return the publication of that name, of that preset, or of a preset of another size."""
     if model in known:
         return known[model]
     sizes = {size: row.model for row in printed.table2() for size in (row.preset, *row.variants)}
@@ -154,7 +156,7 @@ def _subject(model: str, known: dict[str, Publication]) -> Publication | None:
     return known[name] if name else None
 
 
-def _place(name: str, values: dict[str, dict[str, Quantity]], found: Front) -> Place:
+def _find_place(name: str, values: dict[str, dict[str, Quantity]], found: Front) -> Place:
     value = values[name].get(found.cost)
     of = len(found.by_quality)
     if name in found.unranked:

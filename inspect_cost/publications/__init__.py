@@ -1,1 +1,1 @@
-"""What is published of models: their qualities and trainings."""
+"""Publications on models: their qualities and trainings."""

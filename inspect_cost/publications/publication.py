@@ -1,4 +1,4 @@
-"""What publications report of models: their quality and their training, from a small TOML file.
+"""Quality and training of models as publications report them, from a small TOML file.
 
 One table ``[model.NAME]`` for each model, and one ``[[model.NAME.training]]`` for each run of its
 training. The five models of the 2021 paper are in the same format.
@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from inspect_cost.carbon.estimate import CarbonEstimate, combined, estimate_training_carbon
+from inspect_cost.carbon.estimate import CarbonEstimate, combine, estimate_training_carbon
 from inspect_cost.publications.places import Place
 from inspect_cost.values import given
 from inspect_cost.values.errors import UsageError
@@ -30,16 +30,16 @@ UNITS: Mapping[str, str] = {"co2e_kg": "kgCO2e", "energy_kwh": "kWh"}
 
 @dataclass(frozen=True)
 class Publication:
-    """What is published of a model.
+    """Published facts of a model.
 
     Attributes:
-        name: of the model.
+        name: the model's name.
         title: its name in print.
-        preset: its name in the model zoo; "" if it is not there.
-        source: who says so.
+        preset: its name in the model zoo, or "" if it is not there.
+        source: the publication.
         values: objective -> reported value: mos, mos_truth, params, and any column of the user's.
-        training: what its training took and emitted; None where that is not published.
-        unranked: why it has no opinion score, where it has none; "" where nothing is said.
+        training: energy and emissions of its training; None if not published.
+        unranked: why it has no opinion score, or "".
     """
 
     name: str
@@ -52,7 +52,7 @@ class Publication:
 
     @property
     def mos_ratio(self) -> Quantity | None:
-        """%MOS = MOS / MOS of the ground truth (eq. 8 of the 2021 paper); None without both."""
+        """`%MOS = MOS / MOS of the ground truth` (eq. 8 of the 2021 paper); None without both."""
         mos, truth = (self.values.get(name) for name in SCORES)
         if mos is None or truth is None:
             return None
@@ -60,12 +60,12 @@ class Publication:
 
     @property
     def mos_loss(self) -> Quantity | None:
-        """1 - %MOS, which the 2021 paper minimises; None without both scores."""
+        """`1 - %MOS`, which the 2021 paper minimises; None without both scores."""
         ratio = self.mos_ratio
         return complement(ratio) if ratio else None
 
     def facts(self) -> dict[str, Quantity]:
-        """Objective -> value, as models are ranked by: all values, and what follows from them."""
+        """Return objective -> value to rank by: all values, and those that follow from them."""
         found: dict[str, Quantity | None] = dict(self.values)
         found |= {"mos_ratio": self.mos_ratio, "mos_loss": self.mos_loss}
         if self.training:
@@ -76,8 +76,8 @@ class Publication:
         return {name: value for name, value in found.items() if value is not None}
 
 
-def facts_by_model(publications: Iterable[Publication]) -> dict[str, dict[str, Quantity]]:
-    """Model -> objective -> value; also under the name in the zoo, which reports have."""
+def collect_facts(publications: Iterable[Publication]) -> dict[str, dict[str, Quantity]]:
+    """Return model -> objective -> value, also under the name in the zoo, which reports have."""
     known = {}
     for publication in publications:
         for name in filter(None, (publication.preset, publication.name)):
@@ -86,7 +86,7 @@ def facts_by_model(publications: Iterable[Publication]) -> dict[str, dict[str, Q
 
 
 def load_publications(path: Path | str) -> tuple[Publication, ...]:
-    """The publications in a file, in its order.
+    """Load the publications in a file, in its order.
 
     Raises:
         UsageError: it cannot be read, or an entry is wrong; the message names file, line and key.
@@ -169,10 +169,10 @@ def _check_score(key: str, values: Mapping[str, Quantity], place: Place) -> None
 def _read_training(runs: Any, place: Place) -> CarbonEstimate | None:
     if not isinstance(runs, list) or not all(isinstance(run, dict) for run in runs):
         raise place.error(
-            "training", "training is no list of runs", "Write [[model.NAME.training]] for each."
+            "training", "training is not a list of runs", "Write [[model.NAME.training]] for each."
         )
     estimates = [_read_run(run, place.enter("training", number)) for number, run in enumerate(runs)]
-    return combined(estimates) if estimates else None
+    return combine(estimates) if estimates else None
 
 
 def _read_run(run: Mapping[str, Any], place: Place) -> CarbonEstimate:
@@ -182,26 +182,22 @@ def _read_run(run: Mapping[str, Any], place: Place) -> CarbonEstimate:
             hint = f"Did you mean {near[0]}? " if near else ""
             raise place.error(
                 key,
-                f"a run of training has no {key}",
+                f"unknown entry {key} of a training run",
                 f"{hint}It has {', '.join((*RUN_WORDS, *RUN_NUMBERS))}.",
             )
         if key in RUN_WORDS:
             _read_text(key, value, place)
         elif isinstance(value, bool) or not isinstance(value, (int, float, str, list)):
-            raise place.error(key, f"{value!r} is no number", 'Write 52, or "52..60".')
+            raise place.error(key, f"{value!r} is not a number", 'Write 52, or "52..60".')
         if key == "year" and not isinstance(value, int):
-            raise place.error(key, f"{value!r} is no year", "Write year = 2023.")
+            raise place.error(key, f"{value!r} is not a year", "Write year = 2023.")
     if "hours" not in run:
         raise place.error("", "the run has no hours", "Give how long it took: hours = 52.")
     options = {key: run[key] for key in run if key not in {"what", "gpu", "hours", "source"}}
     try:
         return estimate_training_carbon(run.get("gpu", ""), run["hours"], **options)
     except UsageError as error:
-        named = [key for key in run if _spoken(key) in str(error).lower()]
-        key = max(named, key=len, default="gpu")
-        raise place.error(key, str(error), error.advice) from error
-
-
-def _spoken(key: str) -> str:
-    """A key as messages say it: "cpu power" for cpu_power_w."""
-    return key.removesuffix("_w").replace("_", " ")
+        # A parameter is a key here: without its backticks no command line takes it for an option.
+        message, advice = (text.replace("`", "") for text in (str(error), error.advice))
+        key = error.field or "gpu"
+        raise place.error(key, message.removeprefix(f"{key} "), advice) from error

@@ -1,5 +1,5 @@
-"""Where models stand: fronts of quality against cost, with their uncertainty, and their figures.
+"""Rankings of models: fronts of quality against cost, and how certain they are.
 
-`ranking.rank` is the way in; `figures` and `interactive` draw what it gives; `sources` reads what
-is to be ranked from files.
+`ranking.rank` ranks plain numbers; `comparison.compare` ranks candidates, which `tables` reads from
+files.
 """

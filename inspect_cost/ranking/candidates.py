@@ -15,10 +15,10 @@ class Candidate:
     """A model and what is known of it.
 
     Attributes:
-        name: what it is told by.
-        values: objective -> value; an unknown one is not there.
-        origin: the file, or where else it comes from.
-        words: column without any number -> what it says, and where, for whoever ranks by it.
+        name: its name in the ranking.
+        values: objective -> value; unknown ones are absent.
+        origin: the file that it comes from, or another origin.
+        words: column of text -> the text and its place, for the message if somebody ranks by it.
     """
 
     name: str
@@ -27,27 +27,32 @@ class Candidate:
     words: Mapping[str, str] = field(default_factory=dict)
 
 
-def merged(candidates: Iterable[Candidate], asked: Collection[str]) -> list[Candidate]:
-    """One candidate of each name, with what all of them know, of the first that knows it.
+def merge_candidates(candidates: Iterable[Candidate], asked: Collection[str]) -> list[Candidate]:
+    """Merge candidates of one name; each value is that of the first that has it.
+
+    Args:
+        candidates: several may have one name.
+        asked: the objectives to rank by.
 
     Raises:
-        UsageError: two know different values of what is asked for, or of a score behind it.
+        UsageError: two have different values of what is asked for, or of a score behind it.
     """
     known: dict[str, Candidate] = {}
     for candidate in candidates:
         before = known.get(candidate.name)
-        known[candidate.name] = candidate if before is None else _joined(before, candidate, asked)
+        known[candidate.name] = candidate if before is None else _merge(before, candidate, asked)
     return list(known.values())
 
 
-def _joined(first: Candidate, second: Candidate, asked: Collection[str]) -> Candidate:
+def _merge(first: Candidate, second: Candidate, asked: Collection[str]) -> Candidate:
     for name in first.values.keys() & second.values.keys() & {*asked, *QUALITY}:
         one, other = first.values[name], second.values[name]
         if one.value != other.value:
             raise UsageError(
                 f"{first.name} has two values of {name}: {one.value:g} in {first.origin} and "
                 f"{other.value:g} in {second.origin}",
-                "Give one of them, or different names.",
+                "Give only one of them, or rename a model.",
+                field=name,
             )
     return Candidate(
         first.name,
@@ -57,14 +62,20 @@ def _joined(first: Candidate, second: Candidate, asked: Collection[str]) -> Cand
     )
 
 
-def completed(candidate: Candidate, facts: Mapping[str, Quantity] | None = None) -> Candidate:
-    """With published facts where it has none of its own, and what follows from all.
+def complete_with_publications(
+    candidate: Candidate, facts: Mapping[str, Quantity] | None = None
+) -> Candidate:
+    """Return a candidate with published facts that it lacks, and with what follows from all.
 
-    mos_ratio = MOS / MOS of the ground truth, and mos_loss = 1 - mos_ratio. Published scores are
-    not mixed with the candidate's own.
+    `mos_ratio = mos / mos_truth`, and `mos_loss = 1 - mos_ratio`. Published scores are not mixed
+    with the candidate's own.
+
+    Args:
+        candidate: its own values stay.
+        facts: objective -> published value.
 
     Raises:
-        UsageError: a mean opinion score is not on the scale.
+        UsageError: a mean opinion score is off the scale.
     """
     own = candidate.values
     scored = not own.keys().isdisjoint(QUALITY)
@@ -77,6 +88,7 @@ def completed(candidate: Candidate, facts: Mapping[str, Quantity] | None = None)
                 f"{candidate.origin}: {candidate.name} has {name} = {score:g}, beyond the scale "
                 f"to {BEST_MOS}",
                 "Rescale it, or give mos_ratio itself.",
+                field=name,
             )
     if "mos_ratio" not in values and {"mos", "mos_truth"} <= values.keys():
         values["mos_ratio"] = mos_ratio(values["mos"], values["mos_truth"])
@@ -86,6 +98,6 @@ def completed(candidate: Candidate, facts: Mapping[str, Quantity] | None = None)
     return replace(candidate, values=values)
 
 
-def available(candidates: Sequence[Candidate]) -> list[str]:
-    """The objectives that any candidate has."""
+def list_objectives(candidates: Sequence[Candidate]) -> list[str]:
+    """Return the objectives that any candidate has."""
     return list(dict.fromkeys(name for candidate in candidates for name in candidate.values))

@@ -1,4 +1,4 @@
-"""What a set of points amounts to: the volume that it dominates, and its knee. Less is better."""
+"""Measures of a front: the volume that it dominates, and its knee. Less is better."""
 
 from typing import Any
 
@@ -8,13 +8,16 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-#: The default reference lies so far beyond the worst values, in ranges of the values.
+#: Distance of the default reference beyond the worst values, in ranges of the values.
 MARGIN = 0.1
 FEWEST_FOR_A_KNEE = 3
 
 
-def default_reference(costs: Array) -> Array:
-    """(k,), a tenth of each objective's range beyond its worst finite value, so that all count."""
+def choose_reference(costs: Array) -> Array:
+    """Return (k,), a tenth of each objective's range beyond its worst finite value.
+
+    Beyond it, so that the worst points have a volume too.
+    """
     finite = np.where(np.isfinite(costs), costs, np.nan)
     worst, best = np.nanmax(finite, axis=0), np.nanmin(finite, axis=0)
     span = np.where(worst > best, worst - best, np.where(worst == 0, 1.0, np.abs(worst)))
@@ -22,16 +25,16 @@ def default_reference(costs: Array) -> Array:
     return reference
 
 
-def hypervolume(front: Array, reference: Array) -> float:
-    """Volume between a front and a reference point, in the product of the objectives' units."""
+def compute_hypervolume(front: Array, reference: Array) -> float:
+    """Return the volume between a front and a reference, in the product of the units."""
     inside = front[(front < reference).all(axis=1)]
     if np.isneginf(inside).any():
         return float("inf")
     return float(moocore.hypervolume(inside, ref=reference)) if len(inside) else 0.0
 
 
-def contributions(front: Array, reference: Array) -> Array:
-    """(m,), the volume that is lost without each member; 0 for one that has a duplicate."""
+def compute_contributions(front: Array, reference: Array) -> Array:
+    """Return (m,), the volume lost without each member; 0 for one that has a duplicate."""
     finite = np.isfinite(front).all(axis=1)
     lost = np.zeros(len(front))
     if finite.any():
@@ -39,8 +42,8 @@ def contributions(front: Array, reference: Array) -> Array:
     return lost
 
 
-def knee(front: Array) -> int | None:
-    """The member that lies deepest below the plane through the front's ends, if any does.
+def find_knee(front: Array) -> int | None:
+    """Return the member that lies deepest below the plane through the front's ends, if any.
 
     Objectives are scaled to the front's range; in two dimensions this is the largest distance from
     the chord between the two ends (Das, "On characterizing the 'knee' of the Pareto curve",

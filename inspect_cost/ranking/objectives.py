@@ -1,4 +1,4 @@
-"""What models can be ranked by: names, units, and which way is better."""
+"""Objectives that models can be ranked by: names, units, and which way is better."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,9 +13,9 @@ class Objective:
     """One axis of a ranking.
 
     Attributes:
-        name: as it is asked for, with its unit.
-        title: as an axis says it, without its unit.
-        unit: "J", "s" ...; "" of a plain number.
+        name: as users ask for it, with its unit.
+        title: as an axis shows it, without its unit.
+        unit: "J", "s" ...; "" for a plain number.
         maximise: whether more is better.
     """
 
@@ -57,18 +57,23 @@ _KNOWN = (
 KNOWN: Mapping[str, Objective] = {objective.name: objective for objective in _KNOWN}
 
 
-def objective(name: str, *, maximise: bool = False) -> Objective:
-    """A known objective, or a user's own column, of which less is better unless told otherwise."""
+def get_objective(name: str, *, maximise: bool = False) -> Objective:
+    """Return a known objective, or a user's own column.
+
+    Args:
+        name: the objective or column.
+        maximise: whether more of the user's own column is better.
+    """
     return KNOWN.get(name) or Objective(name, name, maximise=maximise)
 
 
-def chosen(
+def choose_objectives(
     cost: Sequence[str] = (),
     quality: Sequence[str] = (),
     maximise: Iterable[str] = (),
     minimise: Iterable[str] = (),
 ) -> tuple[Objective, ...]:
-    """The objectives that were asked for: costs first, each once.
+    """Return the objectives that were asked for: costs first, each once.
 
     A known name has its own direction; a user's own is minimised as a cost and maximised as a
     quality. ``maximise`` and ``minimise`` overrule both, and may name further objectives.
@@ -79,15 +84,20 @@ def chosen(
     up, down = dict.fromkeys(maximise), dict.fromkeys(minimise)
     both = [name for name in up if name in down]
     if both:
-        raise UsageError(f"{both[0]} is to be maximised and minimised", "Decide on one.")
-    found = {name: objective(name) for name in cost}
+        raise UsageError(
+            f"{both[0]} is to be both maximised and minimised",
+            "Choose one.",
+            field="maximise",
+        )
+    found = {name: get_objective(name) for name in cost}
     for name in quality:
-        found.setdefault(name, objective(name, maximise=True))
+        found.setdefault(name, get_objective(name, maximise=True))
     for name in (*down, *up):
-        found[name] = replace(found.get(name) or objective(name), maximise=name in up)
+        found[name] = replace(found.get(name) or get_objective(name), maximise=name in up)
     if len(found) < LEAST_OBJECTIVES:
         raise UsageError(
             f"a ranking takes two objectives, and there is {', '.join(found) or 'none'}",
-            "Name a cost and a quality: --cost params --quality mos_ratio.",
+            "Name a cost and a quality, such as params and mos_ratio.",
+            field="quality" if cost else "cost",
         )
     return tuple(found.values())

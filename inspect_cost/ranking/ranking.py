@@ -1,5 +1,6 @@
-"""Ranking points by several objectives at once, through moocore."""
+"""Rankings of points by several objectives at once."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,26 +10,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspect_cost.ranking import measures, sorting
-from inspect_cost.ranking.points import Computed, Label, PerPoint, Point, Points, read_points
-from inspect_cost.ranking.uncertainty import Chances, certain, chances
+from inspect_cost.ranking.points import Label, LazySequence, PerPoint, Point, Points, read_points
+from inspect_cost.ranking.uncertainty import Chances, certain_ranks, simulate_ranks
 from inspect_cost.values.errors import UsageError
+from inspect_cost.values.presentable import Presentable
 
-#: A front is significant if its members are optimal at least so often, and the others at most
-#: this much less than always.
+#: A front is significant if its members are optimal with at least this probability, and all other
+#: points are not optimal with at least this probability.
 CONFIDENCE = 0.95
 DRAWS = 10_000
+#: Names that the representation of a ranking shows.
+MOST_NAMED = 5
 
 
-@dataclass(frozen=True)
-class Ranking:
-    """Where each point stands. All but `unranked` is computed when it is first read.
+@dataclass(frozen=True, repr=False)
+class Ranking(Presentable):
+    """Where each point stands, computed when it is first read.
 
-    Points are told by their names, or by their positions where they have none.
+    Points are identified by their names, or by their positions if they have none.
 
     Attributes:
         points: the points as arrays.
-        seed: of the random draws.
-        draws: how many random draws `probability_optimal` and `expected_rank` take.
+        seed: seed of the random draws.
+        draws: number of random draws behind `probability_optimal` and `expected_rank`.
         given_reference: the reference point as given, or None for the default.
     """
 
@@ -36,6 +40,14 @@ class Ranking:
     seed: int = 0
     draws: int = DRAWS
     given_reference: NDArray[np.float64] | None = field(default=None, repr=False)
+
+    def __repr__(self) -> str:
+        named = ", ".join(map(str, self.front[:MOST_NAMED]))
+        more = ", ..." if len(self.front) > MOST_NAMED else ""
+        return (
+            f"<Ranking of {len(self.names)} by {', '.join(self.objectives)}; "
+            f"front of {len(self.front)}: {named or 'nobody'}{more}>"
+        )
 
     @property
     def names(self) -> Sequence[Label]:
@@ -49,11 +61,11 @@ class Ranking:
 
     @cached_property
     def unranked(self) -> Mapping[Label, str]:
-        """Point -> why it could not be ranked. A missing value neither wins nor loses."""
+        """Point -> why it is not ranked. A missing value neither wins nor loses."""
         absent = np.flatnonzero(~self.points.present)
-        return {self.names[row]: self._reason(row) for row in absent.tolist()}
+        return {self.names[row]: self._explain_absence(row) for row in absent.tolist()}
 
-    def _reason(self, row: int) -> str:
+    def _explain_absence(self, row: int) -> str:
         missing = np.flatnonzero(np.isnan(self.points.values[row]))
         return "no value for " + " and ".join(self.objectives[column] for column in missing)
 
@@ -64,67 +76,67 @@ class Ranking:
 
     @cached_property
     def _costs(self) -> NDArray[np.float64]:
-        """(ranked points, k), less is better. moocore takes a NaN for a winner: none is left."""
+        """(ranked points, k), less is better, without NaN, which moocore takes for a winner."""
         present = self.points.present
         return self.points.costs if present.all() else self.points.costs[present]
 
     @cached_property
     def _ranks(self) -> NDArray[np.intp]:
-        """(ranked points,)."""
-        return sorting.ranks(self._costs)
+        """(ranked points,), each one's front."""
+        return sorting.assign_ranks(self._costs)
 
     @cached_property
     def _front(self) -> NDArray[np.intp]:
         """Positions of the first front, without ranking the rest."""
-        return self._rows[sorting.first_front(self._costs)]
+        return self._rows[sorting.find_first_front(self._costs)]
 
     @cached_property
     def rank(self) -> PerPoint[int | None]:
-        """Each point's front, 0 the first: dominated by none; None for unranked points."""
-        return self._per_point(self._ranks)
+        """Each point's front, 0 for those that no point dominates; None for unranked points."""
+        return self._align(self._ranks)
 
     @cached_property
     def front(self) -> list[Label]:
         """The points of the first front, duplicates included."""
-        return self._labelled(self._front)  # a list, since an array takes it as an index
+        return self._label(self._front)  # a list, since an array takes it as an index
 
     @cached_property
     def fronts(self) -> list[list[Label]]:
-        """All fronts: each is the first front of what is left without those before it."""
+        """All fronts: each is the first front of the points that no earlier front has."""
         ends = np.cumsum(np.bincount(self._ranks))
         order = self._rows[np.argsort(self._ranks, kind="stable")]
-        return [self._labelled(part) for part in np.split(order, ends)[:-1]]
+        return [self._label(part) for part in np.split(order, ends)[:-1]]
 
     @cached_property
     def dominated_by(self) -> PerPoint[list[Label] | None]:
-        """The points that dominate each: as good in all objectives, and better in one."""
-        return PerPoint(Computed(self._dominators, len(self.names)), self.points)
+        """The points that dominate each one: as good in all objectives, and better in one."""
+        return PerPoint(LazySequence(self._find_dominators, len(self.names)), self.points)
 
-    def _dominators(self, row: int) -> list[Label] | None:
+    def _find_dominators(self, row: int) -> list[Label] | None:
         if not self.points.present[row]:
             return None
         loser = self.points.costs[row]
         as_good = (self._costs <= loser).all(axis=1)
-        return self._labelled(self._rows[as_good & (self._costs < loser).any(axis=1)])
+        return self._label(self._rows[as_good & (self._costs < loser).any(axis=1)])
 
     def margin(self, loser: Label, winner: Label) -> dict[str, float]:
-        """Objective -> by how much one point is better than another, in the objective's unit."""
+        """Return objective -> how much better the winner is, in the objective's unit."""
         costs, position = self.points.costs, self.points.position
         better = costs[position[loser]] - costs[position[winner]]
         return dict(zip(self.objectives, better.tolist(), strict=True))
 
     @cached_property
     def _reference(self) -> NDArray[np.float64]:
-        """Where less is better."""
+        """(k,), the reference point, signed such that less is better."""
         if self.given_reference is None:
-            return measures.default_reference(self._costs)
+            return measures.choose_reference(self._costs)
         return np.where(self.points.maximise, -self.given_reference, self.given_reference)
 
     @cached_property
     def reference(self) -> tuple[float, ...] | None:
-        """The point up to which hypervolume is taken; None where nothing is ranked.
+        """The point up to which hypervolume is taken; None if nothing is ranked.
 
-        Unless given, it lies beyond the worst values by a tenth of each objective's range.
+        By default it lies beyond the worst values by a tenth of each objective's range.
         """
         if not len(self._costs):
             return None
@@ -136,7 +148,7 @@ class Ranking:
         """The volume that the front dominates up to `reference`, in the product of the units."""
         if not len(self._costs):
             return None
-        return measures.hypervolume(self.points.costs[self._front], self._reference)
+        return measures.compute_hypervolume(self.points.costs[self._front], self._reference)
 
     @cached_property
     def contributions(self) -> PerPoint[float | None]:
@@ -144,44 +156,44 @@ class Ranking:
         lost = np.zeros(len(self.names))
         if len(self._costs):
             front = self.points.costs[self._front]
-            lost[self._front] = measures.contributions(front, self._reference)
-        return self._per_point(lost[self._rows])
+            lost[self._front] = measures.compute_contributions(front, self._reference)
+        return self._align(lost[self._rows])
 
     @cached_property
     def knee(self) -> Label | None:
-        """The front's knee, where less of one objective begins to cost much of another.
+        """The front's knee, beyond which less of one objective costs much of another.
 
-        None where the front has fewer than three different points, or bulges nowhere.
+        None if the front has fewer than three different points, or is nowhere convex.
         """
-        row = measures.knee(self.points.costs[self._front])
+        row = measures.find_knee(self.points.costs[self._front])
         return None if row is None else self.names[self._front[row]]
 
     @cached_property
     def _chances(self) -> Chances:
         if not self.points.uncertain or not len(self._costs):
-            return certain(self._ranks)
+            return certain_ranks(self._ranks)
         half_widths = self.points.half_widths[self._rows]
-        return chances(self._costs, half_widths, self.draws, self.seed)
+        return simulate_ranks(self._costs, half_widths, self.draws, self.seed)
 
     @cached_property
     def probability_optimal(self) -> PerPoint[float | None]:
         """The probability that each point is in the first front, given all intervals.
 
-        By Monte Carlo: values are independent Gaussians; a value without interval is exact.
+        By Monte Carlo: values are independent Gaussians; a value without an interval is exact.
         """
-        return self._per_point(self._chances.optimal)
+        return self._align(self._chances.optimal)
 
     @cached_property
     def expected_rank(self) -> PerPoint[float | None]:
         """The mean rank of each point, given all intervals; see `probability_optimal`."""
-        return self._per_point(self._chances.expected_rank)
+        return self._align(self._chances.expected_rank)
 
     @cached_property
     def doubtful(self) -> list[Label]:
-        """Points whose place in or outside the first front is not significant."""
+        """Points that are in or outside the first front without significance."""
         inside = np.isin(self._rows, self._front)
         right = np.where(inside, self._chances.optimal, 1 - self._chances.optimal)
-        return self._labelled(self._rows[right < CONFIDENCE])
+        return self._label(self._rows[right < CONFIDENCE])
 
     @property
     def significant(self) -> bool:
@@ -190,7 +202,7 @@ class Ranking:
 
     @property
     def warning(self) -> str | None:
-        """What to keep in mind of the front, where it is not significant."""
+        """The caveat about the front if it is not significant, else None."""
         if self.significant:
             return None
         chance = self.probability_optimal
@@ -200,17 +212,51 @@ class Ranking:
             f"(probability): {doubts}."
         )
 
-    def _labelled(self, rows: NDArray[np.intp]) -> list[Label]:
+    def _label(self, rows: NDArray[np.intp]) -> list[Label]:
         return [self.names[row] for row in rows.tolist()]
 
-    def _per_point(self, of_ranked: NDArray[Any]) -> PerPoint[Any]:
-        """Results of ranked points, with None for the others."""
+    def _align(self, of_ranked: NDArray[Any]) -> PerPoint[Any]:
+        """Return results of ranked points, with None for the others."""
         if len(of_ranked) == len(self.names):
             return PerPoint(of_ranked.tolist(), self.points)
         things: list[Any] = [None] * len(self.names)
         for row, thing in zip(self._rows.tolist(), of_ranked.tolist(), strict=True):
             things[row] = thing
         return PerPoint(things, self.points)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data, for JSON."""
+        reference = self.reference
+        return {
+            "objectives": [
+                {"name": name, "direction": "maximise" if maximise else "minimise"}
+                for name, maximise in zip(self.objectives, self.points.maximise, strict=True)
+            ],
+            "front": self.front,
+            "fronts": self.fronts,
+            "models": [self._describe_point(label) for label in self.names],
+            "unranked": dict(self.unranked),
+            "knee": self.knee,
+            "hypervolume": self.hypervolume,
+            "reference": reference and dict(zip(self.objectives, reference, strict=True)),
+            "significant": self.significant,
+            "warning": self.warning,
+            "seed": self.seed,
+            "draws": self.draws if self.points.uncertain else 0,
+        }
+
+    def _describe_point(self, label: Label) -> dict[str, Any]:
+        values = self.points.values[self.points.position[label]].tolist()
+        known = [None if math.isnan(value) else value for value in values]
+        return {
+            "name": label,
+            "rank": self.rank[label],
+            "values": dict(zip(self.objectives, known, strict=True)),
+            "dominated_by": self.dominated_by[label] or [],
+            "probability_optimal": self.probability_optimal[label],
+            "expected_rank": self.expected_rank[label],
+            "hypervolume_contribution": self.contributions[label],
+        }
 
 
 def rank(
@@ -231,42 +277,46 @@ def rank(
         >>> ranking.front, ranking.rank["c"], ranking.dominated_by["c"]
         (['a', 'b'], 1, ['b'])
 
-    A point with a missing value (None or NaN) is not ranked; an infinite one is just the largest.
+    A point with a missing value (None or NaN) is not ranked; an infinite value is the largest.
 
     Args:
         points: an (n, k) array, n sequences of k values, or a mapping from names to either such a
             sequence or a mapping from objectives to values. A value is a number, a pair (number,
             half-width of its 95 % interval), a `Quantity` or None.
-        maximise: for each objective whether more is better, one answer for all, or the names of
-            the objectives of which more is better.
+        maximise: for each objective whether more is better; or one answer for all; or the names
+            of the objectives to maximise.
         uncertainty: half-widths of 95 % intervals: (n, k), or (k,) for all points, or by name;
-            instead of those in the values.
-        seed: of the random draws behind probabilities.
-        draws: how many there are. The standard error of a probability is at most 0.5 / sqrt(draws).
-        names: of the points, where they are no mapping. Without, they are told by their positions.
-        objectives: names of the objectives, where the points do not have them.
+            they replace those in the values.
+        seed: seed of the random draws behind probabilities.
+        draws: number of draws; a probability's standard error is at most `0.5 / sqrt(draws)`.
+        names: names of the points, if they are not a mapping; positions by default.
+        objectives: names of the objectives, if the points do not have them.
         reference: (k,), the point up to which hypervolume is taken.
 
     Raises:
-        UsageError: the points are no table of numbers, or the arguments do not fit them.
+        UsageError: the points are not a table of numbers, or the arguments do not fit them.
     """
     if isinstance(points, Mapping) and objectives is not None:
-        points = {name: _chosen(point, objectives) for name, point in points.items()}
+        points = {name: _select(point, objectives) for name, point in points.items()}
     read = read_points(
         points, maximise=maximise, uncertainty=uncertainty, names=names, objectives=objectives
     )
     if draws < 1:
-        raise UsageError(f"{draws} draws are none", "Give at least one.")
+        raise UsageError(f"`draws` is {draws}", "Give at least 1.", field="draws")
     if seed < 0:
-        raise UsageError(f"a seed of {seed} is below 0", "Give 0 or more.")
+        raise UsageError(f"`seed` is {seed}, below 0", "Give 0 or more.", field="seed")
     given = None if reference is None else np.asarray(reference, dtype=np.float64)
     if given is not None and given.shape != read.maximise.shape:
-        raise UsageError("the reference point does not fit", "Give one value for each objective.")
+        raise UsageError(
+            f"`reference` has the shape {given.shape}",
+            "Give one value for each objective.",
+            field="reference",
+        )
     return Ranking(read, seed, draws, given)
 
 
-def _chosen(point: Point, objectives: Sequence[str]) -> Point:
-    """The values of some objectives, in their order."""
+def _select(point: Point, objectives: Sequence[str]) -> Point:
+    """Return the values of some objectives, in their order."""
     if isinstance(point, Mapping):
         return [point.get(name) for name in objectives]
     return point

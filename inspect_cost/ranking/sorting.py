@@ -11,23 +11,25 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 
-def first_front(costs: Array) -> NDArray[np.bool_]:
-    """(n,), whether each point is dominated by none; of equal points, all."""
+def find_first_front(costs: Array) -> NDArray[np.bool_]:
+    """Return (n,), whether no point dominates each one; equal points are all kept."""
     if not len(costs):
         return np.zeros(0, dtype=bool)
-    optimal: NDArray[np.bool_] = moocore.is_nondominated(_finite(costs), keep_weakly=True)
+    optimal: NDArray[np.bool_] = moocore.is_nondominated(
+        _replace_infinities(costs), keep_weakly=True
+    )
     return optimal
 
 
-def ranks(costs: Array) -> NDArray[np.intp]:
-    """(n,), the front that each point is in, 0 the first."""
+def assign_ranks(costs: Array) -> NDArray[np.intp]:
+    """Return (n,), the front that each point is in, 0 for the first."""
     if not len(costs):
         return np.zeros(0, dtype=np.intp)
-    return np.asarray(moocore.pareto_rank(_finite(costs)), dtype=np.intp)
+    return np.asarray(moocore.pareto_rank(_replace_infinities(costs)), dtype=np.intp)
 
 
-def _finite(costs: Array) -> Array:
-    """The same order in every column, without infinities."""
+def _replace_infinities(costs: Array) -> Array:
+    """Replace columns that have infinities by the ranks of their values: the order is the same."""
     infinite = np.isinf(costs)
     if not infinite.any():
         return costs

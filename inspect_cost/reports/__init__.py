@@ -3,18 +3,19 @@
 Sections turn results into documents, formats turn documents into text: see `document.py`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from inspect_cost.reports.documents import DOCUMENTS, Compose, Presented, has_records
+from inspect_cost.reports.documents import DOCUMENTS as DOCUMENTS
+from inspect_cost.reports.documents import Compose, Presented, has_records
 from inspect_cost.reports.formats.csv import write_csv
 from inspect_cost.reports.formats.json import write_json
 from inspect_cost.reports.formats.markdown import write_markdown
 from inspect_cost.reports.formats.notebook import write_notebook
 from inspect_cost.reports.formats.terminal import write_terminal
-from inspect_cost.reports.view import View
+from inspect_cost.reports.view import View as View
 from inspect_cost.values.errors import UsageError
 
 
@@ -65,27 +66,37 @@ def render(
     Raises:
         UsageError: there is no such format, or the result cannot be written in it.
     """
-    check_format(format, type(result), formats)
+    check_format(format, list_formats(type(result), formats))
     return formats[format].write(Presented(result, View(**view), documents))
 
 
-def list_formats(kind: type, formats: Mapping[str, Format] = FORMATS) -> tuple[str, ...]:
-    """Return the names of the formats that results of a type can be written in."""
+def list_formats(
+    kind: type, formats: Mapping[str, Format] = FORMATS, *, on_command_line: bool = False
+) -> tuple[str, ...]:
+    """Return the names of the formats that results of a type can be written in.
+
+    Args:
+        kind: the type.
+        formats: name -> format.
+        on_command_line: leave out those that are for Python only.
+    """
     lists = has_records(kind)
-    return tuple(name for name, entry in formats.items() if lists or not entry.of_records)
+    return tuple(
+        name
+        for name, entry in formats.items()
+        if (lists or not entry.of_records) and (entry.on_command_line or not on_command_line)
+    )
 
 
-def check_format(format: str, kind: type, formats: Mapping[str, Format] = FORMATS) -> None:  # noqa: A002
-    """Refuse a format that there is not, or that results of a type cannot be written in.
+def check_format(format: str, names: Sequence[str]) -> None:  # noqa: A002 - the option's name
+    """Refuse a format that there is not.
 
     Raises:
         UsageError: names those that there are.
     """
-    names = list_formats(kind, formats)
     if format not in names:
         raise UsageError(
-            f"there is no format {format!r} of this result", f"Choose from {', '.join(names)}."
+            f"this result has no format {format!r}",
+            f"Choose from {', '.join(names)}.",
+            field="format",
         )
-
-
-__all__ = ["DOCUMENTS", "FORMATS", "Format", "Presented", "View", "list_formats", "render"]

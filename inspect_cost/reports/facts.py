@@ -7,7 +7,7 @@ from typing import Any
 
 from inspect_cost.reports.data import read_report, whole_report
 from inspect_cost.values.errors import UsageError
-from inspect_cost.values.quantity import Quantity, plain_number
+from inspect_cost.values.quantity import Quantity, check_number
 
 #: Objective -> its section and key in a report.
 COUNTED: Mapping[str, tuple[str, str]] = {
@@ -55,7 +55,7 @@ def _counted_facts(report: Mapping[str, Any], origin: str) -> dict[str, Quantity
     for name, (section, key) in COUNTED.items():
         number = (report.get(section) or {}).get(key)
         if number is not None and (complete or name.startswith("param")):
-            facts[name] = Quantity(plain_number(number), "", "counted", origin)
+            facts[name] = Quantity(check_number(number), "", "counted", origin)
     return facts
 
 

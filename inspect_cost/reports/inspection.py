@@ -1,11 +1,7 @@
 """One model's report: everything that is known of its cost, as data for any renderer."""
 
-import platform
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from inspect_cost.counting.law import CostLaw
@@ -316,24 +312,3 @@ def _audio_dict(audio: Audio | None, count: CostReport) -> dict[str, Any] | None
         "macs_per_second": audio.per_second(count.macs),
         "flops_per_second": audio.per_second(count.flops),
     }
-
-
-def provenance() -> dict[str, Any]:
-    """What made a report: versions, machine, time, command."""
-    return {
-        "tool": "inspect-cost",
-        "version": _version("inspect-cost"),
-        "torch": _version("torch"),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "processor": platform.machine(),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": sys.argv[1:],
-    }
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return None

@@ -5,7 +5,7 @@ from typing import Any
 
 import model_zoo
 from inspect_cost.paper.counted import Counted
-from inspect_cost.paper.standing import Standing, presets_beside, standing
+from inspect_cost.paper.standing import Standing, find_standing, list_presets_beside
 from inspect_cost.publications.publication import Publication
 from inspect_cost.reports.inspection import Report
 from inspect_cost.subjects.inspection import inspected_preset
@@ -58,7 +58,7 @@ def summarize(generating: Report, whole: Report | None = None) -> Counted:
     )
 
 
-def find_standing(
+def find_preset_standing(
     model: str,
     presets: CountedPresets,
     *,
@@ -79,12 +79,12 @@ def find_standing(
     Raises:
         UsageError: two publications have one name.
     """
-    beside = presets_beside(model, publications)
+    beside = list_presets_beside(model, publications)
     if beside is None:
         return None
     if own is None and model in presets:
         own = presets.count(model, {})
-    return standing(
+    return find_standing(
         model,
         own.facts() if own else {},
         {name: presets.count(name, {}).facts() for name in beside if name in presets},

@@ -7,7 +7,7 @@ from torch import nn
 
 import model_zoo
 from inspect_cost.calls.inputs import InputSpec
-from inspect_cost.counting.torch.building import built_without_values
+from inspect_cost.counting.torch.building import build_without_values
 from inspect_cost.crosschecking.calls import Call
 from inspect_cost.crosschecking.results import CrossCheck
 from inspect_cost.crosschecking.run import TIMEOUT_S, Progress, crosschecked, unseen
@@ -40,7 +40,7 @@ def crosschecked_preset(
     def with_weights() -> Call:
         return call(preset.build(**overrides), "cpu", None)
 
-    bare = built_without_values(lambda: preset.build(**overrides), wholly=True)
+    bare = build_without_values(lambda: preset.build(**overrides), wholly=True)
     return _checked(report, call(bare, "meta", with_weights), timeout_s, progress)
 
 
@@ -72,7 +72,7 @@ def crosschecked_model(
 def _bare(make: Callable[[], nn.Module]) -> nn.Module:
     """The model without weights if it can be made so."""
     try:
-        return built_without_values(make)
+        return build_without_values(make)
     except UsageError:
         return make()
 

@@ -1,4 +1,4 @@
-"""From what a user names to what is ranked: reports, tables, publications, presets of the zoo."""
+"""Candidates from what a user names: reports, tables, publications, presets of the zoo."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -6,9 +6,9 @@ from typing import Any
 
 import model_zoo
 from inspect_cost.paper.printed import models as papers_models
-from inspect_cost.publications.publication import Publication, facts_by_model, load_publications
+from inspect_cost.publications.publication import Publication, collect_facts, load_publications
 from inspect_cost.ranking import tables
-from inspect_cost.ranking.candidates import Candidate, completed, merged
+from inspect_cost.ranking.candidates import Candidate, complete_with_publications, merge_candidates
 from inspect_cost.reports.data import HOW_TO_WRITE, parsed_reports, whole_report
 from inspect_cost.reports.facts import facts_of_report
 from inspect_cost.subjects.inspection import inspected_preset
@@ -20,23 +20,23 @@ REPORTS, PUBLICATIONS = ".json", ".toml"
 SUFFIXES = (REPORTS, *tables.SUFFIXES, PUBLICATIONS)
 
 
-def gathered(
+def gather_candidates(
     sources: Sequence[str],
     models: Path | None,
     asked: Collection[str],
     progress: Callable[[float], None],
 ) -> list[Candidate]:
-    """The models that are named, one of each name, with what is published of them.
+    """Return the named models, one candidate for each name, with what is published of them.
 
     Args:
         sources: files, and presets of the zoo, which are counted.
         models: a file of publications; its models are ranked too.
         asked: the objectives to rank by.
-        progress: is told how much is done.
+        progress: called with the share that is done.
 
     Raises:
-        UsageError: one does not exist or is malformed, or two contradict each other in
-            what is asked.
+        UsageError: a source does not exist or is malformed, or two contradict each other in the
+            objectives asked for.
     """
     candidates: list[Candidate] = []
     publications = list(load_publications(models)) if models else []
@@ -46,10 +46,11 @@ def gathered(
         else:
             candidates += _candidates_of(source)
         progress((done + 1) / len(sources))
-    candidates += _as_candidates(publications, {candidate.name for candidate in candidates})
-    facts = facts_by_model(papers_models().values())
+    candidates += _convert(publications, {candidate.name for candidate in candidates})
+    facts = collect_facts(papers_models().values())
     return [
-        completed(candidate, facts.get(candidate.name)) for candidate in merged(candidates, asked)
+        complete_with_publications(candidate, facts.get(candidate.name))
+        for candidate in merge_candidates(candidates, asked)
     ]
 
 
@@ -94,8 +95,8 @@ def _count_preset(name: str) -> Candidate:
     return _candidate_of(inspected_preset(preset).to_dict(), f"preset {name}")
 
 
-def _as_candidates(publications: Sequence[Publication], named: set[str]) -> Iterator[Candidate]:
-    """Publications by the names that their models have elsewhere, or else by their own."""
+def _convert(publications: Sequence[Publication], named: set[str]) -> Iterator[Candidate]:
+    """Convert publications; each has the name of its preset if that is ranked, else its own."""
     for publication in publications:
         name = publication.preset if publication.preset in named else publication.name
         yield Candidate(name, publication.facts(), publication.source or publication.name)

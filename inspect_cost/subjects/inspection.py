@@ -12,12 +12,13 @@ import model_zoo
 from inspect_cost.calls.inputs import InputSpec, arguments, batched
 from inspect_cost.counting.law import CostLaw
 from inspect_cost.counting.report import CostReport
-from inspect_cost.counting.torch.building import built_without_values
+from inspect_cost.counting.torch.building import build_without_values
 from inspect_cost.counting.torch.count import count, count_disposable
 from inspect_cost.counting.torch.law_search import VERIFIED_AFTER, Arguments, cost_law
-from inspect_cost.reports.inspection import Audio, Report, Subject, provenance
+from inspect_cost.reports.inspection import Audio, Report, Subject
 from inspect_cost.subjects.loading import model_factory, shortened
 from inspect_cost.values.errors import CountError, NoLawError, UsageError
+from inspect_cost.values.provenance import describe_run
 
 T = TypeVar("T")
 
@@ -65,7 +66,7 @@ def inspected_preset(
         settings=overrides,
     )
     audio = Audio(preset.sample_rate, batch * wanted, batch * call.samples)
-    return Report(subject, report, audio, provenance())
+    return Report(subject, report, audio, describe_run())
 
 
 def preset_law(
@@ -92,7 +93,7 @@ class _Generating:
     @classmethod
     def of(cls, preset: model_zoo.Preset, settings: dict[str, Any], batch: int = 1) -> Self:
         try:
-            model = built_without_values(lambda: preset.build(**settings), wholly=True)
+            model = build_without_values(lambda: preset.build(**settings), wholly=True)
         except (ValueError, TypeError) as error:
             raise UsageError(f"{preset.name}: {error}", "Mend the --set options.") from error
         generate: Callable[..., Any] = model.generate  # type: ignore[assignment]  # of this module
@@ -145,7 +146,7 @@ def inspected_model(
     shapes = ", ".join(str(entry) for entry in inputs) or "no inputs"
     at_length = f", L = {length:,}" if length and _have_length(inputs) else ""
     subject = Subject(spec, report.model, f"forward of {shapes}{at_length}{in_batch(batch)}")
-    return Report(subject, report, None, provenance())
+    return Report(subject, report, None, describe_run())
 
 
 def model_law(
@@ -246,7 +247,7 @@ def in_batch(batch: int) -> str:
 def _without_values_first(make: Callable[[], nn.Module], counted: Callable[[nn.Module], T]) -> T:
     """Make the model without its weights if that works, else as the user would."""
     try:
-        return counted(built_without_values(make))
+        return counted(build_without_values(make))
     except UsageError as error:
         # The user's code is at fault, or cannot do without values: made for real, it tells which.
         if not isinstance(error.__cause__, Exception):

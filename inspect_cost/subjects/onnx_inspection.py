@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from onnx import GraphProto, TensorProto, ValueInfoProto
 
 from inspect_cost.calls.inputs import InputSpec
-from inspect_cost.counting.onnx.binding import free_inputs, open_axes
+from inspect_cost.counting.onnx.binding import find_free_inputs, find_open_axes
 from inspect_cost.counting.onnx.count import count_onnx
-from inspect_cost.counting.onnx.loading import loaded
-from inspect_cost.counting.onnx.storage import type_name
-from inspect_cost.reports.inspection import Report, Subject, provenance
+from inspect_cost.counting.onnx.loading import load_model
+from inspect_cost.counting.onnx.storage import get_type_name
+from inspect_cost.reports.inspection import Report, Subject
 from inspect_cost.values.errors import UsageError
+from inspect_cost.values.provenance import describe_run
 
 #: The type of an input on the command line of which none is said.
 UNSAID = "float32"
@@ -33,13 +34,13 @@ def inspected_onnx(
     Raises:
         UsageError: as `count_onnx`, or what is given does not fit the graph's inputs.
     """
-    model = loaded(path)
+    model = load_model(path)
     shapes = input_shapes(path, model.graph, inputs, length)
     report = count_onnx(model, input_shapes=shapes, trip_counts=trip_counts)
     given = ", ".join(str(spec) for spec in inputs)
     at_length = f"L = {length:,}" if length is not None else ""
     call = " at ".join(filter(None, ("one run", ", ".join(filter(None, (given, at_length))))))
-    return Report(Subject(path, report.model, call), report, None, provenance())
+    return Report(Subject(path, report.model, call), report, None, describe_run())
 
 
 def input_shapes(
@@ -50,12 +51,12 @@ def input_shapes(
     Raises:
         UsageError: it does not fit the graph's inputs.
     """
-    entries = free_inputs(graph)
+    entries = find_free_inputs(graph)
     names = [entry.name for entry in entries]
     _check_types(inputs, entries)
     shapes: dict[str, Sequence[int] | int] = {**_shapes(inputs, names, length)}
     if length is not None and not any(None in spec.shape for spec in inputs):
-        shapes[_only_open_axis(path, open_axes(graph))] = length
+        shapes[_only_open_axis(path, find_open_axes(graph))] = length
     return shapes
 
 
@@ -64,7 +65,7 @@ def _check_types(inputs: Sequence[InputSpec], entries: Sequence[ValueInfoProto])
     known = {entry.name: entry.type.tensor_type.elem_type for entry in entries}
     for spec in inputs:
         elements = known.get(spec.name or "", TensorProto.UNDEFINED)
-        own = type_name(elements)
+        own = get_type_name(elements)
         if spec.dtype not in {UNSAID, own} and elements != TensorProto.UNDEFINED:
             raise UsageError(
                 f"the input {spec.name} is of {own}, and {spec.dtype} was given",

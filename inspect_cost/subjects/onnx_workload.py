@@ -10,8 +10,8 @@ from torch import Tensor
 
 from inspect_cost.calls.inputs import InputSpec
 from inspect_cost.calls.target import Target, usable_device
-from inspect_cost.counting.onnx.binding import bound_inputs
-from inspect_cost.counting.onnx.loading import loaded
+from inspect_cost.counting.onnx.binding import bind_inputs
+from inspect_cost.counting.onnx.loading import load_model
 from inspect_cost.counting.onnx.value import Value
 from inspect_cost.measuring.backends import onnx_target
 from inspect_cost.subjects.onnx_inspection import input_shapes
@@ -59,9 +59,9 @@ class OnnxWorkload:
             UsageError: there is no such file, or what is given does not fit its inputs.
             MeasurementError: onnxruntime refuses the file, or cannot run it.
         """
-        graph = loaded(self.path).graph
+        graph = load_model(self.path).graph
         shapes = input_shapes(self.path, graph, self.inputs, self.length)
-        feed = {name: _tensor(name, v) for name, v in bound_inputs(graph, shapes).items()}
+        feed = {name: _tensor(name, v) for name, v in bind_inputs(graph, shapes).items()}
         device = usable_device(self.conditions.device)
         return onnx_target(Path(self.path), feed, device, self.threads)
 

@@ -1,4 +1,4 @@
-"""Mean opinion scores: their scale, and the share of the ground truth's that a model reaches."""
+"""Mean opinion scores: their scale, and their ratio to the ground truth's score."""
 
 from math import hypot
 
@@ -9,9 +9,9 @@ BEST_MOS = 5
 
 
 def mos_ratio(mos: Quantity, truth: Quantity) -> Quantity:
-    """%MOS = MOS / MOS of the ground truth (eq. 8 of Douwes, Esling & Briot 2021).
+    """Return `%MOS = mos / truth` (eq. 8 of Douwes, Esling & Briot 2021).
 
-    The interval is to first order, for independent errors.
+    The interval is propagated to first order, for independent errors.
     """
     value = mos.value / truth.value
     spread = value * hypot(*(score.half_width / score.value for score in (mos, truth)))
@@ -20,6 +20,6 @@ def mos_ratio(mos: Quantity, truth: Quantity) -> Quantity:
 
 
 def complement(share: Quantity) -> Quantity:
-    """1 - share, as the 2021 paper minimises 1 - %MOS."""
+    """Return `1 - share`; the 2021 paper minimises 1 - %MOS."""
     ends = share.ci95 and (1 - share.ci95[1], 1 - share.ci95[0])
     return Quantity(1 - share.value, share.unit, share.kind, share.source, ends)

@@ -1,4 +1,4 @@
-"""A number that says what it is: its unit, its kind, where it comes from, how sure it is."""
+"""A number with its unit, its kind, its source and its uncertainty."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,20 +6,20 @@ from typing import Any, Literal, Self
 
 #: counted from shapes, measured by a sensor or a clock, estimated by a model, reported elsewhere.
 Kind = Literal["counted", "measured", "estimated", "reported"]
-#: What users give is smaller, for squares of larger numbers overflow; nothing real is so large.
+#: Upper bound of numbers that users give: squares of larger ones may overflow.
 LARGEST = 1e100
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """One value with its kind; a value that is not known is None in place of a Quantity.
+    """A value with its kind; an unknown value is None in place of a Quantity.
 
     Attributes:
-        value: in ``unit``.
+        value: the number, in ``unit``.
         unit: "J", "W", "s", "B", "kgCO2e" ...
-        kind: how it came about.
+        kind: how it was obtained.
         source: the sensor, the formula or the publication, in a few words.
-        ci95: (low, high) of its 95 % confidence interval, or of its range; None where unknown.
+        ci95: (low, high) of its 95 % confidence interval, or of its range; None if unknown.
     """
 
     value: float
@@ -30,33 +30,33 @@ class Quantity:
 
     @property
     def half_width(self) -> float:
-        """Of the interval; 0 where there is none."""
+        """Half-width of the interval; 0 if there is none."""
         low, high = self.ci95 or (0.0, 0.0)
         return (high - low) / 2
 
     def scaled(self, factor: float, unit: str = "") -> "Quantity":
-        """This quantity times an exact positive factor, in another unit if one is given."""
+        """Return this quantity times an exact positive factor, in another unit if one is given."""
         ends = self.ci95 and (self.ci95[0] * factor, self.ci95[1] * factor)
         return Quantity(self.value * factor, unit or self.unit, self.kind, self.source, ends)
 
     @classmethod
     def from_dict(cls, written: Mapping[str, Any]) -> Self:
-        """From what `to_dict` gives.
+        """Read what `to_dict` returns.
 
         Raises:
             KeyError, TypeError, ValueError, AttributeError: it is something else.
         """
         ends = written.get("ci95")
         return cls(
-            plain_number(written["value"]),
+            check_number(written["value"]),
             str(written["unit"]),
             written["kind"],
             str(written["source"]),
-            (plain_number(ends[0]), plain_number(ends[1])) if ends else None,
+            (check_number(ends[0]), check_number(ends[1])) if ends else None,
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data, for JSON."""
+        """Return plain data, for JSON."""
         return {
             "value": self.value,
             "unit": self.unit,
@@ -66,15 +66,15 @@ class Quantity:
         }
 
 
-def plain_number(given: Any) -> float:
-    """What data has as a number; whole ones stay whole.
+def check_number(given: Any) -> float:
+    """Return a number from plain data; whole numbers stay whole.
 
     Raises:
-        TypeError: it is none.
+        TypeError: it is not a number.
         ValueError: it is too large.
     """
     if isinstance(given, bool) or not isinstance(given, (int, float)):
-        raise TypeError(f"{given!r} is no number")
+        raise TypeError(f"{given!r} is not a number")
     if abs(given) > LARGEST:
         raise ValueError(f"{given!r} is too large")
     return given

@@ -1,15 +1,26 @@
-"""Numbers and their units: reading them, writing them, converting them. Exact where exact is."""
+"""Numbers as text: SI prefixes, all digits, percentages, lengths, shares."""
 
 import re
 
 THOUSAND = 1000
 PREFIXES = ("", "k", "M", "G", "T", "P", "E", "Z", "Y")
-#: More than this in one dimension, tensors cannot index together with their other dimensions.
+#: Tensors cannot be indexed if a dimension is larger, together with their other dimensions.
 LARGEST_LENGTH = 10**15
+
+J_PER_WH = 3600.0
+J_PER_KWH = 3.6e6
+WH_PER_J = 1 / J_PER_WH
+W_PER_KW = 1000.0
+G_PER_KG = 1000.0
+S_PER_MIN = 60.0
+S_PER_H = 3600.0
+#: Sensors count in mJ, mW and uJ.
+MILLI = 1e-3
+MICRO = 1e-6
 
 
 def si(number: float, unit: str = "") -> str:
-    """Four significant digits with an SI prefix.
+    """Format a number with four significant digits and an SI prefix.
 
     >>> si(141_932_560_896, "FLOP")
     '141.9 GFLOP'
@@ -25,12 +36,12 @@ def si(number: float, unit: str = "") -> str:
 
 
 def _decimals(value: float) -> int:
-    """So many that four digits are shown."""
+    """Return the number of decimals with which four digits are shown."""
     return 3 - min(3, len(str(int(value))) - 1)
 
 
 def exact(number: int) -> str:
-    """All digits, in groups of three.
+    """Format a whole number with all digits, in groups of three.
 
     >>> exact(182644788)
     '182,644,788'
@@ -39,7 +50,7 @@ def exact(number: int) -> str:
 
 
 def percent(part: float, whole: float) -> str:
-    """A share with one decimal; "-" of nothing.
+    """Format a share with one decimal, or "-" if the whole is 0.
 
     >>> percent(1, 8)
     '12.5 %'
@@ -47,11 +58,11 @@ def percent(part: float, whole: float) -> str:
     return f"{100 * part / whole:.1f} %" if whole else "-"
 
 
-def parsed_length(text: str) -> int:
-    """A length as people write it: 16000, 16_000, 16,000, 1e6 or 10^12.
+def parse_length(text: str) -> int:
+    """Parse a length as people write it: 16000, 16_000, 16,000, 1e6 or 10^12.
 
     Raises:
-        ValueError: it is no whole number from 1 to 10^15.
+        ValueError: it is not a whole number from 1 to 10^15.
     """
     plain = re.sub(r"[_,\s]", "", text)
     if re.fullmatch(r"[+-]?\d+", plain):
@@ -67,11 +78,11 @@ def parsed_length(text: str) -> int:
     return length
 
 
-def parsed_share(text: str) -> float:
-    """A share as people write it: 2%, or 0.02.
+def parse_share(text: str) -> float:
+    """Parse a share as people write it: 2%, or 0.02.
 
     Raises:
-        ValueError: it is not between 0 and 1.
+        ValueError: it is not a number between 0 and 1.
     """
     plain = text.strip()
     try:

@@ -3,14 +3,15 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from inspect_cost import estimate_training_carbon
-from inspect_cost.carbon.estimate import combined
-from inspect_cost.carbon.measured_power import power_from_report
-from inspect_cost.hardware.gpus import find_gpu, gpus
-from inspect_cost.hardware.grid import _ecologits_table, zone_intensity
+from inspect_cost.carbon.estimate import combine
+from inspect_cost.carbon.measured_power import read_power
+from inspect_cost.hardware.gpus import find_gpu, read_gpus
+from inspect_cost.hardware.grid import _ecologits_table, find_zone_intensity
 from inspect_cost.reports.data import SCHEMA
 from inspect_cost.values.errors import UsageError
 
@@ -80,7 +81,7 @@ def test_power_from_a_report(tmp_path: Path) -> None:
     power = {"value": 61.0, "unit": "W", "kind": "measured", "source": "RAPL", "ci95": [60, 62]}
     path = tmp_path / "report.json"
     path.write_text(json.dumps({"schema": SCHEMA, "measurement": {"power_w": power}}))
-    found = power_from_report(path)
+    found = read_power(path)
     assert (found.value, found.kind, found.ci95) == (61.0, "measured", (60, 62))
 
 
@@ -98,7 +99,7 @@ def test_no_power_from_what_has_none(content: object, message: str, tmp_path: Pa
     path = tmp_path / "report.json"
     path.write_text(json.dumps(content))
     with pytest.raises(UsageError, match=message):
-        power_from_report(path)
+        read_power(path)
 
 
 def test_everything_is_in_the_json_with_its_source() -> None:
@@ -138,15 +139,17 @@ def test_what_drivers_call_them(name: str, watts: float) -> None:
 
 
 def test_every_row_is_found_by_its_own_name_and_has_a_source() -> None:
-    assert [find_gpu(row.name).max_power_w for row in gpus()] == [r.max_power_w for r in gpus()]
-    assert all("NVIDIA" in row.source for row in gpus())
+    rows = read_gpus()
+    assert [find_gpu(row.name).max_power_w for row in rows] == [row.max_power_w for row in rows]
+    assert all(row.kind == "gpu" and "NVIDIA" in row.source for row in rows)
 
 
 @pytest.mark.parametrize("name", ["GTX 1080", "RTX 3090 Ti", "V10", "nothing", "A100 SXM5"])
 def test_a_model_is_never_taken_for_its_neighbour(name: str) -> None:
     with pytest.raises(UsageError) as error:
         find_gpu(name)
-    assert "--power" in error.value.advice
+    assert error.value.field == "gpu"
+    assert "`power_w`" in error.value.advice
 
 
 @pytest.mark.parametrize(
@@ -162,15 +165,27 @@ def test_an_ambiguous_name_lists_what_it_may_be(name: str, both: tuple[str, str]
 # --- the grid ---
 
 
+@pytest.mark.parametrize(
+    ("zone", "hint"),
+    [("XX", ""), ("Frnce", "FRA (France)"), ("FRZ", "FRA (France)"), ("Germny", "DEU (Germany)")],
+)
+def test_only_zones_spelled_almost_alike_are_suggested(zone: str, hint: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        find_zone_intensity(zone, 2023)
+    assert raised.value.field == "zone"
+    assert hint in raised.value.advice
+    assert ("Did you mean" in raised.value.advice) is bool(hint)
+
+
 def test_a_zone_with_a_year_names_both() -> None:
     for zone in ("FR", "fra", "France"):
-        found = zone_intensity(zone, 2023)
+        found = find_zone_intensity(zone, 2023)
         assert (found.kgco2e_per_kwh.value, found.zone, found.year) == (0.056, "FRA", 2023)
         assert "Our World in Data" in found.source
 
 
 def test_a_zone_without_a_year_is_what_ecologits_has() -> None:
-    found = zone_intensity("FR")
+    found = find_zone_intensity("FR")
     assert found.kgco2e_per_kwh.value == _ecologits_table()["FRA"]
     assert found.source.startswith("ecologits ")
     assert "names no year" in found.source
@@ -180,14 +195,14 @@ def test_a_zone_without_ecologits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ecologits.electricity_mix_repository", None)
     _ecologits_table.cache_clear()
     with pytest.raises(UsageError, match="ecologits, which is not installed") as raised:
-        zone_intensity("FR")
+        find_zone_intensity("FR")
     assert "inspect-cost[grid]" in raised.value.advice
-    assert zone_intensity("FR", 2023).kgco2e_per_kwh.value == 0.056
+    assert find_zone_intensity("FR", 2023).kgco2e_per_kwh.value == 0.056
 
 
 def test_the_world_of_2018_is_the_default() -> None:
-    assert zone_intensity("WOR", 2018) == zone_intensity("world", 2018)
-    assert zone_intensity("WOR", 2018).kgco2e_per_kwh.value == 0.437
+    assert find_zone_intensity("WOR", 2018) == find_zone_intensity("world", 2018)
+    assert find_zone_intensity("WOR", 2018).kgco2e_per_kwh.value == 0.437
 
 
 @pytest.mark.parametrize("assumed", [{"cpu_power_w": 80}, {"ram_power_w": 80}])
@@ -220,15 +235,48 @@ def test_the_source_says_whether_power_was_measured() -> None:
 def test_runs_of_one_training_together() -> None:
     first = estimate_training_carbon("P100", 10, intensity=0.1, pue=1.2)
     second = estimate_training_carbon("P100", 30, intensity=0.5, pue=1.2)
-    assert combined([first]) is first
-    both = combined([first, second])
+    assert combine([first]) is first
+    both = combine([first, second])
     assert both.energy_kwh.value == pytest.approx(0.25 * 40 * 1.2)
     assert both.carbon_kgco2e.value == pytest.approx(0.25 * 1.2 * (10 * 0.1 + 30 * 0.5))
     assert both.intensity.value == pytest.approx(0.4)
     assert both.pue is not None
     assert both.pue.value == 1.2
-    assert combined([first, first]).intensity == first.intensity
+    assert combine([first, first]).intensity == first.intensity
     sensed = estimate_training_carbon(hours=1, power_w=9, power_kind="measured")
-    assert combined([sensed, sensed]).energy_kwh.kind == "measured"
-    assert combined([sensed, first]).energy_kwh.kind == "estimated"
-    assert combined([first, estimate_training_carbon("P100", 1, intensity=0.1)]).pue is None
+    assert combine([sensed, sensed]).energy_kwh.kind == "measured"
+    assert combine([sensed, first]).energy_kwh.kind == "estimated"
+    assert combine([first, estimate_training_carbon("P100", 1, intensity=0.1)]).pue is None
+
+
+# --- mistakes ---
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"year": 2020}, "year"),
+        ({"zone": "FR", "year": 1960}, "year"),
+        ({"zone": "FR", "intensity": 0.4}, "zone"),
+        ({"intensity": 437}, "intensity"),
+        ({"intensity": "437 lb"}, "intensity"),
+        ({"hours": -3}, "hours"),
+        ({"hours": ()}, "hours"),
+        ({"hours": "60..52"}, "hours"),
+        ({"hours": float("inf")}, "hours"),
+        ({"gpu": ["P100", "T4"]}, "gpu"),
+        ({"gpu": ""}, "gpu"),
+        ({"gpu": "0 x P100"}, "gpu"),
+        ({"gpu": "V100"}, "gpu"),
+        ({"power_w": 0}, "power_w"),
+        ({"power_kind": "guessed"}, "power_kind"),
+        ({"pue": 0.9}, "pue"),
+        ({"cpu_power_w": "a lot"}, "cpu_power_w"),
+        ({"ram_power_w": -1}, "ram_power_w"),
+    ],
+)
+def test_a_mistake_names_its_parameter(given: dict[str, Any], field: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        estimate_training_carbon(**{"gpu": "P100", "hours": 3, **given})
+    assert raised.value.field == field
+    assert "--" not in f"{raised.value} {raised.value.advice}"

@@ -79,10 +79,10 @@ FAULTS = [
     ("run_id,energy_consumed,emissions\na,1\n", "line 2: 2 cells, and 3 columns"),
     (
         "run_id,energy_consumed,emissions\na,many,1\n",
-        "line 2, energy_consumed: 'many' is no energy",
+        "line 2, energy_consumed: 'many' is not",
     ),
-    ("run_id,energy_consumed,emissions\na,-1,1\n", "'-1' is no energy"),
-    ("run_id,energy_consumed,emissions\na,nan,1\n", "'nan' is no energy"),
+    ("run_id,energy_consumed,emissions\na,-1,1\n", "'-1' is not"),
+    ("run_id,energy_consumed,emissions\na,nan,1\n", "'nan' is not"),
     ("run_id,energy_consumed,emissions\n", "has no runs"),
     ("", "no column"),
 ]

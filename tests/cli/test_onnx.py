@@ -59,13 +59,13 @@ def test_strict_fails_on_an_unknown_operator(run: Run) -> None:
 
 MISTAKES = [
     ("none.onnx", "there is no file none.onnx"),
-    ("torn.onnx", "torn.onnx is no ONNX file"),
+    ("torn.onnx", "torn.onnx is not an ONNX file"),
     ("open.onnx", "axis 1 of the input x (1, L, 8) is open"),
     ("open.onnx --input y=1,2,8", "no input 'y'"),
     ("open.onnx --input 1,2,8 --input 8,4 --input 3", "3 inputs are given, and the graph has 2"),
     ("open.onnx --input x=1,L,8", "there is no --input-len"),
     ("open.onnx --set a=1", "--set is for presets"),
-    ("loop.onnx", "how often loop (Loop) runs depends on values"),
+    ("loop.onnx", "loop (Loop) depends on values"),
     ("loop.onnx --trip-count loop", "is not NODE=N"),
     ("loop.onnx --input-len 5 --trip-count loop=1", "leaves no named axis open"),
     ("wavegan --trip-count loop=1", "--trip-count is for ONNX files"),

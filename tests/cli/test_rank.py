@@ -199,7 +199,7 @@ def test_json_stays_json_where_names_find_no_room(run: Run) -> None:
     Path("full.csv").write_text("name,a,b\n" + rows)
     words = "rank full.csv --cost a --quality b --format json --plot full.svg"
     assert len(json.loads(run(*words.split()).out)["front"]) == 12
-    assert "names left out, for want of room" in Path("full.svg").read_text()
+    assert "names omitted (no room)" in Path("full.svg").read_text()
 
 
 MISTAKES = [
@@ -219,7 +219,7 @@ MISTAKES = [
     ("odd.toml --cost a --quality b", "odd.toml, line 2"),
     ("absent.csv --cost a --quality b", "cannot read absent.csv: No such file"),
     ("flowavnet --cost params --quality mos", "did you mean flowavenet?"),
-    ("paper.csv --cost params --quality mos --plot front.gif", "Let its name end in .svg"),
+    ("paper.csv --cost params --quality mos --plot front.gif", ".svg"),
     ("paper.csv --cost params --quality mos --plot no/front.svg", "there is no folder"),
     ("paper.csv --cost params --quality mos --draws 0", "draws"),
     ("paper.csv --cost params --quality mos --models absent.toml", "cannot read absent.toml"),

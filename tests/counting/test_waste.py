@@ -14,7 +14,7 @@ from inspect_cost import count
 from inspect_cost.counting.law import _example
 from inspect_cost.counting.report import CostReport
 from inspect_cost.counting.torch.law_search import cost_law
-from inspect_cost.counting.waste import Waste, grouped, pattern
+from inspect_cost.counting.waste import Waste, find_pattern, group_by_pattern
 from inspect_cost.subjects.inspection import inspected_preset
 
 Body = Callable[["Net", Tensor], object]
@@ -216,7 +216,7 @@ def test_without_the_dead_parts_the_live_remain() -> None:
     assert waste.flops == published.flops - without.flops
     assert waste.params == 3_236_352 == published.params - without.params
     assert not waste_of(without)
-    groups = grouped(m for m in waste.modules if m.whole)
+    groups = group_by_pattern(m for m in waste.modules if m.whole)
     assert {name: len(group) for name, group in groups.items()} == {
         "blocks.*.flows.*.coupling.net.layers.1.residual": 48,
         "blocks.3.prior.net.layers.1.residual": 1,
@@ -304,8 +304,8 @@ def test_dead_are_those_that_a_walk_by_hand_does_not_reach(
 
 
 def test_patterns_keep_what_is_common() -> None:
-    assert pattern(["a.0.b.1", "a.2.b.1"]) == "a.*.b.1"
-    assert pattern([""]) == ""
+    assert find_pattern(["a.0.b.1", "a.2.b.1"]) == "a.*.b.1"
+    assert find_pattern([""]) == ""
 
 
 @pytest.mark.parametrize("name", ["sing", "wavegan", "gansynth-lores", "samplernn-3tier"])

@@ -1,4 +1,4 @@
-"""What every test here does: a naive reference against torch, a formula and the ATen rules."""
+"""The proof that every test here uses: a naive reference against torch, a formula and the rules."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -25,8 +25,8 @@ EXACT = settings(
 SIZE = st.integers(1, 4)
 
 
-class Calling(nn.Module):
-    """A module that calls one function."""
+class FunctionModule(nn.Module):
+    """A module whose forward is one function."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__()
@@ -42,38 +42,38 @@ def prove(
     *operands: Any,
     formula: OpCost | None = None,
 ) -> None:
-    """Result of the reference = torch's; its counts = the formula's = those of `count`.
+    """Assert that a reference gives torch's result, and counts what the formula and `count` say.
 
     Args:
-        call: a module, or a function on tensors; it returns a tensor.
-        reference: the same on arrays of counted numbers.
-        *operands: of both; tensors, or lists and dicts with tensors in them.
-        formula: what the formula says; None where the rule adds up several.
+        call: a module, or a function on tensors, that returns a tensor.
+        reference: the same function on arrays of counted numbers.
+        *operands: operands of both: tensors, or lists and dicts of tensors.
+        formula: the formula's cost; None if the rule adds up several formulas.
     """
-    spent = spent_by(reference, *operands, expected=call(*operands))
+    spent = run_reference(reference, *operands, expected=call(*operands))
     if formula is not None:
         assert formula == spent
-    assert counted(call, *operands) == spent
+    assert count_cost(call, *operands) == spent
 
 
-def spent_by(reference: Callable[..., Any], *operands: Any, expected: Tensor) -> OpCost:
-    """What a reference counted on its way to the expected result."""
+def run_reference(reference: Callable[..., Any], *operands: Any, expected: Tensor) -> OpCost:
+    """Run a reference, check its result, and return what it counted on the way."""
     tape = Tape()
-    result = written(reference(*read(operands, tape)))
+    result = to_tensor(reference(*to_arrays(operands, tape)))
     expected = expected.to(torch.complex128 if expected.is_complex() else torch.float64)
     torch.testing.assert_close(result.reshape(expected.shape), expected)
     return tape.cost
 
 
-def counted(call: Callable[..., Any], *operands: Any) -> OpCost:
-    """What `inspect_cost.count` says; every operator must be known to it."""
-    report = count(call if isinstance(call, nn.Module) else Calling(call), *operands)
+def count_cost(call: Callable[..., Any], *operands: Any) -> OpCost:
+    """Count a call by `inspect_cost.count`, which must know every operator."""
+    report = count(call if isinstance(call, nn.Module) else FunctionModule(call), *operands)
     assert report.complete, report.uncounted
     return report.cost
 
 
-def read(operands: Any, tape: Tape) -> Any:
-    """Floating-point and complex tensors as arrays of counted numbers; the rest as it is."""
+def to_arrays(operands: Any, tape: Tape) -> Any:
+    """Turn floating-point and complex tensors into arrays of counted numbers; keep the rest."""
 
     def number(x: complex) -> Any:
         return (
@@ -85,14 +85,14 @@ def read(operands: Any, tape: Tape) -> Any:
     def array(tensor: Tensor) -> np.ndarray:
         counted_kind = tensor.is_floating_point() or tensor.is_complex()
         flat = [number(x) if counted_kind else x for x in tensor.flatten().tolist()]
-        return filled(tuple(tensor.shape), flat)
+        return make_array(tuple(tensor.shape), flat)
 
     return tree_map_only(Tensor, array, operands)
 
 
-def written(result: Any) -> Tensor:
-    """An array of counted numbers, or a single one, as a tensor."""
-    array = result if isinstance(result, np.ndarray) else filled((), [result])
+def to_tensor(result: Any) -> Tensor:
+    """Turn an array of counted numbers, or a single one, into a tensor."""
+    array = result if isinstance(result, np.ndarray) else make_array((), [result])
     values = [
         complex(value(x.re), value(x.im)) if isinstance(x, Complex) else value(x)
         for x in array.flat
@@ -104,20 +104,20 @@ def _is_complex(values: Sequence[complex]) -> bool:
     return any(isinstance(x, complex) for x in values)
 
 
-def filled(shape: tuple[int, ...], values: Sequence[Any]) -> np.ndarray:
-    """An array of any objects, in row-major order."""
+def make_array(shape: tuple[int, ...], values: Sequence[Any]) -> np.ndarray:
+    """Make an array of any objects, in row-major order."""
     array = np.empty(len(values), dtype=object)
     for i, x in enumerate(values):
         array[i] = x
     return array.reshape(shape)
 
 
-def normal(*shapes: Sequence[int], dtype: torch.dtype = torch.float64) -> list[Tensor]:
-    """Tensors of these shapes, of normally distributed numbers, always the same ones."""
+def draw_normal(*shapes: Sequence[int], dtype: torch.dtype = torch.float64) -> list[Tensor]:
+    """Draw tensors of normally distributed numbers, the same ones in every call."""
     generator = torch.Generator().manual_seed(20)
     return [torch.randn(*shape, dtype=dtype, generator=generator) for shape in shapes]
 
 
-def between(low: float, high: float, *shapes: Sequence[int]) -> list[Tensor]:
-    """Tensors of numbers in an interval."""
-    return [low + (high - low) * torch.special.ndtr(x) for x in normal(*shapes)]
+def draw_uniform(low: float, high: float, *shapes: Sequence[int]) -> list[Tensor]:
+    """Draw tensors of numbers in an interval, uniformly."""
+    return [low + (high - low) * torch.special.ndtr(x) for x in draw_normal(*shapes)]

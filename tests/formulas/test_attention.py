@@ -1,8 +1,8 @@
 """Attention against loops over its scores."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,14 +16,14 @@ from inspect_cost.counting.torch.aten import ATEN_RULES
 from inspect_cost.formulas import attention as formula
 from inspect_cost.values.cost import OpCost
 from tests.formulas.naive import attention as naive
-from tests.formulas.proof import EXACT, SIZE, counted, normal, prove
+from tests.formulas.proof import EXACT, SIZE, count_cost, draw_normal, prove
 
 attend = F.scaled_dot_product_attention
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Of a batch of heads."""
+    """Sizes of a batch of heads."""
 
     batch: int
     heads: int
@@ -33,12 +33,12 @@ class Sizes:
     Ev: int
 
     def operands(self, key_heads: int | None = None) -> list[Tensor]:
-        """Queries, keys and values."""
+        """Draw queries, keys and values."""
         kv = (self.batch, key_heads or self.heads, self.S)
-        return normal((self.batch, self.heads, self.L, self.E), (*kv, self.E), (*kv, self.Ev))
+        return draw_normal((self.batch, self.heads, self.L, self.E), (*kv, self.E), (*kv, self.Ev))
 
     def cost(self, *, masked: bool) -> OpCost:
-        """By the formula."""
+        """Return the formula's cost."""
         heads = self.batch * self.heads
         return formula.scaled_dot_product_attention(
             heads, self.L, self.S, self.E, self.Ev, masked=masked
@@ -57,7 +57,7 @@ def test_attention(sizes: Sizes) -> None:
 @EXACT
 @given(sizes=SIZES)
 def test_an_added_mask_is_one_addition_a_score(sizes: Sizes) -> None:
-    (mask,) = normal((sizes.L, sizes.S))
+    (mask,) = draw_normal((sizes.L, sizes.S))
     prove(attend, naive.attention, *sizes.operands(), mask, formula=sizes.cost(masked=True))
 
 
@@ -79,7 +79,7 @@ def test_masked_scores_are_computed(sizes: Sizes) -> None:
 def test_causal_attention_computes_both_halves(sizes: Sizes) -> None:
     prove(
         lambda q, k, v: attend(q, k, v, is_causal=True),
-        lambda q, k, v: naive.attention(q, k, v, naive.causal(sizes.L, sizes.S)),
+        lambda q, k, v: naive.attention(q, k, v, naive.causal_mask(sizes.L, sizes.S)),
         *sizes.operands(),
         formula=sizes.cost(masked=True),
     )
@@ -102,16 +102,18 @@ def test_grouped_queries_cost_by_the_heads_of_the_queries(
 @EXACT
 @given(sizes=SIZES, copies=st.integers(2, 3))
 def test_queries_broadcast_over_the_batch_are_used_in_each_entry(sizes: Sizes, copies: int) -> None:
-    _, k, v = Sizes(copies, *(sizes.heads, sizes.L, sizes.S, sizes.E, sizes.Ev)).operands()
-    (q,) = normal((1, sizes.heads, sizes.L, sizes.E))
+    _, k, v = replace(sizes, batch=copies).operands()
+    (q,) = draw_normal((1, sizes.heads, sizes.L, sizes.E))
     prove(
         attend,
         lambda q, k, v: naive.attention(q.repeat(copies, axis=0), k, v),
-        *(q, k, v),
+        q,
+        k,
+        v,
     )
 
 
-KERNELS: dict[str, tuple[Callable[..., object], tuple[object, ...]]] = {
+KERNELS: dict[str, tuple[torch._ops.OpOverloadPacket, tuple[Any, ...]]] = {
     "_scaled_dot_product_flash_attention_for_cpu": (
         torch.ops.aten._scaled_dot_product_flash_attention_for_cpu,  # noqa: SLF001
         (0.0,),
@@ -142,7 +144,7 @@ KERNELS: dict[str, tuple[Callable[..., object], tuple[object, ...]]] = {
 @pytest.mark.parametrize("causal", [False, True], ids=["all keys", "causal"])
 @pytest.mark.parametrize("name", KERNELS)
 def test_fused_kernels_cost_what_they_fuse(name: str, causal: bool) -> None:
-    """Their arguments are in the order of their schemas; most kernels are on no CPU."""
+    """Rules are called with arguments in schema order, since most kernels do not run on a CPU."""
     operator, options = KERNELS[name]
     sizes = Sizes(2, 3, 4, 4, 5, 5)
     rule = ATEN_RULES[f"aten.{name}"]
@@ -157,4 +159,4 @@ def test_fused_kernels_cost_what_they_fuse(name: str, causal: bool) -> None:
 def test_the_kernel_for_the_cpu_is_counted_as_it_is_called() -> None:
     sizes = Sizes(1, 2, 3, 3, 4, 4)
     kernel = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu  # noqa: SLF001
-    assert counted(kernel, *sizes.operands()) == sizes.cost(masked=False)
+    assert count_cost(kernel, *sizes.operands()) == sizes.cost(masked=False)

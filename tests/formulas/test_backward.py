@@ -15,7 +15,15 @@ from inspect_cost.formulas.resampling import adaptive_windows
 from inspect_cost.values.cost import OpCost
 from tests.formulas.naive import backward as naive
 from tests.formulas.naive import resampling
-from tests.formulas.proof import EXACT, SIZE, between, counted, normal, prove, spent_by
+from tests.formulas.proof import (
+    EXACT,
+    SIZE,
+    count_cost,
+    draw_normal,
+    draw_uniform,
+    prove,
+    run_reference,
+)
 
 aten = torch.ops.aten
 
@@ -59,13 +67,13 @@ ACTIVATIONS: dict[str, tuple[Callable[..., Any], Callable[..., Any], OpCost]] = 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_activations(name: str) -> None:
     call, derivative, cost = ACTIVATIONS[name]
-    g, x = normal((3, 4), (3, 4))
+    g, x = draw_normal((3, 4), (3, 4))
     prove(call, naive.each(derivative), g, x, formula=cost * 12)
 
 
 def test_log_sigmoid() -> None:
-    """Torch keeps exp(-|x|) from the forward half; the sigmoid of -x is made of it."""
-    g, x = normal((12,), (12,))
+    """Torch keeps `exp(-|x|)` from the forward half, and computes `sigmoid(-x)` from it."""
+    g, x = draw_normal((12,), (12,))
 
     def call(g: Any, x: Any, kept: Any) -> Any:
         return aten.log_sigmoid_backward(g, x, kept)
@@ -81,14 +89,14 @@ def test_dropout() -> None:
     prove(
         lambda g: aten.native_dropout_backward(g, mask, 2.0),
         lambda g: g * np.where(mask, 2.0, 0.0),
-        *normal((3,)),
+        *draw_normal((3,)),
         formula=formula.DROPOUT * 3,
     )
 
 
 def test_prelu_has_gradients_of_both() -> None:
-    g, x, w = normal((2, 5), (2, 5), (2, 5))
-    cost = counted(aten._prelu_kernel_backward, g, x, w)  # noqa: SLF001
+    g, x, w = draw_normal((2, 5), (2, 5), (2, 5))
+    cost = count_cost(aten._prelu_kernel_backward, g, x, w)  # noqa: SLF001
     assert cost == formula.PRELU * 10
 
     def both(g: Any, x: Any, w: Any) -> np.ndarray:
@@ -102,12 +110,12 @@ def test_prelu_has_gradients_of_both() -> None:
 
 
 def test_glu() -> None:
-    g, x = normal((3,), (6,))
+    g, x = draw_normal((3,), (6,))
     prove(lambda g, x: aten.glu_backward(g, x, 0), naive.glu, g, x, formula=formula.GLU * 3)
 
 
 def test_mean_of_squares() -> None:
-    x, target = normal((7,), (7,))
+    x, target = draw_normal((7,), (7,))
     g = 0.7
 
     def call(x: Any, target: Any) -> Any:
@@ -126,7 +134,7 @@ def test_mean_of_squares() -> None:
 @EXACT
 @given(rows=SIZE, n=SIZE)
 def test_softmaxes(rows: int, n: int) -> None:
-    g, x = normal((rows, n), (rows, n))
+    g, x = draw_normal((rows, n), (rows, n))
     for kind, reference, cost in (
         ("softmax", naive.softmax, formula.softmax),
         ("log_softmax", naive.log_softmax, formula.log_softmax),
@@ -143,7 +151,7 @@ def test_softmaxes(rows: int, n: int) -> None:
 
 
 def test_negative_log_likelihood() -> None:
-    x, target = normal((5, 3))[0], torch.tensor([0, 2, 1, 1, 0])
+    x, target = draw_normal((5, 3))[0], torch.tensor([0, 2, 1, 1, 0])
     g, weight = torch.tensor(0.7, dtype=torch.float64), torch.tensor(5.0, dtype=torch.float64)
 
     def call(g: Any) -> Any:
@@ -161,7 +169,7 @@ def test_negative_log_likelihood() -> None:
 @EXACT
 @given(rows=SIZE, n=st.integers(2, 5))
 def test_normalization(rows: int, n: int) -> None:
-    g, x = normal((rows, n), (rows, n))
+    g, x = draw_normal((rows, n), (rows, n))
     mean = x.mean(-1, keepdim=True)
     rstd = 1 / torch.sqrt(x.var(-1, keepdim=True, correction=0) + 1e-5)
 
@@ -181,15 +189,15 @@ def test_normalization(rows: int, n: int) -> None:
 @EXACT
 @given(rows=SIZE, features=SIZE)
 def test_affine_maps(rows: int, features: int) -> None:
-    """Of z w + b, as three operators that torch has: their sum is the formula."""
-    g, z, w = normal((rows, features), (rows, features), (features,))
+    """The gradients of `z w + b` are three operators of torch; their sum is the formula."""
+    g, z, w = draw_normal((rows, features), (rows, features), (features,))
 
     def call(g: Any, z: Any, w: Any) -> Any:
         return torch.cat([(g * z).sum(0), g.sum(0), (g * w).flatten()])
 
     def reference(g: Any, z: Any, w: Any) -> np.ndarray:
         products = naive.each(lambda a, b: a * b)(g, z)
-        by_z = np.stack([naive.affine_input(row, w) for row in g])
+        by_z = np.array([naive.affine_input(row, w) for row in g], dtype=object)
         return np.concatenate([naive.column_sums(products), naive.column_sums(g), by_z.reshape(-1)])
 
     cost = formula.affine(rows, features, scaled=True, shifted=True)
@@ -197,23 +205,23 @@ def test_affine_maps(rows: int, features: int) -> None:
 
 
 def test_the_norms_of_torch_are_these() -> None:
-    """Layer, group and batch norm differ in what their rows and weights are."""
+    """Layer, group and batch norm differ only in their rows and weights."""
     x = torch.randn(2, 6, 5)
     mask = [True, True, True]
     kept = torch.zeros(2, 6, 1)
-    layer = counted(
+    layer = count_cost(
         lambda x: aten.native_layer_norm_backward(x, x, [5], kept, kept, x[0, 0], x[0, 0], mask), x
     )
     scaled = {"scaled": True, "shifted": True}
     assert layer == formula.normalization(12, 5) + formula.affine(12, 5, **scaled)
     groups = torch.zeros(2, 3)
     channels = torch.zeros(6)
-    group = counted(
+    group = count_cost(
         lambda x: aten.native_group_norm_backward(x, x, groups, groups, channels, 2, 6, 5, 3, mask),
         x,
     )
     assert group == formula.normalization(6, 10) + formula.affine(10, 6, **scaled)
-    batch = counted(
+    batch = count_cost(
         lambda x: aten.native_batch_norm_backward(
             *(x, x, channels, channels, channels, channels, channels, True, 1e-5, mask)
         ),
@@ -225,7 +233,7 @@ def test_the_norms_of_torch_are_these() -> None:
 @EXACT
 @given(groups=SIZE, n=SIZE)
 def test_weight_norm(groups: int, n: int) -> None:
-    g, v, w = normal((groups, n), (groups, n), (groups, 1))
+    g, v, w = draw_normal((groups, n), (groups, n), (groups, 1))
     lengths = torch.linalg.vector_norm(v, dim=1, keepdim=True)
 
     def call(g: Any, v: Any, w: Any, lengths: Any) -> Any:
@@ -250,9 +258,9 @@ def test_weight_norm(groups: int, n: int) -> None:
 def test_convolutions(
     batch: int, channels: int, features: int, kernel: int, stride: int, padding: int
 ) -> None:
-    x, W = normal((batch, channels, 5), (features, channels, kernel))
+    x, W = draw_normal((batch, channels, 5), (features, channels, kernel))
     out = torch.conv1d(x, W, stride=stride, padding=padding)
-    (g,) = normal(out.shape)
+    (g,) = draw_normal(out.shape)
     sizes = (out.numel() * channels * kernel, out.numel(), features)
 
     def call(part: int) -> Callable[..., Any]:
@@ -271,10 +279,10 @@ def test_convolutions(
 
 
 def test_a_transposed_convolution_takes_input_positions_times_taps() -> None:
-    x, W = normal((1, 3, 5), (3, 2, 4))
+    x, W = draw_normal((1, 3, 5), (3, 2, 4))
     g = torch.conv_transpose1d(x, W, stride=2)
     mask = [True, True, False]
-    cost = counted(
+    cost = count_cost(
         lambda g: aten.convolution_backward(g, x, W, None, [2], [0], [1], True, [0], 1, mask), g
     )
     assert cost == OpCost(macs=2 * x.numel() * 2 * 4)
@@ -283,7 +291,7 @@ def test_a_transposed_convolution_takes_input_positions_times_taps() -> None:
 @EXACT
 @given(L=SIZE, S=SIZE, E=SIZE, Ev=SIZE)
 def test_attention(L: int, S: int, E: int, Ev: int) -> None:
-    q, k, v, g = normal((L, E), (S, E), (S, Ev), (L, Ev))
+    q, k, v, g = draw_normal((L, E), (S, E), (S, Ev), (L, Ev))
 
     def probabilities(q: Any, k: Any) -> Any:
         return torch.softmax(q @ k.T / E**0.5, -1)
@@ -298,7 +306,7 @@ def test_attention(L: int, S: int, E: int, Ev: int) -> None:
         return np.concatenate([t.reshape(-1) for t in naive.attention(g, q, k, v, P)])
 
     operands = (q, k, v, probabilities(q, k), g)
-    spent = spent_by(reference, *operands, expected=call(*operands))
+    spent = run_reference(reference, *operands, expected=call(*operands))
     assert spent == formula.attention(1, L, S, E, Ev)
     rule = ATEN_RULES["aten._scaled_dot_product_flash_attention_for_cpu_backward"]
     heads = [t.expand(2, 3, *t.shape) for t in (g, q, k, v)]
@@ -306,7 +314,7 @@ def test_attention(L: int, S: int, E: int, Ev: int) -> None:
 
 
 def test_scattered_gradients_are_added() -> None:
-    (g,) = normal((2, 1, 3, 1))
+    (g,) = draw_normal((2, 1, 3, 1))
     places = torch.tensor([0, 4, 4, 1, 1, 5]).view(2, 1, 3, 1)
     rows = torch.stack([g[0], g[1]]).flatten()
 
@@ -315,14 +323,14 @@ def test_scattered_gradients_are_added() -> None:
 
     prove(
         call,
-        lambda g: naive.scattered(g, places.flatten().numpy(), 6),
+        lambda g: naive.scatter(g, places.flatten().numpy(), 6),
         rows,
         formula=formula.scatter(6),
     )
 
 
 def test_average_pooling() -> None:
-    (g,) = normal((3,))
+    (g,) = draw_normal((3,))
     windows = [slice(0, 2), slice(1, 4), slice(3, 5)]  # of 5 numbers, cut into 3
     assert [w.stop - w.start for w in windows] == adaptive_windows(5, 3)
 
@@ -334,14 +342,14 @@ def test_average_pooling() -> None:
     prove(call, lambda g: naive.average_pool(g, windows, 5), g, formula=cost)
     x = torch.zeros(1, 2, 6, 4)
     pooled = torch.zeros(1, 2, 3, 2)
-    fixed = counted(
+    fixed = count_cost(
         lambda g: aten.avg_pool2d_backward(g, x, [2, 2], [2, 2], [0, 0], False, True, None), pooled
     )
     assert fixed == formula.average_pool(12, 48)
 
 
 def test_interpolation_spreads_gradients() -> None:
-    (g,) = normal((7,))
+    (g,) = draw_normal((7,))
     near = [resampling.linear(i, 4, 7) for i in range(7)]
 
     def call(g: Any) -> Any:
@@ -351,8 +359,8 @@ def test_interpolation_spreads_gradients() -> None:
 
 
 def test_gradients_of_small_numbers() -> None:
-    """Where activations have corners, both sides were seen."""
-    (x,) = between(-4, 4, (200,))
+    """The inputs cover both sides of each activation's corner."""
+    (x,) = draw_uniform(-4, 4, (200,))
     assert (x < -3).any()
     assert (x > 3).any()
     prove(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from inspect_cost.formulas import contraction as formula
 from inspect_cost.formulas.pointwise import COMPLEX_MUL
 from tests.formulas.naive import contraction as naive
-from tests.formulas.proof import EXACT, SIZE, counted, normal, prove
+from tests.formulas.proof import EXACT, SIZE, count_cost, draw_normal, prove
 
 BIASED = st.booleans()
 
@@ -21,7 +21,7 @@ BIASED = st.booleans()
 @EXACT
 @given(m=SIZE, k=SIZE, n=SIZE)
 def test_matrix_product(m: int, k: int, n: int) -> None:
-    a, b = normal((m, k), (k, n))
+    a, b = draw_normal((m, k), (k, n))
     prove(torch.mm, naive.matmul, a, b, formula=formula.matmul(m, k, n))
     prove(torch.matmul, naive.matmul, a, b, formula=formula.matmul(m, k, n))
 
@@ -29,22 +29,22 @@ def test_matrix_product(m: int, k: int, n: int) -> None:
 @EXACT
 @given(batch=SIZE, m=SIZE, k=SIZE, n=SIZE)
 def test_batched_matrix_product(batch: int, m: int, k: int, n: int) -> None:
-    a, b = normal((batch, m, k), (batch, k, n))
-    prove(torch.bmm, naive.batched, a, b, formula=formula.matmul(m, k, n, batch))
-    prove(torch.matmul, naive.batched, a, b, formula=formula.matmul(m, k, n, batch))
+    a, b = draw_normal((batch, m, k), (batch, k, n))
+    prove(torch.bmm, naive.batch_matmul, a, b, formula=formula.matmul(m, k, n, batch))
+    prove(torch.matmul, naive.batch_matmul, a, b, formula=formula.matmul(m, k, n, batch))
 
 
 @EXACT
 @given(A=SIZE, B=SIZE, m=SIZE, k=SIZE, n=SIZE)
 def test_broadcast_matrix_product(A: int, B: int, m: int, k: int, n: int) -> None:
-    a, b = normal((A, 1, m, k), (B, k, n))
+    a, b = draw_normal((A, 1, m, k), (B, k, n))
     prove(torch.matmul, naive.broadcast, a, b, formula=formula.matmul(m, k, n, A * B))
 
 
 @EXACT
 @given(m=SIZE, k=SIZE)
 def test_products_with_vectors(m: int, k: int) -> None:
-    matrix, x, y = normal((m, k), (k,), (k,))
+    matrix, x, y = draw_normal((m, k), (k,), (k,))
     prove(torch.mv, naive.matrix_vector, matrix, x, formula=formula.matmul(m, k, 1))
     prove(torch.matmul, naive.matrix_vector, matrix, x, formula=formula.matmul(m, k, 1))
     prove(torch.dot, naive.dot, x, y, formula=formula.dot_products(1, k))
@@ -54,7 +54,7 @@ def test_products_with_vectors(m: int, k: int) -> None:
 ONE_TAP: dict[str, Any] = {"stride": [1], "padding": [1], "dilation": [1], "groups": 1}
 COMPLEX: dict[str, tuple[Any, Any, tuple[tuple[int, ...], ...]]] = {
     "mm": (torch.mm, naive.matmul, ((2, 3), (3, 4))),
-    "bmm": (torch.bmm, naive.batched, ((2, 2, 3), (2, 3, 1))),
+    "bmm": (torch.bmm, naive.batch_matmul, ((2, 2, 3), (2, 3, 1))),
     "linear": (F.linear, naive.linear, ((2, 1, 3), (4, 3))),
     "conv1d": (
         lambda x, W: F.conv1d(x, W, padding=1),
@@ -72,24 +72,24 @@ COMPLEX: dict[str, tuple[Any, Any, tuple[tuple[int, ...], ...]]] = {
 @pytest.mark.parametrize("name", COMPLEX)
 def test_complex_products_take_four_real_macs_each(name: str) -> None:
     call, reference, shapes = COMPLEX[name]
-    prove(call, reference, *normal(*shapes, dtype=torch.complex128))
+    prove(call, reference, *draw_normal(*shapes, dtype=torch.complex128))
 
 
 def test_complex_outer_product_is_made_of_complex_products() -> None:
-    a, b = normal((2,), (3,), dtype=torch.complex128)
-    assert counted(torch.outer, a, b) == COMPLEX_MUL * 6
+    a, b = draw_normal((2,), (3,), dtype=torch.complex128)
+    assert count_cost(torch.outer, a, b) == COMPLEX_MUL * 6
 
 
 def test_macs_of_integers_are_macs() -> None:
-    """What is free of integers is arithmetic outside contractions."""
+    """Integer arithmetic is free outside contractions only."""
     a, b = torch.ones(2, 3, dtype=torch.long), torch.ones(3, 4, dtype=torch.long)
-    assert counted(torch.mm, a, b) == formula.matmul(2, 3, 4)
+    assert count_cost(torch.mm, a, b) == formula.matmul(2, 3, 4)
 
 
 @EXACT
 @given(rows=SIZE, more=SIZE, inputs=SIZE, outputs=SIZE, biased=BIASED)
 def test_linear(rows: int, more: int, inputs: int, outputs: int, biased: bool) -> None:
-    x, W, b = normal((rows, more, inputs), (outputs, inputs), (outputs,))
+    x, W, b = draw_normal((rows, more, inputs), (outputs, inputs), (outputs,))
     expected = formula.linear(rows * more, inputs, outputs, biased=biased)
     prove(F.linear, naive.linear, x, W, b if biased else None, formula=expected)
 
@@ -97,14 +97,14 @@ def test_linear(rows: int, more: int, inputs: int, outputs: int, biased: bool) -
 @EXACT
 @given(rows=SIZE, outputs=SIZE)
 def test_bias_is_one_addition_an_output(rows: int, outputs: int) -> None:
-    x, b = normal((rows, outputs), (outputs,))
+    x, b = draw_normal((rows, outputs), (outputs,))
     prove(torch.add, lambda x, b: x + b, x, b, formula=formula.bias(rows * outputs))
 
 
 @EXACT
 @given(rows=SIZE, i=SIZE, j=SIZE, outputs=SIZE)
 def test_bilinear(rows: int, i: int, j: int, outputs: int) -> None:
-    operands = normal((rows, i), (rows, j), (outputs, i, j), (outputs,))
+    operands = draw_normal((rows, i), (rows, j), (outputs, i, j), (outputs,))
     prove(F.bilinear, naive.bilinear, *operands)
 
 
@@ -119,8 +119,8 @@ def test_addmm_multiplies_only_by_factors_other_than_1(
 ) -> None:
     prove(
         lambda M, a, b: torch.addmm(M, a, b, beta=beta, alpha=alpha),
-        lambda M, a, b: naive.plus_scaled(M, naive.matmul(a, b), beta, alpha),
-        *normal((added_rows, n), (3, k), (k, n)),
+        lambda M, a, b: naive.add_scaled(M, naive.matmul(a, b), beta, alpha),
+        *draw_normal((added_rows, n), (3, k), (k, n)),
     )
 
 
@@ -129,8 +129,8 @@ def test_addmm_multiplies_only_by_factors_other_than_1(
 def test_addmv(m: int, k: int, beta: float, alpha: float) -> None:
     prove(
         lambda y, a, x: torch.addmv(y, a, x, beta=beta, alpha=alpha),
-        lambda y, a, x: naive.plus_scaled(y, naive.matrix_vector(a, x), beta, alpha),
-        *normal((m,), (m, k), (k,)),
+        lambda y, a, x: naive.add_scaled(y, naive.matrix_vector(a, x), beta, alpha),
+        *draw_normal((m,), (m, k), (k,)),
     )
 
 
@@ -139,8 +139,8 @@ def test_addmv(m: int, k: int, beta: float, alpha: float) -> None:
 def test_baddbmm(batch: int, m: int, k: int, beta: float, alpha: float) -> None:
     prove(
         lambda M, a, b: torch.baddbmm(M, a, b, beta=beta, alpha=alpha),
-        lambda M, a, b: naive.plus_scaled(M, naive.batched(a, b), beta, alpha),
-        *normal((batch, m, 2), (batch, m, k), (batch, k, 2)),
+        lambda M, a, b: naive.add_scaled(M, naive.batch_matmul(a, b), beta, alpha),
+        *draw_normal((batch, m, 2), (batch, m, k), (batch, k, 2)),
     )
 
 
@@ -151,19 +151,19 @@ def test_addbmm_accumulates_over_the_batch(
 ) -> None:
     prove(
         lambda M, a, b: torch.addbmm(M, a, b, beta=beta, alpha=alpha),
-        lambda M, a, b: naive.plus_scaled(M, naive.batch_sum(a, b), beta, alpha),
-        *normal((m, 2), (batch, m, k), (batch, k, 2)),
+        lambda M, a, b: naive.add_scaled(M, naive.batch_sum(a, b), beta, alpha),
+        *draw_normal((m, 2), (batch, m, k), (batch, k, 2)),
     )
 
 
 @EXACT
 @given(m=SIZE, n=SIZE)
 def test_outer_product_accumulates_nothing(m: int, n: int) -> None:
-    prove(torch.outer, naive.outer, *normal((m,), (n,)))
+    prove(torch.outer, naive.outer, *draw_normal((m,), (n,)))
     prove(
         torch.addr,
-        lambda M, a, b: naive.plus_scaled(M, naive.outer(a, b)),
-        *normal((m, n), (m,), (n,)),
+        lambda M, a, b: naive.add_scaled(M, naive.outer(a, b)),
+        *draw_normal((m, n), (m,), (n,)),
     )
 
 
@@ -172,32 +172,32 @@ def test_outer_product_accumulates_nothing(m: int, n: int) -> None:
 def test_addr_multiplies_by_its_factors(m: int, n: int, beta: float, alpha: float) -> None:
     prove(
         lambda M, a, b: torch.addr(M, a, b, beta=beta, alpha=alpha),
-        lambda M, a, b: naive.plus_scaled(M, naive.outer(a, b), beta, alpha),
-        *normal((m, n), (m,), (n,)),
+        lambda M, a, b: naive.add_scaled(M, naive.outer(a, b), beta, alpha),
+        *draw_normal((m, n), (m,), (n,)),
     )
 
 
 @EXACT
 @given(rows=SIZE, n=SIZE)
 def test_cosine_similarity(rows: int, n: int) -> None:
-    prove(F.cosine_similarity, naive.cosine_similarity, *normal((rows, n), (rows, n)))
+    prove(F.cosine_similarity, naive.cosine_similarity, *draw_normal((rows, n), (rows, n)))
 
 
 @EXACT
 @given(rows=SIZE, n=SIZE)
 def test_cosine_similarity_broadcasts_and_takes_an_epsilon(rows: int, n: int) -> None:
-    """The pairs are those of what both are broadcast to, also along the compared dimension."""
+    """Pairs are formed after broadcasting, also along the compared dimension."""
 
     def reference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return naive.cosine_similarity(*np.broadcast_arrays(a, b))
 
     for a, b in (((n,), (rows, n)), ((rows, 1), (rows, n)), ((rows, n), (1, 1))):
-        prove(lambda x, y: F.cosine_similarity(x, y, 1, 1e-12), reference, *normal(a, b))
+        prove(lambda x, y: F.cosine_similarity(x, y, 1, 1e-12), reference, *draw_normal(a, b))
 
 
 @dataclass(frozen=True)
 class Convolution:
-    """Sizes of a convolution, or of a transposed one, in any number of dimensions."""
+    """Sizes of a (transposed) convolution in any number of dimensions."""
 
     x: tuple[int, ...]
     W: tuple[int, ...]
@@ -206,14 +206,14 @@ class Convolution:
 
     @property
     def features(self) -> int:
-        """O of a transposed convolution."""
+        """Output channels of a transposed convolution."""
         groups: int = self.options["groups"]
         return self.W[1] * groups
 
 
 @st.composite
 def convolutions(draw: st.DrawFn, dimensions: int, *, transposed: bool) -> Convolution:
-    """Any stride, padding, dilation and groups, with at least one output."""
+    """Draw any stride, padding, dilation and groups with at least one output."""
     longest = (6, 4, 3)[dimensions - 1]
 
     def each(low: int, high: int) -> tuple[int, ...]:
@@ -250,13 +250,15 @@ def test_convolution_takes_every_tap_on_padding_or_not(
     dimensions: int, data: st.DataObject
 ) -> None:
     case = data.draw(convolutions(dimensions, transposed=False))
-    x, W, b = normal(case.x, case.W, case.W[:1])
+    x, W, b = draw_normal(case.x, case.W, case.W[:1])
     bias = b if case.biased else None
     out = CONVOLUTIONS[dimensions](x, W, bias, **case.options)
     prove(
         lambda x, W, b: CONVOLUTIONS[dimensions](x, W, b, **case.options),
         lambda x, W, b: naive.convolution(x, W, b, **case.options),
-        *(x, W, bias),
+        x,
+        W,
+        bias,
         formula=formula.convolution(case.W, out.shape, biased=case.biased),
     )
 
@@ -268,13 +270,15 @@ def test_transposed_convolution_takes_input_positions_times_taps(
     dimensions: int, data: st.DataObject
 ) -> None:
     case = data.draw(convolutions(dimensions, transposed=True))
-    x, W, b = normal(case.x, case.W, (case.features,))
+    x, W, b = draw_normal(case.x, case.W, (case.features,))
     bias = b if case.biased else None
     out = TRANSPOSED[dimensions](x, W, bias, **case.options)
     prove(
         lambda x, W, b: TRANSPOSED[dimensions](x, W, b, **case.options),
         lambda x, W, b: naive.transposed_convolution(x, W, b, **case.options),
-        *(x, W, bias),
+        x,
+        W,
+        bias,
         formula=formula.transposed_convolution(case.x, case.W, out.shape, biased=case.biased),
     )
 
@@ -292,16 +296,21 @@ def test_convolution_below_autograd(data: st.DataObject, transposed: bool) -> No
             x, W, None, stride, padding, dilation, transposed, output_padding, groups
         ),
         lambda x, W: reference(x, W, None, **case.options),
-        *normal(case.x, case.W),
+        *draw_normal(case.x, case.W),
     )
 
 
 @EXACT
 @given(length=st.integers(3, 6), kernel=st.sampled_from([1, 3]))
 def test_convolution_with_named_padding_and_without_a_batch(length: int, kernel: int) -> None:
-    options = {"stride": [1], "padding": [kernel // 2], "dilation": [1], "groups": 1}
+    options: dict[str, Any] = {
+        "stride": [1],
+        "padding": [kernel // 2],
+        "dilation": [1],
+        "groups": 1,
+    }
     prove(
         lambda x, W: F.conv1d(x, W, padding="same"),
         lambda x, W: naive.convolution(x[None], W, None, **options)[0],
-        *normal((2, length), (3, 2, kernel)),
+        *draw_normal((2, length), (3, 2, kernel)),
     )

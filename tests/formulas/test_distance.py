@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from inspect_cost.formulas import distance as formula
 from tests.formulas.naive import distance as naive
 from tests.formulas.naive.reduction import over
-from tests.formulas.proof import EXACT, SIZE, normal, prove
+from tests.formulas.proof import EXACT, SIZE, draw_normal, prove
 
 ORDERS = [0.0, 1.0, 2.0, 3.0, float("inf")]
 
@@ -18,22 +18,24 @@ ORDERS = [0.0, 1.0, 2.0, 3.0, float("inf")]
 @EXACT
 @given(m=SIZE, k=SIZE, n=SIZE)
 def test_each_vector_to_each(p: float, m: int, k: int, n: int) -> None:
-    a, b = normal((m, n), (k, n))
+    a, b = draw_normal((m, n), (k, n))
     prove(
         lambda a, b: torch.cdist(a, b, p),
         lambda a, b: naive.each_to_each(a, b, p),
-        *(a, b),
+        a,
+        b,
         formula=formula.distance(m * k, n, p),
     )
 
 
 @pytest.mark.parametrize("mode", ["use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist"])
 def test_euclidean_distances_cost_the_same_by_products_or_not(mode: str) -> None:
-    a, b = normal((3, 4), (5, 4))
+    a, b = draw_normal((3, 4), (5, 4))
     prove(
         lambda a, b: torch.cdist(a, b, compute_mode=mode),
         lambda a, b: naive.each_to_each(a, b, 2),
-        *(a, b),
+        a,
+        b,
         formula=formula.distance(15, 4, 2),
     )
 
@@ -42,7 +44,7 @@ def test_euclidean_distances_cost_the_same_by_products_or_not(mode: str) -> None
 @EXACT
 @given(m=st.integers(2, 4), n=SIZE)
 def test_each_pair_once(p: float, m: int, n: int) -> None:
-    (a,) = normal((m, n))
+    (a,) = draw_normal((m, n))
     prove(
         lambda a: F.pdist(a, p),
         lambda a: naive.within(a, p),
@@ -58,7 +60,7 @@ def test_two_tensors_as_vectors(p: float, n: int) -> None:
     prove(
         lambda a, b: torch.dist(a, b, p),
         lambda a, b: naive.distance(list(a), list(b), p),
-        *normal((n,), (n,)),
+        *draw_normal((n,), (n,)),
         formula=formula.distance(1, n, p),
     )
 
@@ -67,8 +69,8 @@ def test_two_tensors_as_vectors(p: float, n: int) -> None:
 @EXACT
 @given(rows=SIZE, n=SIZE)
 def test_norms_of_every_order(p: float, rows: int, n: int) -> None:
-    """A norm is a distance from nothing, without the differences."""
-    (x,) = normal((rows, n))
+    """A norm is a distance from zero, without the differences."""
+    (x,) = draw_normal((rows, n))
     prove(
         lambda x: torch.linalg.vector_norm(x, p, 1),
         over(1, lambda xs: naive.norm(xs, p)),

@@ -1,4 +1,4 @@
-"""Fourier transforms are counted by a convention; the sums of overlapping frames by brute force."""
+"""Fourier transforms by their convention, and sums of overlapping frames by brute force."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from inspect_cost.formulas import fourier as formula
 
 
 def radix2(x: list[complex], tape: dict[str, int]) -> list[complex]:
-    """Cooley & Tukey 1965, counting each butterfly as a full complex product and two sums."""
+    """Transform by Cooley & Tukey 1965; each butterfly has a full complex product and two sums."""
     N = len(x)
     if N == 1:
         return x
@@ -34,14 +34,15 @@ def test_the_convention_is_what_radix_2_takes(N: int) -> None:
 
 
 class Transformed(nn.Module):
-    """Calls one of torch's transforms."""
+    """A module that calls one of torch's transforms."""
 
     def __init__(self, name: str, **options: object) -> None:
         super().__init__()
         self.transform, self.options = getattr(torch.fft, name), options
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.transform(x, **self.options)
+        out: Tensor = self.transform(x, **self.options)
+        return out
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,7 @@ def test_overlapping_frames_are_summed(frames: int, size: int, hop: int) -> None
 
 
 def naive_istft(frames: Tensor, window: Tensor, hop: int) -> tuple[Tensor, OpCost]:
-    """Overlapping windowed frames over the overlapping squared windows, which are known before."""
+    """Divide overlapping windowed frames by overlapping squared windows, which are constants."""
     N, T = window.numel(), frames.shape[1]
     signal, envelope = torch.zeros(hop * (T - 1) + N), torch.zeros(hop * (T - 1) + N)
     mul = add = 0

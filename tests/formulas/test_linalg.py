@@ -11,12 +11,12 @@ from torch import Tensor
 from inspect_cost.formulas import linalg as formula
 from inspect_cost.values.cost import OpCost
 from tests.formulas.naive import linalg as naive
-from tests.formulas.proof import EXACT, SIZE, counted, normal, prove
+from tests.formulas.proof import EXACT, SIZE, count_cost, draw_normal, prove
 
 
 def positive(n: int) -> Tensor:
-    """A positive definite matrix."""
-    (a,) = normal((n, n))
+    """Make a positive definite matrix."""
+    (a,) = draw_normal((n, n))
     return a @ a.T + n * torch.eye(n, dtype=a.dtype)
 
 
@@ -44,39 +44,42 @@ def test_of_one_matrix(name: str, n: int) -> None:
     call, reference, cost = OF_ONE_MATRIX[name]
     prove(call, reference, positive(n), formula=cost(n))
     batch = positive(n).expand(2, 3, n, n)
-    assert counted(call, batch) == cost(n) * 6
+    assert count_cost(call, batch) == cost(n) * 6
 
 
 @EXACT
 @given(n=SIZE, sides=SIZE)
 def test_solving_a_system(n: int, sides: int) -> None:
-    a, b = positive(n), normal((n, sides))[0]
+    a, b = positive(n), draw_normal((n, sides))[0]
     prove(torch.linalg.solve, naive.solve, a, b, formula=formula.solve(n, sides))
-    assert counted(torch.linalg.solve, a, b[:, 0]) == formula.solve(n, 1)
+    assert count_cost(torch.linalg.solve, a, b[:, 0]) == formula.solve(n, 1)
 
     def again(a: Tensor, b: Tensor) -> Tensor:
-        return torch.linalg.lu_solve(*torch.linalg.lu_factor(a), b)
+        factors, pivots = torch.linalg.lu_factor(a)
+        x: Tensor = torch.linalg.lu_solve(factors, pivots, b)
+        return x
 
-    assert counted(again, a, b) == formula.lu(n) + formula.lu_solve(n, sides)
+    assert count_cost(again, a, b) == formula.lu(n) + formula.lu_solve(n, sides)
 
 
 @pytest.mark.parametrize("unit", [False, True])
 @EXACT
 @given(n=SIZE, sides=SIZE)
 def test_substitution(unit: bool, n: int, sides: int) -> None:
-    L, b = positive(n).tril(), normal((n, sides))[0]
+    L, b = positive(n).tril(), draw_normal((n, sides))[0]
     prove(
         lambda L, b: torch.linalg.solve_triangular(L, b, upper=False, unitriangular=unit),
         lambda L, b: naive.forward(L, b, unit=unit),
-        *(L, b),
+        L,
+        b,
         formula=formula.triangular_solve(n, unit=unit) * sides,
     )
 
 
 def test_a_cholesky_factor_is_substituted_twice() -> None:
-    L, b = positive(4).tril(), normal((4, 3))[0]
+    L, b = positive(4).tril(), draw_normal((4, 3))[0]
     expected = formula.triangular_solve(4, unit=False) * 6
-    assert counted(torch.cholesky_solve, b, L) == expected
+    assert count_cost(torch.cholesky_solve, b, L) == expected
 
 
 @EXACT
@@ -85,14 +88,14 @@ def test_cross_products(vectors: int) -> None:
     prove(
         torch.linalg.cross,
         naive.cross,
-        *normal((vectors, 3), (vectors, 3)),
+        *draw_normal((vectors, 3), (vectors, 3)),
         formula=formula.cross(vectors),
     )
 
 
 def test_the_inverse_of_a_cholesky_factor_is_a_solution_for_each_unit_vector() -> None:
     L = positive(4).tril()
-    assert counted(torch.cholesky_inverse, L) == counted(
+    assert count_cost(torch.cholesky_inverse, L) == count_cost(
         torch.cholesky_solve, torch.eye(4, dtype=L.dtype), L
     )
 
@@ -108,4 +111,4 @@ def test_the_inverse_of_a_cholesky_factor_is_a_solution_for_each_unit_vector() -
     ids=["solve", "triangular", "cholesky", "lu"],
 )
 def test_a_system_of_no_equations_is_free(call: Any) -> None:
-    assert counted(call, torch.empty(0, 0), torch.empty(0, 3)) == OpCost()
+    assert count_cost(call, torch.empty(0, 0), torch.empty(0, 3)) == OpCost()

@@ -1,4 +1,4 @@
-"""Losses, element by element or sample by sample, and what reduces them."""
+"""Losses, element by element or sample by sample, and their reductions."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,12 +14,12 @@ from torch import Tensor
 from inspect_cost.formulas import losses as formula
 from inspect_cost.values.cost import OpCost
 from tests.formulas.naive import losses as naive
-from tests.formulas.proof import EXACT, SIZE, between, counted, normal, prove
+from tests.formulas.proof import EXACT, SIZE, count_cost, draw_normal, draw_uniform, prove
 
 Loss = Callable[..., Any]
 
 OF_TWO: dict[str, tuple[Loss, Loss, OpCost]] = {
-    "mse": (F.mse_loss, naive.squared, formula.SQUARED_ERROR),
+    "mse": (F.mse_loss, naive.squared_error, formula.SQUARED_ERROR),
     "huber": (F.huber_loss, naive.huber, formula.HUBER),
     "smooth l1": (F.smooth_l1_loss, naive.huber, formula.HUBER),
     "soft margin": (F.soft_margin_loss, naive.soft_margin, formula.SOFT_MARGIN),
@@ -38,7 +38,7 @@ OF_TWO: dict[str, tuple[Loss, Loss, OpCost]] = {
 @given(m=SIZE, n=SIZE)
 def test_losses_of_two_tensors(name: str, reduction: str, m: int, n: int) -> None:
     call, loss, element = OF_TWO[name]
-    x, y = between(0.1, 0.9, (m, n), (m, n))
+    x, y = draw_uniform(0.1, 0.9, (m, n), (m, n))
     expected = element * (m * n) if reduction == "none" else None
     prove(partial(call, reduction=reduction), naive.each(loss, reduction), x, y, formula=expected)
 
@@ -48,7 +48,7 @@ def test_losses_of_two_tensors(name: str, reduction: str, m: int, n: int) -> Non
 @EXACT
 @given(m=SIZE, n=SIZE)
 def test_weights_are_multiplied_by(weighted: bool, positive: bool, m: int, n: int) -> None:
-    x, y, w, p = between(0.1, 0.9, *[(m, n)] * 4)
+    x, y, w, p = draw_uniform(0.1, 0.9, *[(m, n)] * 4)
     weights = (w if weighted else None, p if positive else None)
 
     def call(x: Tensor, y: Tensor, w: Tensor | None, p: Tensor | None) -> Tensor:
@@ -61,9 +61,9 @@ def test_weights_are_multiplied_by(weighted: bool, positive: bool, m: int, n: in
 
 
 def test_a_weight_of_positives_is_two_products_and_two_sums() -> None:
-    x, y, p = between(0.1, 0.9, (5,), (5,), (5,))
+    x, y, p = draw_uniform(0.1, 0.9, (5,), (5,), (5,))
     call = partial(F.binary_cross_entropy_with_logits, reduction="none")
-    more = counted(lambda x, y, p: call(x, y, pos_weight=p), x, y, p)
+    more = count_cost(lambda x, y, p: call(x, y, pos_weight=p), x, y, p)
     assert more == (formula.LOGITS + formula.POSITIVE_WEIGHT) * 5
 
 
@@ -74,13 +74,15 @@ def test_a_weight_of_positives_is_two_products_and_two_sums() -> None:
 def test_negative_log_likelihood(
     weighted: bool, reduction: str, samples: int, classes: int
 ) -> None:
-    x, (w,) = normal((samples, classes))[0], between(0.1, 0.9, (classes,))
+    x, (w,) = draw_normal((samples, classes))[0], draw_uniform(0.1, 0.9, (classes,))
     target = torch.arange(samples) % classes
     plain = formula.LIKELIHOOD * samples if reduction == "none" and not weighted else None
     prove(
         lambda x, t, w: F.nll_loss(x, t, w, reduction=reduction),
         partial(naive.likelihood, reduction=reduction),
-        *(x, target, w if weighted else None),
+        x,
+        target,
+        w if weighted else None,
         formula=plain,
     )
 
@@ -91,12 +93,14 @@ def test_negative_log_likelihood(
 @EXACT
 @given(samples=SIZE, classes=st.integers(2, 4))
 def test_multi_margin(p: int, weighted: bool, reduction: str, samples: int, classes: int) -> None:
-    x, (w,) = normal((samples, classes))[0], between(0.1, 0.9, (classes,))
+    x, (w,) = draw_normal((samples, classes))[0], draw_uniform(0.1, 0.9, (classes,))
     expected = formula.multi_margin(samples, classes, squared=p == 2, weighted=weighted)
     prove(
         lambda x, t, w: F.multi_margin_loss(x, t, p, weight=w, reduction=reduction),
         partial(naive.multi_margin, p=p, reduction=reduction),
-        *(x, torch.arange(samples) % classes, w if weighted else None),
+        x,
+        torch.arange(samples) % classes,
+        w if weighted else None,
         formula=expected if reduction == "none" else None,
     )
     assert OpCost(add=2, compare=1) == formula.MARGIN
@@ -105,12 +109,12 @@ def test_multi_margin(p: int, weighted: bool, reduction: str, samples: int, clas
 @EXACT
 @given(samples=SIZE, classes=st.integers(2, 4))
 def test_multi_label_margin_takes_pairs_of_a_label_and_another(samples: int, classes: int) -> None:
-    (x,) = normal((samples, classes))
+    (x,) = draw_normal((samples, classes))
     target = torch.full((samples, classes), -1)
     target[:, 0] = torch.arange(samples) % classes
     prove(F.multilabel_margin_loss, naive.multi_label_margin, x, target)
     each = formula.multi_label_margin(samples * (classes - 1), samples)
-    assert counted(partial(F.multilabel_margin_loss, reduction="none"), x, target) == each
+    assert count_cost(partial(F.multilabel_margin_loss, reduction="none"), x, target) == each
 
 
 @EXACT
@@ -118,8 +122,8 @@ def test_multi_label_margin_takes_pairs_of_a_label_and_another(samples: int, cla
 def test_connectionist_temporal_classification_follows_its_convention(
     steps: int, labels: list[int]
 ) -> None:
-    """Every state after the first step counts as if three led to it, as they do inside."""
-    log_probs = normal((steps, 4))[0].log_softmax(-1)
+    """Every state after the first step counts as if three led to it, as is true of inner states."""
+    log_probs = draw_normal((steps, 4))[0].log_softmax(-1)
     loss, visits = naive.connectionist_temporal(log_probs.tolist(), labels)
     lengths = torch.tensor([steps]), torch.tensor([len(labels)])
 
@@ -128,6 +132,6 @@ def test_connectionist_temporal_classification_follows_its_convention(
 
     assert call(log_probs).item() == pytest.approx(loss)
     expected = formula.connectionist_temporal(steps, 2 * len(labels) + 1, 1)
-    assert counted(call, log_probs) == expected
+    assert count_cost(call, log_probs) == expected
     state, end = OpCost(compare=2, add=7, special=4), OpCost(compare=1, add=5, special=3)
     assert expected == state * visits + end

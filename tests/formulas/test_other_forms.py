@@ -1,4 +1,4 @@
-"""Operators in their less common forms cost what their common ones do, or are not known."""
+"""Less common forms of operators cost what the common forms do, or are unknown."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,9 +13,9 @@ from inspect_cost import count
 from inspect_cost.counting.torch.aten.table import ATEN_RULES
 from inspect_cost.formulas.reduction import renormalisation
 from inspect_cost.values.cost import OpCost
-from tests.formulas.proof import Calling, counted, normal
+from tests.formulas.proof import FunctionModule, count_cost, draw_normal
 
-MATRIX, RIGHT = normal((4, 4), (4, 3))
+MATRIX, RIGHT = draw_normal((4, 4), (4, 3))
 MATRIX = MATRIX @ MATRIX.T + 4 * torch.eye(4, dtype=torch.float64)
 
 #: Name -> an operator of matrices.
@@ -37,14 +37,14 @@ OF_MATRICES: dict[str, Callable[[Tensor, Tensor], Any]] = {
 @pytest.mark.parametrize("name", OF_MATRICES)
 def test_a_batch_costs_what_its_matrices_do(name: str) -> None:
     call = OF_MATRICES[name]
-    one = counted(call, MATRIX, RIGHT)
+    one = count_cost(call, MATRIX, RIGHT)
     assert one.flops
-    assert counted(call, MATRIX.expand(2, 5, 4, 4), RIGHT.expand(2, 5, 4, 3)) == 10 * one
+    assert count_cost(call, MATRIX.expand(2, 5, 4, 4), RIGHT.expand(2, 5, 4, 3)) == 10 * one
 
 
 def test_matrices_of_complex_numbers_or_that_are_not_square_are_not_known() -> None:
     for a in (MATRIX.to(torch.complex128), RIGHT):
-        assert not count(Calling(lambda a: torch.linalg.lu_factor(a)[0]), a).complete
+        assert not count(FunctionModule(lambda a: torch.linalg.lu_factor(a)[0]), a).complete
 
 
 @pytest.mark.parametrize(
@@ -60,25 +60,25 @@ def test_matrices_of_complex_numbers_or_that_are_not_square_are_not_known() -> N
     ids=["cubic", "reflecting", "aligned", "cubes"],
 )
 def test_what_has_no_settled_definition_is_not_known(call: Callable[[Tensor], Tensor]) -> None:
-    assert not count(Calling(call), torch.ones(1, 2, 5, 5)).complete
+    assert not count(FunctionModule(call), torch.ones(1, 2, 5, 5)).complete
 
 
 def test_traces() -> None:
-    assert counted(torch.trace, torch.ones(3, 5)) == OpCost(add=2)
-    assert counted(torch.trace, torch.ones(5, 3, dtype=torch.complex64)) == OpCost(add=4)
-    assert counted(torch.trace, torch.ones(3, 5, dtype=torch.int64)) == OpCost()
+    assert count_cost(torch.trace, torch.ones(3, 5)) == OpCost(add=2)
+    assert count_cost(torch.trace, torch.ones(5, 3, dtype=torch.complex64)) == OpCost(add=4)
+    assert count_cost(torch.trace, torch.ones(3, 5, dtype=torch.int64)) == OpCost()
 
 
 def test_complex_layers_take_four_real_macs_and_two_sums() -> None:
-    x, W, b = (t.to(torch.complex64) for t in normal((3, 4), (5, 4), (5,)))
-    assert counted(F.linear, x, W, b) == OpCost(macs=4 * 60, add=2 * 15)
-    assert counted(F.linear, x, W) == OpCost(macs=4 * 60)
+    x, W, b = (t.to(torch.complex64) for t in draw_normal((3, 4), (5, 4), (5,)))
+    assert count_cost(F.linear, x, W, b) == OpCost(macs=4 * 60, add=2 * 15)
+    assert count_cost(F.linear, x, W) == OpCost(macs=4 * 60)
 
 
 def test_a_bilinear_layer_without_bias() -> None:
-    a, b, W, offset = normal((2, 3), (2, 4), (5, 3, 4), (5,))
-    biased = counted(F.bilinear, a, b, W, offset)
-    assert biased == counted(F.bilinear, a, b, W) + OpCost(add=10)
+    a, b, W, offset = draw_normal((2, 3), (2, 4), (5, 3, 4), (5,))
+    biased = count_cost(F.bilinear, a, b, W, offset)
+    assert biased == count_cost(F.bilinear, a, b, W) + OpCost(add=10)
 
 
 @pytest.mark.parametrize("kind", [nn.Conv1d, nn.ConvTranspose1d])
@@ -97,38 +97,39 @@ def test_a_complex_signal_takes_twice_as_much_to_be_put_together() -> None:
         z, 8, 4, window=w, onesided=False, return_complex=True
     )
     frames, outputs = 5, 16
-    spent = counted(call, spectrum, window)
-    transforms = counted(torch.fft.ifft, torch.ones(frames, 8, dtype=torch.complex64))
+    spent = count_cost(call, spectrum, window)
+    transforms = count_cost(torch.fft.ifft, torch.ones(frames, 8, dtype=torch.complex64))
     windowed = OpCost(mul=2 * frames * 8, add=2 * frames * 8, div=2 * outputs)
     assert spent == transforms + windowed
 
 
 def test_what_is_empty_or_single_takes_no_sums() -> None:
-    assert counted(torch.linalg.slogdet, torch.empty(0, 0)) == OpCost()
+    assert count_cost(torch.linalg.slogdet, torch.empty(0, 0)) == OpCost()
     one = torch.log_softmax(torch.ones(1, 1, 5), 2)
-    report = count(Calling(F.ctc_loss), one, torch.tensor([[1]]), (1,), (1,))
+    report = count(FunctionModule(F.ctc_loss), one, torch.tensor([[1]]), (1,), (1,))
     joined = report.by_operator["aten._ctc_loss"].cost
     assert joined.special == 2 + 1  # the two last states, and nothing before them
 
 
 def test_one_sample_is_a_batch_of_one() -> None:
-    scores, label = normal((6,))[0], torch.tensor(2)
-    one = counted(F.multi_margin_loss, scores, label)
-    assert one == counted(F.multi_margin_loss, scores[None], label[None])
-    signal, labels = torch.log_softmax(normal((7, 5))[0], 1), torch.tensor([1, 2, 3])
+    scores, label = draw_normal((6,))[0], torch.tensor(2)
+    one = count_cost(F.multi_margin_loss, scores, label)
+    assert one == count_cost(F.multi_margin_loss, scores[None], label[None])
+    signal, labels = torch.log_softmax(draw_normal((7, 5))[0], 1), torch.tensor([1, 2, 3])
     lengths = torch.tensor(7), torch.tensor(3)
-    batch = counted(F.ctc_loss, signal[:, None], labels[None], lengths[0][None], lengths[1][None])
-    assert counted(F.ctc_loss, signal, labels, *lengths) == batch
-    listed = count(Calling(F.ctc_loss), signal[:, None], labels[None], (7,), (3,))
-    tensors = count(Calling(F.ctc_loss), signal, labels, *lengths)
+    batched_lengths = [length[None] for length in lengths]
+    batch = count_cost(F.ctc_loss, signal[:, None], labels[None], *batched_lengths)
+    assert count_cost(F.ctc_loss, signal, labels, *lengths) == batch
+    listed = count(FunctionModule(F.ctc_loss), signal[:, None], labels[None], (7,), (3,))
+    tensors = count(FunctionModule(F.ctc_loss), signal, labels, *lengths)
     name = "aten._ctc_loss"
     assert listed.by_operator[name].cost == tensors.by_operator[name].cost
 
 
 def test_dropout_in_training_chooses_and_scales() -> None:
     x = torch.ones(3, 4)
-    assert counted(lambda x: F.dropout(x, 0.5, True), x) == OpCost(compare=12, mul=12)
-    assert counted(lambda x: F.dropout(x, 0.0, True), x) == OpCost()
+    assert count_cost(lambda x: F.dropout(x, 0.5, True), x) == OpCost(compare=12, mul=12)
+    assert count_cost(lambda x: F.dropout(x, 0.0, True), x) == OpCost()
     rule = ATEN_RULES["aten.native_dropout"]
     assert rule((x, x > 0), x, 0.5, True) == OpCost(compare=12, mul=12)
 
@@ -136,18 +137,18 @@ def test_dropout_in_training_chooses_and_scales() -> None:
 def test_rows_of_a_table_are_renormalised_where_they_are_looked_up() -> None:
     table, rows = torch.ones(5, 3), torch.tensor([0, 2, 2, 4])
     call = lambda i, t: F.embedding(i, t.clone(), max_norm=1.0)  # noqa: E731
-    assert counted(call, rows, table) == renormalisation(4, 3)
+    assert count_cost(call, rows, table) == renormalisation(4, 3)
 
 
 def test_writing_accumulates_in_every_form() -> None:
     x, source = torch.zeros(6), torch.ones(4)
     index = torch.tensor([0, 1, 1, 5])
-    assert counted(lambda x, i, s: x.put(i, s, accumulate=True), x, index, source).add == 4
-    assert counted(lambda x, i, s: x.put(i, s), x, index, source) == OpCost()
-    multiplied = counted(lambda x, i, s: x.scatter(0, i, s, reduce="multiply"), x, index, source)
+    assert count_cost(lambda x, i, s: x.put(i, s, accumulate=True), x, index, source).add == 4
+    assert count_cost(lambda x, i, s: x.put(i, s), x, index, source) == OpCost()
+    multiplied = count_cost(lambda x, i, s: x.scatter(0, i, s, reduce="multiply"), x, index, source)
     assert multiplied == OpCost(mul=4)
     z, more = (t.to(torch.complex64) for t in (x, source))
-    spent = counted(lambda z, i, s: z.index_put((i,), s, accumulate=True), z, index, more)
+    spent = count_cost(lambda z, i, s: z.index_put((i,), s, accumulate=True), z, index, more)
     assert spent == OpCost(add=8)
 
 
@@ -158,14 +159,16 @@ def test_writing_accumulates_in_every_form() -> None:
 def test_sparse_operands_on_either_side() -> None:
     sparse = torch.tensor([[1.0, 0, 2], [0, 0, 3]])
     dense = torch.ones(5, 2)
-    assert counted(torch.mm, dense, sparse.to_sparse_csr()) == OpCost(macs=3 * 5)
-    sampled = counted(
+    assert count_cost(torch.mm, dense, sparse.to_sparse_csr()) == OpCost(macs=3 * 5)
+    sampled = count_cost(
         torch.sparse.sampled_addmm, sparse.to_sparse_csr(), dense.mT, torch.ones(5, 3)
     )
     assert sampled == OpCost(macs=3 * 5, add=3)
-    scaled = counted(
+    scaled = count_cost(
         lambda s, a, b: torch.sparse.sampled_addmm(s, a, b, beta=0.5, alpha=2),
-        *(sparse.to_sparse_csr(), dense.mT, torch.ones(5, 3)),
+        sparse.to_sparse_csr(),
+        dense.mT,
+        torch.ones(5, 3),
     )
     assert scaled == sampled + OpCost(mul=6)
 
@@ -174,14 +177,14 @@ def test_entries_of_the_same_place_are_added_up() -> None:
     places, values = torch.tensor([[0, 0, 1, 0]]), torch.ones(4)
     for dtype, sums in ((torch.float32, 2), (torch.complex64, 4), (torch.int64, 0)):
         entries = torch.sparse_coo_tensor(places, values.to(dtype), (3,), check_invariants=False)
-        assert counted(lambda x: x.coalesce(), entries) == OpCost(add=sums)
+        assert count_cost(lambda x: x.coalesce(), entries) == OpCost(add=sums)
 
 
 # --- fused kernels: what their parts cost ---
 
 
 def test_products_with_an_activation() -> None:
-    offset, a, b = normal((5,), (3, 4), (4, 5))
+    offset, a, b = draw_normal((5,), (3, 4), (4, 5))
     for use_gelu in (False, True):
         parts = lambda o, a, b: (  # noqa: E731
             F.gelu(torch.addmm(o, a, b), approximate="tanh")
@@ -190,7 +193,7 @@ def test_products_with_an_activation() -> None:
         )
         rule = ATEN_RULES["aten._addmm_activation"]
         spent = rule(torch.empty(3, 5), offset, a, b, use_gelu=use_gelu)
-        assert spent == counted(parts, offset, a, b)
+        assert spent == count_cost(parts, offset, a, b)
 
 
 def test_scaled_and_biased_queries_keys_and_values() -> None:

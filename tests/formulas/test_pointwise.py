@@ -1,4 +1,4 @@
-"""Arithmetic element by element, against the definitions."""
+"""Elementwise arithmetic against the definitions."""
 
 import math
 import operator
@@ -18,12 +18,12 @@ from torch import Tensor, nn
 from inspect_cost.formulas import pointwise as formula
 from inspect_cost.values.cost import FREE, OpCost
 from tests.formulas.naive import pointwise as naive
-from tests.formulas.proof import EXACT, SIZE, between, counted, normal, prove
+from tests.formulas.proof import EXACT, SIZE, count_cost, draw_normal, draw_uniform, prove
 from tests.formulas.scalars import (
     Real,
     absolute,
-    choice,
-    holds,
+    choose,
+    compare,
     maximum,
     minimum,
     rsqrt,
@@ -34,7 +34,7 @@ from tests.formulas.scalars import (
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table: how torch calls it, what it is, and what one element costs."""
+    """One operator: torch's function, its definition, and the cost of one element."""
 
     call: Callable[..., Tensor]
     reference: Callable[..., Any]
@@ -43,13 +43,13 @@ class Row:
     name: str = ""
 
     def operands(self, *shape: int) -> list[Tensor]:
-        """Different numbers for each."""
+        """Draw different numbers for each operand."""
         count = len(self.kinds)
         made = {
-            "r": normal(*[shape] * count),
-            "p": between(0.1, 0.9, *[shape] * count),
-            "+": between(1.1, 3, *[shape] * count),
-            "c": normal(*[shape] * count, dtype=torch.complex128),
+            "r": draw_normal(*[shape] * count),
+            "p": draw_uniform(0.1, 0.9, *[shape] * count),
+            "+": draw_uniform(1.1, 3, *[shape] * count),
+            "c": draw_normal(*[shape] * count, dtype=torch.complex128),
         }
         return [made[kind][i] for i, kind in enumerate(self.kinds)]
 
@@ -73,7 +73,7 @@ ARITHMETIC = [
     Row(torch.addcmul, naive.addcmul, formula.ADDCMUL, "rrr"),
     Row(torch.addcdiv, naive.addcdiv, formula.ADDCDIV, "rrr"),
     Row(torch.lerp, naive.lerp, formula.LERP, "rrp"),
-    Row(lambda x, y, c, s: x * c - y * s, naive.rotated, formula.ROTATION, "rrrr", "rotated"),
+    Row(lambda x, y, c, s: x * c - y * s, naive.rotate, formula.ROTATION, "rrrr", "rotated"),
     Row(torch.hypot, naive.hypot, formula.HYPOT, "rr"),
     Row(torch.remainder, naive.remainder, None, "rp"),
     Row(torch.fmod, naive.fmod, None, "rp"),
@@ -112,26 +112,26 @@ COMPARISONS = [
     Row(torch.abs, absolute, formula.COMPARE),
     Row(torch.min, minimum, formula.COMPARE, "rr", "min of two"),
     Row(torch.fmax, maximum, formula.COMPARE, "rr", "fmax"),
-    Row(torch.isnan, lambda x: holds(math.isnan, x), formula.COMPARE, "r", "isnan"),
-    Row(torch.isinf, lambda x: holds(math.isinf, x), formula.COMPARE, "r", "isinf"),
-    Row(torch.isfinite, lambda x: holds(math.isfinite, x), formula.COMPARE, "r", "isfinite"),
-    Row(torch.signbit, lambda x: holds(lambda v: v < 0, x), formula.COMPARE, "r", "signbit"),
+    Row(torch.isnan, lambda x: compare(math.isnan, x), formula.COMPARE, "r", "isnan"),
+    Row(torch.isinf, lambda x: compare(math.isinf, x), formula.COMPARE, "r", "isinf"),
+    Row(torch.isfinite, lambda x: compare(math.isfinite, x), formula.COMPARE, "r", "isfinite"),
+    Row(torch.signbit, lambda x: compare(lambda v: v < 0, x), formula.COMPARE, "r", "signbit"),
     Row(
         torch.copysign,
-        lambda x, y: choice((x.value < 0) == (y.value < 0), x, -x.value),
+        lambda x, y: choose((x.value < 0) == (y.value < 0), x, -x.value),
         formula.COMPARE,
         "rr",
         "copysign",
     ),
     Row(
         lambda x, y: x.clone().copysign_(y),
-        lambda x, y: choice((x.value < 0) == (y.value < 0), x, -x.value),
+        lambda x, y: choose((x.value < 0) == (y.value < 0), x, -x.value),
         formula.COMPARE,
         "rr",
         "copysign in place",
     ),
     Row(torch.isclose, naive.is_close, formula.IS_CLOSE, "rr"),
-    Row(torch.sign, lambda x: holds(lambda v: v > 0, x), None, "p", "sign"),
+    Row(torch.sign, lambda x: compare(lambda v: v > 0, x), None, "p", "sign"),
     Row(
         lambda x: torch.clamp(x, min=-0.5),
         lambda x: maximum(x, -0.5),
@@ -170,7 +170,7 @@ COMPARISONS = [
 COMPARISONS += [
     Row(
         getattr(torch, name),
-        partial(holds, getattr(operator, name)),
+        partial(compare, getattr(operator, name)),
         formula.COMPARE,
         "rr",
         name,
@@ -190,7 +190,7 @@ ACTIVATIONS = [
     ),
     Row(
         lambda x: F.threshold(x, 0.1, 20),
-        lambda x: choice(x.value > 0.1, x, 20),
+        lambda x: choose(x.value > 0.1, x, 20),
         formula.COMPARE,
         "r",
         "threshold",
@@ -280,27 +280,27 @@ def test_each_element_costs_what_the_definition_does(row: Row, m: int, n: int) -
 @EXACT
 @given(rows=SIZE, half=SIZE)
 def test_glu_costs_by_its_results_which_are_half_of_its_operands(rows: int, half: int) -> None:
-    (x,) = normal((rows, 2 * half))
+    (x,) = draw_normal((rows, 2 * half))
     prove(F.glu, naive.glu, x, formula=formula.GLU * (rows * half))
 
 
 @EXACT
 @given(m=SIZE, n=SIZE)
 def test_parametric_relu_is_one_choice(m: int, n: int) -> None:
-    prove(F.prelu, naive.elementwise(naive.prelu), *normal((m, n), (1,)))
+    prove(F.prelu, naive.elementwise(naive.prelu), *draw_normal((m, n), (1,)))
 
 
 @EXACT
 @given(m=SIZE, n=SIZE)
 def test_broadcast_operands_cost_by_the_result(m: int, n: int) -> None:
-    x, y = normal((m, 1), (n,))
+    x, y = draw_normal((m, 1), (n,))
     prove(torch.mul, naive.elementwise(lambda a, b: a * b), x, y, formula=formula.MUL * (m * n))
 
 
 @EXACT
 @given(n=SIZE)
 def test_in_place_forms_cost_as_the_plain_ones(n: int) -> None:
-    x, y = normal((n,), (n,))
+    x, y = draw_normal((n,), (n,))
     prove(lambda x, y: x.clone().mul_(y), lambda x, y: x * y, x, y, formula=formula.MUL * n)
 
 
@@ -339,11 +339,11 @@ SPECIAL_FUNCTIONS = [
 
 @pytest.mark.parametrize("row", SPECIAL_FUNCTIONS, ids=str)
 def test_one_evaluation_of_a_special_function_is_one_by_convention(row: Row) -> None:
-    def evaluated(*xs: Real) -> Real:
+    def evaluate(*xs: Real) -> Real:
         return special(lambda *values: float(row.reference(*values)), *xs)
 
     operands = row.operands(2, 3)
-    prove(row.call, naive.elementwise(evaluated), *operands, formula=formula.SPECIAL * 6)
+    prove(row.call, naive.elementwise(evaluate), *operands, formula=formula.SPECIAL * 6)
 
 
 POWERS: list[tuple[float, Callable[[Real], Real]]] = [
@@ -361,7 +361,7 @@ POWERS: list[tuple[float, Callable[[Real], Real]]] = [
 def test_powers_are_products_roots_and_quotients_where_they_can_be(
     exponent: float, reference: Callable[[Real], Real]
 ) -> None:
-    (x,) = between(0.1, 0.9, (2, 3))
+    (x,) = draw_uniform(0.1, 0.9, (2, 3))
     expected = formula.power(exponent) * 6
     prove(lambda x: x**exponent, naive.elementwise(reference), x, formula=expected)
     prove(lambda x: x ** float(exponent), naive.elementwise(reference), x, formula=expected)
@@ -369,12 +369,12 @@ def test_powers_are_products_roots_and_quotients_where_they_can_be(
 
 @pytest.mark.parametrize("exponent", [0, 1])
 def test_powers_of_0_and_1_compute_nothing(exponent: int) -> None:
-    (x,) = normal((2, 3))
-    assert formula.power(exponent) == counted(lambda x: x**exponent, x) == FREE
+    (x,) = draw_normal((2, 3))
+    assert formula.power(exponent) == count_cost(lambda x: x**exponent, x) == FREE
 
 
 def test_a_power_by_a_tensor_is_one_evaluation() -> None:
-    x, y = between(0.1, 0.9, (2, 3), (2, 3))
+    x, y = draw_uniform(0.1, 0.9, (2, 3), (2, 3))
     power = naive.elementwise(lambda a, b: special(math.pow, a, b))
     prove(torch.pow, power, x, y, formula=formula.power(None) * 6)
     base = naive.elementwise(lambda b: special(lambda v: 3**v, b))
@@ -387,16 +387,16 @@ def test_where_is_a_choice_besides_the_comparison_that_it_is_made_by(
     n: int, threshold: float
 ) -> None:
     def reference(x: Real, y: Real) -> Real:
-        return choice(bool(holds(lambda v: v > threshold, x).value), x, y)
+        return choose(bool(compare(lambda v: v > threshold, x).value), x, y)
 
-    x, y = normal((n,), (n,))
+    x, y = draw_normal((n,), (n,))
     call = lambda x, y: torch.where(x > threshold, x, y)  # noqa: E731
     prove(call, naive.elementwise(reference), x, y, formula=formula.COMPARE * (2 * n))
 
 
 def test_masked_fill_is_a_choice() -> None:
-    x, mask = normal((2, 3))[0], torch.tensor([True, False, True])
-    fill = naive.elementwise(lambda x, m: choice(m, 9.0, x))
+    x, mask = draw_normal((2, 3))[0], torch.tensor([True, False, True])
+    fill = naive.elementwise(lambda x, m: choose(m, 9.0, x))
     prove(lambda x, m: x.masked_fill(m, 9.0), fill, x, mask, formula=formula.COMPARE * 6)
 
 
@@ -406,46 +406,46 @@ def test_a_histogram_places_each_number(n: int, bins: int) -> None:
     def reference(x: np.ndarray) -> np.ndarray:
         out = np.zeros(bins)
         for number in x:
-            inside = bool(holds(lambda v: v >= -1, number).value)
-            inside = bool(holds(lambda v: v <= 1, number).value) and inside
+            inside = bool(compare(lambda v: v >= -1, number).value)
+            inside = bool(compare(lambda v: v <= 1, number).value) and inside
             place = special(math.floor, (number - -1.0) * (bins / 2))
             out[min(int(place.value), bins - 1)] += inside
         return out.astype(object)
 
-    (x,) = between(-0.9, 0.9, (n,))
+    (x,) = draw_uniform(-0.9, 0.9, (n,))
     prove(lambda x: torch.histc(x, bins, -1, 1), reference, x, formula=formula.HISTOGRAM * n)
 
 
 def test_equality_of_two_tensors_compares_each_element() -> None:
-    x, y = normal((5,), (5,))
-    assert counted(torch.equal, x, y) == formula.COMPARE * 5
+    x, y = draw_normal((5,), (5,))
+    assert count_cost(torch.equal, x, y) == formula.COMPARE * 5
 
 
 @pytest.mark.parametrize("call", [torch.add, torch.mul, torch.maximum, torch.eq])
 def test_integer_arithmetic_is_free(call: Callable[..., Tensor]) -> None:
     x = torch.arange(6)
-    assert counted(call, x, x) == FREE
+    assert count_cost(call, x, x) == FREE
 
 
 @pytest.mark.parametrize("kind", [nn.Dropout, nn.Dropout1d, nn.AlphaDropout], ids=str)
 def test_dropout_is_free_at_inference(kind: Callable[[float], nn.Module]) -> None:
-    (x,) = normal((2, 3))
-    assert counted(kind(0.5), x) == FREE
+    (x,) = draw_normal((2, 3))
+    assert count_cost(kind(0.5), x) == FREE
 
 
 def test_a_set_is_compared_with_one_by_one() -> None:
     def reference(xs: np.ndarray, among: np.ndarray) -> np.ndarray:
         return np.array(
-            [max(holds(lambda a, b: a == b, x, y).value for y in among) for x in xs], dtype=object
+            [max(compare(lambda a, b: a == b, x, y).value for y in among) for x in xs], dtype=object
         )
 
     x = torch.arange(5.0)
     prove(torch.isin, reference, x, torch.tensor([1.0, 3.0, 7.0]))
-    assert counted(torch.isin, x, 3.0) == OpCost(compare=5)
-    assert counted(torch.isin, x.long(), x.long()) == OpCost()
+    assert count_cost(torch.isin, x, 3.0) == OpCost(compare=5)
+    assert count_cost(torch.isin, x.long(), x.long()) == OpCost()
 
 
 def test_all_being_close_costs_what_each_being_close_does() -> None:
-    x, y = normal((3, 1), (4,))
-    assert counted(torch.allclose, x, y) == formula.IS_CLOSE * 12
-    assert counted(torch.isclose, x, y) == formula.IS_CLOSE * 12
+    x, y = draw_normal((3, 1), (4,))
+    assert count_cost(torch.allclose, x, y) == formula.IS_CLOSE * 12
+    assert count_cost(torch.isclose, x, y) == formula.IS_CLOSE * 12

@@ -1,4 +1,4 @@
-"""Policies that leave out what padding and masks make pointless, against loops that skip it."""
+"""Policies that leave out what padding and masks make useless, against loops that skip it."""
 
 import itertools
 import math
@@ -18,24 +18,24 @@ from inspect_cost.counting.torch.aten.policies import VALID_TAPS
 from inspect_cost.formulas import attention, contraction, reduction
 from tests.formulas.naive.contraction import dot
 from tests.formulas.naive.reduction import softmax as naive_softmax
-from tests.formulas.proof import EXACT, SIZE, Calling, normal, spent_by
+from tests.formulas.proof import EXACT, SIZE, FunctionModule, draw_normal, run_reference
 from tests.formulas.test_contraction import Convolution, convolutions
 
 VALID = Policy("valid", "triangular")
 
 
-def macs(call: Any, *operands: Any, policy: Policy = VALID) -> int:
-    return count(Calling(call), *operands, policy=policy).macs
+def count_macs(call: Any, *operands: Any, policy: Policy = VALID) -> int:
+    return count(FunctionModule(call), *operands, policy=policy).macs
 
 
-def taps_inside_by_looking(c: Convolution, out: torch.Tensor, *, transposed: bool) -> int:
-    """Taps of every position that fall on numbers: read from a convolution of ones by ones."""
+def count_taps_by_looking(c: Convolution, out: torch.Tensor, *, transposed: bool) -> int:
+    """Count the taps that fall on numbers by convolving ones with ones."""
     x, W = torch.ones(c.x, dtype=torch.float64), torch.ones(c.W, dtype=torch.float64)
     n = len(c.x) - 2
     convolve = getattr(F, f"conv{'_transpose' if transposed else ''}{n}d")
-    sums = convolve(x, W, None, **c.options)
+    sums: torch.Tensor = convolve(x, W, None, **c.options)
     assert sums.shape == out.shape
-    return round(sums.sum().item())
+    return round(float(sums.sum()))
 
 
 @pytest.mark.parametrize("transposed", [False, True], ids=["plain", "transposed"])
@@ -46,23 +46,19 @@ def test_taps_on_padding_do_not_count(
     dimensions: int, transposed: bool, data: st.DataObject
 ) -> None:
     c = data.draw(convolutions(dimensions, transposed=transposed))
-    x, W = normal(c.x, c.W)
+    x, W = draw_normal(c.x, c.W)
     convolve = getattr(F, f"conv{'_transpose' if transposed else ''}{dimensions}d")
     out = convolve(x, W, None, **c.options)
     # Each sum of ones is the number of taps that met a number, for each channel that they met.
-    expected = taps_inside_by_looking(c, out, transposed=transposed)
-    assert macs(lambda x, W: convolve(x, W, None, **c.options), x, W) == expected
-    below = macs(
-        lambda x, W: torch.convolution(
-            *(x, W, None, *_listed(c.options, dimensions, transposed=transposed))
-        ),
-        *(x, W),
-    )
+    expected = count_taps_by_looking(c, out, transposed=transposed)
+    assert count_macs(lambda x, W: convolve(x, W, None, **c.options), x, W) == expected
+    options = _list_options(c.options, dimensions, transposed=transposed)
+    below = count_macs(lambda x, W: torch.convolution(x, W, None, *options), x, W)
     assert below == expected
 
 
-def _listed(options: dict[str, Any], n: int, *, transposed: bool) -> list[Any]:
-    """Options in the order of aten.convolution."""
+def _list_options(options: dict[str, Any], n: int, *, transposed: bool) -> list[Any]:
+    """List options in the order of aten.convolution."""
     extra = options.get("output_padding", [0] * n)
     sizes = [options["stride"], options["padding"], options["dilation"]]
     return [*sizes, transposed, extra, options["groups"]]
@@ -76,7 +72,7 @@ def test_padding_by_name(padding: str, kernel: int, dilation: int) -> None:
     x, W = torch.ones(1, 2, 9), torch.ones(3, 2, kernel)
     options: dict[str, Any] = {"padding": padding, "dilation": dilation}
     expected = round(F.conv1d(x, W, **options).sum().item())
-    assert macs(lambda x, W: F.conv1d(x, W, **options), x, W) == expected
+    assert count_macs(lambda x, W: F.conv1d(x, W, **options), x, W) == expected
 
 
 def test_without_a_batch_and_with_a_bias() -> None:
@@ -90,7 +86,7 @@ def test_without_a_batch_and_with_a_bias() -> None:
 @EXACT
 @given(L=SIZE, S=SIZE, E=SIZE, Ev=SIZE)
 def test_causal_attention_is_a_triangle(L: int, S: int, E: int, Ev: int) -> None:
-    q, k, v = normal((1, L, E), (1, S, E), (1, S, Ev))
+    q, k, v = draw_normal((1, L, E), (1, S, E), (1, S, Ev))
 
     def reference(q: Any, k: Any, v: Any) -> np.ndarray:
         out = np.empty((1, L, Ev), dtype=object)
@@ -104,15 +100,15 @@ def test_causal_attention_is_a_triangle(L: int, S: int, E: int, Ev: int) -> None
     def call(q: Any, k: Any, v: Any) -> Any:
         return F.scaled_dot_product_attention(q, k, v, is_causal=True)
 
-    spent = spent_by(reference, q, k, v, expected=call(q, k, v))
+    spent = run_reference(reference, q, k, v, expected=call(q, k, v))
     assert spent == attention.masked_attention(attention.triangle(L, S), L, E, Ev)
-    assert count(Calling(call), q, k, v, policy=VALID).cost == spent
+    assert count(FunctionModule(call), q, k, v, policy=VALID).cost == spent
     seen = torch.ones(L, S, dtype=torch.bool).tril()
 
     def by_mask(q: Any, k: Any, v: Any, mask: Any) -> Any:
         return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
 
-    assert count(Calling(by_mask), q, k, v, seen, policy=VALID).cost == spent
+    assert count(FunctionModule(by_mask), q, k, v, seen, policy=VALID).cost == spent
 
 
 def test_rows_of_a_softmax_may_differ_in_length() -> None:
@@ -128,10 +124,10 @@ def test_masks_without_values_leave_every_score() -> None:
     def call(q: Any, mask: Any) -> Any:
         return F.scaled_dot_product_attention(q, q, q, attn_mask=mask)
 
-    dense = count(Calling(call), q, mask).cost
-    assert count(Calling(call), q, mask.to("meta"), policy="valid").cost == dense
-    assert count(Calling(call), q, mask.float(), policy="valid").cost == dense
-    assert count(Calling(call), q, mask, policy="valid").macs == dense.macs
+    dense = count(FunctionModule(call), q, mask).cost
+    assert count(FunctionModule(call), q, mask.to("meta"), policy="valid").cost == dense
+    assert count(FunctionModule(call), q, mask.float(), policy="valid").cost == dense
+    assert count(FunctionModule(call), q, mask, policy="valid").macs == dense.macs
 
 
 def test_the_two_choices_are_independent() -> None:
@@ -142,7 +138,7 @@ def test_the_two_choices_are_independent() -> None:
         return F.conv1d(y[0][:, :1], torch.ones(1, 1, 3), padding=1)
 
     found = {
-        str(policy): count(Calling(both), q, policy=policy).macs
+        str(policy): count(FunctionModule(both), q, policy=policy).macs
         for policy in itertools.starmap(
             Policy, itertools.product(("dense", "valid"), ("full", "triangular"))
         )

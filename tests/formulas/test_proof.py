@@ -1,10 +1,10 @@
-"""The counted numbers and the proof themselves: that they count, and that they can fail."""
+"""Tests of the counted numbers and of the proof: they count, and they can fail."""
 
 import pytest
 import torch
 
 from inspect_cost.values.cost import OpCost
-from tests.formulas.proof import normal, prove
+from tests.formulas.proof import draw_normal, prove
 from tests.formulas.scalars import Complex, Real, Tape, mac, maximum, sqrt
 
 
@@ -28,18 +28,18 @@ def test_a_complex_mac_is_four_real_ones() -> None:
 
 
 def test_a_wrong_formula_is_refused() -> None:
-    x, y = normal((3,), (3,))
+    x, y = draw_normal((3,), (3,))
     with pytest.raises(AssertionError, match="mul"):
         prove(torch.add, lambda x, y: x + y, x, y, formula=OpCost(mul=3))
 
 
 def test_a_wrong_rule_is_refused() -> None:
-    x, y = normal((3,), (3,))
+    x, y = draw_normal((3,), (3,))
     with pytest.raises(AssertionError, match="mul: 0 != 3"):
         prove(torch.add, lambda x, y: x + 1.0 * y, x, y)
 
 
 def test_a_wrong_result_is_refused() -> None:
-    x, y = normal((3,), (3,))
+    x, y = draw_normal((3,), (3,))
     with pytest.raises(AssertionError, match="not close"):
         prove(torch.add, lambda x, y: x - y, x, y, formula=OpCost(add=3))

@@ -1,4 +1,4 @@
-"""Quantising, and products with quantised operands."""
+"""Quantisation, and products with quantised operands."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from inspect_cost.formulas import quantization as formula
 from inspect_cost.formulas.contraction import bias, matmul
 from inspect_cost.formulas.recurrent import gru_step, lstm_step
 from tests.formulas.naive.pointwise import clamp, elementwise
-from tests.formulas.proof import EXACT, SIZE, counted, normal, prove
+from tests.formulas.proof import EXACT, SIZE, count_cost, draw_normal, prove
 from tests.formulas.scalars import Real, maximum, minimum, special
 
 # torch announces the end of its own quantisation, in favour of torchao's
@@ -34,7 +34,7 @@ def from_integer(q: Real) -> Real:
 @EXACT
 @given(m=SIZE, n=SIZE)
 def test_quantising_and_the_reverse(m: int, n: int) -> None:
-    (x,) = normal((m, n))
+    (x,) = draw_normal((m, n))
     x = x.float()
     prove(
         lambda x: torch.fake_quantize_per_tensor_affine(x, S, Z, -128, 127),
@@ -42,9 +42,9 @@ def test_quantising_and_the_reverse(m: int, n: int) -> None:
         x,
         formula=formula.FAKE_QUANTIZE * (m * n),
     )
-    there = counted(lambda x: torch.quantize_per_tensor(x, S, Z, torch.qint8).int_repr(), x)
+    there = count_cost(lambda x: torch.quantize_per_tensor(x, S, Z, torch.qint8).int_repr(), x)
     assert there == formula.QUANTIZE * (m * n)
-    both = counted(lambda x: torch.quantize_per_tensor(x, S, Z, torch.qint8).dequantize(), x)
+    both = count_cost(lambda x: torch.quantize_per_tensor(x, S, Z, torch.qint8).dequantize(), x)
     assert both == (formula.QUANTIZE + formula.DEQUANTIZE) * (m * n)
 
 
@@ -73,14 +73,14 @@ def _extremes(x: np.ndarray) -> np.ndarray:
 def test_products_of_integers(m: int, k: int, n: int) -> None:
     a = torch.ones(16 * m, 8 * k, dtype=torch.int8)
     b = torch.ones(8 * k, 8 * n, dtype=torch.int8)
-    assert counted(torch._int_mm, a, b) == matmul(16 * m, 8 * k, 8 * n)  # noqa: SLF001
+    assert count_cost(torch._int_mm, a, b) == matmul(16 * m, 8 * k, 8 * n)  # noqa: SLF001
 
 
 def test_weights_of_eight_bits_scale_their_sums() -> None:
     x, W = torch.ones(4, 32, dtype=torch.bfloat16), torch.ones(16, 32, dtype=torch.int8)
     call = torch._weight_int8pack_mm  # noqa: SLF001 - as torchao calls it
     scales = torch.ones(16, dtype=torch.bfloat16)
-    assert counted(call, x, W, scales) == matmul(4, 32, 16) + formula.RESCALE * (4 * 16)
+    assert count_cost(call, x, W, scales) == matmul(4, 32, 16) + formula.RESCALE * (4 * 16)
 
 
 def test_weights_of_four_bits_are_unpacked() -> None:
@@ -91,29 +91,29 @@ def test_weights_of_four_bits_are_unpacked() -> None:
         packed = torch._convert_weight_to_int4pack_for_cpu(W, 1)  # noqa: SLF001 - as torchao does
         return torch._weight_int4pack_mm_for_cpu(x, packed, 32, scales)  # noqa: SLF001
 
-    assert counted(call, x, W, scales) == matmul(4, 64, 32) + formula.SCALE_AND_ZERO * (64 * 32)
+    assert count_cost(call, x, W, scales) == matmul(4, 64, 32) + formula.SCALE_AND_ZERO * (64 * 32)
 
 
 def test_groups_of_rows_meet_a_matrix_each() -> None:
-    """As experts do: which rows are whose does not change how many products there are."""
+    """Which rows go to which expert does not change the number of products."""
     x, W = torch.ones(6, 8), torch.ones(3, 8, 16)
     ends = torch.tensor([1, 4, 6], dtype=torch.int32)
     fours = torch.tensor([4, 8, 12], dtype=torch.int32)
     call = torch._grouped_mm  # noqa: SLF001 - as transformers calls it
-    assert counted(call, x, W, ends) == matmul(6, 8, 16)
-    assert counted(call, W, torch.ones(3, 16, 8)) == matmul(8, 16, 8, batch=3)
-    assert counted(call, torch.ones(3, 4, 8), torch.ones(8, 12), fours) == matmul(4, 8, 12)
-    assert counted(call, torch.ones(4, 12), torch.ones(12, 8), fours) == matmul(4, 12, 8)
+    assert count_cost(call, x, W, ends) == matmul(6, 8, 16)
+    assert count_cost(call, W, torch.ones(3, 16, 8)) == matmul(8, 16, 8, batch=3)
+    assert count_cost(call, torch.ones(3, 4, 8), torch.ones(8, 12), fours) == matmul(4, 8, 12)
+    assert count_cost(call, torch.ones(4, 12), torch.ones(12, 8), fours) == matmul(4, 12, 8)
 
 
-def quantized(model: nn.Module, kind: type[nn.Module]) -> nn.Module:
+def quantize(model: nn.Module, kind: type[nn.Module]) -> nn.Module:
     made: nn.Module = torch.ao.quantization.quantize_dynamic(model.eval(), {kind})
     return made
 
 
 @pytest.mark.parametrize("biased", [False, True])
 def test_a_dynamically_quantised_linear_layer(biased: bool) -> None:
-    model = quantized(nn.Sequential(nn.Linear(8, 4, bias=biased)), nn.Linear)
+    model = quantize(nn.Sequential(nn.Linear(8, 4, bias=biased)), nn.Linear)
     report = count(model, torch.ones(3, 8))
     expected = formula.dynamic_quantization(24) + matmul(3, 8, 4) + formula.RESCALE * 12
     assert report.complete
@@ -131,10 +131,11 @@ def test_dynamically_quantised_recurrent_layers(kind: type[nn.Module]) -> None:
             self.layers = kind(8, 5, 2, bidirectional=True)
 
         def forward(self, x: Tensor) -> Tensor:
-            return self.layers(self.first(x))[0]
+            out: Tensor = self.layers(self.first(x))[0]
+            return out
 
     model, x = Layers().eval(), torch.ones(6, 3, 8)
-    plain, report = count(model, x), count(quantized(model, kind), x)
+    plain, report = count(model, x), count(quantize(model, kind), x)
     assert report.complete
     assert (report.params, report.macs) == (plain.params, plain.macs)
     gates, step = (4, lstm_step) if kind is nn.LSTM else (3, gru_step)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from inspect_cost.formulas import recurrent as formula
 from inspect_cost.values.cost import OpCost, total
 from tests.formulas.naive import recurrent as naive
-from tests.formulas.proof import EXACT, SIZE, counted, normal, spent_by
+from tests.formulas.proof import EXACT, SIZE, count_cost, draw_normal, run_reference
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,11 @@ KINDS = [
     Kind("elman", nn.RNN, nn.RNNCell, naive.elman, 1, formula.elman_step),
     Kind(
         "elman with relu",
-        lambda *sizes, **options: nn.RNN(*sizes, nonlinearity="relu", **options),
-        lambda *sizes, **options: nn.RNNCell(*sizes, nonlinearity="relu", **options),
+        partial(nn.RNN, nonlinearity="relu"),
+        partial(nn.RNNCell, nonlinearity="relu"),
         naive.elman_relu,
         1,
-        lambda *sizes, **options: formula.elman_step(*sizes, relu=True, **options),
+        partial(formula.elman_step, relu=True),
     ),
 ]
 
@@ -59,7 +60,7 @@ LAYER: dict[str, Any] = {
 
 
 def values(layer: nn.Module) -> dict[str, Tensor]:
-    """Its parameters by name."""
+    """Read a layer's parameters by name."""
     return {name: parameter.detach() for name, parameter in layer.named_parameters()}
 
 
@@ -80,24 +81,29 @@ def test_layers(
     layer = kind.layer(
         I, H, depth, bias=biased, bidirectional=both, batch_first=batch_first
     ).double()
-    (x,) = normal((batch, steps, I) if batch_first else (steps, batch, I))
+    (x,) = draw_normal((batch, steps, I) if batch_first else (steps, batch, I))
 
     def reference(x: np.ndarray, parameters: dict[str, np.ndarray]) -> np.ndarray:
         sequences = x if batch_first else x.swapaxes(0, 1)
         out = [
             naive.layers(
-                *(kind.reference, kind.gates, xs, parameters), depth=depth, bidirectional=both
+                kind.reference,
+                kind.gates,
+                xs,
+                parameters,
+                depth=depth,
+                bidirectional=both,
             )
             for xs in sequences
         ]
         joined = np.array(out, dtype=object)
         return joined if batch_first else joined.swapaxes(0, 1)
 
-    spent = spent_by(reference, x, values(layer), expected=layer(x)[0].detach())
+    spent = run_reference(reference, x, values(layer), expected=layer(x)[0].detach())
     inputs = [I] + [H * (1 + both)] * (depth - 1)
     by_step = total(kind.formula(H, size, biased=biased) * (1 + both) for size in inputs)
     assert by_step * (steps * batch) == spent
-    assert counted(layer, x) == spent
+    assert count_cost(layer, x) == spent
 
 
 @EXACT
@@ -107,7 +113,7 @@ def test_projected_lstm(
 ) -> None:
     H += P  # torch wants the projection to be smaller
     layer = nn.LSTM(I, H, depth, bias=biased, bidirectional=both, proj_size=P).double()
-    (x,) = normal((steps, batch, I))
+    (x,) = draw_normal((steps, batch, I))
 
     def reference(x: np.ndarray, parameters: dict[str, np.ndarray]) -> np.ndarray:
         out = [
@@ -116,11 +122,11 @@ def test_projected_lstm(
         ]
         return np.array(out, dtype=object).swapaxes(0, 1)
 
-    spent = spent_by(reference, x, values(layer), expected=layer(x)[0].detach())
+    spent = run_reference(reference, x, values(layer), expected=layer(x)[0].detach())
     inputs = [I] + [P * (1 + both)] * (depth - 1)
     by_step = total(formula.lstm_step(H, size, P, biased=biased) * (1 + both) for size in inputs)
     assert by_step * (steps * batch) == spent
-    assert counted(layer, x) == spent
+    assert count_cost(layer, x) == spent
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
@@ -132,19 +138,20 @@ def test_packed_sequences_cost_by_their_own_lengths(
     kind: Kind, I: int, H: int, lengths: list[int], both: bool
 ) -> None:
     layer = kind.layer(I, H, bidirectional=both).double()
-    sequences = normal(*[(length, I) for length in sorted(lengths, reverse=True)])
+    sequences = draw_normal(*[(length, I) for length in sorted(lengths, reverse=True)])
     packed = nn.utils.rnn.pack_sequence(sequences)
 
     def reference(xs: list[np.ndarray], parameters: dict[str, np.ndarray]) -> np.ndarray:
         out = [
-            naive.layers(kind.reference, kind.gates, x, parameters, bidirectional=both) for x in xs
+            naive.layers(kind.reference, kind.gates, list(x), parameters, bidirectional=both)
+            for x in xs
         ]
         return np.array([h for sequence in out for h in sequence], dtype=object)
 
     expected = torch.cat(nn.utils.rnn.unpack_sequence(layer(packed)[0])).detach()
-    spent = spent_by(reference, sequences, values(layer), expected=expected)
+    spent = run_reference(reference, sequences, values(layer), expected=expected)
     assert kind.formula(H, I) * (sum(lengths) * (1 + both)) == spent
-    assert counted(layer, packed) == spent
+    assert count_cost(layer, packed) == spent
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
@@ -152,7 +159,7 @@ def test_packed_sequences_cost_by_their_own_lengths(
 @given(I=SIZE, H=SIZE, batch=SIZE, biased=st.booleans())
 def test_cells(kind: Kind, I: int, H: int, batch: int, biased: bool) -> None:
     cell = kind.cell(I, H, bias=biased).double()
-    x, h, c = normal((batch, I), (batch, H), (batch, H))
+    x, h, c = draw_normal((batch, I), (batch, H), (batch, H))
 
     def reference(x: Any, h: Any, c: Any, parameters: dict[str, np.ndarray]) -> np.ndarray:
         weights = naive.Weights(*parameters.values())
@@ -163,16 +170,16 @@ def test_cells(kind: Kind, I: int, H: int, batch: int, biased: bool) -> None:
     state = (h, c) if kind is LSTM else h
     out = cell(x, state)
     expected = out[0] if kind is LSTM else out
-    spent = spent_by(reference, x, h, c, values(cell), expected=expected.detach())
+    spent = run_reference(reference, x, h, c, values(cell), expected=expected.detach())
     assert kind.formula(H, I, biased=biased) * batch == spent
-    assert counted(cell, x, state) == spent
+    assert count_cost(cell, x, state) == spent
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 def test_a_single_sequence_without_a_batch(kind: Kind) -> None:
     layer = kind.layer(2, 3).double()
-    (x,) = normal((4, 2))
-    assert counted(layer, x) == kind.formula(3, 2) * 4
+    (x,) = draw_normal((4, 2))
+    assert count_cost(layer, x) == kind.formula(3, 2) * 4
 
 
 def test_steps_besides_their_macs_are_as_published() -> None:

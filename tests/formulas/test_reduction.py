@@ -17,8 +17,16 @@ from inspect_cost.formulas import reduction as formula
 from inspect_cost.values.cost import OpCost
 from tests.formulas.naive import reduction as naive
 from tests.formulas.naive.pointwise import complex_add, complex_mul
-from tests.formulas.proof import EXACT, SIZE, counted, filled, normal, prove, spent_by
-from tests.formulas.scalars import Real, holds, maximum, minimum, special, value
+from tests.formulas.proof import (
+    EXACT,
+    SIZE,
+    count_cost,
+    draw_normal,
+    make_array,
+    prove,
+    run_reference,
+)
+from tests.formulas.scalars import Real, compare, maximum, minimum, special, value
 
 Cost = Callable[[int, int], OpCost]
 
@@ -67,7 +75,7 @@ TO_ONE: dict[str, tuple[Callable[[Tensor, int], Tensor], Any, Cost]] = {
     "logsumexp": (torch.logsumexp, naive.log_sum_exp, formula.log_sum_exp),
 }
 
-TO_AS_MANY: dict[str, tuple[Callable[[Tensor, int], Tensor], Any, Cost | None]] = {
+TO_AS_MANY: dict[str, tuple[Callable[[Tensor, int], Tensor], Any, Cost]] = {
     "softmax": (torch.softmax, naive.softmax, formula.softmax),
     "softmax below autograd": (
         lambda x, d: torch.ops.aten._softmax(x, d, half_to_float=False),  # noqa: SLF001
@@ -81,10 +89,10 @@ TO_AS_MANY: dict[str, tuple[Callable[[Tensor, int], Tensor], Any, Cost | None]] 
         naive.log_softmax,
         formula.log_softmax,
     ),
-    "cummin": (lambda x, d: torch.cummin(x, d).values, naive.running(minimum), formula.extremum),
-    "cumsum": (torch.cumsum, naive.running(lambda a, b: a + b), formula.summation),
-    "cumprod": (torch.cumprod, naive.running(lambda a, b: a * b), formula.product),
-    "cummax": (lambda x, d: torch.cummax(x, d).values, naive.running(maximum), formula.extremum),
+    "cummin": (lambda x, d: torch.cummin(x, d).values, naive.accumulate(minimum), formula.extremum),
+    "cumsum": (torch.cumsum, naive.accumulate(lambda a, b: a + b), formula.summation),
+    "cumprod": (torch.cumprod, naive.accumulate(lambda a, b: a * b), formula.product),
+    "cummax": (lambda x, d: torch.cummax(x, d).values, naive.accumulate(maximum), formula.extremum),
 }
 
 
@@ -93,7 +101,7 @@ TO_AS_MANY: dict[str, tuple[Callable[[Tensor, int], Tensor], Any, Cost | None]] 
 @given(shape=st.tuples(SIZE, SIZE, SIZE), dim=st.integers(-3, 2))
 def test_a_row_to_one_number(name: str, shape: tuple[int, ...], dim: int) -> None:
     call, reference, cost = TO_ONE[name]
-    (x,) = normal(shape)
+    (x,) = draw_normal(shape)
     n = shape[dim]
     prove(
         lambda x: call(x, dim),
@@ -108,7 +116,7 @@ def test_a_row_to_one_number(name: str, shape: tuple[int, ...], dim: int) -> Non
 @given(shape=st.tuples(SIZE, SIZE, SIZE), dim=st.integers(-3, 2))
 def test_a_row_to_a_row(name: str, shape: tuple[int, ...], dim: int) -> None:
     call, reference, cost = TO_AS_MANY[name]
-    (x,) = normal(shape)
+    (x,) = draw_normal(shape)
     n = shape[dim]
     prove(
         lambda x: call(x, dim),
@@ -132,7 +140,7 @@ OVER_SEVERAL: dict[str, tuple[Any, Any, Cost]] = {
 @given(m=SIZE, rows=SIZE, n=st.integers(2, 4))
 def test_several_dimensions_at_once(name: str, m: int, rows: int, n: int) -> None:
     call, reference, cost = OVER_SEVERAL[name]
-    (x,) = normal((m, rows, n))
+    (x,) = draw_normal((m, rows, n))
     prove(lambda x: call(x, (0, 2)), naive.over((0, 2), reference), x, formula=cost(rows, m * n))
 
 
@@ -154,21 +162,21 @@ WHOLE: dict[str, tuple[Any, Any, Cost]] = {
 @given(m=SIZE, n=st.integers(2, 4))
 def test_all_elements(name: str, m: int, n: int) -> None:
     call, reference, cost = WHOLE[name]
-    (x,) = normal((m, n))
+    (x,) = draw_normal((m, n))
     prove(call, naive.over((0, 1), reference), x, formula=cost(1, m * n))
 
 
 @EXACT
 @given(n=SIZE)
 def test_trace_adds_the_diagonal(n: int) -> None:
-    (x,) = normal((n, n))
+    (x,) = draw_normal((n, n))
     prove(torch.trace, lambda x: naive.summation(list(x.diagonal())), x)
 
 
 @EXACT
 @given(rows=SIZE, n=SIZE)
 def test_largest_magnitude(rows: int, n: int) -> None:
-    (x,) = normal((rows, n))
+    (x,) = draw_normal((rows, n))
     prove(
         lambda x: torch.linalg.vector_norm(x, float("inf"), 1),
         naive.over(1, naive.norm_of_largest),
@@ -182,7 +190,7 @@ def test_finding_both_extremes_is_two_searches(rows: int, n: int) -> None:
     def both(x: np.ndarray) -> np.ndarray:
         return np.stack([naive.over(1, f)(x) for f in (naive.smallest, naive.largest)])
 
-    (x,) = normal((rows, n))
+    (x,) = draw_normal((rows, n))
     prove(lambda x: torch.stack(torch.aminmax(x, dim=1)), both, x)
 
 
@@ -200,44 +208,44 @@ def test_finding_both_extremes_is_two_searches(rows: int, n: int) -> None:
 def test_every_number_is_compared_with_zero(
     call: Callable[..., Tensor], reference: Any, rows: int, n: int
 ) -> None:
-    (x,) = normal((rows, n))
+    (x,) = draw_normal((rows, n))
     prove(lambda x: call(x, 1), naive.over(1, reference), x)
 
 
 @EXACT
 @given(m=SIZE, n=SIZE)
 def test_mean_squared_error(m: int, n: int) -> None:
-    prove(F.mse_loss, naive.mean_squared_error, *normal((m, n), (m, n)))
+    prove(F.mse_loss, naive.mean_squared_error, *draw_normal((m, n), (m, n)))
 
 
 @EXACT
 @given(rows=SIZE, n=st.integers(1, 9), k=st.integers(1, 9))
 def test_top_k_follows_its_convention_of_k_passes(rows: int, n: int, k: int) -> None:
-    (x,) = normal((rows, n))
+    (x,) = draw_normal((rows, n))
     k = min(k, n)
     call = lambda x: torch.topk(x, k).values  # noqa: E731
     expected = formula.top_k(rows, n, k)
-    assert expected == counted(call, x)
+    assert expected == count_cost(call, x)
     assert expected == OpCost(compare=rows * k * n)
 
 
 @EXACT
 @given(rows=SIZE, n=st.integers(1, 9))
 def test_sorting_follows_its_convention(rows: int, n: int) -> None:
-    (x,) = normal((rows, n))
+    (x,) = draw_normal((rows, n))
     halvings = 0
     while 2**halvings < n:
         halvings += 1
     expected = formula.sort(rows, n)
     assert expected == OpCost(compare=rows * n * halvings)
-    assert expected == counted(lambda x: torch.sort(x).values, x)
-    assert expected == counted(lambda x: torch.sort(x, stable=True).values, x)
-    assert expected == counted(torch.argsort, x)
+    assert expected == count_cost(lambda x: torch.sort(x).values, x)
+    assert expected == count_cost(lambda x: torch.sort(x, stable=True).values, x)
+    assert expected == count_cost(torch.argsort, x)
 
 
 @pytest.mark.parametrize("call", [torch.sum, torch.max, torch.argmax, torch.any])
 def test_reductions_of_integers_are_free(call: Callable[..., Tensor]) -> None:
-    assert counted(call, torch.arange(6)) == OpCost()
+    assert count_cost(call, torch.arange(6)) == OpCost()
 
 
 COMPLEX: dict[str, tuple[Any, Any, Cost]] = {
@@ -257,7 +265,7 @@ COMPLEX: dict[str, tuple[Any, Any, Cost]] = {
 @given(rows=SIZE, n=SIZE)
 def test_reductions_of_complex_numbers(name: str, rows: int, n: int) -> None:
     call, reference, cost = COMPLEX[name]
-    (z,) = normal((rows, n), dtype=torch.complex128)
+    (z,) = draw_normal((rows, n), dtype=torch.complex128)
     prove(lambda z: call(z, 1), naive.over(1, reference), z, formula=cost(rows, n))
 
 
@@ -265,39 +273,40 @@ def test_reductions_of_complex_numbers(name: str, rows: int, n: int) -> None:
     ("call", "step"), [(torch.cumsum, complex_add), (torch.cumprod, complex_mul)]
 )
 def test_running_totals_of_complex_numbers(call: Any, step: Any) -> None:
-    (z,) = normal((2, 4), dtype=torch.complex128)
-    prove(lambda z: call(z, 1), naive.along(1, naive.running(step)), z)
+    (z,) = draw_normal((2, 4), dtype=torch.complex128)
+    prove(lambda z: call(z, 1), naive.along(1, naive.accumulate(step)), z)
 
 
 def test_running_log_sum_exp_is_one_evaluation_a_step() -> None:
-    (x,) = normal((3, 5))
+    (x,) = draw_normal((3, 5))
 
     def step(a: Real, b: Real) -> Real:
         return special(lambda v, w: math.log(math.exp(v) + math.exp(w)), a, b)
 
-    prove(lambda x: torch.logcumsumexp(x, 1), naive.along(1, naive.running(step)), x)
+    prove(lambda x: torch.logcumsumexp(x, 1), naive.along(1, naive.accumulate(step)), x)
 
 
 @EXACT
 @given(queries=SIZE, n=st.integers(1, 9))
 def test_binary_search_follows_its_convention(queries: int, n: int) -> None:
-    """As many comparisons as the longest search takes."""
-    places, x = torch.arange(n, dtype=torch.float64), normal((queries,))[0]
+    """By convention every search takes as many comparisons as the longest."""
+    places, x = torch.arange(n, dtype=torch.float64), draw_normal((queries,))[0]
     expected = formula.binary_search(queries, n)
     assert expected == OpCost(compare=queries * max(naive.halvings(n, q) for q in range(n + 1)))
-    assert expected == counted(torch.searchsorted, places, x) == counted(torch.bucketize, x, places)
-    assert counted(torch.bucketize, x.long(), places.long()) == OpCost()
+    assert expected == count_cost(torch.searchsorted, places, x)
+    assert expected == count_cost(torch.bucketize, x, places)
+    assert count_cost(torch.bucketize, x.long(), places.long()) == OpCost()
 
 
 @EXACT
 @given(rows=SIZE, n=SIZE)
 def test_renormalising_rows(rows: int, n: int) -> None:
     """Rows below the largest norm are scaled by 1, which counts like any other."""
-    (x,) = normal((rows, n))
+    (x,) = draw_normal((rows, n))
     x = x + 2 * x.sign()
     prove(
         lambda x: torch.renorm(x, 2, 0, 1.0),
-        naive.along(1, naive.renormalised),
+        naive.along(1, naive.renormalise),
         x,
         formula=formula.renormalisation(rows, n),
     )
@@ -314,39 +323,41 @@ def test_renormalising_rows(rows: int, n: int) -> None:
     ids=["median", "nanmedian", "mode", "kthvalue"],
 )
 def test_selection_is_by_sorting(call: Any) -> None:
-    (x,) = normal((3, 6))
-    assert counted(call, x) == formula.sort(3, 6)
-    assert counted(torch.median, x) == counted(torch.unique, x) == formula.sort(1, 18)
+    (x,) = draw_normal((3, 6))
+    assert count_cost(call, x) == formula.sort(3, 6)
+    assert count_cost(torch.median, x) == count_cost(torch.unique, x) == formula.sort(1, 18)
 
 
 @EXACT
 @given(rows=SIZE, n=st.integers(1, 9), quantiles=SIZE)
 def test_quantiles_are_between_neighbours_of_sorted_rows(rows: int, n: int, quantiles: int) -> None:
-    """Sorting follows its convention; the weighted means are counted as they are taken."""
-    x, q = normal((rows, n))[0], torch.linspace(0.1, 0.9, quantiles, dtype=torch.float64)
+    """Sorting follows its convention; the weighted means are counted one by one."""
+    x, q = draw_normal((rows, n))[0], torch.linspace(0.1, 0.9, quantiles, dtype=torch.float64)
 
     def reference(x: np.ndarray, places: np.ndarray) -> np.ndarray:
         found = [naive.at_quantile(row, value(p)) for p in places for row in x]
-        return filled((len(places), len(x)), found)
+        return make_array((len(places), len(x)), found)
 
-    call = lambda x, q: torch.quantile(x, q, 1)  # noqa: E731
-    between = spent_by(reference, x, q, expected=call(x, q))
+    def call(x: Tensor, q: Tensor) -> Tensor:
+        return torch.quantile(x, q, 1)
+
+    between = run_reference(reference, x, q, expected=call(x, q))
     expected = formula.quantile(rows, n, quantiles, interpolated=True)
-    assert expected == counted(call, x, q) == formula.sort(rows, n) + between
-    assert counted(lambda x: torch.quantile(x, 0.3), x) == counted(
+    assert expected == count_cost(call, x, q) == formula.sort(rows, n) + between
+    assert count_cost(lambda x: torch.quantile(x, 0.3), x) == count_cost(
         lambda x: torch.nanquantile(x, torch.tensor(0.3).double()), x
     )
-    nearest = counted(lambda x, q: torch.quantile(x, q, 1, interpolation="nearest"), x, q)
+    nearest = count_cost(lambda x, q: torch.quantile(x, q, 1, interpolation="nearest"), x, q)
     assert nearest == formula.sort(rows, n)
 
 
 def test_neighbours_are_compared_once() -> None:
     def changes(xs: Any) -> list[Real]:
-        differ = [holds(lambda a, b: a != b, a, b).value for a, b in pairwise(xs)]
+        differ = [compare(lambda a, b: a != b, a, b).value for a, b in pairwise(xs)]
         return [xs[0], *(x for x, new in zip(xs[1:], differ, strict=True) if new)]
 
     x = torch.tensor([1.0, 1.0, 2.0, 2.0, 1.0])
     prove(torch.unique_consecutive, lambda xs: np.array(changes(list(xs)), dtype=object), x)
     rows = torch.ones(4, 3)
-    assert counted(lambda x: torch.unique_consecutive(x, dim=0), rows) == OpCost(compare=9)
-    assert counted(torch.unique_consecutive, x.long()) == OpCost()
+    assert count_cost(lambda x: torch.unique_consecutive(x, dim=0), rows) == OpCost(compare=9)
+    assert count_cost(torch.unique_consecutive, x.long()) == OpCost()

@@ -14,17 +14,21 @@ from inspect_cost.formulas import resampling as formula
 from inspect_cost.values.cost import OpCost
 from tests.formulas.naive import resampling as naive
 from tests.formulas.naive.reduction import largest, mean
-from tests.formulas.proof import EXACT, SIZE, between, counted, normal, prove
+from tests.formulas.proof import EXACT, SIZE, count_cost, draw_normal, draw_uniform, prove
 
 MAX_POOL = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
 AVERAGE_POOL = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
 ADAPTIVE_MAX = {1: F.adaptive_max_pool1d, 2: F.adaptive_max_pool2d, 3: F.adaptive_max_pool3d}
-ADAPTIVE_AVERAGE = {1: F.adaptive_avg_pool1d, 2: F.adaptive_avg_pool2d, 3: F.adaptive_avg_pool3d}
+ADAPTIVE_AVERAGE: dict[int, Any] = {
+    1: F.adaptive_avg_pool1d,
+    2: F.adaptive_avg_pool2d,
+    3: F.adaptive_avg_pool3d,
+}
 
 
 @st.composite
 def windows(draw: st.DrawFn, dimensions: int, *, padded: bool) -> tuple[Any, dict[str, Any]]:
-    """The shape of an input, and how it is pooled."""
+    """Draw the shape of an input and how it is pooled."""
 
     def each(low: int, high: int) -> tuple[int, ...]:
         return tuple(draw(st.integers(low, high)) for _ in range(dimensions))
@@ -43,7 +47,7 @@ def test_max_pooling_compares_every_number_of_a_window(
     dimensions: int, data: st.DataObject
 ) -> None:
     shape, w = data.draw(windows(dimensions, padded=True))
-    (x,) = normal(shape)
+    (x,) = draw_normal(shape)
 
     def call(x: Any) -> Any:
         return MAX_POOL[dimensions](x, w["kernel"], w["stride"], w["padding"])
@@ -61,7 +65,7 @@ def test_max_pooling_compares_every_number_of_a_window(
 @given(data=st.data())
 def test_average_pooling_is_a_mean_of_each_window(dimensions: int, data: st.DataObject) -> None:
     shape, w = data.draw(windows(dimensions, padded=dimensions < 3))
-    (x,) = normal(shape)
+    (x,) = draw_normal(shape)
 
     def call(x: Any) -> Any:
         return AVERAGE_POOL[dimensions](x, w["kernel"], w["stride"], w["padding"])
@@ -77,7 +81,7 @@ def test_average_pooling_is_a_mean_of_each_window(dimensions: int, data: st.Data
 @EXACT
 @given(size=st.integers(2, 6), kernel=st.integers(1, 2))
 def test_one_number_for_a_window_stands_for_all_dimensions(size: int, kernel: int) -> None:
-    (x,) = normal((1, 2, size, size))
+    (x,) = draw_normal((1, 2, size, size))
     w: dict[str, Any] = {"kernel": [kernel] * 2, "stride": [kernel] * 2, "padding": [0, 0]}
     prove(lambda x: F.max_pool2d(x, kernel), lambda x: naive.pool(x, largest, **w), x)
     with_positions = torch.ops.aten.max_pool2d_with_indices
@@ -91,12 +95,11 @@ def test_one_number_for_a_window_stands_for_all_dimensions(size: int, kernel: in
 def test_adaptive_pooling_has_windows_of_different_sizes(
     dimensions: int, data: st.DataObject
 ) -> None:
-    sizes, outs = (
-        data.draw(st.tuples(*[st.integers(1, 7 if dimensions < 3 else 4)] * dimensions))
-        for _ in range(2)
-    )
+    length = st.integers(1, 7 if dimensions < 3 else 4)
+    both = st.lists(length, min_size=dimensions, max_size=dimensions)
+    sizes, outs = data.draw(both), data.draw(both)
     planes = data.draw(SIZE)
-    (x,) = normal((1, planes, *sizes))
+    (x,) = draw_normal((1, planes, *sizes))
     prove(
         lambda x: ADAPTIVE_AVERAGE[dimensions](x, outs),
         lambda x: naive.adaptive_pool(x, mean, outs),
@@ -133,7 +136,7 @@ def test_linear_interpolation_weighs_2_to_the_d_neighbours(
         data.draw(st.tuples(*[st.integers(1, 6 if dimensions < 3 else 3)] * dimensions))
         for _ in range(2)
     )
-    (x,) = normal((1, 2, *sizes))
+    (x,) = draw_normal((1, 2, *sizes))
     prove(
         lambda x: F.interpolate(x, outs, mode=LINEAR[dimensions], align_corners=corners),
         lambda x: naive.interpolate(
@@ -153,7 +156,7 @@ def test_bilinear_interpolation_is_7_an_output() -> None:
 def test_bicubic_interpolation_weighs_16_neighbours(
     sizes: tuple[int, int], outs: tuple[int, int]
 ) -> None:
-    (x,) = normal((1, 2, *sizes))
+    (x,) = draw_normal((1, 2, *sizes))
     prove(
         lambda x: F.interpolate(x, outs, mode="bicubic"),
         lambda x: naive.interpolate(x, outs, naive.cubic),
@@ -170,22 +173,23 @@ def test_bicubic_interpolation_weighs_16_neighbours(
 def test_sampling_at_points_of_a_grid(
     aligned: bool, padding: str, mode: str, channels: int, h: int, w: int, points: int
 ) -> None:
-    x, grid = normal((2, channels, h, w), (2, points, 2, 2))
+    x, grid = draw_normal((2, channels, h, w), (2, points, 2, 2))
     n = 2 * points * 2
     places = formula.grid_positions(n, 2, aligned=aligned, clamped=padding == "border")
     taken = formula.linear_grid_weights(n, 2) + formula.linear_interpolation(n * channels, 2)
     prove(
         lambda x, g: F.grid_sample(x, g, mode, padding, aligned),
-        lambda x, g: naive.sampled(
+        lambda x, g: naive.sample_grid(
             x, g, aligned=aligned, clamped=padding == "border", nearest=mode == "nearest"
         ),
-        *(x, grid),
+        x,
+        grid,
         formula=places + (formula.nearest_grid(n, 2) if mode == "nearest" else taken),
     )
 
 
-def deformed(x: Tensor, places: Tensor, offsets: Tensor, mask: Tensor | None) -> Tensor:
-    """What a deformable convolution reads, in torch's own operators."""
+def interpolate_deformed(x: Tensor, places: Tensor, offsets: Tensor, mask: Tensor | None) -> Tensor:
+    """Interpolate a deformable convolution's inputs by torch's own operators."""
     moved = places + offsets
     floors = moved.floor()
     i, j = floors.long().unbind(1)
@@ -200,38 +204,42 @@ def deformed(x: Tensor, places: Tensor, offsets: Tensor, mask: Tensor | None) ->
 @EXACT
 @given(channels=SIZE, points=SIZE, masked=st.booleans())
 def test_taps_of_a_deformable_convolution(channels: int, points: int, masked: bool) -> None:
-    x, mask = normal((channels, 5, 5), (points,))
-    (offsets,) = between(-0.9, 0.9, (points, 2))
+    x, mask = draw_normal((channels, 5, 5), (points,))
+    (offsets,) = draw_uniform(-0.9, 0.9, (points, 2))
     places = torch.arange(2 * points).reshape(points, 2) % 3 + 1
     prove(
-        deformed,
-        naive.deformed,
-        *(x, places, offsets, mask if masked else None),
+        interpolate_deformed,
+        naive.interpolate_deformed,
+        x,
+        places,
+        offsets,
+        mask if masked else None,
         formula=formula.deformed_taps(channels * points, points, masked=masked),
     )
 
 
 def test_sampling_volumes_takes_eight_corners() -> None:
-    x, grid = normal((1, 2, 3, 4, 5), (1, 2, 3, 4, 3))
+    x, grid = draw_normal((1, 2, 3, 4, 5), (1, 2, 3, 4, 3))
     n = 2 * 3 * 4
     expected = formula.grid_positions(n, 3, aligned=True, clamped=False)
     expected += formula.linear_grid_weights(n, 3) + formula.linear_interpolation(2 * n, 3)
     prove(
         lambda x, g: F.grid_sample(x, g, align_corners=True),
-        lambda x, g: naive.sampled(x, g, aligned=True, clamped=False, nearest=False),
-        *(x, grid),
+        lambda x, g: naive.sample_grid(x, g, aligned=True, clamped=False, nearest=False),
+        x,
+        grid,
         formula=expected,
     )
 
 
 @EXACT
-@given(h=st.integers(1, 6), w=st.integers(2, 6), outs=st.tuples(SIZE, SIZE))
+@given(h=st.integers(1, 6), w=st.integers(2, 6), outs=st.tuples(SIZE, st.integers(2, 4)))
 def test_antialiased_interpolation_widens_its_filter(h: int, w: int, outs: tuple[int, int]) -> None:
-    """Of images of one column, torch repeats the first row, so there are none here."""
-    (x,) = normal((1, 2, h, w))
+    """Images have two columns or more, before and after: with one, torch repeats the first row."""
+    (x,) = draw_normal((1, 2, h, w))
     prove(
         lambda x: F.interpolate(x, outs, mode="bilinear", antialias=True),
-        lambda x: naive.antialiased(x, outs),
+        lambda x: naive.interpolate_antialiased(x, outs),
         x,
         formula=formula.antialiased_interpolation(2, (h, w), outs, 2),
     )
@@ -239,7 +247,7 @@ def test_antialiased_interpolation_widens_its_filter(h: int, w: int, outs: tuple
 
 @pytest.mark.parametrize(("size", "out"), [(6, 3), (3, 6), (7, 2), (4, 4)])
 def test_windows_of_antialiased_interpolation(size: int, out: int) -> None:
-    """An output reads what changes it."""
+    """An output's window holds the inputs that change it."""
     x = torch.eye(size, dtype=torch.float64)[None, :, None]
     y = F.interpolate(x, (1, out), mode="bicubic", antialias=True)
     reach = formula.antialiased_windows(size, out, 4)
@@ -248,11 +256,11 @@ def test_windows_of_antialiased_interpolation(size: int, out: int) -> None:
 
 
 def test_an_affine_grid_is_a_product_for_each_coordinate() -> None:
-    (theta,) = normal((2, 2, 3))
-    report = counted(lambda t: F.affine_grid(t, (2, 1, 4, 5), align_corners=False), theta)
+    (theta,) = draw_normal((2, 2, 3))
+    report = count_cost(lambda t: F.affine_grid(t, [2, 1, 4, 5], align_corners=False), theta)
     assert report == OpCost(macs=2 * 4 * 5 * 2 * 3)
 
 
 def test_fractional_pooling_compares_within_windows() -> None:
-    (x,) = normal((1, 2, 8, 8))
-    assert counted(lambda x: F.fractional_max_pool2d(x, 2, 3), x) == formula.max_pool(18, (2, 2))
+    (x,) = draw_normal((1, 2, 8, 8))
+    assert count_cost(lambda x: F.fractional_max_pool2d(x, 2, 3), x) == formula.max_pool(18, (2, 2))

@@ -1,4 +1,4 @@
-"""The table of ATen rules, and that no formula goes unproved."""
+"""Tests of the table of ATen rules, and a test that every formula is proved."""
 
 import ast
 import importlib
@@ -11,7 +11,7 @@ import torch
 
 from inspect_cost import formulas
 from inspect_cost.counting.torch.aten.free import free
-from inspect_cost.counting.torch.aten.table import ATEN_RULES, FAMILIES, merged
+from inspect_cost.counting.torch.aten.table import ATEN_RULES, FAMILIES, merge
 from inspect_cost.values.cost import OpCost
 
 FAMILY_NAMES = [module.name for module in pkgutil.iter_modules(formulas.__path__)]
@@ -30,7 +30,7 @@ def test_no_operator_has_two_rules() -> None:
 
 def test_a_second_rule_for_an_operator_is_refused() -> None:
     with pytest.raises(ValueError, match=r"two rules: aten\.mm$"):
-        merged(({"aten.mm": free, "aten.bmm": free}, {"aten.mm": free}))
+        merge(({"aten.mm": free, "aten.bmm": free}, {"aten.mm": free}))
 
 
 def test_forms_that_work_in_place_cost_what_the_plain_ones_do() -> None:
@@ -45,20 +45,20 @@ def test_forms_that_work_in_place_cost_what_the_plain_ones_do() -> None:
 
 @pytest.mark.parametrize("family", FAMILY_NAMES)
 def test_each_public_formula_is_in_a_proof(family: str) -> None:
-    """By its name in the test of its family, ``formula.matmul``, or of the policies."""
+    """A proof names a formula, as ``formula.matmul``, in the test of its family or policies."""
     module = importlib.import_module(f"{formulas.__name__}.{family}")
     public = {
         name
         for name, thing in vars(module).items()
         if not name.startswith("_") and _belongs_to(module.__name__, name, thing)
     }
-    proved = named(f"test_{family}.py", "formula") | named("test_policies.py", family)
+    proved = find_uses(f"test_{family}.py", "formula") | find_uses("test_policies.py", family)
     assert public
     assert not public - proved
 
 
-def named(test: str, module: str) -> set[str]:
-    """What a test takes from a module that it calls so."""
+def find_uses(test: str, module: str) -> set[str]:
+    """Find the names that a test file uses of a module that it imports under ``module``."""
     tree = ast.parse((Path(__file__).parent / test).read_text())
     return {
         node.attr

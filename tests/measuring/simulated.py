@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from inspect_cost.measuring.protocol.clock import Clock
 from inspect_cost.measuring.protocol.meter import Meter
-from inspect_cost.measuring.protocol.run import Plan, Record, followed
-from inspect_cost.measuring.protocol.summary import summarized
+from inspect_cost.measuring.protocol.run import Plan, Record, run_protocol
+from inspect_cost.measuring.protocol.summary import summarize
 from inspect_cost.measuring.protocol.window import Bench, Work
 from inspect_cost.measuring.sensors.protocol import SensorError
 
@@ -110,5 +110,5 @@ def measured(machine: Machine, *counters: Counter, plan: Plan | None = None) -> 
     """A measurement of a machine's calls."""
     plan = plan or Plan(budget_s=30)
     at = bench(machine, *counters)
-    record: Record = followed(at, plan)
-    return summarized(record, at.meter, plan)
+    record: Record = run_protocol(at, plan)
+    return summarize(record, at.meter, plan)

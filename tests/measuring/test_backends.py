@@ -85,7 +85,9 @@ def test_what_cannot_be_exported_says_so(tmp_path: Path) -> None:
 
 
 def test_an_export_that_fails_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inspect_cost.measuring.backends.answered", lambda *_: ({"error": "x"}, ""))
+    monkeypatch.setattr(
+        "inspect_cost.measuring.backends.ask_fresh_process", lambda *_: ({"error": "x"}, "")
+    )
     call = target(Deciding(), (torch.ones(2),), {})
     with pytest.raises(MeasurementError, match="the export to ONNX failed: x"):
         BACKENDS["onnxruntime"](call, setup(call))

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from inspect_cost.measuring.derived import with_derived
-from inspect_cost.measuring.estimate import cpu_maximum, cpu_table, with_estimate
+from inspect_cost.hardware.cpus import find_cpu, read_cpus
+from inspect_cost.measuring.derived import add_derived
+from inspect_cost.measuring.estimate import estimate_energy
 from inspect_cost.measuring.measurement import Measurement
 from inspect_cost.measuring.protocol.window import Window
 from inspect_cost.values.quantity import Quantity
@@ -20,9 +21,9 @@ NAMES = [
 
 @pytest.mark.parametrize(("model", "row", "power_w"), NAMES)
 def test_rows_are_found_by_what_a_cpu_calls_itself(model: str, row: str, power_w: float) -> None:
-    found = cpu_maximum(model)
+    found = find_cpu(model)
     assert found
-    assert (found.name, found.power_w) == (row, power_w)
+    assert (found.name, found.max_power_w) == (row, power_w)
     assert found.source
 
 
@@ -31,14 +32,15 @@ def test_rows_are_found_by_what_a_cpu_calls_itself(model: str, row: str, power_w
     ["AMD EPYC", "AMD EPYC 7551P 32-Core Processor", "Intel(R) Core(TM) i7-8700KS", None, ""],
 )
 def test_a_cpu_that_is_in_no_row(model: str | None) -> None:
-    assert cpu_maximum(model) is None
+    assert find_cpu(model) is None
 
 
 def test_the_table_is_sound() -> None:
-    rows = cpu_table()
+    rows = read_cpus()
     assert len(rows) >= 20
     assert len({row.name for row in rows}) == len(rows)
-    assert all(5 <= row.power_w <= 500 and 2 <= row.threads <= 256 for row in rows)
+    assert all(row.kind == "cpu" and row.threads for row in rows)
+    assert all(5 <= row.max_power_w <= 500 and 2 <= (row.threads or 0) <= 256 for row in rows)
 
 
 def measurement() -> Measurement:
@@ -53,9 +55,10 @@ def measurement() -> Measurement:
 
 def test_maximum_power_times_utilisation_times_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "inspect_cost.measuring.estimate.cpu_model", lambda: "AMD EPYC 7763 64-Core Processor"
+        "inspect_cost.measuring.estimate.read_cpu_model", lambda: "AMD EPYC 7763 64-Core Processor"
     )
-    energy, why = with_estimate(measurement())
+    energy, why = estimate_energy(measurement())
+    assert energy
     assert (energy.kind, why) == ("estimated", "")
     assert energy.value == pytest.approx(280 * 1.5 / 128 * 0.5)
     for text in ("maximum power x utilisation x time", "280 W (EPYC 7763; default TDP", "1.2%"):
@@ -63,13 +66,15 @@ def test_maximum_power_times_utilisation_times_time(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_cpu_without_a_row_is_not_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inspect_cost.measuring.estimate.cpu_model", lambda: "AMD EPYC")
+    monkeypatch.setattr("inspect_cost.measuring.estimate.read_cpu_model", lambda: "AMD EPYC")
     monkeypatch.setattr("os.cpu_count", lambda: 4)
-    energy, why = with_estimate(measurement())
+    energy, why = estimate_energy(measurement())
     assert energy is None
-    assert "AMD EPYC is not in the table" in why
-    assert "--max-power W" in why
-    energy, _ = with_estimate(measurement(), 100.0)
+    assert "AMD EPYC" in why
+    assert "`max_power_w`" in why
+    energy, _ = estimate_energy(measurement(), 100.0)
+    assert energy
+    assert "given as max_power_w" in energy.source
     assert energy.value == pytest.approx(100 * 1.5 / 4 * 0.5)
 
 
@@ -81,7 +86,7 @@ def test_electricity_carbon_and_battery() -> None:
         power_w=Quantity(72.0, "W", "measured", "rapl", (54.0, 90.0)),
         idle_power_w=Quantity(20.0, "W", "measured", "rapl"),
     )
-    derived = with_derived(measured, battery_wh=14.4).derived
+    derived = add_derived(measured, battery_wh=14.4).derived
     assert derived["kwh_per_million_calls"].value == pytest.approx(10)
     assert derived["kwh_per_million_calls"].kind == "measured"
     carbon = derived["gco2e_per_million_calls"]
@@ -97,7 +102,7 @@ def test_electricity_carbon_and_battery() -> None:
 
 def test_a_battery_in_real_time_without_an_idle_power() -> None:
     estimated = replace(measurement(), estimated_energy_j=Quantity(36.0, "J", "estimated", "TDP"))
-    derived = with_derived(estimated, battery_wh=9.0).derived
+    derived = add_derived(estimated, battery_wh=9.0).derived
     assert derived["battery_real_time_h"].value == pytest.approx(9.0 / 18)
 
 
@@ -110,21 +115,21 @@ def test_a_battery_lasts_in_real_time_only_where_the_model_keeps_up(
         Quantity(call_s, "s", "measured", "clock"),
     )
     slow = replace(measurement(), estimated_energy_j=energy, latency_s=latency)
-    assert ("battery_real_time_h" in with_derived(slow, battery_wh=9.0).derived) is keeps_up
+    assert ("battery_real_time_h" in add_derived(slow, battery_wh=9.0).derived) is keeps_up
 
 
 def test_an_interval_down_to_no_power_gives_no_interval_of_the_battery() -> None:
     power = Quantity(72.0, "W", "measured", "rapl", (-1.0, 145.0))
     energy = Quantity(36.0, "J", "measured", "rapl", (-0.5, 72.5))
     measured = replace(measurement(), energy_j=energy, power_w=power)
-    hours = with_derived(measured, battery_wh=14.4).derived["battery_continuous_h"]
+    hours = add_derived(measured, battery_wh=14.4).derived["battery_continuous_h"]
     assert hours.value == pytest.approx(0.2)
     assert hours.ci95 is None
 
 
 def test_an_intensity_that_is_given_is_named_so() -> None:
     estimated = replace(measurement(), estimated_energy_j=Quantity(3.6, "J", "estimated", "TDP"))
-    derived = with_derived(estimated, intensity=0.05, battery_wh=7.2).derived
+    derived = add_derived(estimated, intensity=0.05, battery_wh=7.2).derived
     assert derived["gco2e_per_million_calls"].value == pytest.approx(50)
     assert (
         "estimated energy x 0.05 kgCO2e/kWh (as given)" in derived["gco2e_per_million_calls"].source
@@ -134,11 +139,11 @@ def test_an_intensity_that_is_given_is_named_so() -> None:
 
 
 def test_nothing_follows_from_no_energy() -> None:
-    assert with_derived(measurement(), battery_wh=15).derived == {}
+    assert add_derived(measurement(), battery_wh=15).derived == {}
 
 
 @pytest.mark.parametrize("missing", [{"latency_s": None}, {"windows": ()}])
 def test_nothing_is_estimated_of_what_was_not_timed(missing: dict[str, None]) -> None:
-    energy, why = with_estimate(replace(measurement(), **missing), 100.0)
+    energy, why = estimate_energy(replace(measurement(), **missing), 100.0)  # type: ignore[arg-type]  # by name
     assert energy is None
     assert "there is no latency" in why

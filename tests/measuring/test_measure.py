@@ -14,7 +14,7 @@ import inspect_cost
 from inspect_cost.calls.target import target
 from inspect_cost.measuring.measure import measured_target, planned
 from inspect_cost.measuring.measurement import Measurement
-from inspect_cost.measuring.sensors.powercap import powercap_sensors
+from inspect_cost.measuring.sensors.powercap import find_powercap_sensors
 from inspect_cost.measuring.sensors.protocol import EnergySensor, Sensors, Unavailable
 from inspect_cost.values.errors import MeasurementError, UsageError
 from tests.measuring.sensors.powercap_tree import PowercapTree, one_socket, two_sockets, wrapping
@@ -186,7 +186,7 @@ def test_a_gpu_has_energy_latency_and_memory() -> None:
 def test_a_block_is_one_window(tmp_path: Path) -> None:
     with (
         PowercapTree(tmp_path, one_socket(50.0)) as tree,
-        inspect_cost.measure_block(sensors=powercap_sensors(tree.root)) as block,
+        inspect_cost.measure_block(sensors=find_powercap_sensors(tree.root)) as block,
     ):
         end = torch.ones(300, 300)
         for _ in range(200):
@@ -229,7 +229,7 @@ def test_energy_on_a_counter_of_known_power(tmp_path: Path, zones: str, window_s
     }[zones]
     with PowercapTree(tmp_path, made) as tree:
         for _ in range(3):  # until the writer was not starved by other processes
-            sensors = [Noting(sensor) for sensor in powercap_sensors(tree.root).usable]
+            sensors = [Noting(sensor) for sensor in find_powercap_sensors(tree.root).usable]
             result = on_counters(sensors, window_s)
             late = max(map(tree.age_s, sensors[0].read_at_ns)) / window_s
             if late < QUIET:

@@ -1,6 +1,7 @@
 """The presets: their figures, their settings, and the inputs that they make."""
 
 import json
+from typing import Any
 
 import pytest
 import torch
@@ -8,8 +9,9 @@ import torch
 import model_zoo
 from inspect_cost import count
 from inspect_cost.cli import main
-from inspect_cost.counting.torch.building import built_without_values
+from inspect_cost.counting.torch.building import build_without_values
 from inspect_cost.subjects.inspection import inspected_preset
+from tests.model_zoo.fidelity import access_parts
 
 #: Preset -> parameters as stored, samples of one call, MACs of one call.
 PUBLISHED = {
@@ -43,7 +45,7 @@ def test_presets_have_the_published_figures(name: str) -> None:
 
 def weight_norm_flops(name: str) -> int:
     """Of w weights with r lengths: w squares, w - r sums, r roots, r divisions, w products."""
-    model = built_without_values(lambda: model_zoo.build(name))
+    model = build_without_values(lambda: model_zoo.build(name))
     tensors = dict(model.named_parameters())
     directions = sum(t.numel() for key, t in tensors.items() if key.endswith("weight_v"))
     lengths = sum(t.numel() for key, t in tensors.items() if key.endswith("weight_g"))
@@ -97,12 +99,12 @@ def test_a_preset_is_counted_as_any_model_is() -> None:
     settings = {"blocks": 4, "channels": 8}
     preset = model_zoo.preset("flowavenet")
     call = preset.call(preset.configuration(**settings), 512, "meta", 0)
-    plain = count(preset.build(**settings).generate, **call.kwargs)
+    plain = count(access_parts(preset.build(**settings)).generate, **call.kwargs)
     assert inspected_preset(preset, 512, settings).count == plain
 
 
 def test_settings_override_the_published_ones() -> None:
-    model = built_without_values(lambda: model_zoo.build("flowavenet", layers=3))
+    model = build_without_values(lambda: model_zoo.build("flowavenet", layers=3))
     assert sum(p.numel() for p in model.parameters()) == 270_626_868
     assert not model.training
     with pytest.raises(ValueError, match="there is no setting 'layer'; there are mel_channels"):
@@ -125,7 +127,9 @@ def test_settings_override_the_published_ones() -> None:
         ("sing", {"window": 1}, "window must be a word or None"),
     ],
 )
-def test_settings_of_another_type_are_refused(name: str, setting: dict, complaint: str) -> None:
+def test_settings_of_another_type_are_refused(
+    name: str, setting: dict[str, Any], complaint: str
+) -> None:
     with pytest.raises(ValueError, match=complaint):
         model_zoo.preset(name).configuration(**setting)
 

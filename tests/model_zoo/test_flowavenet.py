@@ -1,25 +1,26 @@
 """FloWaveNet against the outputs of the authors' code, and against its own definition."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 
-from model_zoo.flowavenet import FloWaveNet, published_name, squeeze, unsqueeze
-from model_zoo.flowavenet_net import FloWaveNetConfig, WaveNet, skips_by_products, summed_skips
+from model_zoo.flowavenet import FloWaveNet, get_published_name, squeeze, unsqueeze
+from model_zoo.flowavenet_net import FloWaveNetConfig, WaveNet, sum_skips, sum_skips_by_products
 from model_zoo.published import PublishedWeightsError
-from tests.model_zoo.fidelity import load_fixture, randomised, relative_error
+from tests.model_zoo.fidelity import Fixture, access_parts, load_fixture, randomise, relative_error
 
 TINY = FloWaveNetConfig(mel_channels=3, blocks=4, flows=2, blocks_per_split=2, channels=4)
 
 
 @pytest.fixture(scope="module")
-def published() -> dict:
+def published() -> Fixture:
     return load_fixture("flowavenet")
 
 
 @pytest.fixture(scope="module")
-def config(published: dict) -> FloWaveNetConfig:
+def config(published: Fixture) -> FloWaveNetConfig:
     original = published["config"]
     return FloWaveNetConfig(
         mel_channels=original["cin_channel"],
@@ -33,33 +34,33 @@ def config(published: dict) -> FloWaveNetConfig:
 
 
 @pytest.fixture(scope="module")
-def model(published: dict, config: FloWaveNetConfig) -> FloWaveNet:
+def model(published: Fixture, config: FloWaveNetConfig) -> FloWaveNet:
     return FloWaveNet.from_published(published["state_dict"], config)
 
 
-def test_generates_the_published_audio(published: dict, model: FloWaveNet) -> None:
+def test_generates_the_published_audio(published: Fixture, model: FloWaveNet) -> None:
     audio = model.generate(published["mel"], noise=published["z"], temperature=1.0)
     assert relative_error(audio, published["audio"]) < 2e-5
 
 
-def test_upsamples_as_published(published: dict, model: FloWaveNet) -> None:
+def test_upsamples_as_published(published: Fixture, model: FloWaveNet) -> None:
     assert relative_error(model.condition(published["mel"]), published["upsampled"]) < 2e-5
 
 
-def test_accepts_an_upsampled_mel(published: dict, model: FloWaveNet) -> None:
+def test_accepts_an_upsampled_mel(published: Fixture, model: FloWaveNet) -> None:
     audio = model.generate(published["upsampled"], noise=published["z"], temperature=1.0)
     assert relative_error(audio, published["audio"]) < 2e-5
 
 
-def test_finds_the_published_likelihood(published: dict, model: FloWaveNet) -> None:
+def test_finds_the_published_likelihood(published: Fixture, model: FloWaveNet) -> None:
     likelihood = model.log_likelihood(published["x"], published["mel"])
     assert relative_error(likelihood.log_p, published["log_p"]) < 2e-5
     assert relative_error(likelihood.logdet, published["logdet"]) < 2e-5
 
 
-def test_inner_pieces_agree_with_the_published_ones(published: dict, model: FloWaveNet) -> None:
+def test_inner_pieces_agree_with_the_published_ones(published: Fixture, model: FloWaveNet) -> None:
     net, block = published["wavenet0"], published["block0"]
-    coupling_net = model.blocks[0].flows[0].coupling.net
+    coupling_net = access_parts(model).blocks[0].flows[0].coupling.net
     assert relative_error(coupling_net(net["x"], net["c"]), net["out"]) < 2e-5
     condition = squeeze(published["upsampled"])
     out, _, _ = model.blocks[0](squeeze(published["x"]), condition)
@@ -77,7 +78,7 @@ def test_inner_pieces_agree_with_the_published_ones(published: dict, model: FloW
     ids=str,
 )
 def test_leaner_forms_generate_the_same_audio(
-    published: dict, config: FloWaveNetConfig, changes: dict
+    published: Fixture, config: FloWaveNetConfig, changes: dict[str, Any]
 ) -> None:
     lean = FloWaveNet.from_published(published["state_dict"], replace(config, **changes))
     audio = lean.generate(published["mel"], noise=published["z"], temperature=1.0)
@@ -91,13 +92,13 @@ def test_leaner_forms_generate_the_same_audio(
 @pytest.mark.parametrize("layers", [1, 3])
 @pytest.mark.parametrize("condition_channels", [5, 40])  # fewer and more than there are samples
 def test_the_form_for_a_cpu_computes_the_same(
-    changes: dict, layers: int, condition_channels: int
+    changes: dict[str, Any], layers: int, condition_channels: int
 ) -> None:
-    net = randomised(WaveNet(replace(TINY, **changes), 2, 4, condition_channels, layers)).double()
+    net = randomise(WaveNet(replace(TINY, **changes), 2, 4, condition_channels, layers)).double()
     h, condition = torch.randn(3, 4, 32).double(), torch.randn(3, condition_channels, 32).double()
-    plain = summed_skips(net.layers, h, condition)
+    plain = sum_skips(net.layers, h, condition)
     with torch.no_grad():
-        fast = skips_by_products(net.layers, h, condition)
+        fast = sum_skips_by_products(net.layers, h, condition)
     assert relative_error(fast, plain) < 1e-12
 
 
@@ -105,22 +106,22 @@ def test_the_form_for_a_cpu_computes_the_same(
 @pytest.mark.parametrize("blocks_per_split", [1, 2, 3, 8])
 @pytest.mark.parametrize("layers", [1, 3])
 def test_density_inverts_generation(affine: bool, blocks_per_split: int, layers: int) -> None:
-    changes = {"affine": affine, "blocks_per_split": blocks_per_split, "layers": layers}
-    model = randomised(FloWaveNet(replace(TINY, **changes))).double()
+    config = replace(TINY, affine=affine, blocks_per_split=blocks_per_split, layers=layers)
+    model = access_parts(randomise(FloWaveNet(config)).double())
     mel = torch.rand(2, 3, 1, dtype=torch.float64)
     noise = torch.randn(2, 1, 256, dtype=torch.float64)
     audio = model.generate(mel, noise=noise, temperature=1.0)
 
     x, condition = audio, model.condition(mel)
     left_standardised = []
-    for block, seen in zip(model.blocks, model.block_conditions(condition), strict=True):
+    for block, seen in zip(model.blocks, model.squeeze_conditions(condition), strict=True):
         y, _, _ = block(squeeze(x), seen)
         if block.prior is not None:
             full = squeeze(x)
-            for flow, turn in zip(block.flows, block.conditions(seen), strict=True):
+            for flow, turn in zip(block.flows, block.alternate_conditions(seen), strict=True):
                 full, _ = flow(full, turn)
             kept, leaving = full.chunk(2, dim=1)
-            mean, log_deviation = block.prior.moments(kept, seen)
+            mean, log_deviation = block.prior.predict_moments(kept, seen)
             left_standardised.append((leaving - mean) / log_deviation.exp())
         x = y
     recovered = x
@@ -135,12 +136,12 @@ def test_density_inverts_generation(affine: bool, blocks_per_split: int, layers:
 def test_log_determinant_is_the_jacobians(affine: bool) -> None:
     """Without splits the map audio -> noise is explicit, so its Jacobian can be formed."""
     config = replace(TINY, blocks=2, blocks_per_split=2, affine=affine)
-    model = randomised(FloWaveNet(config)).double()
+    model = randomise(FloWaveNet(config)).double()
     condition = torch.rand(1, 3, 8, dtype=torch.float64)
 
     def noise_of(audio: torch.Tensor) -> torch.Tensor:
         x = audio.reshape(1, 1, 8)
-        for block, seen in zip(model.blocks, model.block_conditions(condition), strict=True):
+        for block, seen in zip(model.blocks, model.squeeze_conditions(condition), strict=True):
             x, _, _ = block(squeeze(x), seen)
         return x.flatten()
 
@@ -159,7 +160,7 @@ def test_squeeze_interleaves_phases_within_channels() -> None:
 
 
 def test_generation_is_reproducible_and_batched() -> None:
-    model = randomised(FloWaveNet(TINY))
+    model = randomise(FloWaveNet(TINY))
     mel = torch.rand(3, 3, 2)
 
     def draw(seed: int) -> torch.Tensor:
@@ -186,7 +187,7 @@ def test_generation_is_reproducible_and_batched() -> None:
     ],
     ids=str,
 )
-def test_full_size_has_the_published_parameters(changes: dict, parameters: int) -> None:
+def test_full_size_has_the_published_parameters(changes: dict[str, Any], parameters: int) -> None:
     with torch.device("meta"):
         model = FloWaveNet(FloWaveNetConfig(**changes))
     assert sum(p.numel() for p in model.parameters()) == parameters
@@ -195,7 +196,7 @@ def test_full_size_has_the_published_parameters(changes: dict, parameters: int) 
 @pytest.mark.parametrize(
     "sizes", [{"flows": 5}, {"flows": 0}, {"blocks": 9}, {"layers": 0}], ids=str
 )
-def test_refuses_impossible_sizes(sizes: dict) -> None:
+def test_refuses_impossible_sizes(sizes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"flows|sizes"):
         FloWaveNetConfig(**sizes)
 
@@ -212,9 +213,11 @@ def test_refuses_lengths_that_its_blocks_cannot_halve() -> None:
     assert FloWaveNet(TINY).generate(mel[..., :992], noise=noise[..., :992]).shape == (1, 1, 992)
 
 
-def test_names_what_is_wrong_with_a_checkpoint(published: dict, config: FloWaveNetConfig) -> None:
+def test_names_what_is_wrong_with_a_checkpoint(
+    published: Fixture, config: FloWaveNetConfig
+) -> None:
     good = published["state_dict"]
-    name = published_name("blocks.0.flows.0.coupling.net.front.bias")
+    name = get_published_name("blocks.0.flows.0.coupling.net.front.bias")
     without = {key: value for key, value in good.items() if key != name}
     for state, complaint in [
         (without, f"lacks {name}"),

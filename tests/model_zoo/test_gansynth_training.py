@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -9,9 +10,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from model_zoo.gansynth import GANSynthConfig
-from model_zoo.gansynth_training import GANSynthDiscriminator, with_batch_deviation
+from model_zoo.gansynth_training import GANSynthDiscriminator, append_batch_deviation
 from model_zoo.published import PublishedWeightsError
-from tests.model_zoo.fidelity import load_fixture, randomised, relative_error
+from tests.model_zoo.fidelity import Fixture, load_fixture, randomise, relative_error
 
 TINY = GANSynthConfig(
     start=(2, 4), blocks=3, base_filters=24, max_filters=5, latent_dim=3, pitches=4, samples=80
@@ -24,12 +25,13 @@ def seed() -> None:
 
 
 @pytest.fixture(scope="module")
-def published() -> dict:
-    return load_fixture("gansynth")["hi_small"]
+def published() -> Fixture:
+    fixture: Fixture = load_fixture("gansynth")["hi_small"]
+    return fixture
 
 
 @pytest.fixture(scope="module")
-def config(published: dict) -> GANSynthConfig:
+def config(published: Fixture) -> GANSynthConfig:
     original = published["config"]
     return GANSynthConfig(
         start=tuple(original["start"]),
@@ -42,7 +44,7 @@ def config(published: dict) -> GANSynthConfig:
     )
 
 
-def test_judges_images_as_published(published: dict, config: GANSynthConfig) -> None:
+def test_judges_images_as_published(published: Fixture, config: GANSynthConfig) -> None:
     judge = GANSynthDiscriminator.from_published(published["state_dict_tf_names"], config)
     verdict = judge(published["img"].permute(0, 3, 1, 2))
     assert relative_error(verdict.realness, published["logit"]) < 2e-5
@@ -56,7 +58,7 @@ def test_judges_images_as_published(published: dict, config: GANSynthConfig) -> 
     ids=str,
 )
 def test_discriminator_has_the_published_parameters(
-    resolution: dict, changes: dict, parameters: int
+    resolution: dict[str, Any], changes: dict[str, Any], parameters: int
 ) -> None:
     with torch.device("meta"):
         judge = GANSynthDiscriminator(GANSynthConfig(**resolution, **changes))
@@ -71,7 +73,7 @@ def test_batch_deviation_is_one_number() -> None:
         for h in range(2)
         for w in range(5)
     ]
-    appended = with_batch_deviation(x)
+    appended = append_batch_deviation(x)
     assert torch.equal(appended[:, :3], x)
     expected = torch.full((4, 1, 2, 5), sum(deviations) / 30)
     assert torch.allclose(appended[:, 3:], expected, rtol=1e-5)
@@ -81,7 +83,7 @@ def test_batch_deviation_is_one_number() -> None:
 def test_discriminator_sees_the_image_at_the_resolution_of_the_progress(
     progress: float, pooled: int
 ) -> None:
-    judge = randomised(GANSynthDiscriminator(replace(TINY, progress=progress)))
+    judge = randomise(GANSynthDiscriminator(replace(TINY, progress=progress)))
     image = torch.randn(2, 2, 8, 16)
 
     def coarse(scale: int) -> Tensor:
@@ -94,15 +96,15 @@ def test_discriminator_sees_the_image_at_the_resolution_of_the_progress(
 
 def test_discriminator_blends_neighbouring_resolutions() -> None:
     """Midway, the features of the last block are a mean of what both stages would give it."""
-    judge = randomised(GANSynthDiscriminator(replace(TINY, blocks=2, samples=20, progress=0.25)))
+    judge = randomise(GANSynthDiscriminator(replace(TINY, blocks=2, samples=20, progress=0.25)))
     image = torch.randn(2, 2, 4, 8)
-    above = judge.blocks[1](judge.seen(image, 2))
-    features = judge.blocks[0](0.75 * judge.seen(image, 1) + 0.25 * above).flatten(1)
+    above = judge.blocks[1](judge.view_image(image, 2))
+    features = judge.blocks[0](0.75 * judge.view_image(image, 1) + 0.25 * above).flatten(1)
     assert relative_error(judge(image).realness, judge.logits(features)) < 1e-6
 
 
 def test_names_what_is_wrong_with_a_discriminators_checkpoint(
-    published: dict, config: GANSynthConfig
+    published: Fixture, config: GANSynthConfig
 ) -> None:
     good = published["state_dict_tf_names"]
     name = "Discriminator/discriminator_cond/classification_logits/dense/kernel:0"

@@ -92,9 +92,9 @@ def test_tensorflows_arrays_are_laid_out_as_its_tensors_are() -> None:
     )
     state = gansynth["state_dict_tf_names"]
     arrays = {name: tensor.numpy() for name, tensor in state.items()}
-    image = GANSynth.from_published(arrays, small).spectrogram(z, gansynth["label"])
+    image = GANSynth.from_published(arrays, small).compute_spectrogram(z, gansynth["label"])
     assert torch.equal(
-        image, GANSynth.from_published(state, small).spectrogram(z, gansynth["label"])
+        image, GANSynth.from_published(state, small).compute_spectrogram(z, gansynth["label"])
     )
 
 

@@ -1,25 +1,32 @@
 """The authors' SampleRNN against the outputs of their code, and against a literal restatement."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
 from model_zoo.published import PublishedWeightsError
 from model_zoo.samplernn import (
     TWO_TIER,
     SampleRNN,
     SampleRNNConfig,
-    mu_law_expanded,
-    mu_law_levels,
-    published_name,
+    compress_mu_law,
+    expand_mu_law,
+    get_published_name,
 )
-from model_zoo.samplernn_common import RunningTier, RunningWindow, drawn
-from model_zoo.samplernn_layers import StreamedLayer, kernels_ready, streaming_layout
+from model_zoo.samplernn_common import RunningTier, RunningWindow, draw_level
+from model_zoo.samplernn_layers import StreamedLayer, hold_kernels_ready, lay_out_for_streaming
 from model_zoo.samplernn_training import AuxiliaryHead
-from tests.model_zoo.fidelity import load_fixture, randomised, relative_error
+from tests.model_zoo.fidelity import (
+    Fixture,
+    access_parts,
+    count_macs,
+    load_fixture,
+    randomise,
+    relative_error,
+)
 
 THREE_TIER = SampleRNNConfig()
 TINY = SampleRNNConfig(frame_sizes=(2, 8), dim=6, levels=16, embedding_dim=5)
@@ -44,12 +51,13 @@ def _seeded() -> None:
 
 
 @pytest.fixture(scope="module")
-def published() -> dict:
-    return load_fixture("samplernn")["theano_3tier"]
+def published() -> Fixture:
+    fixture: Fixture = load_fixture("samplernn")["theano_3tier"]
+    return fixture
 
 
 @pytest.fixture(scope="module")
-def config(published: dict) -> SampleRNNConfig:
+def config(published: Fixture) -> SampleRNNConfig:
     original = published["config"]
     return SampleRNNConfig(
         frame_sizes=(original["frame_size"], original["big_frame_size"]),
@@ -61,35 +69,35 @@ def config(published: dict) -> SampleRNNConfig:
 
 
 @pytest.fixture(scope="module")
-def model(published: dict, config: SampleRNNConfig) -> SampleRNN:
+def model(published: Fixture, config: SampleRNNConfig) -> SampleRNN:
     return SampleRNN.from_published(published["state_dict"], config)
 
 
-def test_finds_the_published_logits(published: dict, model: SampleRNN) -> None:
+def test_finds_the_published_logits(published: Fixture, model: SampleRNN) -> None:
     assert relative_error(model.logits(published["seq"]), published["logits"]) < 2e-6
 
 
-def test_generates_the_published_levels(published: dict, model: SampleRNN) -> None:
+def test_generates_the_published_levels(published: Fixture, model: SampleRNN) -> None:
     assert torch.equal(model.generate_levels(64, 2), published["greedy"])
     sampled = model.generate_levels(64, 2, uniforms=published["uniforms"])
     assert torch.equal(sampled, published["sampled"])
 
 
-def test_ends_in_the_published_states(published: dict, model: SampleRNN) -> None:
+def test_ends_in_the_published_states(published: Fixture, model: SampleRNN) -> None:
     """The states after the last frame, which the authors carry on to the next sequence."""
     levels = published["seq"]
     top, low = model.top_down
     above, states = top(
-        model.preceding(levels, 8, stride=8), None, top.rnn.initial_states(len(levels))
+        model.get_preceding(levels, 8, stride=8), None, top.rnn.make_initial_states(len(levels))
     )
     assert relative_error(states[0], published["new_big_h0"][:, 0]) < 2e-6
-    frames = model.preceding(levels, 2, stride=2)
-    _, states = low(frames, above, low.rnn.initial_states(len(levels)))
+    frames = model.get_preceding(levels, 2, stride=2)
+    _, states = low(frames, above, low.rnn.make_initial_states(len(levels)))
     assert relative_error(states[0], published["new_h0"][:, 0]) < 2e-6
 
 
 def test_auxiliary_head_finds_the_published_logits(
-    published: dict, model: SampleRNN, config: SampleRNNConfig
+    published: Fixture, model: SampleRNN, config: SampleRNNConfig
 ) -> None:
     head = AuxiliaryHead.from_published(published["state_dict"], config)
     logits = head.logits(model, published["seq"])
@@ -97,10 +105,10 @@ def test_auxiliary_head_finds_the_published_logits(
 
 
 def test_a_folded_model_generates_the_published_levels(
-    published: dict, model: SampleRNN, config: SampleRNNConfig
+    published: Fixture, model: SampleRNN, config: SampleRNNConfig
 ) -> None:
     lean = SampleRNN.from_published(published["state_dict"], replace(config, weight_norm=False))
-    for folded in (lean, model.folded()):
+    for folded in (lean, model.fold()):
         assert not [name for name in folded.state_dict() if "weight_" in name]
         assert torch.equal(folded.generate_levels(64, 2), published["greedy"])
 
@@ -138,7 +146,7 @@ def stacked(
 ) -> tuple[Tensor, Tensor]:
     kind, dim = config.cell.upper(), config.dim
     step = gru_step if kind == "GRU" else lstm_step
-    seen, after, skips = x, [], 0.0
+    seen, after, skips = x, [], torch.zeros((), dtype=x.dtype)
     for n in range(1, config.rnn_layers + 1):
         extra = "+inpskip" if config.skip_connections and n > 1 else ""
         after.append(step(state, f"{level}.{kind}{n}{extra}.Step", seen, h[:, n - 1]))
@@ -187,10 +195,10 @@ def literal_levels(
         logits = linear(state, "SampleLevel.Output", out)
         kept.append(logits)
         for row in range(batch):
-            total, probabilities = 0.0, logits[row].softmax(0)
+            total, probabilities = torch.tensor(0.0), logits[row].softmax(0)
             level = 0
             while level < q - 1 and total + probabilities[level] < uniforms[row, t]:
-                total += probabilities[level]
+                total = total + probabilities[level]
                 level += 1
             x[row, t] = level
     return x, torch.stack(kept, 1)
@@ -198,10 +206,12 @@ def literal_levels(
 
 @pytest.mark.parametrize("config", FAMILIES, ids=str)
 def test_every_family_does_what_the_authors_code_says(config: SampleRNNConfig) -> None:
-    original = randomised(SampleRNN(config)).double()
+    original = randomise(SampleRNN(config)).double()
     if not config.learned_h0:
-        original.tiers[0].rnn.h0.fill_(0.3)
-    state = {published_name(name, config): t.detach() for name, t in original.state_dict().items()}
+        access_parts(original).tiers[0].rnn.h0.fill_(0.3)
+    state = {
+        get_published_name(name, config): t.detach() for name, t in original.state_dict().items()
+    }
     model = SampleRNN.from_published(state, config).double()
     uniforms = torch.rand(2, 27, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     state = {name: tensor.float().double() for name, tensor in state.items()}
@@ -213,21 +223,22 @@ def test_every_family_does_what_the_authors_code_says(config: SampleRNNConfig) -
 
 @pytest.mark.parametrize("length", [1, 3, 4, 7, 8, 11])
 def test_sums_built_ahead_are_those_of_whole_windows(length: int) -> None:
-    model = randomised(SampleRNN(replace(TINY, frame_sizes=(4,)))).double()
+    model = randomise(SampleRNN(replace(TINY, frame_sizes=(4,)))).double()
     levels = torch.randint(16, (3, 4 + length))
-    running = [RunningTier(model.tiers[0], None, batch=3) for _ in range(2)]
+    (tier,) = model.top_down
+    running = [RunningTier(tier, None, batch=3) for _ in range(2)]
     ahead = RunningWindow(model.mlp, running[0])
     with torch.no_grad():
         for t in range(4, 4 + length):
-            vector = running[1].vector_at(t, levels)[:, 0]
-            window = model.mlp.embedded(levels[:, t - 4 : t])
+            vector = running[1].get_vector_at(t, levels)[:, 0]
+            window = model.mlp.embed(levels[:, t - 4 : t])
             expected = model.mlp.window(window.flatten(1)) + vector
-            assert relative_error(ahead.sum_at(t, levels), expected) < 1e-14
+            assert relative_error(ahead.get_sum_at(t, levels), expected) < 1e-14
 
 
 def test_only_the_first_skip_connection_has_a_bias() -> None:
     config = replace(TINY, skip_connections=True, rnn_layers=3, cell="lstm")
-    names = {published_name(name, config) for name in SampleRNN(config).state_dict()}
+    names = {get_published_name(name, config) for name in SampleRNN(config).state_dict()}
     biases = {name for name in names if "outskip" in name and name.endswith(".b")}
     assert biases == {f"{level}.LSTM1.outskip1y.b" for level in ("FrameLevel", "BigFrameLevel")}
 
@@ -235,58 +246,58 @@ def test_only_the_first_skip_connection_has_a_bias() -> None:
 def test_draws_as_often_as_the_probabilities_say() -> None:
     probabilities = torch.tensor([0.1, 0.0, 0.65, 0.25])
     uniforms = (torch.arange(1000, dtype=torch.float64) + 0.5) / 1000
-    levels = drawn(probabilities.log().expand(1000, 4), uniforms.unsqueeze(-1))
+    levels = draw_level(probabilities.log().expand(1000, 4), uniforms.unsqueeze(-1))
     assert torch.bincount(levels.flatten(), minlength=4).tolist() == [100, 0, 650, 250]
 
 
 def test_a_draw_counts_the_cumulative_probabilities_strictly_below() -> None:
     quarters = torch.zeros(3, 4)
-    levels = drawn(quarters, torch.tensor([[0.25], [0.5], [0.51]]).double())
+    levels = draw_level(quarters, torch.tensor([[0.25], [0.5], [0.51]]).double())
     assert levels.flatten().tolist() == [0, 1, 2]
 
 
 def test_draws_no_level_beyond_the_last() -> None:
-    assert drawn(torch.zeros(1, 7), torch.ones(1, 1).double()).item() == 6
+    assert draw_level(torch.zeros(1, 7), torch.ones(1, 1).double()).item() == 6
 
 
 @pytest.mark.parametrize("shape", [(5, 3), (3, 5), (4, 4)], ids=str)
 def test_streaming_layout_changes_nothing_but_the_strides(shape: tuple[int, int]) -> None:
     kernel = torch.randn(shape)
     for given in (kernel, kernel.t().contiguous().t()):
-        laid_out = streaming_layout(given)
+        laid_out = lay_out_for_streaming(given)
         assert torch.equal(laid_out, kernel)
         assert laid_out.stride() == ((1, 5) if shape == (5, 3) else (shape[1], 1))
 
 
 def test_kernels_are_laid_out_as_they_are_read() -> None:
     """The first layer tap by tap: its kernel is longer than wide as a whole, but not each tap's."""
-    model = SampleRNN(replace(TINY, frame_sizes=(4,)))
-    with torch.no_grad(), kernels_ready(model):
+    model = access_parts(SampleRNN(replace(TINY, frame_sizes=(4,))))
+    with torch.no_grad(), hold_kernels_ready(model):
         strides = {
-            layer: layer.kernels()[0].stride()
+            layer: layer.get_kernels()[0].stride()
             for layer in (model.tiers[0].upsampling, model.mlp.window, model.mlp.hidden[0])
         }
     assert list(strides.values()) == [(1, 24), (1, 6), (6, 1)]
 
 
 def test_kernels_are_held_only_while_generating() -> None:
-    model = randomised(SampleRNN(TINY))
+    model = access_parts(randomise(SampleRNN(TINY)))
     levels = model.generate_levels(40)
     layers = [layer for layer in model.modules() if isinstance(layer, StreamedLayer)]
-    with torch.no_grad(), kernels_ready(model):
-        before = [layer.kernels()[0].clone() for layer in layers]
+    with torch.no_grad(), hold_kernels_ready(model):
+        before = [layer.get_kernels()[0].clone() for layer in layers]
         model.mlp.output.weight_g.mul_(2)
-        assert all(map(torch.equal, before, [layer.kernels()[0] for layer in layers]))
-    assert not torch.equal(model.mlp.output.kernels()[0], model.mlp.output.weight_v.t())
-    assert torch.allclose(model.mlp.output.kernels()[0], 2 * before[-1])
-    with pytest.raises(IndexError), kernels_ready(model):
+        assert all(map(torch.equal, before, [layer.get_kernels()[0] for layer in layers]))
+    assert not torch.equal(model.mlp.output.get_kernels()[0], model.mlp.output.weight_v.t())
+    assert torch.allclose(model.mlp.output.get_kernels()[0], 2 * before[-1])
+    with pytest.raises(IndexError), hold_kernels_ready(model):
         raise IndexError
     model.mlp.output.bias.data[3] += 1e3
     assert not torch.equal(model.generate_levels(40), levels)
 
 
 def test_generation_is_reproducible_and_batched() -> None:
-    model = randomised(SampleRNN(TINY))
+    model = randomise(SampleRNN(TINY))
 
     def draw(seed: int) -> Tensor:
         return model.generate(30, batch=3, generator=torch.Generator().manual_seed(seed))
@@ -300,7 +311,7 @@ def test_generation_is_reproducible_and_batched() -> None:
 
 
 def test_calling_the_model_generates() -> None:
-    model = randomised(SampleRNN(TINY))
+    model = randomise(SampleRNN(TINY))
     uniforms = torch.rand(3, 30)
     audio = model(uniforms)
     assert torch.equal(model.generate(30, 3, uniforms=uniforms), audio)
@@ -308,30 +319,30 @@ def test_calling_the_model_generates() -> None:
         assert torch.equal(model(uniforms[row : row + 1])[0], audio[row])
     with_lookback = torch.nn.functional.pad(uniforms, (8, 0))
     levels = model.generate_levels(38, 3, uniforms=with_lookback)
-    assert torch.equal(model.waveform(levels)[:, 8:], audio)
+    assert torch.equal(model.convert_to_waveform(levels)[:, 8:], audio)
 
 
 def test_audio_has_the_authors_scale() -> None:
     model = SampleRNN(replace(TINY, levels=256))
-    audio = model.waveform(torch.tensor([[10, 20, 60], [128, 128, 128]]))
+    audio = model.convert_to_waveform(torch.tensor([[10, 20, 60], [128, 128, 128]]))
     assert torch.allclose(audio[0], torch.tensor([-0.475, 0.95 * (0.2 - 0.5), 0.475]))
     assert torch.equal(audio[1], torch.full((3,), -0.475))
 
 
 def test_quantises_over_the_whole_range() -> None:
     model = SampleRNN(replace(TINY, levels=256))
-    levels = model.quantised(torch.tensor([[-0.5, 0.1, 0.25, 0.5]]))
+    levels = model.quantise(torch.tensor([[-0.5, 0.1, 0.25, 0.5]]))
     assert levels.tolist() == [[0, 153, 191, 255]]
 
 
 def test_mu_law_is_undone_up_to_its_steps() -> None:
     """Spot values of the authors' linear2mu and mu2linear, and the way there and back."""
-    assert mu_law_levels(torch.tensor([-1.0, 0.0, 1.0])).tolist() == [0, 127, 255]
-    assert mu_law_expanded(torch.tensor([0, 128, 255]))[:2].tolist() == [-1.0, 0.0]
-    assert abs(mu_law_expanded(torch.tensor(255)).item() - 0.9574371) < 1e-6
+    assert compress_mu_law(torch.tensor([-1.0, 0.0, 1.0])).tolist() == [0, 127, 255]
+    assert expand_mu_law(torch.tensor([0, 128, 255]))[:2].tolist() == [-1.0, 0.0]
+    assert abs(expand_mu_law(torch.tensor(255)).item() - 0.9574371) < 1e-6
     model = SampleRNN(replace(TINY, levels=256, companding="mu-law"))
     audio = torch.linspace(-0.475, 0.475, 1001).unsqueeze(0)
-    assert (model.waveform(model.quantised(audio)) - audio).abs().max() < 0.025
+    assert (model.convert_to_waveform(model.quantise(audio)) - audio).abs().max() < 0.025
 
 
 @pytest.mark.parametrize(
@@ -351,7 +362,7 @@ def test_full_size_has_the_published_parameters(
         model = SampleRNN(config)
     assert sum(p.numel() for p in model.parameters()) == parameters
     if folded is not None:
-        assert sum(p.numel() for p in model.folded().parameters()) == folded
+        assert sum(p.numel() for p in model.fold().parameters()) == folded
 
 
 def test_the_head_makes_up_the_difference_to_the_published_parameters() -> None:
@@ -362,9 +373,7 @@ def test_the_head_makes_up_the_difference_to_the_published_parameters() -> None:
 
 def macs(model: SampleRNN, length: int, batch: int = 1) -> int:
     uniforms = torch.rand(batch, length, device="meta")
-    with FlopCounterMode(display=False) as counter:
-        model.generate(length, batch, uniforms=uniforms)
-    return counter.get_total_flops() // 2
+    return count_macs(lambda: model.generate(length, batch, uniforms=uniforms))
 
 
 @pytest.mark.parametrize(
@@ -410,7 +419,7 @@ def test_macs_are_proportional_to_length_and_batch(embedding_dim: int) -> None:
     ],
     ids=str,
 )
-def test_refuses_impossible_sizes(changes: dict, complaint: str) -> None:
+def test_refuses_impossible_sizes(changes: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         replace(THREE_TIER, **changes)
 
@@ -429,7 +438,7 @@ def test_refuses_impossible_requests() -> None:
         AuxiliaryHead(TWO_TIER)
 
 
-def test_names_what_is_wrong_with_a_checkpoint(published: dict, config: SampleRNNConfig) -> None:
+def test_names_what_is_wrong_with_a_checkpoint(published: Fixture, config: SampleRNNConfig) -> None:
     good = published["state_dict"]
     name = "FrameLevel.GRU1.Step.Recurrent_Gates.g0"
     without = {key: value for key, value in good.items() if key != name}

@@ -1,17 +1,24 @@
 """The port of SampleRNN against the outputs of its code, and against a literal restatement."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.flop_counter import FlopCounterMode
 
 from model_zoo.published import PublishedWeightsError
-from model_zoo.samplernn_layers import kernels_ready
-from model_zoo.samplernn_port import PortedSampleRNN, PortedSampleRNNConfig, published_name
-from tests.model_zoo.fidelity import load_fixture, randomised, relative_error
+from model_zoo.samplernn_layers import hold_kernels_ready
+from model_zoo.samplernn_port import PortedSampleRNN, PortedSampleRNNConfig, get_published_name
+from tests.model_zoo.fidelity import (
+    Fixture,
+    access_parts,
+    count_macs,
+    load_fixture,
+    randomise,
+    relative_error,
+)
 
 TINY = PortedSampleRNNConfig(frame_sizes=(2, 6), dim=6, rnn_layers=2, levels=16)
 FAMILIES = [
@@ -31,12 +38,13 @@ def _seeded() -> None:
 
 
 @pytest.fixture(scope="module")
-def published() -> dict:
-    return load_fixture("samplernn")["deepsound_16x4like"]
+def published() -> Fixture:
+    fixture: Fixture = load_fixture("samplernn")["deepsound_16x4like"]
+    return fixture
 
 
 @pytest.fixture(scope="module")
-def config(published: dict) -> PortedSampleRNNConfig:
+def config(published: Fixture) -> PortedSampleRNNConfig:
     original = published["config"]
     in_samples = torch.tensor(original["frame_sizes"]).cumprod(0).tolist()
     return PortedSampleRNNConfig(
@@ -48,29 +56,29 @@ def config(published: dict) -> PortedSampleRNNConfig:
 
 
 @pytest.fixture(scope="module")
-def model(published: dict, config: PortedSampleRNNConfig) -> PortedSampleRNN:
+def model(published: Fixture, config: PortedSampleRNNConfig) -> PortedSampleRNN:
     return PortedSampleRNN.from_published(published["state_dict"], config)
 
 
-def test_finds_the_published_probabilities(published: dict, model: PortedSampleRNN) -> None:
+def test_finds_the_published_probabilities(published: Fixture, model: PortedSampleRNN) -> None:
     """The port's sequences lack the last level, which is only predicted: any will do."""
     logits = model.logits(F.pad(published["seq"], (0, 1)))
     assert relative_error(logits.log_softmax(-1), published["log_probs"]) < 2e-6
 
 
-def test_generates_the_published_levels(published: dict, model: PortedSampleRNN) -> None:
+def test_generates_the_published_levels(published: Fixture, model: PortedSampleRNN) -> None:
     assert torch.equal(model.generate_levels(64, 2), published["greedy"])
     sampled = model.generate_levels(64, 2, uniforms=published["uniforms"])
     assert torch.equal(sampled, published["sampled"])
 
 
 def test_a_folded_model_generates_the_published_levels(
-    published: dict, model: PortedSampleRNN, config: PortedSampleRNNConfig
+    published: Fixture, model: PortedSampleRNN, config: PortedSampleRNNConfig
 ) -> None:
     lean = PortedSampleRNN.from_published(
         published["state_dict"], replace(config, weight_norm=False)
     )
-    for folded in (lean, model.folded()):
+    for folded in (lean, model.fold()):
         assert not [name for name in folded.state_dict() if name.endswith(("_v", "_g"))]
         assert torch.equal(folded.generate_levels(64, 2), published["greedy"])
 
@@ -151,10 +159,10 @@ def literal_levels(
 
 @pytest.mark.parametrize("config", FAMILIES, ids=str)
 def test_every_family_does_what_the_ports_code_says(config: PortedSampleRNNConfig) -> None:
-    original = randomised(PortedSampleRNN(config))
+    original = randomise(PortedSampleRNN(config))
     if not config.learned_h0:
-        original.tiers[0].rnn.h0.fill_(0.3)
-    state = {published_name(name): t.detach() for name, t in original.state_dict().items()}
+        access_parts(original).tiers[0].rnn.h0.fill_(0.3)
+    state = {get_published_name(name): t.detach() for name, t in original.state_dict().items()}
     model = PortedSampleRNN.from_published(state, config).double()
     uniforms = torch.rand(2, 27, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     exact = {name: tensor.double() for name, tensor in state.items()}
@@ -166,17 +174,19 @@ def test_every_family_does_what_the_ports_code_says(config: PortedSampleRNNConfi
 
 
 def test_accepts_the_names_that_training_saved(
-    published: dict, config: PortedSampleRNNConfig
+    published: Fixture, config: PortedSampleRNNConfig
 ) -> None:
     saved = {f"model.{name}": tensor for name, tensor in published["state_dict"].items()}
     model = PortedSampleRNN.from_published(saved, config)
     assert torch.equal(model.generate_levels(64, 2), published["greedy"])
 
 
-def test_holding_the_kernels_ready_changes_nothing(published: dict, model: PortedSampleRNN) -> None:
+def test_holding_the_kernels_ready_changes_nothing(
+    published: Fixture, model: PortedSampleRNN
+) -> None:
     levels = F.pad(published["seq"], (0, 1))
     plain = model.logits(levels)
-    with torch.no_grad(), kernels_ready(model):
+    with torch.no_grad(), hold_kernels_ready(model):
         assert relative_error(model.logits(levels), plain) < 2e-6
 
 
@@ -188,7 +198,7 @@ def test_no_samples_are_generated_but_not_fewer() -> None:
 
 
 def test_generation_is_reproducible_and_batched() -> None:
-    model = randomised(PortedSampleRNN(TINY))
+    model = randomise(PortedSampleRNN(TINY))
 
     def draw(seed: int) -> Tensor:
         return model.generate(30, batch=3, generator=torch.Generator().manual_seed(seed))
@@ -202,7 +212,7 @@ def test_generation_is_reproducible_and_batched() -> None:
 
 
 def test_calling_the_model_generates() -> None:
-    model = randomised(PortedSampleRNN(TINY))
+    model = randomise(PortedSampleRNN(TINY))
     uniforms = torch.rand(3, 30)
     audio = model(uniforms)
     assert torch.equal(model.generate(30, 3, uniforms=uniforms), audio)
@@ -214,7 +224,7 @@ def test_calling_the_model_generates() -> None:
 
 def test_quantises_as_the_port_prepares_its_data() -> None:
     model = PortedSampleRNN(replace(TINY, levels=256))
-    levels = model.quantised(torch.tensor([[-0.5, 0.1, 0.498, 0.5], [3.0, 3.0, 3.0, 3.0]]))
+    levels = model.quantise(torch.tensor([[-0.5, 0.1, 0.498, 0.5], [3.0, 3.0, 3.0, 3.0]]))
     assert levels.tolist() == [[0, 153, 255, 255], [0, 0, 0, 0]]
 
 
@@ -229,19 +239,17 @@ def test_quantises_as_the_port_prepares_its_data() -> None:
     ],
     ids=str,
 )
-def test_full_size_has_the_published_parameters(changes: dict, parameters: int) -> None:
+def test_full_size_has_the_published_parameters(changes: dict[str, Any], parameters: int) -> None:
     with torch.device("meta"):
         model = PortedSampleRNN(replace(PortedSampleRNNConfig(), **changes))
     assert sum(p.numel() for p in model.parameters()) == parameters
     if not changes:
-        assert sum(p.numel() for p in model.folded().parameters()) == 51_842_304
+        assert sum(p.numel() for p in model.fold().parameters()) == 51_842_304
 
 
 def macs(model: PortedSampleRNN, length: int, batch: int = 1) -> int:
     uniforms = torch.rand(batch, length, device="meta")
-    with FlopCounterMode(display=False) as counter:
-        model.generate(length, batch, uniforms=uniforms)
-    return counter.get_total_flops() // 2
+    return count_macs(lambda: model.generate(length, batch, uniforms=uniforms))
 
 
 def test_full_size_costs_the_published_macs() -> None:
@@ -276,7 +284,7 @@ def test_macs_are_proportional_to_length_and_batch() -> None:
     ],
     ids=str,
 )
-def test_refuses_impossible_sizes(changes: dict, complaint: str) -> None:
+def test_refuses_impossible_sizes(changes: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         replace(PortedSampleRNNConfig(), **changes)
 
@@ -290,7 +298,7 @@ def test_refuses_uniforms_of_another_shape() -> None:
 
 
 def test_names_what_is_wrong_with_a_checkpoint(
-    published: dict, config: PortedSampleRNNConfig
+    published: Fixture, config: PortedSampleRNNConfig
 ) -> None:
     good = published["state_dict"]
     name = "frame_level_rnns.1.rnn.weight_hh_l1"

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -9,9 +10,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from model_zoo.published import PublishedWeightsError
-from model_zoo.sing import SING, VELOCITY_ROWS, SINGConfig, pcm16
+from model_zoo.sing import SING, VELOCITY_ROWS, SINGConfig, convert_to_pcm16
 from model_zoo.sing_training import Encoder
-from tests.model_zoo.fidelity import load_fixture, relative_error
+from tests.model_zoo.fidelity import Fixture, access_parts, load_fixture, relative_error
 
 TINY = SINGConfig(
     instruments=4,
@@ -36,12 +37,12 @@ NOTES = (torch.tensor([[3], [0]]), torch.tensor([[1], [4]]), torch.tensor([[2], 
 
 
 @pytest.fixture(scope="module")
-def published() -> dict:
+def published() -> Fixture:
     return load_fixture("sing")
 
 
 @pytest.fixture(scope="module")
-def config(published: dict) -> SINGConfig:
+def config(published: Fixture) -> SINGConfig:
     original = published["config"]
     return SINGConfig(
         instruments=original["card"]["instrument"],
@@ -67,44 +68,48 @@ def config(published: dict) -> SINGConfig:
 
 
 @pytest.fixture(scope="module")
-def model(published: dict, config: SINGConfig) -> SING:
+def model(published: Fixture, config: SINGConfig) -> SING:
     return SING.from_published(published["state_dict"], config)
 
 
-def test_generates_the_published_audio(published: dict, model: SING) -> None:
+def test_generates_the_published_audio(published: Fixture, model: SING) -> None:
     audio = model.generate(**published["inputs"])
     assert relative_error(audio, published["wav_unpadded"]) < 2e-5
 
 
-def test_generates_the_published_audio_before_the_crop(published: dict, config: SINGConfig) -> None:
+def test_generates_the_published_audio_before_the_crop(
+    published: Fixture, config: SINGConfig
+) -> None:
     whole = SING.from_published(published["state_dict"], replace(config, crop=0))
     assert relative_error(whole.generate(**published["inputs"]), published["wav"]) < 2e-5
 
 
-def test_generates_the_published_wav_file(published: dict, model: SING) -> None:
-    integers = pcm16(model.generate(**published["inputs"]))
+def test_generates_the_published_wav_file(published: Fixture, model: SING) -> None:
+    integers = convert_to_pcm16(model.generate(**published["inputs"]))
     assert integers.dtype == torch.int16
     # A float that rounding moved over an integer may change its last bit.
     assert (integers.int() - published["pcm16"].int()).abs().max() <= 1
 
 
-def test_finds_the_published_frames_and_state(published: dict, model: SING) -> None:
+def test_finds_the_published_frames_and_state(published: Fixture, model: SING) -> None:
     frames, hidden = model.sequence_generator(**published["inputs"])
     assert relative_error(frames, published["embeddings"]) < 2e-5
     for ours, theirs in zip(hidden, published["hidden"], strict=True):
         assert relative_error(ours, theirs) < 2e-5
 
 
-def test_decodes_the_published_frames(published: dict, model: SING) -> None:
+def test_decodes_the_published_frames(published: Fixture, model: SING) -> None:
     assert relative_error(model.decoder(published["embeddings"]), published["wav"]) < 2e-5
 
 
-def test_window_is_the_published_one(published: dict, config: SINGConfig) -> None:
+def test_window_is_the_published_one(published: Fixture, config: SINGConfig) -> None:
     published_window = published["state_dict"]["decoder.layers.6.window"]
-    assert torch.equal(config.window_over_kernel(), published_window)
+    window = config.make_window()
+    assert window is not None
+    assert torch.equal(window, published_window)
 
 
-def test_generates_frames_in_chunks(published: dict, model: SING) -> None:
+def test_generates_frames_in_chunks(published: Fixture, model: SING) -> None:
     first, hidden = model.sequence_generator(**published["inputs"], length=30)
     second, hidden = model.sequence_generator(**published["inputs"], start=30, hidden=hidden)
     assert first.shape[2] == 30
@@ -113,22 +118,22 @@ def test_generates_frames_in_chunks(published: dict, model: SING) -> None:
 
 
 def test_fewer_frames_make_the_beginning_of_the_note(
-    published: dict, model: SING, config: SINGConfig
+    published: Fixture, model: SING, config: SINGConfig
 ) -> None:
     audio = model.generate(**published["inputs"], frames=50)
-    assert audio.shape == (3, config.samples_from(50))
-    beginning = published["wav_unpadded"][:, : config.samples_from(50)]
+    assert audio.shape == (3, config.count_samples(50))
+    beginning = published["wav_unpadded"][:, : config.count_samples(50)]
     assert relative_error(audio, beginning) < 2e-5
 
 
-def test_folded_model_generates_the_same_audio(published: dict, model: SING) -> None:
-    folded = model.folded()
+def test_folded_model_generates_the_same_audio(published: Fixture, model: SING) -> None:
+    folded = model.fold()
     assert relative_error(folded.generate(**published["inputs"]), published["wav_unpadded"]) < 2e-5
     assert "decoder.synthesis.window" not in folded.state_dict()
-    assert folded.folded() is folded
+    assert folded.fold() is folded
 
 
-def test_a_note_does_not_depend_on_its_batch(published: dict, model: SING) -> None:
+def test_a_note_does_not_depend_on_its_batch(published: Fixture, model: SING) -> None:
     together = model.generate(**published["inputs"])
     assert torch.equal(together, model.generate(**published["inputs"]))
     for i, audio in enumerate(together):
@@ -149,7 +154,8 @@ def hann(config: SINGConfig) -> Tensor:
 
 def random_checkpoint(config: SINGConfig) -> dict[str, Tensor]:
     """Random tensors under the names and in the shapes of the authors' checkpoints."""
-    wide, hidden, sizes = config.channels, config.hidden_size, {}
+    wide, hidden = config.channels, config.hidden_size
+    sizes: dict[str, tuple[int, ...]] = {}
     sizes["sequence_generator.tables.0.weight"] = (config.instruments, config.instrument_dim)
     sizes["sequence_generator.tables.1.weight"] = (config.pitches, config.pitch_dim)
     sizes["sequence_generator.tables.2.weight"] = (config.velocities, config.velocity_dim)
@@ -243,7 +249,7 @@ def naive_audio(state: dict[str, Tensor], config: SINGConfig, frames: list[Tenso
     ],
     ids=str,
 )
-def test_every_configuration_computes_what_its_layers_mean(changes: dict) -> None:
+def test_every_configuration_computes_what_its_layers_mean(changes: dict[str, Any]) -> None:
     config = replace(TINY, **changes)
     state = random_checkpoint(config)
     model = SING.from_published(state, config).double()
@@ -251,15 +257,15 @@ def test_every_configuration_computes_what_its_layers_mean(changes: dict) -> Non
     for i in range(2):
         note = [int(ids[i]) for ids in NOTES]
         expected = naive_audio(state, config, naive_frames(state, config, note))
-        assert audio[i].shape == expected.shape == (config.samples_from(config.frames),)
+        assert audio[i].shape == expected.shape == (config.count_samples(config.frames),)
         assert relative_error(audio[i], expected) < 1e-5  # the checkpoint is loaded as float32
-        assert relative_error(model.folded().generate(*NOTES)[i], expected) < 1e-5
+        assert relative_error(model.fold().generate(*NOTES)[i], expected) < 1e-5
 
 
 def test_gradients_are_those_of_the_plain_layers() -> None:
     model = SING.from_published(random_checkpoint(TINY), TINY).double()
     frames = torch.randn(2, 3, 12, dtype=torch.float64)
-    decoder = model.decoder
+    decoder = access_parts(model).decoder
     parameters = list(decoder.parameters())
     ours = torch.autograd.grad(decoder(frames).square().sum(), parameters)
 
@@ -274,20 +280,20 @@ def test_gradients_are_those_of_the_plain_layers() -> None:
 
 def test_lengths_are_the_published_ones() -> None:
     config = SINGConfig()
-    assert config.samples_from(265) == 64_000
-    assert replace(config, crop=0).samples_from(265) == 65_024
-    assert config.frames_for(64_000) == 265
-    assert config.frames_for(64_001) == 266
+    assert config.count_samples(265) == 64_000
+    assert replace(config, crop=0).count_samples(265) == 65_024
+    assert config.count_frames(64_000) == 265
+    assert config.count_frames(64_001) == 266
     for samples in range(1, 600):
-        enough = config.samples_from(config.frames_for(samples))
+        enough = config.count_samples(config.count_frames(samples))
         assert enough >= samples > enough - 256  # one frame fewer would be too few
     with pytest.raises(ValueError, match="14 frames are too few"):
-        config.samples_from(14)
+        config.count_samples(14)
 
 
 def test_only_a_time_table_limits_the_length() -> None:
     timeless = SING(replace(TINY, time_dim=0))
-    assert timeless.generate(*NOTES, frames=20).shape == (2, timeless.config.samples_from(20))
+    assert timeless.generate(*NOTES, frames=20).shape == (2, timeless.config.count_samples(20))
     with pytest.raises(ValueError, match="ends after 12 frames; 13 were asked for"):
         SING(TINY).generate(*NOTES, frames=13)
     with pytest.raises(ValueError, match="5 frames are too few"):
@@ -296,7 +302,7 @@ def test_only_a_time_table_limits_the_length() -> None:
 
 def test_pcm_clips_and_rounds_towards_zero() -> None:
     audio = torch.tensor([2.0, -2.0, 0.5, -0.99999])
-    assert pcm16(audio).tolist() == [32_767, -32_767, 16_383, -32_766]
+    assert convert_to_pcm16(audio).tolist() == [32_767, -32_767, 16_383, -32_766]
 
 
 def test_velocities_of_nsynth_fit_the_table() -> None:
@@ -324,7 +330,7 @@ def random_encoder_checkpoint(config: SINGConfig) -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize("changes", [{}, {"window": None}, {"window_squared": False}], ids=str)
-def test_encoder_computes_what_its_layers_mean(changes: dict) -> None:
+def test_encoder_computes_what_its_layers_mean(changes: dict[str, Any]) -> None:
     config = replace(TINY, **changes)
     state = random_encoder_checkpoint(config)
     audio = torch.randn(2, 41, dtype=torch.float64)
@@ -341,7 +347,7 @@ def test_encoder_computes_what_its_layers_mean(changes: dict) -> None:
     assert relative_error(encoder(audio), expected) < 1e-5
 
 
-def test_names_what_is_wrong_with_a_checkpoint(published: dict, config: SINGConfig) -> None:
+def test_names_what_is_wrong_with_a_checkpoint(published: Fixture, config: SINGConfig) -> None:
     good = published["state_dict"]
     name = "decoder.layers.6.conv_tr.weight"
     without = {key: value for key, value in good.items() if key != name}
@@ -372,7 +378,7 @@ def test_leaves_the_encoder_of_a_checkpoint_out() -> None:
     ],
     ids=str,
 )
-def test_refuses_impossible_sizes(sizes: dict, complaint: str) -> None:
+def test_refuses_impossible_sizes(sizes: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         SINGConfig(**sizes)
 
@@ -386,6 +392,6 @@ def test_refuses_impossible_sizes(sizes: dict, complaint: str) -> None:
     ],
     ids=["different batches", "one dimension", "numbers"],
 )
-def test_refuses_symbols_of_another_shape(notes: tuple[Tensor, ...]) -> None:
+def test_refuses_symbols_of_another_shape(notes: tuple[Tensor, Tensor, Tensor]) -> None:
     with pytest.raises(ValueError, match=r"must be \(B, 1\) each; got"):
         SING(TINY).generate(*notes)

@@ -25,6 +25,7 @@ def test_full_size_has_the_published_parameters() -> None:
     model = full_size()
     sequence, decoder = model.sequence_generator, model.decoder
     assert [parameters(table) for table in sequence.tables] == [16_096, 960, 12]
+    assert sequence.time_table is not None
     assert parameters(sequence.time_table) == 1_060
     assert parameters(sequence.lstm) == 21_118_976
     assert parameters(sequence.projection) == 131_200
@@ -34,7 +35,7 @@ def test_full_size_has_the_published_parameters() -> None:
     assert parameters(decoder.synthesis) == 4_194_305
     assert parameters(decoder) == 42_479_617
     assert parameters(model) == 63_747_921
-    assert parameters(model.folded()) == 63_747_921
+    assert parameters(model.fold()) == 63_747_921
 
 
 def test_full_size_encoder_has_the_published_parameters() -> None:
@@ -54,7 +55,7 @@ def note_on_meta(batch: int) -> tuple[Tensor, Tensor, Tensor]:
     return ids, ids, ids
 
 
-def macs(model: SING, batch: int = 1, frames: int | None = None) -> tuple[int, dict]:
+def macs(model: SING, batch: int = 1, frames: int | None = None) -> tuple[int, dict[str, int]]:
     """Multiply-accumulates of one call, and those of each submodule."""
     with FlopCounterMode(display=False) as counter:
         model.generate(*note_on_meta(batch), frames=frames)
@@ -87,7 +88,7 @@ class Multiplications(TorchDispatchMode):
     """Counts the results of element-wise multiplications."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch has no types here
         self.count = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -102,7 +103,7 @@ class Multiplications(TorchDispatchMode):
 def test_window_costs_one_multiplication_per_weight_until_folded(batch: int, frames: int) -> None:
     model = full_size()
     sequence = torch.empty(batch, 128, frames, device="meta")
-    for decoder, expected in [(model.decoder, 4_194_304), (model.folded().decoder, 0)]:
+    for decoder, expected in [(model.decoder, 4_194_304), (model.fold().decoder, 0)]:
         with Multiplications() as multiplications:
             decoder(sequence)
         assert multiplications.count == expected

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from model_zoo.sing_layers import (
     conv1d_as_matmul,
     conv_transpose1d_as_overlap_add,
-    matmul_in_lines,
+    multiply_in_lines,
 )
 from tests.model_zoo.fidelity import relative_error
 
@@ -50,6 +50,6 @@ def test_overlap_add_form_is_the_transposed_convolution(
 def test_rows_of_a_product_start_on_cache_lines(columns: int, apart: int) -> None:
     a, b = torch.randn(3, 4), torch.randn(4, columns)
     with torch.no_grad():
-        product = matmul_in_lines(a, b)
+        product = multiply_in_lines(a, b)
     assert product.stride() == (apart, 1)
     assert torch.allclose(product, a @ b)

@@ -11,11 +11,11 @@ from torch.nn import functional as F
 from model_zoo.spectral import (
     InverseSTFT,
     MelInversion,
-    instantaneous_frequency,
-    linear_to_mel_matrix,
-    mel_to_linear_matrix,
+    accumulate_phase,
+    compute_linear_to_mel_matrix,
+    compute_mel_to_linear_matrix,
+    differentiate_phase,
     overlap_add,
-    phase_of,
 )
 from tests.model_zoo.fidelity import relative_error
 
@@ -27,7 +27,7 @@ def seed() -> None:
 
 @pytest.mark.parametrize(("bins", "nonzeros"), [(1024, 2042), (512, 1018)])
 def test_the_mel_matrix_is_as_sparse_as_published(bins: int, nonzeros: int) -> None:
-    assert mel_to_linear_matrix(bins).count_nonzero() == nonzeros
+    assert compute_mel_to_linear_matrix(bins).count_nonzero() == nonzeros
 
 
 def naive_mel_bands(bins: int, shared: bool) -> Tensor:
@@ -62,15 +62,15 @@ def naive_mel_bands(bins: int, shared: bool) -> Tensor:
 
 @pytest.mark.parametrize("bins", [16, 64, 512])
 def test_mel_bands_are_the_published_loops(bins: int) -> None:
-    bands = linear_to_mel_matrix(bins)
+    bands = compute_linear_to_mel_matrix(bins)
     assert relative_error(bands, naive_mel_bands(bins, shared=True)) < 1e-9
     assert relative_error(bands, naive_mel_bands(bins, shared=False)) > 0.1
 
 
 def test_mel_inverse_divides_by_the_column_sums() -> None:
-    bands = linear_to_mel_matrix(64)
+    bands = compute_linear_to_mel_matrix(64)
     sums = (bands @ bands.T).sum(dim=0)
-    inverse = mel_to_linear_matrix(64)
+    inverse = compute_mel_to_linear_matrix(64)
     for k in range(64):
         expected = bands[k] / sums[k] if sums[k].abs() > 1e-8 else bands[k]
         assert torch.allclose(inverse[:, k], expected, rtol=1e-12, atol=0)
@@ -95,15 +95,15 @@ def test_instantaneous_frequency_is_the_unwrapped_phases_step() -> None:
     tracks = [[0.5, 3.0, 9.5, 9.0, -20.0, 40.0], [7.0, 7.0 + 1.9 * pi, 0.0, 0.1, 0.0, 6.0]]
     phase = torch.tensor(tracks, dtype=torch.float64).T.unsqueeze(0)
     expected = torch.tensor([naive_unwrapped_steps(t) for t in tracks], dtype=torch.float64)
-    found = instantaneous_frequency(phase)
+    found = differentiate_phase(phase)
     assert torch.allclose(found[0].T, expected, rtol=0, atol=1e-12)
-    turned = (phase_of(found) - phase) / (2 * pi)
+    turned = (accumulate_phase(found) - phase) / (2 * pi)
     assert torch.allclose(turned, turned.round(), rtol=0, atol=1e-12)
 
 
 def test_half_a_turn_keeps_its_direction() -> None:
     phase = torch.tensor([0.0, math.pi, 0.0], dtype=torch.float64).reshape(1, 3, 1)
-    assert instantaneous_frequency(phase).flatten().tolist() == [0.0, 1.0, -1.0]
+    assert differentiate_phase(phase).flatten().tolist() == [0.0, 1.0, -1.0]
 
 
 def test_overlap_add_sums_shifted_frames() -> None:

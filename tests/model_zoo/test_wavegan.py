@@ -1,5 +1,7 @@
 """WaveGAN against the outputs of the authors' code, and against a tap-by-tap computation."""
 
+from typing import Any, Literal
+
 import pytest
 import torch
 from torch import Tensor
@@ -11,14 +13,14 @@ from model_zoo.published import PublishedWeightsError
 from model_zoo.wavegan import (
     WaveGAN,
     WaveGANConfig,
+    compute_same_padding,
     conv_transpose1d_by_products,
-    few_step_product,
-    same_padding,
-    tensorflow_tensors,
-    to_int16,
+    convert_to_int16,
+    multiply_few_steps,
+    view_as_tensorflow,
 )
-from model_zoo.wavegan_training import WaveGANDiscriminator, shifted
-from tests.model_zoo.fidelity import load_fixture, relative_error
+from model_zoo.wavegan_training import WaveGANDiscriminator, shift_steps
+from tests.model_zoo.fidelity import Fixture, access_parts, load_fixture, relative_error
 
 NO_SHIFT = [0, 0, 0, 0]
 
@@ -103,10 +105,11 @@ def naive_conv(x: Tensor, kernel: Tensor, stride: int = 1) -> Tensor:
     padded = torch.cat(
         (x.new_zeros(*x.shape[:2], left), x, x.new_zeros(*x.shape[:2], taps - stride - left)), dim=2
     )
-    return sum(
+    products = [
         torch.einsum("bct,co->bot", padded[..., j : j + stride * steps][..., ::stride], kernel[j])
         for j in range(taps)
-    )
+    ]
+    return torch.stack(products).sum(dim=0)
 
 
 def naive_transposed_conv(x: Tensor, kernel: Tensor, stride: int) -> Tensor:
@@ -180,29 +183,32 @@ def naive_discriminator(
 
 
 @pytest.fixture(scope="module")
-def published() -> dict:
-    return load_fixture("wavegan")["s16384"]
+def published() -> Fixture:
+    fixture: Fixture = load_fixture("wavegan")["s16384"]
+    return fixture
 
 
 @pytest.fixture(scope="module")
-def config(published: dict) -> WaveGANConfig:
+def config(published: Fixture) -> WaveGANConfig:
     original = published["config"]
     return WaveGANConfig(original["slice_len"], original["dim"])
 
 
 @pytest.fixture(scope="module")
-def model(published: dict, config: WaveGANConfig) -> WaveGAN:
+def model(published: Fixture, config: WaveGANConfig) -> WaveGAN:
     return WaveGAN.from_published(published["state_dict_tf_names"], config)
 
 
-def test_generates_the_published_audio(published: dict, model: WaveGAN) -> None:
+def test_generates_the_published_audio(published: Fixture, model: WaveGAN) -> None:
     audio = model.generate(published["z"])
     assert audio.shape == (2, 1, 16_384)
     assert relative_error(audio.transpose(1, 2), published["G_z"]) < 2e-5
 
 
-def test_generates_the_published_audio_before_the_filter(published: dict, model: WaveGAN) -> None:
-    audio = model.unfiltered(published["z"])
+def test_generates_the_published_audio_before_the_filter(
+    published: Fixture, model: WaveGAN
+) -> None:
+    audio = model.generate_unfiltered(published["z"])
     assert relative_error(audio.transpose(1, 2), published["G_pre_pp"]) < 2e-5
 
 
@@ -213,12 +219,12 @@ def plain_form(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("plain_form")
-def test_plain_form_generates_the_published_audio(published: dict, model: WaveGAN) -> None:
+def test_plain_form_generates_the_published_audio(published: Fixture, model: WaveGAN) -> None:
     audio = model.generate(published["z"])
     assert relative_error(audio.transpose(1, 2), published["G_z"]) < 2e-5
 
 
-def test_discriminator_judges_as_published(published: dict, config: WaveGANConfig) -> None:
+def test_discriminator_judges_as_published(published: Fixture, config: WaveGANConfig) -> None:
     judge = WaveGANDiscriminator.from_published(published["state_dict_tf_names"], config)
     logits = judge(published["x"].transpose(1, 2), shifts=NO_SHIFT)
     assert relative_error(logits, published["D_x"]) < 2e-5
@@ -264,7 +270,7 @@ def test_products_make_a_transposed_convolution(
     few: bool,
     training: bool,
 ) -> None:
-    monkeypatch.setattr(wavegan, "few_steps", lambda _signal: few)
+    monkeypatch.setattr(wavegan, "has_few_steps", lambda _signal: few)
     generator = torch.Generator().manual_seed(0)
     x, weight = (
         torch.randn(shape, generator=generator, dtype=torch.float64, requires_grad=training)
@@ -304,7 +310,7 @@ def test_cpu_and_meta_execute_the_same_multiplications(samples: int, training: b
 def test_few_step_product_reads_the_weight_where_it_lies() -> None:
     signal, weight = torch.randn(16, 32), torch.randn(1_000, 32)
     with torch.autograd.profiler.profile(use_kineto=False, record_shapes=True) as profile:
-        product = few_step_product(signal, weight)
+        product = multiply_few_steps(signal, weight)
     copied = [e.input_shapes[0] for e in profile.function_events if e.name == "aten::copy_"]
     assert all(torch.Size(shape).numel() < weight.numel() for shape in copied)
     assert relative_error(product, signal @ weight.t()) < 2e-6
@@ -334,7 +340,7 @@ def test_generation_is_reproducible_and_batched() -> None:
 
 
 @pytest.mark.parametrize("upsample", ["zeros", "nn"])
-def test_no_clips_are_a_batch_too(upsample: str) -> None:
+def test_no_clips_are_a_batch_too(upsample: Literal["zeros", "nn"]) -> None:
     model = WaveGAN(WaveGANConfig(dim=1, upsample=upsample))
     assert model.generate(batch=0).shape == (0, 1, 16_384)
 
@@ -360,8 +366,8 @@ def test_latent_vectors_are_uniform() -> None:
 def test_export_clips_and_rounds_towards_zero() -> None:
     audio = torch.tensor([-1.5, -1.0, -0.5, 0.5, 1.0, 1.5])
     expected = [-32_767, -32_767, -16_383, 16_383, 32_767, 32_767]
-    assert to_int16(audio).tolist() == expected
-    assert to_int16(audio).dtype == torch.int16
+    assert convert_to_int16(audio).tolist() == expected
+    assert convert_to_int16(audio).dtype == torch.int16
 
 
 @pytest.mark.parametrize(
@@ -369,14 +375,14 @@ def test_export_clips_and_rounds_towards_zero() -> None:
     [(25, 4, (10, 11)), (25, 2, (11, 12)), (25, 1, (12, 12)), (512, 1, (255, 256))],
 )
 def test_padding_is_tensorflows(taps: int, stride: int, padding: tuple[int, int]) -> None:
-    assert same_padding(taps, stride) == padding
+    assert compute_same_padding(taps, stride) == padding
 
 
 def test_shifts_reflect_at_the_edge() -> None:
     x = torch.arange(6.0).reshape(1, 1, 6)
-    assert shifted(x, 2).flatten().tolist() == [2, 1, 0, 1, 2, 3]
-    assert shifted(x, -2).flatten().tolist() == [2, 3, 4, 5, 4, 3]
-    assert torch.equal(shifted(x, 0), x)
+    assert shift_steps(x, 2).flatten().tolist() == [2, 1, 0, 1, 2, 3]
+    assert shift_steps(x, -2).flatten().tolist() == [2, 3, 4, 5, 4, 3]
+    assert torch.equal(shift_steps(x, 0), x)
 
 
 def test_phase_shuffle_draws_every_shift_up_to_its_largest() -> None:
@@ -394,7 +400,8 @@ def test_phase_shuffle_is_reproducible_and_can_be_off() -> None:
     judge = WaveGANDiscriminator.from_published(state, config)
 
     def judged(seed: int) -> Tensor:
-        return judge(x, generator=torch.Generator().manual_seed(seed))
+        logits: Tensor = judge(x, generator=torch.Generator().manual_seed(seed))
+        return logits
 
     assert torch.equal(judged(0), judged(0))
     assert not torch.equal(judged(0), judged(1))
@@ -418,7 +425,7 @@ def test_phase_shuffle_is_reproducible_and_can_be_off() -> None:
     ids=str,
 )
 def test_full_size_has_the_published_parameters(
-    changes: dict, generator: int, discriminator: int
+    changes: dict[str, Any], generator: int, discriminator: int
 ) -> None:
     with torch.device("meta"):
         models = (WaveGAN(WaveGANConfig(**changes)), WaveGANDiscriminator(WaveGANConfig(**changes)))
@@ -442,16 +449,18 @@ def test_each_layer_has_the_published_parameters(samples: int, parts: list[int])
 
 @pytest.mark.parametrize("samples", [16_384, 65_536])
 @pytest.mark.parametrize("upsample", ["zeros", "nn"])
-def test_full_size_has_the_published_names_and_shapes(samples: int, upsample: str) -> None:
+def test_full_size_has_the_published_names_and_shapes(
+    samples: int, upsample: Literal["zeros", "nn"]
+) -> None:
     config = WaveGANConfig(samples, upsample=upsample, batch_norm=True, post_filter=512)
     with torch.device("meta"):
-        scopes = WaveGAN(config).tensorflow_scopes()
-        scopes |= WaveGANDiscriminator(config).tensorflow_scopes()
+        scopes = WaveGAN(config).list_tensorflow_scopes()
+        scopes |= WaveGANDiscriminator(config).list_tensorflow_scopes()
     shapes = {
         f"{scope}/{name}:0": tuple(tensor.shape)
         for scope, layers in scopes.items()
         for layer in layers
-        for name, tensor in tensorflow_tensors(layer).items()
+        for name, tensor in view_as_tensorflow(layer).items()
     }
     expected = published_shapes(config)
     unused = {name for name in expected if name.startswith("D/") and "/moving_" in name}
@@ -473,7 +482,7 @@ def test_full_size_has_the_published_names_and_shapes(samples: int, upsample: st
     ids=str,
 )
 @pytest.mark.parametrize("batch", [1, 3])
-def test_full_size_costs_the_published_macs(changes: dict, macs: int, batch: int) -> None:
+def test_full_size_costs_the_published_macs(changes: dict[str, Any], macs: int, batch: int) -> None:
     config = WaveGANConfig(**changes)
     with torch.device("meta"):
         model = WaveGAN(config)
@@ -512,22 +521,23 @@ def test_a_fresh_model_is_initialised_as_tensorflow_does(samples: int) -> None:
     ],
     ids=str,
 )
-def test_refuses_impossible_sizes(sizes: dict, complaint: str) -> None:
+def test_refuses_impossible_sizes(sizes: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         WaveGANConfig(**sizes)
 
 
-def test_names_what_is_wrong_with_a_checkpoint(published: dict, config: WaveGANConfig) -> None:
+def test_names_what_is_wrong_with_a_checkpoint(published: Fixture, config: WaveGANConfig) -> None:
     good = published["state_dict_tf_names"]
+    models: tuple[Any, ...] = (WaveGAN, WaveGANDiscriminator)
     for model, name, wrong, complaint in [
         (
-            WaveGAN,
+            models[0],
             "G/upconv_2/conv2d_transpose/kernel:0",
             torch.zeros(25, 4, 8),
             r"\(25, 4, 8\) instead of \(1, 25, 4, 8\)",
         ),
         (
-            WaveGANDiscriminator,
+            models[1],
             "D/downconv_1/conv1d/kernel:0",
             torch.zeros(4, 2, 25),
             r"\(4, 2, 25\) instead of \(25, 2, 4\)",
@@ -544,7 +554,7 @@ def test_names_what_is_wrong_with_a_checkpoint(published: dict, config: WaveGANC
                 model.from_published(state, config)
 
 
-def test_leaves_out_what_only_training_needs(published: dict, config: WaveGANConfig) -> None:
+def test_leaves_out_what_only_training_needs(published: Fixture, config: WaveGANConfig) -> None:
     good = published["state_dict_tf_names"]
     kernel = "G/upconv_0/conv2d_transpose/kernel"
     optimisers = (
@@ -556,14 +566,16 @@ def test_leaves_out_what_only_training_needs(published: dict, config: WaveGANCon
     )
     state = good | {f"{name}:0": torch.zeros(1) for name in optimisers}
     model = WaveGAN.from_published(state, config)
-    assert torch.equal(model.upconvs[0].weight, good[f"{kernel}:0"][0])
+    weight = access_parts(model).upconvs[0].weight
+    assert torch.equal(weight, good[f"{kernel}:0"][0])
     judge = WaveGANDiscriminator.from_published(state, config)
-    assert torch.equal(judge.convs[0].weight, good["D/downconv_0/conv1d/kernel:0"].permute(2, 1, 0))
-    assert "G" not in {name[0] for name in judge.tensorflow_scopes()}
+    weight = access_parts(judge).convs[0].weight
+    assert torch.equal(weight, good["D/downconv_0/conv1d/kernel:0"].permute(2, 1, 0))
+    assert "G" not in {name[0] for name in judge.list_tensorflow_scopes()}
 
 
 def test_a_model_keeps_its_weights_when_the_checkpoint_changes(
-    published: dict, config: WaveGANConfig
+    published: Fixture, config: WaveGANConfig
 ) -> None:
     state = {name: tensor.clone() for name, tensor in published["state_dict_tf_names"].items()}
     model = WaveGAN.from_published(state, config)

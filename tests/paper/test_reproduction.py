@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from inspect_cost import load_publications
-from inspect_cost.figures.saving import figure_bytes
-from inspect_cost.paper.figure import figure_3, panels
-from inspect_cost.paper.reproduction import Reproduction, reproduce
+from inspect_cost.figures.saving import render_figure
+from inspect_cost.paper.figure import draw_figure_3, make_panels
+from inspect_cost.paper.reproduction import reproduce
+from inspect_cost.paper.results import Reproduction
 from inspect_cost.reports import render
 from inspect_cost.reports.data import SCHEMA
 from inspect_cost.reports.facts import read_measured_energies
@@ -124,7 +125,7 @@ def test_the_table_shows_each_mark(paper: Reproduction) -> None:
 
 
 def test_the_figure_has_training_and_inference_side_by_side(paper: Reproduction) -> None:
-    svg = figure_bytes(figure_3(paper), ".svg").decode()
+    svg = render_figure(draw_figure_3(paper), ".svg").decode()
     for text in ("Training", "Inference", "CO2e (kg)", "Parameters as printed", "WaveGAN", "SING"):
         assert text in svg
 
@@ -134,7 +135,7 @@ def test_a_further_model_must_not_be_one_of_the_five(
 ) -> None:
     path = tmp_path / "models.toml"
     path.write_text("[model.SING]\nmos = 4\nmos_truth = 4.5\n")
-    with pytest.raises(UsageError, match="two publications are of SING"):
+    with pytest.raises(UsageError, match="SING"):
         reproduce(presets, publications=load_publications(path))
 
 
@@ -147,7 +148,7 @@ def test_a_further_model_that_is_not_in_the_zoo(presets: CountedPresets, tmp_pat
 
 
 def test_the_figure_has_a_panel_for_each_cost(paper: Reproduction) -> None:
-    shown = panels(paper)
+    shown = make_panels(paper)
     assert [panel.x_title for panel in shown] == [
         "CO2e (kg)",
         "Parameters as printed",

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from inspect_cost import load_publications
-from inspect_cost.paper.standing import presets_beside, standing
+from inspect_cost.paper.standing import find_standing, list_presets_beside
 from inspect_cost.reports import render
-from inspect_cost.subjects.counted_presets import CountedPresets, find_standing
+from inspect_cost.subjects.counted_presets import CountedPresets, find_preset_standing
 from inspect_cost.values.quantity import Quantity
 
 
 def test_flowavenet_beside_the_other_four(presets: CountedPresets) -> None:
-    found = find_standing("flowavenet", presets)
+    found = find_preset_standing("flowavenet", presets)
     assert found is not None
     assert set(found.beside) == {"SampleRNN", "SING", "WaveGAN", "GANSynth"}
     assert found.training is not None
@@ -26,7 +26,7 @@ def test_flowavenet_beside_the_other_four(presets: CountedPresets) -> None:
 
 
 def test_the_longer_wavegan_stands_in_the_shorters_place(presets: CountedPresets) -> None:
-    found = find_standing("wavegan-65536", presets)
+    found = find_preset_standing("wavegan-65536", presets)
     assert found is not None
     ranks = {place.cost: (place.rank, place.dominated_by) for place in found.places}
     assert ranks["params_exact"] == (1, ("SING",))
@@ -35,7 +35,7 @@ def test_the_longer_wavegan_stands_in_the_shorters_place(presets: CountedPresets
 
 @pytest.mark.parametrize("model", ["gansynth", "samplernn", "samplernn-2tier"])
 def test_without_opinion_scores_a_model_is_unranked(presets: CountedPresets, model: str) -> None:
-    found = find_standing(model, presets)
+    found = find_preset_standing(model, presets)
     assert found is not None
     assert found.unranked == "pairwise preference, no MOS"
     assert "unranked: pairwise preference, no MOS" in render(found)
@@ -48,19 +48,19 @@ def test_a_users_own_model_takes_its_place(presets: CountedPresets, tmp_path: Pa
         '[model.mine]\nmos = 4.5\nmos_truth = 4.6\nparams = 1e6\nsource = "us"\n'
         '[[model.mine.training]]\ngpu = "T4"\nhours = 5\n'
     )
-    found = find_standing("mine", presets, publications=load_publications(path))
+    found = find_preset_standing("mine", presets, publications=load_publications(path))
     assert found is not None
     places = {place.cost: place for place in found.places}
     assert places["co2e_kg"].rank == 0
     assert places["params_exact"].of == 4
     assert places["macs_per_s"].rank is None
-    other = find_standing("sing", presets, publications=load_publications(path))
+    other = find_preset_standing("sing", presets, publications=load_publications(path))
     assert other is not None
     assert other.places[0].dominated_by == ("mine",)
 
 
 def test_nothing_is_known_of_an_unpublished_model(presets: CountedPresets) -> None:
-    assert find_standing("net.py:Net", presets) is None
+    assert find_preset_standing("net.py:Net", presets) is None
 
 
 def quantity(value: float) -> Quantity:
@@ -69,11 +69,11 @@ def quantity(value: float) -> Quantity:
 
 def test_the_caller_supplies_all_costs() -> None:
     """Beside others that cost more, WaveGAN is optimal although its quality is the worst."""
-    beside = presets_beside("wavegan")
+    beside = list_presets_beside("wavegan")
     assert beside is not None
     assert set(beside) == {"sing", "flowavenet"}
     others = {name: {"params": quantity(20), "macs_per_s": quantity(1)} for name in beside}
-    found = standing("wavegan", {"params": quantity(10), "macs_per_s": quantity(2)}, others)
+    found = find_standing("wavegan", {"params": quantity(10), "macs_per_s": quantity(2)}, others)
     assert found is not None
     places = {place.cost: place for place in found.places}
     assert (places["params_exact"].rank, places["params_exact"].of) == (0, 3)

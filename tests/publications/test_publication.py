@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from inspect_cost import load_publications
-from inspect_cost.publications.publication import facts_by_model
+from inspect_cost.publications.publication import collect_facts
 from inspect_cost.values.errors import UsageError
 
 GOOD = """
@@ -49,7 +49,7 @@ def test_what_a_file_says(tmp_path: Path) -> None:
     assert facts["co2e_kg"].value == pytest.approx(0.437 * 2.1 + 0.25)
     assert other.training is None
     assert (other.unranked, other.facts()) == ("not rated", {})
-    assert facts_by_model([mine])["mine"] == facts
+    assert collect_facts([mine])["mine"] == facts
 
 
 #: Content -> the place that the message names, and the key at fault.

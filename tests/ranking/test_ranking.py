@@ -2,6 +2,7 @@
 
 import random
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -122,8 +123,11 @@ def test_a_missing_value_is_never_a_winner(missing: float | None) -> None:
 def test_nothing_left_to_rank() -> None:
     ranking = rank([(None, 1), (2, float("nan"))])
     assert ranking.rank == [None, None]
-    assert ranking.front == ranking.fronts == []
-    assert ranking.hypervolume is ranking.reference is ranking.knee is None
+    assert not ranking.front
+    assert not ranking.fronts
+    assert ranking.hypervolume is None
+    assert ranking.reference is None
+    assert ranking.knee is None
     assert rank([]).front == []
 
 
@@ -145,8 +149,9 @@ def test_points_are_given_in_many_ways() -> None:
         assert ranking.rank["y"] == 1
         assert np.asarray(ranking.rank).tolist() == [0, 1, 0]
     assert rank(list(by_objective.values()), maximise=["mos"]).front == [0, 2]
-    points = np.array(rows)
-    assert points[rank(points, maximise=[False, True]).front].shape == (2, 2)
+    array = np.array(rows)
+    front: list[Any] = rank(array, maximise=[False, True]).front
+    assert array[front].shape == (2, 2), "a front is an index of an array"
 
 
 def test_margins_are_in_the_objectives_units() -> None:
@@ -196,28 +201,41 @@ def test_the_knee() -> None:
     assert rank([(0, 10), (10, 0)]).knee is None
 
 
-MISTAKES = [
-    ({"points": [(1,), (2,)]}, "one objective makes no front"),
-    ({"points": [(1, 2), (2,)]}, "differ in their numbers of values"),
-    ({"points": [(1, "two")]}, "'two' is no value"),
-    ({"points": np.zeros((2, 2, 2))}, "no table"),
-    ({"points": [(1, 2)], "names": ["a", "b"]}, "2 names for 1 points"),
-    ({"points": [(1, 2), (3, 4)], "names": ["a", "a"]}, "several points are called a"),
-    ({"points": {"a": (1, 2)}, "names": ["a"]}, "points without names"),
-    ({"points": [(1, 2)], "maximise": [True]}, "1 entries for 2 objectives"),
-    ({"points": [{"a": 1, "b": 2}], "maximise": ["c"]}, "names c, which is no objective"),
-    ({"points": [(1, 2)], "objectives": ["a", "a"]}, "do not name 2 objectives"),
-    ({"points": [(1, (2, -1))]}, "negative or infinite"),
-    ({"points": [(1, 2)], "uncertainty": [1, 2, 3]}, "does not fit 1 points of 2"),
-    ({"points": [(1, 2)], "draws": 0}, "0 draws"),
-    ({"points": [(1, 2)], "seed": -1}, "a seed of -1"),
-    ({"points": [(1, 2)], "reference": [1]}, "reference point does not fit"),
+#: Arguments of `rank` -> the parameter at fault.
+MISTAKES: list[tuple[dict[str, Any], str]] = [
+    ({"points": [(1,), (2,)]}, "objectives"),
+    ({"points": [(1, 2), (2,)]}, "points"),
+    ({"points": [(1, "two")]}, "points"),
+    ({"points": np.zeros((2, 2, 2))}, "points"),
+    ({"points": [(1, 2)], "names": ["a", "b"]}, "names"),
+    ({"points": [(1, 2), (3, 4)], "names": ["a", "a"]}, "names"),
+    ({"points": {"a": (1, 2)}, "names": ["a"]}, "names"),
+    ({"points": [(1, 2)], "maximise": [True]}, "maximise"),
+    ({"points": [{"a": 1, "b": 2}], "maximise": ["c"]}, "maximise"),
+    ({"points": [(1, 2)], "objectives": ["a", "a"]}, "objectives"),
+    ({"points": [(1, (2, -1))]}, "uncertainty"),
+    ({"points": [(1, 2)], "uncertainty": [1, 2, 3]}, "uncertainty"),
+    ({"points": [(1, 2)], "draws": 0}, "draws"),
+    ({"points": [(1, 2)], "seed": -1}, "seed"),
+    ({"points": [(1, 2)], "reference": [1]}, "reference"),
 ]
 
 
-@pytest.mark.parametrize(("arguments", "complaint"), MISTAKES, ids=[c for _, c in MISTAKES])
-def test_mistakes(arguments: dict[str, object], complaint: str) -> None:
-    points = arguments.pop("points")
-    with pytest.raises(UsageError, match=complaint) as raised:
-        rank(points, **arguments)  # type: ignore[arg-type]  # wrong on purpose
+@pytest.mark.parametrize(("arguments", "field"), MISTAKES)
+def test_mistakes_name_the_parameter(arguments: dict[str, Any], field: str) -> None:
+    options = {name: value for name, value in arguments.items() if name != "points"}
+    with pytest.raises(UsageError) as raised:
+        rank(arguments["points"], **options)
+    assert raised.value.field == field
     assert raised.value.advice
+
+
+def test_a_ranking_is_shown_in_one_line() -> None:
+    points = {name: (place, -place) for place, name in enumerate("abcdefg")}
+    text = repr(rank(points, objectives=["j", "loss"]))
+    assert "\n" not in text
+    assert len(text) < 80
+    for part in ("7", "j, loss", "a, b, c, d, e, ..."):
+        assert part in text
+    assert "nobody" in repr(rank([]))
+    assert "object at" not in repr(rank(np.ones((3, 2))))

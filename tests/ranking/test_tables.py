@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from inspect_cost.ranking.candidates import Candidate, completed, merged
+from inspect_cost.ranking.candidates import Candidate, complete_with_publications, merge_candidates
 from inspect_cost.ranking.tables import read_table
 from inspect_cost.values.errors import UsageError
 from inspect_cost.values.quantity import Quantity
@@ -107,43 +107,48 @@ def reported(value: float, half: float = 0) -> Quantity:
 
 def test_opinion_scores_give_ratio_and_loss() -> None:
     facts = {"mos": reported(3.95, 0.15), "mos_truth": reported(4.67, 0.08)}
-    values = completed(Candidate("net", {"params": reported(1)}), facts).values
+    values = complete_with_publications(Candidate("net", {"params": reported(1)}), facts).values
     assert values["mos_ratio"].value == pytest.approx(0.8458, abs=5e-5)
     assert values["mos_loss"].value == pytest.approx(0.1542, abs=5e-5)
     error = 0.8458 * hypot(0.15 / 3.95, 0.08 / 4.67)
     assert values["mos_ratio"].half_width == pytest.approx(error, rel=1e-3)
     assert values["mos_loss"].half_width == pytest.approx(error, rel=1e-3)
-    only_loss = completed(Candidate("net", {"mos_loss": reported(0.4, 0.1)})).values
+    only_loss = complete_with_publications(
+        Candidate("net", {"mos_loss": reported(0.4, 0.1)})
+    ).values
     assert only_loss["mos_ratio"].value == pytest.approx(0.6)
 
 
 def test_published_scores_do_not_mix_with_ones_own() -> None:
     facts = {"mos": reported(4), "mos_truth": reported(5), "mos_ratio": reported(0.8)}
     facts["co2e_kg"] = reported(7)
-    own = completed(Candidate("net", {"mos": reported(2)}), facts).values
+    own = complete_with_publications(Candidate("net", {"mos": reported(2)}), facts).values
     assert {name: q.value for name, q in own.items()} == {"co2e_kg": 7, "mos": 2}
 
 
 def test_scores_beyond_the_scale() -> None:
     for score in (5.1, 0, -1):
-        with pytest.raises(UsageError, match="beyond the scale to 5"):
-            completed(Candidate("net", {"mos": reported(score)}))
+        with pytest.raises(UsageError) as raised:
+            complete_with_publications(Candidate("net", {"mos": reported(score)}))
+        assert raised.value.field == "mos"
 
 
 def test_what_several_files_know_is_put_together() -> None:
     one = Candidate("net", {"a": reported(1)}, "x", {"b": "'much'"})
-    (candidate,) = merged([one, Candidate("net", {"b": reported(2)}, "y")], ["a"])
+    (candidate,) = merge_candidates([one, Candidate("net", {"b": reported(2)}, "y")], ["a"])
     assert candidate.values.keys() == {"a", "b"}
     assert candidate.words == one.words
     other = Candidate("net", {"a": reported(2)}, "y")
-    with pytest.raises(UsageError, match="two values of a: 1 in x and 2 in y"):
-        merged([one, other], ["a"])
-    (candidate,) = merged([one, other], ["b"])
+    with pytest.raises(UsageError, match="1 in x and 2 in y") as raised:
+        merge_candidates([one, other], ["a"])
+    assert raised.value.field == "a"
+    (candidate,) = merge_candidates([one, other], ["b"])
     assert candidate.values["a"].value == 1, "nobody asked for it; the first has it"
 
 
 def test_two_scores_of_one_model_always_contradict() -> None:
     """The objective follows from them."""
     ratings = [Candidate("net", {"mos": reported(mos)}, f"file {mos}") for mos in (3, 4)]
-    with pytest.raises(UsageError, match="two values of mos"):
-        merged(ratings, ["mos_loss"])
+    with pytest.raises(UsageError) as raised:
+        merge_candidates(ratings, ["mos_loss"])
+    assert raised.value.field == "mos"

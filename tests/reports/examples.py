@@ -9,7 +9,7 @@ from inspect_cost.crosschecking.results import (
     PeerResult,
 )
 from inspect_cost.measuring.doctor.doctor import Diagnosis
-from inspect_cost.measuring.doctor.examination import Examined
+from inspect_cost.measuring.doctor.examination import Examination
 from inspect_cost.measuring.measurement import Measurement
 from inspect_cost.measuring.memory.memory import Memory
 from inspect_cost.measuring.protocol.window import Window
@@ -86,7 +86,7 @@ WITHOUT_SENSOR = Measurement(
 
 DIAGNOSIS = Diagnosis(
     sensors=(
-        Examined(
+        Examination(
             domain="package-0",
             source="powercap intel-rapl:0 at /sys/class/powercap/intel-rapl:0",
             device="cpu",
@@ -99,7 +99,7 @@ DIAGNOSIS = Diagnosis(
             load_w=98.7,
             notes=("its counter advances in steps of 8 ms when idle",),
         ),
-        Examined(
+        Examination(
             domain="gpu-0",
             source="nvml",
             device="cuda:0",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from inspect_cost.ranking.candidates import Candidate
-from inspect_cost.subjects.gathering import gathered, read_reports
+from inspect_cost.subjects.gathering import gather_candidates, read_reports
 from inspect_cost.values.errors import UsageError
 
 REPORT = {
@@ -17,7 +17,7 @@ REPORT = {
 
 
 def gather(*sources: Path, asked: tuple[str, ...] = ("params",)) -> list[Candidate]:
-    return gathered([str(path) for path in sources], None, asked, lambda _: None)
+    return gather_candidates([str(path) for path in sources], None, asked, lambda _: None)
 
 
 def test_reports_and_tables_of_one_model_are_merged(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
-"""Counting ONNX graphs: their operators mapped onto the same formulas as torch's.
+"""Count ONNX graphs by mapping their operators onto the formulas that count torch's.
 
-A graph is followed node by node, as a runtime would, on shapes instead of values: `graph` walks,
-`inference` says what a node's results are, the families' tables say what it costs. Nothing here
+A graph is followed node by node, as a runtime would, but on shapes instead of values: `graph`
+walks, `inference` works out a node's results, and the tables of rules give its cost. Nothing here
 imports torch.
 """

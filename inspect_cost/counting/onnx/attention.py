@@ -1,6 +1,6 @@
-"""Rules of attention, in ONNX's form and in those that onnxruntime fuses."""
+"""Rules for attention, in ONNX's form and in the forms that onnxruntime fuses."""
 
-from inspect_cost.counting.onnx.call import Call, Rule
+from inspect_cost.counting.onnx.call import NodeCall, Rule
 from inspect_cost.formulas import contraction
 from inspect_cost.formulas.attention import scaled_dot_product_attention as formula
 from inspect_cost.formulas.pointwise import DIV, MUL, ROTATION, SPECIAL
@@ -10,8 +10,8 @@ from inspect_cost.values.cost import FREE, OpCost
 HEADS_APART = 4  # dimensions of (B, heads, T, size), as against (B, T, heads x size)
 
 
-def attention(call: Call) -> OpCost | None:
-    """Q, K, V, mask, past keys, past values: of 4 dimensions, or of 3 with heads side by side."""
+def attention(call: NodeCall) -> OpCost | None:
+    """Count `Attention`: Q, K, V, mask, past K, past V; 4-D, or 3-D with the heads side by side."""
     q, k, v = (call.operand(i).sizes for i in range(3))
     kv_heads: int = call.get("kv_num_heads")
     past = call.optional(4)
@@ -26,10 +26,10 @@ def attention(call: Call) -> OpCost | None:
     return formula(q[0] * heads, L, S, E, Ev, masked=masked) + capped
 
 
-def packed_attention(call: Call) -> OpCost | None:
-    """com.microsoft.Attention: x, weight of Q, K and V side by side, bias, mask, past, bias.
+def packed_attention(call: NodeCall) -> OpCost | None:
+    """Count com.microsoft.Attention: x, joint weight of Q, K and V, bias, mask, past, score bias.
 
-    Past keys and values are (2, B, heads, P, size).
+    Past keys and values are one tensor of (2, B, heads, P, size).
     """
     B, L, D = call.x.sizes
     weight = call.operand(1).sizes
@@ -45,8 +45,8 @@ def packed_attention(call: Call) -> OpCost | None:
     return projected + rotated + core
 
 
-def multi_head_attention(call: Call) -> OpCost | None:
-    """com.microsoft.MultiHeadAttention: Q, K, V, bias, padding, attention bias, past K, past V.
+def multi_head_attention(call: NodeCall) -> OpCost | None:
+    """Count com.microsoft.MultiHeadAttention: Q, K, V, bias, padding, score bias, past K, past V.
 
     K and V may be (B, heads, S, size), packed with Q as (B, L, heads, 3, size), or both in K.
     """
@@ -63,10 +63,11 @@ def multi_head_attention(call: Call) -> OpCost | None:
     return biased + formula(B * heads, L, S, E, Ev, masked=masked)
 
 
-def grouped_query_attention(call: Call) -> OpCost | None:
-    """com.microsoft.GroupQueryAttention, causal: Q, K, V, past K, past V, lengths, total length.
+def grouped_query_attention(call: NodeCall) -> OpCost | None:
+    """Count com.microsoft.GroupQueryAttention, which is causal.
 
-    Q may hold K and V too. The past has room for the whole, or what came before.
+    Operands: Q, K, V, past K, past V, lengths, total length. Q may hold K and V too. The past is
+    either a buffer with room for the whole sequence or just the steps so far.
     """
     heads: int = call.get("num_heads")
     kv_heads: int = call.get("kv_num_heads")
@@ -80,8 +81,8 @@ def grouped_query_attention(call: Call) -> OpCost | None:
     return rotated + formula(B * heads, L, S, E, E, masked=True) + capped
 
 
-def quantized_attention(call: Call) -> OpCost | None:
-    """com.microsoft.QAttention: integers x and weight, bias, scales, mask, zeros, past."""
+def quantized_attention(call: NodeCall) -> OpCost | None:
+    """Count com.microsoft.QAttention: integer x and weight, bias, scales, mask, zeros, past."""
     B, L, D = call.x.sizes
     width, heads = call.operand(1).sizes[1], call.get("num_heads")
     past = call.optional(8)

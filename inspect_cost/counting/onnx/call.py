@@ -1,6 +1,7 @@
-"""One call of an operator, as rules see it, and the type of a rule."""
+"""The call of one node, as rules see it, and the type of a rule."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,21 +9,22 @@ from onnx import NodeProto
 
 from inspect_cost.counting.onnx.value import Value
 from inspect_cost.values.cost import OpCost
+from inspect_cost.values.errors import UsageError, one_line
 
-#: The names of the domain of ONNX's own operators.
+#: Names of the domain of ONNX's own operators.
 STANDARD = ("", "ai.onnx")
 
 
 @dataclass(frozen=True)
-class Call:
-    """A node with what goes in and comes out.
+class NodeCall:
+    """A node with its operands and results.
 
     Attributes:
-        node: as it stands in the file.
-        version: of its domain's operators that the file uses.
-        attributes: by name; those of a function's caller are filled in.
-        inputs: None for an optional one that is left out.
-        outputs: likewise.
+        node: the node in the file.
+        version: opset version of the node's domain.
+        attributes: attributes by name, with references to a function's attributes resolved.
+        inputs: operands; None for an optional one that is omitted.
+        outputs: results; None for an optional one that is omitted.
     """
 
     node: NodeProto
@@ -33,57 +35,75 @@ class Call:
 
     @property
     def operator(self) -> str:
-        """Its name in reports and tables: onnx.Conv, com.microsoft.FusedConv."""
-        return operator_name(self.node)
+        """Operator's name in reports and tables, such as onnx.Conv or com.microsoft.FusedConv."""
+        return get_operator_name(self.node)
 
     @property
     def label(self) -> str:
-        """The node's name, or what it makes where it has none."""
-        return label(self.node)
+        """Node's name or, if it has none, a description by its first result."""
+        return get_label(self.node)
 
     @property
     def x(self) -> Value:
-        """The first operand."""
+        """First operand."""
         return self.operand(0)
 
     @property
     def out(self) -> Value:
-        """The first result."""
+        """First result."""
         result = self.outputs[0]
         if result is None:
             raise ValueError(f"{self.label} ({self.node.op_type}) has no first result")
         return result
 
     def operand(self, index: int) -> Value:
-        """An operand that must be there."""
+        """Return a required operand."""
         value = self.optional(index)
         if value is None:
             raise ValueError(f"{self.label} ({self.node.op_type}) lacks operand {index}")
         return value
 
     def optional(self, index: int) -> Value | None:
-        """An operand that may be left out."""
+        """Return an optional operand, or None if it is omitted."""
         return self.inputs[index] if index < len(self.inputs) else None
 
     def has(self, index: int) -> bool:
-        """Whether an optional operand is there."""
+        """Return whether an optional operand is present."""
         return self.optional(index) is not None
 
     def get(self, name: str, default: Any = None) -> Any:
-        """An attribute."""
+        """Return an attribute's value."""
         return self.attributes.get(name, default)
 
 
-#: From a call to its cost; None where the rule does not know.
-Rule = Callable[[Call], OpCost | None]
+#: Function from a call to its cost, or to None if the rule cannot tell.
+Rule = Callable[[NodeCall], OpCost | None]
 
 
-def operator_name(node: NodeProto) -> str:
-    """onnx.Conv, com.microsoft.FusedConv."""
+@contextmanager
+def refuse_malformed(call: NodeCall, advice: str) -> Iterator[None]:
+    """Report errors of a rule inside the block as those of a node that violates its definition.
+
+    Raises:
+        UsageError: a rule failed on the call.
+    """
+    try:
+        yield
+    except UsageError:
+        raise
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"{call.label} ({call.operator}) does not match its definition: {one_line(error, 200)}",
+            advice,
+        ) from error
+
+
+def get_operator_name(node: NodeProto) -> str:
+    """Return an operator's full name, such as onnx.Conv or com.microsoft.FusedConv."""
     domain = "onnx" if node.domain in STANDARD else node.domain
     return f"{domain}.{node.op_type}"
 
 
-def label(node: NodeProto) -> str:
-    """The node's name, or what it makes where it has none."""
+def get_label(node: NodeProto) -> str:
+    """Return the node's name or, if it has none, a description by its first result."""
     return node.name or next((f"the node of {name}" for name in node.output if name), node.op_type)

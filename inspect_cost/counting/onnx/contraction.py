@@ -1,10 +1,10 @@
-"""Rules of matrix products and convolutions. MACs of integers (quantised layers) are MACs."""
+"""Rules for matrix products and convolutions. MACs of integers (quantised layers) are MACs."""
 
 from math import prod
 
-from inspect_cost.counting.onnx.call import Call, Rule
+from inspect_cost.counting.onnx.call import NodeCall, Rule
 from inspect_cost.counting.onnx.einsum import einsum
-from inspect_cost.counting.onnx.fused_shapes import factor
+from inspect_cost.counting.onnx.fused_shapes import transpose_factor
 from inspect_cost.formulas import contraction as formula
 from inspect_cost.formulas import pointwise
 from inspect_cost.formulas.pointwise import ADD, MUL
@@ -25,13 +25,13 @@ ACTIVATIONS = {
 }
 
 
-def matmul(call: Call) -> OpCost | None:
-    """(..., m, k) @ (..., k, n), either of which may be a vector: k MACs a result."""
+def matmul(call: NodeCall) -> OpCost | None:
+    """Count (..., m, k) @ (..., k, n), either of which may be a vector: k MACs per result."""
     return formula.dot_products(call.out.size, call.x.sizes[-1])
 
 
-def gemm(call: Call) -> OpCost | None:
-    """Alpha a b + beta c."""
+def gemm(call: NodeCall) -> OpCost | None:
+    """Count `alpha * a @ b + beta * c`."""
     k = call.x.sizes[0 if call.get("transA", 0) else 1]
     added = call.optional(2)
     beta = call.get("beta", 1.0) if added else 0.0
@@ -42,76 +42,77 @@ def gemm(call: Call) -> OpCost | None:
     return formula.dot_products(call.out.size, k) + MUL * scaled + summed
 
 
-def conv(call: Call) -> OpCost | None:
-    """Convolution in any number of dimensions, grouped or not."""
+def conv(call: NodeCall) -> OpCost | None:
+    """Count a convolution in any number of dimensions, grouped or not."""
     channels, read = call.x.sizes[1], call.operand(1).sizes[1] * call.get("group", 1)
-    if call.operator == "onnx.Conv" and channels != read:  # ONNX's inference does not look
-        raise ValueError(f"its weight reads {read} channels, and there are {channels}")
+    if call.operator == "onnx.Conv" and channels != read:  # ONNX's inference does not check
+        raise ValueError(f"its weight reads {read} channels, but the input has {channels}")
     return formula.convolution(call.operand(1).sizes, call.out.sizes, biased=call.has(2))
 
 
-def conv_transpose(call: Call) -> OpCost | None:
-    """Transposed convolution."""
+def conv_transpose(call: NodeCall) -> OpCost | None:
+    """Count a transposed convolution."""
     weight = call.operand(1).sizes
     return formula.transposed_convolution(call.x.sizes, weight, call.out.sizes, biased=call.has(2))
 
 
-def integer_conv(call: Call) -> OpCost | None:
-    """ConvInteger: no bias, and no scaling yet."""
+def integer_conv(call: NodeCall) -> OpCost | None:
+    """Count ConvInteger, which has neither bias nor scaling."""
     return formula.convolution(call.operand(1).sizes, call.out.sizes, biased=False)
 
 
-def deform_conv(call: Call) -> OpCost | None:
-    """Convolution whose taps are interpolated between four neighbours, and weighed by a mask."""
+def deform_conv(call: NodeCall) -> OpCost | None:
+    """Count a convolution whose taps are interpolated between four neighbours and masked."""
     weight, out = call.operand(1).sizes, call.out.sizes
     taps = out[0] * call.x.sizes[1] * prod(out[2:]) * prod(weight[2:])
     sampled = deformed_taps(taps, call.operand(2).size // 2, masked=call.has(4))
     return sampled + formula.convolution(weight, out, biased=call.has(3))
 
 
-def causal_conv_with_state(call: Call) -> OpCost | None:
-    """Depthwise causal convolution over the input and the state before it, then SiLU or nothing."""
+def causal_conv_with_state(call: NodeCall) -> OpCost | None:
+    """Count a depthwise causal convolution over the state and the input, then SiLU if asked for."""
     silu = pointwise.SILU if call.get("activation", b"none") in {b"silu", b"swish"} else FREE
     weight = call.operand(1).sizes
     return formula.convolution(weight, call.out.sizes, biased=call.has(2)) + silu * call.out.size
 
 
-def affine_grid(call: Call) -> OpCost | None:
-    """A matrix of d by d + 1 applied to each position."""
+def affine_grid(call: NodeCall) -> OpCost | None:
+    """Count applying a d x (d + 1) matrix to each position."""
     return formula.dot_products(call.out.size, call.x.sizes[-1])
 
 
 # --- as onnxruntime's optimiser fuses them ---
 
 
-def fused_matmul(call: Call) -> OpCost | None:
-    """Alpha a b, with operands transposed as asked."""
-    k = factor(call, 0, "A")[-1]
+def fused_matmul(call: NodeCall) -> OpCost | None:
+    """Count `alpha * a @ b`, each operand transposed if its attributes say so."""
+    k = transpose_factor(call, 0, "A")[-1]
     scaled: int = call.out.size * (call.get("alpha", 1.0) != 1)
     return formula.dot_products(call.out.size, k) + MUL * scaled
 
 
-def fused_gemm(call: Call) -> OpCost | None:
-    """Gemm, then an activation."""
-    return _activated(call, gemm(call))
+def fused_gemm(call: NodeCall) -> OpCost | None:
+    """Count Gemm followed by an activation."""
+    return _add_activation(call, gemm(call))
 
 
-def fused_conv(call: Call) -> OpCost | None:
-    """Convolution, plus another tensor of the result's shape where there is one, activated."""
+def fused_conv(call: NodeCall) -> OpCost | None:
+    """Count a convolution, the sum with an optional fourth operand, and an activation."""
     added = ADD * call.out.size if call.has(3) else FREE
     whole = conv(call)
-    return None if whole is None else _activated(call, whole + added)
+    return None if whole is None else _add_activation(call, whole + added)
 
 
-def _activated(call: Call, cost: OpCost | None) -> OpCost | None:
+def _add_activation(call: NodeCall, cost: OpCost | None) -> OpCost | None:
     activation = ACTIVATIONS.get(call.get("activation", b""))
     return None if activation is None or cost is None else cost + activation * call.out.size
 
 
-def matmul_n_bits(call: Call) -> OpCost | None:
-    """X times a weight of N by K in blocks of few bits: (q - zero) scale once for each, then MACs.
+def matmul_n_bits(call: NodeCall) -> OpCost | None:
+    """Count x times an N x K weight stored in blocks of few bits.
 
-    The zero points are integers; so one product for each weight.
+    Each weight is first dequantised, `(q - zero) * scale`. Zero points are integers, so that only
+    the product is arithmetic on floats: one MUL per weight.
     """
     K: int = call.get("K")
     N: int = call.get("N")

@@ -1,4 +1,4 @@
-"""Counting what one run of an ONNX graph costs."""
+"""Count what one run of an ONNX graph costs."""
 
 from collections import ChainMap
 from collections.abc import Iterable, Mapping
@@ -6,12 +6,12 @@ from pathlib import Path
 
 from onnx import ModelProto
 
-from inspect_cost.counting.onnx.binding import InputShapes, bound_inputs
-from inspect_cost.counting.onnx.book import Book
+from inspect_cost.counting.onnx.binding import InputShapes, bind_inputs
 from inspect_cost.counting.onnx.call import Rule
 from inspect_cost.counting.onnx.graph import Settings, Walk
-from inspect_cost.counting.onnx.loading import all_nodes, loaded, opsets
-from inspect_cost.counting.onnx.storage import stored
+from inspect_cost.counting.onnx.ledger import Ledger
+from inspect_cost.counting.onnx.loading import iterate_nodes, load_model, read_opsets
+from inspect_cost.counting.onnx.storage import collect_storage
 from inspect_cost.counting.onnx.table import ONNX_RULES
 from inspect_cost.counting.report import CostReport, Storage, ancestry
 from inspect_cost.values.cost import OpCost
@@ -30,72 +30,78 @@ def count_onnx(
     """Count parameters, MACs, FLOPs and bytes of one run of an ONNX graph, without running it.
 
     Args:
-        source: an .onnx file, or a model that was loaded from one. Weights in other files are not
-            read.
-        input_shapes: sizes where the file leaves axes open: an input's name -> its whole shape, or
-            an open axis's name -> its size, such as ``{"x": (1, 80, 63)}`` or ``{"L": 512}``.
-        op_costs: costs of operators for this count, which stand before the table's: name, such as
-            ``"com.acme.Scan"`` or ``"onnx.Conv"`` -> an OpCost for each call, or a function from
-            the `inspect_cost.counting.onnx.call.Call` to one.
-        trip_counts: name of a Loop's node -> how often it runs, where the graph does not say.
+        source: an .onnx file, or a model loaded from one. Weights in other files are not read.
+        input_shapes: sizes for axes that the file leaves open: an input's name -> its whole shape,
+            or an open axis's name -> its size, such as ``{"x": (1, 80, 63)}`` or ``{"L": 512}``.
+        op_costs: costs of operators for this count, which take precedence over the table's: name,
+            such as ``"com.acme.Scan"`` or ``"onnx.Conv"`` -> an OpCost per call, or a function from
+            an `inspect_cost.counting.onnx.call.NodeCall` to one.
+        trip_counts: name of a Loop's node -> number of its iterations, for loops whose number
+            depends on values.
 
     Returns:
         The report. Its operators are named onnx.Conv, com.microsoft.FusedConv and so on; those
         without a known cost are in its ``uncounted``, and their nodes in its ``notes``.
 
     Raises:
-        UsageError: the file cannot be read or makes no sense, an axis has no size, a shape cannot
-            be worked out, or how often a loop runs is not known.
+        UsageError: the file cannot be read or is malformed, an axis has no size, a shape cannot
+            be inferred, or a loop's number of iterations is not known.
     """
-    model = loaded(source)
+    model = load_model(source)
     _check_trip_counts(model, trip_counts or {})
-    own = {name: _as_rule(cost) for name, cost in (op_costs or {}).items()}
+    own = {name: _make_rule(cost) for name, cost in (op_costs or {}).items()}
     settings = Settings(
         rules={**ONNX_RULES, **own},
         functions={(f.domain, f.name, f.overload): f for f in model.functions},
         trip_counts=trip_counts or {},
     )
-    book = Book()
-    inputs = bound_inputs(model.graph, input_shapes or {})
-    walk = Walk(settings, book, opsets(model), ChainMap(dict(inputs)))
-    walk.inside(model.graph, [inputs.get(entry.name) for entry in model.graph.input], "")
-    storages = stored(model, settings.class_names)
+    ledger = Ledger()
+    inputs = bind_inputs(model.graph, input_shapes or {})
+    walk = Walk(settings, ledger, read_opsets(model), ChainMap(dict(inputs)))
+    walk.follow_graph(model.graph, [inputs.get(entry.name) for entry in model.graph.input], "")
+    storages = collect_storage(model, settings.class_names)
     return CostReport(
         model=model.graph.name or "graph",
-        modules=_modules(book, storages, settings.class_names, model.graph.name or "graph"),
-        tallies=book.tallies(),
-        notes=(*_uncounted_notes(book), *book.notes),
+        modules=_list_modules(ledger, storages, settings.class_names, model.graph.name or "graph"),
+        tallies=ledger.tallies(),
+        notes=(*_describe_uncounted(ledger), *ledger.notes),
     )
 
 
 def _check_trip_counts(model: ModelProto, trip_counts: Mapping[str, int]) -> None:
-    loops = [node.name for node in all_nodes(model) if node.op_type == "Loop"]
+    loops = [node.name for node in iterate_nodes(model) if node.op_type == "Loop"]
     for name, trips in trip_counts.items():
         if name not in loops:
-            known = ", ".join(filter(None, loops)) or "none that has a name"
-            raise UsageError(f"the graph has no Loop {name!r}", f"Its loops are: {known}.")
+            known = ", ".join(filter(None, loops)) or "none with a name"
+            raise UsageError(
+                f"the graph has no Loop {name!r}", f"Its loops are: {known}.", field="trip_counts"
+            )
         if trips < 0:
-            raise UsageError(f"{name}: {trips} is no number of iterations", "Give 0 or more.")
+            raise UsageError(
+                f"{name}: {trips} is not a number of iterations",
+                "Give 0 or more.",
+                field="trip_counts",
+            )
 
 
-def _as_rule(cost: Rule | OpCost) -> Rule:
+def _make_rule(cost: Rule | OpCost) -> Rule:
     return (lambda _call: cost) if isinstance(cost, OpCost) else cost
 
 
-def _modules(
-    book: Book, storages: Mapping[str, Storage], class_names: Mapping[str, str], name: str
+def _list_modules(
+    ledger: Ledger, storages: Mapping[str, Storage], class_names: Mapping[str, str], name: str
 ) -> tuple[tuple[str, str, Storage], ...]:
-    """Each module that has an operator or a parameter, and those around it, parents first."""
-    paths = ["", *(tally.module for tally in book.tallies()), *storages]
-    tree = _parents_first(paths)
+    """List each module with an operator or a parameter, and its ancestors, parents first."""
+    paths = ["", *(tally.module for tally in ledger.tallies()), *storages]
+    tree = _sort_parents_first(paths)
     return tuple(
         (path, class_names.get(path, "" if path else name), storages.get(path, Storage()))
         for path in tree
     )
 
 
-def _parents_first(paths: Iterable[str]) -> list[str]:
-    """All paths and those around them, depth first, each level in the order of its first entry."""
+def _sort_parents_first(paths: Iterable[str]) -> list[str]:
+    """Return all paths and their ancestors, depth first, siblings in the order they first occur."""
     rank: dict[str, int] = {}
     for path in paths:
         for place in reversed(ancestry(path)):
@@ -103,10 +109,10 @@ def _parents_first(paths: Iterable[str]) -> list[str]:
     return sorted(rank, key=lambda path: [rank[p] for p in reversed(ancestry(path))])
 
 
-def _uncounted_notes(book: Book) -> list[str]:
-    """A sentence for each operator without a cost, with the names of its nodes."""
+def _describe_uncounted(ledger: Ledger) -> list[str]:
+    """Return a sentence per operator without a known cost, with the names of its nodes."""
     notes = []
-    for operator, nodes in book.uncounted.items():
+    for operator, nodes in ledger.uncounted.items():
         named = list(dict.fromkeys(nodes))
         more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
         notes.append(f"{operator} has no known cost: {', '.join(named[:MOST_NAMED])}{more}.")

@@ -1,17 +1,19 @@
-"""Rules of Fourier transforms, and of summing overlapping frames."""
+"""Rules for Fourier transforms and for summing overlapping frames."""
 
-from inspect_cost.counting.onnx.call import Call, Rule
+from math import prod
+
+from inspect_cost.counting.onnx.call import NodeCall, Rule
 from inspect_cost.formulas import fourier as formula
 from inspect_cost.formulas.pointwise import MUL
 from inspect_cost.values.cost import OpCost
 
-#: Until this version the axis of a DFT was an attribute.
+#: Last version in which the axis of a DFT is an attribute.
 DFT_AXIS_ATTRIBUTE = 19
 COMPLEX = 2  # numbers in the last dimension: real and imaginary part
 
 
-def dft(call: Call) -> OpCost | None:
-    """One transform along an axis; half the cost where one of the sides is real."""
+def dft(call: NodeCall) -> OpCost | None:
+    """Count one transform along an axis; half the cost if its input or output is real."""
     axis = call.get("axis", 1) if call.version <= DFT_AXIS_ATTRIBUTE else -2
     if call.version > DFT_AXIS_ATTRIBUTE and call.has(2):
         given = call.operand(2).scalar
@@ -24,19 +26,12 @@ def dft(call: Call) -> OpCost | None:
     halved = [side for side in sides if side[axis] != N]
     transform = formula.real_fft if real or halved else formula.fft
     whole = next(side for side in sides if side[axis] == N)
-    rows = _numbers(whole) // N
+    rows = prod(whole[:-1]) // N
     return transform(rows, N)
 
 
-def _numbers(shape: tuple[int, ...]) -> int:
-    numbers = 1
-    for size in shape[:-1]:
-        numbers *= size
-    return numbers
-
-
-def stft(call: Call) -> OpCost | None:
-    """Each frame is weighed by the window, where there is one, and transformed."""
+def stft(call: NodeCall) -> OpCost | None:
+    """Count windowing, if there is a window, and transforming each frame."""
     window, length = call.optional(2), call.optional(3)
     stated = length.scalar if length else None
     if stated is None and window is None:
@@ -49,8 +44,8 @@ def stft(call: Call) -> OpCost | None:
     return weighed + transform(frames, n)
 
 
-def columns_to_image(call: Call) -> OpCost | None:
-    """Columns of patches summed into an image."""
+def columns_to_image(call: NodeCall) -> OpCost | None:
+    """Count summing columns of patches into an image."""
     return formula.overlap_add(call.x.size, call.out.size)
 
 

@@ -1,9 +1,9 @@
-"""Operators that move, make, look up or describe data, and compute nothing.
+"""Operators that move, make, look up or describe data but compute nothing.
 
-They are named here because forgetting an operator and knowing that it is free are two things.
+They are listed by name because knowing that an operator is free differs from not knowing it.
 """
 
-from inspect_cost.counting.onnx.call import Call, Rule
+from inspect_cost.counting.onnx.call import NodeCall, Rule
 from inspect_cost.values.cost import FREE, OpCost
 
 _MOVES = """
@@ -26,8 +26,8 @@ _TEXT = "RegexFullMatch StringConcat StringNormalizer StringSplit"
 _MICROSOFT = "ExpandDims Trilu nchwc.ReorderInput nchwc.ReorderOutput"
 
 
-def free(_call: Call) -> OpCost | None:
-    """Rule of an operator without arithmetic."""
+def free(_call: NodeCall) -> OpCost | None:
+    """Return no cost, for an operator without arithmetic."""
     return FREE
 
 

@@ -1,4 +1,4 @@
-"""Operators that are made of others: the file's own functions, and those that ONNX defines."""
+"""Operators defined by other operators: the file's own functions, and those that ONNX defines."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,21 +6,21 @@ from typing import Any
 import onnx
 from onnx import FunctionProto
 
-from inspect_cost.counting.onnx.call import Call
-from inspect_cost.counting.onnx.inference import schema_of
+from inspect_cost.counting.onnx.call import NodeCall
+from inspect_cost.counting.onnx.inference import get_schema
 
 Functions = Mapping[tuple[str, str, str], FunctionProto]
 
 
-def function_body(
-    call: Call, functions: Functions, versions: Mapping[str, int]
+def find_function_body(
+    call: NodeCall, functions: Functions, versions: Mapping[str, int]
 ) -> FunctionProto | None:
-    """What an operator is made of, or None where nothing tells."""
+    """Return the function that defines an operator, or None if there is none."""
     node = call.node
     own = functions.get((node.domain, node.op_type, node.overload))
     if own is not None:
         return own
-    schema: Any = schema_of(node, call.version)  # its stubs leave out what is used here
+    schema: Any = get_schema(node, call.version)  # its stubs lack the attributes used here
     if schema is None:
         return None
     if schema.has_context_dependent_function:

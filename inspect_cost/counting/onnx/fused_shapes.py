@@ -1,29 +1,29 @@
-"""What operators return of which ONNX's own inference tells nothing, or what is wrong.
+"""Result shapes of operators that ONNX's own inference does not know or gets wrong.
 
-Most are those that onnxruntime's optimiser writes.
+Most of them are written by onnxruntime's optimiser.
 """
 
 from collections.abc import Callable, Sequence
 
 from onnx import NodeProto, TensorProto, helper
 
-from inspect_cost.counting.onnx.call import Call
+from inspect_cost.counting.onnx.call import NodeCall
 from inspect_cost.counting.onnx.fused_layouts import LAYOUT_SHAPES
-from inspect_cost.counting.onnx.value import Value, like
+from inspect_cost.counting.onnx.value import Value, make_like
 
 Results = Sequence[Value | None]
 _FLOAT = TensorProto.FLOAT
 
 
-def like_first(call: Call) -> Results:
-    """The first operand's type and shape, in every result."""
-    return [like(call.x, call.x.shape)] * len(call.node.output)
+def like_first(call: NodeCall) -> Results:
+    """Return the first operand's type and shape, for every result."""
+    return [make_like(call.x, call.x.shape)] * len(call.node.output)
 
 
-def factor(call: Call, index: int, letter: str) -> list[int]:
-    """A factor's shape as it is multiplied, once it is transposed as the attributes ask.
+def transpose_factor(call: NodeCall, index: int, letter: str) -> list[int]:
+    """Return the shape of a factor after the transpositions that the attributes ask for.
 
-    transBatch moves the first axis behind the batch's, trans swaps the last two.
+    `transBatch` moves the first axis behind the batch axes; `trans` swaps the last two.
     """
     sizes = list(call.operand(index).sizes)
     if call.get(f"transBatch{letter}", 0):
@@ -33,100 +33,105 @@ def factor(call: Call, index: int, letter: str) -> list[int]:
     return sizes
 
 
-def matmul(call: Call) -> Results:
-    """(..., m, k) @ (..., k, n), either transposed as asked."""
-    a, b = factor(call, 0, "A"), factor(call, 1, "B")
-    return [like(call.x, (*broadcast(a[:-2], b[:-2]), a[-2], b[-1]))]
+def matmul(call: NodeCall) -> Results:
+    """Return (..., m, k) @ (..., k, n), either transposed if its attributes say so."""
+    a, b = transpose_factor(call, 0, "A"), transpose_factor(call, 1, "B")
+    return [make_like(call.x, (*broadcast(a[:-2], b[:-2]), a[-2], b[-1]))]
 
 
-def float_matmul(call: Call) -> Results:
-    """The product of integers, as floats."""
+def float_matmul(call: NodeCall) -> Results:
+    """Return the product of integers as floats."""
     product = matmul(call)[0]
     return [Value(_FLOAT, product.shape if product else None)]
 
 
 def broadcast(a: Sequence[int], b: Sequence[int]) -> list[int]:
-    """The common shape of two that fit."""
+    """Return the shape that two compatible shapes broadcast to."""
     longest = max(len(a), len(b))
     padded = [[1] * (longest - len(s)) + list(s) for s in (a, b)]
     return [n if m == 1 else m for m, n in zip(*padded, strict=True)]
 
 
-def matmul_n_bits(call: Call) -> Results:
-    """(..., K) to (..., N)."""
-    return [like(call.x, (*call.x.sizes[:-1], call.get("N")))]
+def matmul_n_bits(call: NodeCall) -> Results:
+    """Return (..., N) for (..., K)."""
+    return [make_like(call.x, (*call.x.sizes[:-1], call.get("N")))]
 
 
-def quantized_gemm(call: Call) -> Results:
-    """(m, k) by (k, n): integers where the result has a scale, else floats."""
+def quantized_gemm(call: NodeCall) -> Results:
+    """Return (m, k) @ (k, n), as integers if the result has a scale, else as floats."""
     a, b = call.x.sizes, call.operand(3).sizes
     m, n = a[1 if call.get("transA", 0) else 0], b[0 if call.get("transB", 0) else 1]
     return [Value(call.x.dtype if call.has(7) else _FLOAT, (m, n))]
 
 
-def quantized_pointwise(call: Call) -> Results:
-    """x, scale, zero, y, scale, zero: broadcast."""
+def quantized_pointwise(call: NodeCall) -> Results:
+    """Return the broadcast of x and y; operands: x, scale, zero, y, scale, zero."""
     shape = broadcast(call.x.sizes, call.operand(3).sizes)
-    return [like(call.x, tuple(shape))]
+    return [make_like(call.x, tuple(shape))]
 
 
-def quantized_choice(call: Call) -> Results:
-    """A condition, then x, scale, zero, y, scale, zero: broadcast."""
-    chosen = broadcast(call.operand(1).sizes, call.operand(4).sizes)
-    return [like(call.operand(1), tuple(broadcast(call.x.sizes, chosen)))]
+def quantized_choice(call: NodeCall) -> Results:
+    """Return the broadcast of a condition, x and y; each of the latter has a scale and a zero."""
+    choices = broadcast(call.operand(1).sizes, call.operand(4).sizes)
+    return [make_like(call.operand(1), tuple(broadcast(call.x.sizes, choices)))]
 
 
-def quantized_lstm(call: Call) -> Results:
-    """All states (T, directions, B, H), and the last hidden and cell state."""
+def quantized_lstm(call: NodeCall) -> Results:
+    """Return all states (T, directions, B, H), the last hidden state and the last cell state."""
     T, B, _inputs = call.x.sizes
     directions, H, _gates = call.operand(2).sizes
-    last = like(call.x, (directions, B, H))
-    return [like(call.x, (T, directions, B, H)), last, last]
+    last = make_like(call.x, (directions, B, H))
+    return [make_like(call.x, (T, directions, B, H)), last, last]
 
 
-def quantized_concat(call: Call) -> Results:
-    """Scale and zero, then a value, its scale and zero, for each."""
+def quantized_concat(call: NodeCall) -> Results:
+    """Return the concatenation; operands: scale, zero, then each part with its scale and zero."""
     parts = [call.operand(i).sizes for i in range(2, len(call.inputs), 3)]
     axis = call.get("axis") % len(parts[0])
     length = sum(part[axis] for part in parts)
-    return [like(call.operand(2), (*parts[0][:axis], length, *parts[0][axis + 1 :]))]
+    return [make_like(call.operand(2), (*parts[0][:axis], length, *parts[0][axis + 1 :]))]
 
 
-def dequantized(call: Call) -> Results:
-    """As floats of the scale's type."""
+def dequantize(call: NodeCall) -> Results:
+    """Return floats of the scale's type."""
     return [Value(call.operand(1).dtype, call.x.sizes)]
 
 
-def quantized(call: Call) -> Results:
-    """As integers of the zero point's type."""
+def quantize(call: NodeCall) -> Results:
+    """Return integers of the zero point's type."""
     zero = call.optional(2)
     return [Value(zero.dtype if zero else TensorProto.UINT8, call.x.sizes)]
 
 
-def layer_norm(call: Call) -> Results:
-    """The norm, and two statistics of each row."""
+def layer_norm(call: NodeCall) -> Results:
+    """Return the normalised tensor and two statistics per row."""
     axis = call.get("axis", -1) % len(call.x.sizes)
     kept = call.x.sizes[:axis]
     statistics = Value(_FLOAT, (*kept, *[1] * (len(call.x.sizes) - axis)))
-    return [like(call.x, call.x.sizes), statistics, statistics]
+    return [make_like(call.x, call.x.sizes), statistics, statistics]
 
 
-def skip_norm(call: Call) -> Results:
-    """The norm, two statistics, and the sum that was normed."""
+def skip_norm(call: NodeCall) -> Results:
+    """Return the normalised tensor, two statistics per row, and the sum before normalisation."""
     statistics = Value(_FLOAT, (*call.x.sizes[:-1], 1))
-    return [like(call.x, call.x.sizes), statistics, statistics, like(call.x, call.x.sizes)]
+    return [
+        make_like(call.x, call.x.sizes),
+        statistics,
+        statistics,
+        make_like(call.x, call.x.sizes),
+    ]
 
 
-def embed_norm(call: Call) -> Results:
-    """Embeddings (B, S, D), what the mask says of each sequence, and their sum before the norm."""
+def embed_norm(call: NodeCall) -> Results:
+    """Return embeddings (B, S, D), each sequence's length, and the sum before normalisation."""
     table = call.operand(2)
     shape = (*call.x.sizes, table.sizes[1])
     lengths = Value(TensorProto.INT32, call.x.sizes[:1])
-    return [like(table, shape), lengths, like(table, shape)]
+    return [make_like(table, shape), lengths, make_like(table, shape)]
 
 
-def packed_attention(call: Call) -> Results:
-    """(B, L, v_size), and keys and values of past and present."""
+def packed_attention(call: NodeCall) -> Results:
+    """Return (B, L, v_size), and the keys and values of past and present."""
     B, L, _width = call.x.sizes
     sizes = call.get("qkv_hidden_sizes") or [call.operand(1).sizes[1] // 3] * 3
     heads, past = (
@@ -139,8 +144,8 @@ def packed_attention(call: Call) -> Results:
     return [Value(dtype, (B, L, sizes[2])), present]
 
 
-def multi_head_attention(call: Call) -> Results:
-    """(B, L, heads x v_size), and keys and values of past and present."""
+def multi_head_attention(call: NodeCall) -> Results:
+    """Return (B, L, heads x v_size), and the keys and values of past and present."""
     q, heads, value = call.x.sizes, call.get("num_heads"), call.optional(2)
     key, past = call.optional(1), call.optional(6)
     E = q[-1] if len(q) > 3 else q[-1] // heads  # noqa: PLR2004 - dimensions
@@ -149,12 +154,12 @@ def multi_head_attention(call: Call) -> Results:
     S = (key.sizes[2 if len(key.sizes) == 4 else 1] if key else q[1]) + (  # noqa: PLR2004 - same
         past.sizes[2] if past else 0
     )
-    present = like(call.x, (q[0], heads, S, width // heads))
-    return [like(call.x, (q[0], q[1], width)), present, present]
+    present = make_like(call.x, (q[0], heads, S, width // heads))
+    return [make_like(call.x, (q[0], q[1], width)), present, present]
 
 
-def grouped_query_attention(call: Call) -> Results:
-    """(B, L, heads x size), and keys and values, which are as long as the past or longer."""
+def grouped_query_attention(call: NodeCall) -> Results:
+    """Return (B, L, heads x size), and keys and values that are at least as long as the past."""
     B, L, width = call.x.sizes
     heads, kv_heads = call.get("num_heads"), call.get("kv_num_heads")
     E = width // heads if call.has(1) else width // (heads + 2 * kv_heads)
@@ -162,19 +167,19 @@ def grouped_query_attention(call: Call) -> Results:
     before = past.sizes[2] if past else 0
     stated = total.scalar if total else None
     S = max(before, int(stated)) if stated else before + L
-    present = like(call.x, (B, kv_heads, S, E))
-    return [like(call.x, (B, L, heads * E)), present, present]
+    present = make_like(call.x, (B, kv_heads, S, E))
+    return [make_like(call.x, (B, L, heads * E)), present, present]
 
 
-def half(call: Call) -> Results:
-    """x + bias is cut in two, and one half gates the other."""
-    return [like(call.x, (*call.x.sizes[:-1], call.x.sizes[-1] // 2))]
+def halve(call: NodeCall) -> Results:
+    """Return half of the last dimension: one half of x + bias gates the other."""
+    return [make_like(call.x, (*call.x.sizes[:-1], call.x.sizes[-1] // 2))]
 
 
-def _named(op_type: str, inputs: int | None = None) -> Callable[[NodeProto], NodeProto]:
-    """A node with another operator's name, its first inputs, and none of the fused attributes."""
+def _rename_to(op_type: str, inputs: int | None = None) -> Callable[[NodeProto], NodeProto]:
+    """Return a function that turns a fused node into one of ONNX's, with its first inputs only."""
 
-    def renamed(node: NodeProto) -> NodeProto:
+    def rename(node: NodeProto) -> NodeProto:
         plain = NodeProto()
         plain.CopyFrom(node)
         plain.domain, plain.op_type = "", op_type
@@ -185,11 +190,11 @@ def _named(op_type: str, inputs: int | None = None) -> Callable[[NodeProto], Nod
         plain.attribute.extend(kept)
         return plain
 
-    return renamed
+    return rename
 
 
-def _one_sided(node: NodeProto) -> NodeProto:
-    """An STFT with its default stated: ONNX's inference takes it for two-sided."""
+def _state_onesided(node: NodeProto) -> NodeProto:
+    """Return an STFT that states its default: ONNX's inference assumes that it is two-sided."""
     stated = NodeProto()
     stated.CopyFrom(node)
     if not any(attribute.name == "onesided" for attribute in node.attribute):
@@ -197,25 +202,25 @@ def _one_sided(node: NodeProto) -> NodeProto:
     return stated
 
 
-#: Operator -> the node of ONNX that returns the same.
+#: Operator -> function to a node of ONNX whose result has the same shape.
 AS_STANDARD: dict[str, Callable[[NodeProto], NodeProto]] = {
-    "onnx.GreaterOrEqual": _named("Greater"),  # ONNX tells nothing of it before version 16
-    "onnx.LessOrEqual": _named("Less"),
-    "onnx.STFT": _one_sided,
-    "com.microsoft.FusedConv": _named("Conv", 3),
-    "com.microsoft.FusedGemm": _named("Gemm"),
-    "com.microsoft.GridSample": _named("GridSample"),
-    "com.microsoft.Trilu": _named("Trilu"),
-    "com.microsoft.nchwc.Conv": _named("Conv", 3),
-    "com.microsoft.nchwc.MaxPool": _named("MaxPool"),
-    "com.microsoft.nchwc.AveragePool": _named("AveragePool"),
-    "com.microsoft.nchwc.GlobalMaxPool": _named("GlobalMaxPool"),
-    "com.microsoft.nchwc.GlobalAveragePool": _named("GlobalAveragePool"),
+    "onnx.GreaterOrEqual": _rename_to("Greater"),  # ONNX infers nothing before version 16
+    "onnx.LessOrEqual": _rename_to("Less"),
+    "onnx.STFT": _state_onesided,
+    "com.microsoft.FusedConv": _rename_to("Conv", 3),
+    "com.microsoft.FusedGemm": _rename_to("Gemm"),
+    "com.microsoft.GridSample": _rename_to("GridSample"),
+    "com.microsoft.Trilu": _rename_to("Trilu"),
+    "com.microsoft.nchwc.Conv": _rename_to("Conv", 3),
+    "com.microsoft.nchwc.MaxPool": _rename_to("MaxPool"),
+    "com.microsoft.nchwc.AveragePool": _rename_to("AveragePool"),
+    "com.microsoft.nchwc.GlobalMaxPool": _rename_to("GlobalMaxPool"),
+    "com.microsoft.nchwc.GlobalAveragePool": _rename_to("GlobalAveragePool"),
 }
 
-FUSED_SHAPES: dict[str, Callable[[Call], Results]] = {
+FUSED_SHAPES: dict[str, Callable[[NodeCall], Results]] = {
     "onnx.GroupNormalization": like_first,
-    "onnx.LayerNormalization": layer_norm,  # onnxruntime writes it in older opsets too
+    "onnx.LayerNormalization": layer_norm,  # onnxruntime writes it into older opsets too
     "onnx.MeanVarianceNormalization": like_first,
     "onnx.SimplifiedLayerNormalization": skip_norm,
     "com.microsoft.FusedMatMul": matmul,
@@ -229,8 +234,8 @@ FUSED_SHAPES: dict[str, Callable[[Call], Results]] = {
     "com.microsoft.QLinearConcat": quantized_concat,
     "com.microsoft.QLinearWhere": quantized_choice,
     "com.microsoft.DynamicQuantizeLSTM": quantized_lstm,
-    "com.microsoft.DequantizeLinear": dequantized,
-    "com.microsoft.QuantizeLinear": quantized,
+    "com.microsoft.DequantizeLinear": dequantize,
+    "com.microsoft.QuantizeLinear": quantize,
     "com.microsoft.SkipLayerNormalization": skip_norm,
     "com.microsoft.SkipSimplifiedLayerNormalization": skip_norm,
     "com.microsoft.LayerNormalization": layer_norm,
@@ -240,7 +245,7 @@ FUSED_SHAPES: dict[str, Callable[[Call], Results]] = {
     "com.microsoft.QAttention": packed_attention,
     "com.microsoft.MultiHeadAttention": multi_head_attention,
     "com.microsoft.GroupQueryAttention": grouped_query_attention,
-    "com.microsoft.BiasSplitGelu": half,
+    "com.microsoft.BiasSplitGelu": halve,
 }
 _LIKE_FIRST = """
     Gelu BiasGelu FastGelu QuickGelu BiasAdd RotaryEmbedding GroupNorm QLinearSigmoid

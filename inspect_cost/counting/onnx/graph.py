@@ -1,4 +1,4 @@
-"""Following a graph node by node: results by inference, costs by rules, subgraphs by recursion."""
+"""Follow a graph node by node: results by inference, costs by rules, subgraphs by recursion."""
 
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
@@ -8,32 +8,39 @@ from typing import Any
 from onnx import AttributeProto, FunctionProto, GraphProto, NodeProto, TypeProto, helper
 
 from inspect_cost.counting.onnx import inference
-from inspect_cost.counting.onnx.book import Book
-from inspect_cost.counting.onnx.call import STANDARD, Call, Rule, label, operator_name
+from inspect_cost.counting.onnx.call import (
+    STANDARD,
+    NodeCall,
+    Rule,
+    get_label,
+    get_operator_name,
+    refuse_malformed,
+)
 from inspect_cost.counting.onnx.control import CONTROL
-from inspect_cost.counting.onnx.functions import function_body
-from inspect_cost.counting.onnx.loading import opsets
-from inspect_cost.counting.onnx.modules import module_of
+from inspect_cost.counting.onnx.functions import find_function_body
+from inspect_cost.counting.onnx.ledger import Ledger
+from inspect_cost.counting.onnx.loading import read_opsets
+from inspect_cost.counting.onnx.modules import find_module
 from inspect_cost.counting.onnx.order import check_order
 from inspect_cost.counting.onnx.sequences import SEQUENCES
-from inspect_cost.counting.onnx.value import UnknownShapeError, Value, known, of_tensor
+from inspect_cost.counting.onnx.value import UnknownShapeError, Value, make_known, read_tensor
 from inspect_cost.values.cost import OpCost
 from inspect_cost.values.errors import UsageError
 
 Scope = ChainMap[str, Value | None]
-#: Functions that call functions, this deep at most; ONNX allows no recursion.
+#: Maximum depth of functions that call functions; ONNX allows no recursion.
 DEEPEST = 64
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What holds for a whole count.
+    """Settings of a whole count.
 
     Attributes:
-        rules: operator -> its cost; the caller's stand before the table's.
-        functions: (domain, name, overload) -> the file's own functions.
-        trip_counts: name of a Loop's node -> how often it runs.
-        class_names: path of a module -> its class, as the nodes tell; filled on the way.
+        rules: operator -> its rule; the caller's rules take precedence over the table's.
+        functions: (domain, name, overload) -> function that the file defines.
+        trip_counts: name of a Loop's node -> number of its iterations.
+        class_names: path of a module -> its class, filled in from the nodes' metadata.
     """
 
     rules: Mapping[str, Rule]
@@ -44,38 +51,38 @@ class Settings:
 
 @dataclass(frozen=True)
 class Walk:
-    """One way through a graph or a function.
+    """One pass through a graph or a function.
 
     Attributes:
-        settings: of the count.
-        book: where costs are entered.
-        versions: domain -> version of its operators in the graph or function.
-        scope: the values so far, by name, and those of the graphs around.
-        attributes: of the call of the function that is followed.
-        in_every_iteration: whether this stands for all iterations of a loop.
-        depth: of functions within functions.
+        settings: settings of the count.
+        ledger: ledger that costs are entered in.
+        versions: domain -> opset version in the graph or function.
+        scope: values so far, by name, over those of the enclosing graphs.
+        attributes: attributes that the function being followed was called with.
+        in_every_iteration: whether this pass stands for all iterations of a loop.
+        depth: number of functions around this pass.
     """
 
     settings: Settings
-    book: Book
+    ledger: Ledger
     versions: Mapping[str, int]
     scope: Scope
     attributes: Mapping[str, AttributeProto] = field(default_factory=dict)
     in_every_iteration: bool = False
     depth: int = 0
 
-    def writing_to(self, book: Book, *, in_every_iteration: bool | None = None) -> "Walk":
-        """The same, into another book."""
+    def with_ledger(self, ledger: Ledger, *, in_every_iteration: bool | None = None) -> "Walk":
+        """Return this pass with another ledger to enter costs in."""
         every = self.in_every_iteration if in_every_iteration is None else in_every_iteration
-        return replace(self, book=book, in_every_iteration=every)
+        return replace(self, ledger=ledger, in_every_iteration=every)
 
-    def inside(
+    def follow_graph(
         self, graph: GraphProto, inputs: Sequence[Value | None], module: str
     ) -> list[Value | None]:
-        """Follow a graph that sees what is around it; returns its outputs."""
+        """Follow a graph that sees the enclosing graphs' values, and return its outputs."""
         walk = replace(self, scope=self.scope.new_child())
         for tensor in graph.initializer:
-            walk.scope[tensor.name] = of_tensor(tensor)
+            walk.scope[tensor.name] = read_tensor(tensor)
         for sparse in graph.sparse_initializer:
             values = sparse.values
             walk.scope[values.name] = Value(values.data_type, tuple(sparse.dims))
@@ -84,35 +91,35 @@ class Walk:
         check_order(graph.node, walk.scope)
         declared = {entry.name: entry.type for entry in (*graph.value_info, *graph.output)}
         walk.follow(graph.node, module, declared)
-        return [walk.value(entry.name) for entry in graph.output]
+        return [walk.look_up(entry.name) for entry in graph.output]
 
     def follow(
         self, nodes: Sequence[NodeProto], module: str, declared: Mapping[str, TypeProto]
     ) -> None:
-        """Every node in turn."""
+        """Follow the nodes in order."""
         for node in nodes:
-            own = module_of(node, self.settings.class_names)
-            made = self._run(node, own or module, declared)
+            own = find_module(node, self.settings.class_names)
+            results = self._run(node, own or module, declared)
             self.scope.update(
-                (name, value) for name, value in zip(node.output, made, strict=False) if name
+                (name, value) for name, value in zip(node.output, results, strict=False) if name
             )
 
-    def value(self, name: str) -> Value | None:
-        """What is known by a name; None for an operand that is left out."""
+    def look_up(self, name: str) -> Value | None:
+        """Return the value of that name; None for an omitted operand."""
         if not name:
             return None
         if name not in self.scope:
             raise UsageError(f"nothing in the graph makes {name!r}", "Export the model again.")
         return self.scope[name]
 
-    def constant_in(self, graph: GraphProto, name: str) -> float | None:
-        """The only number of a constant of a graph inside this one."""
+    def find_constant(self, graph: GraphProto, name: str) -> float | None:
+        """Return the number that a scalar constant of an inner graph holds; None if unknown."""
         for tensor in graph.initializer:
             if tensor.name == name:
-                return of_tensor(tensor).scalar
+                return read_tensor(tensor).scalar
         for node in graph.node:
             if name in node.output and node.op_type == "Constant":
-                constant = self._constant(_attributes(self._filled_in(node)))
+                constant = self._read_constant(_read_attributes(self._fill_in_attributes(node)))
                 return constant.scalar if constant else None
         value = self.scope.get(name)
         return value.scalar if value else None
@@ -122,60 +129,67 @@ class Walk:
     ) -> Sequence[Value | None]:
         domain = "" if node.domain in STANDARD else node.domain
         version = self.versions.get(domain, 1)
-        inputs = [self.value(name) for name in node.input]
-        node = self._filled_in(node)
-        call = Call(node, version, _attributes(node), inputs)
-        name = operator_name(node)
+        inputs = [self.look_up(name) for name in node.input]
+        node = self._fill_in_attributes(node)
+        call = NodeCall(node, version, _read_attributes(node), inputs)
+        name = get_operator_name(node)
         try:
             if name in CONTROL:
                 return CONTROL[name](self, call, module)
             if name in SEQUENCES:
-                call = replace(call, outputs=[_sequenced(call)])
-                self.book.enter(module, call, OpCost())
+                call = replace(call, outputs=[_apply_sequence_rule(call)])
+                self.ledger.enter(module, call, OpCost())
                 return call.outputs
-            return self._counted(call, module, declared)
+            return self._count(call, module, declared)
         except UnknownShapeError as unknown:
             raise UsageError(
-                f"{label(node)} ({name}) needs a shape that is not known: {unknown}",
-                "State shapes in the file (value_info), or give the inputs' with --input.",
+                f"{get_label(node)} ({name}) needs a shape that is unknown: {unknown}",
+                "State shapes in the file (value_info), or give the inputs' in `input_shapes`.",
+                field="input_shapes",
             ) from unknown
 
-    def _counted(
-        self, call: Call, module: str, declared: Mapping[str, TypeProto]
+    def _count(
+        self, call: NodeCall, module: str, declared: Mapping[str, TypeProto]
     ) -> Sequence[Value | None]:
         rule = self.settings.rules.get(call.operator)
-        body = None if rule else function_body(call, self.settings.functions, self.versions)
+        body = None if rule else find_function_body(call, self.settings.functions, self.versions)
         if body is not None:
-            return self._called(body, call, module)
-        outputs = self._results(call, declared)
+            return self._follow_function(body, call, module)
+        outputs = self._infer_results(call, declared)
         call = replace(call, outputs=outputs)
         if rule is None:
-            self.book.enter(module, call, None, moved=_bytes_known(call))
+            self.ledger.enter(module, call, None, moved=_sum_known_bytes(call))
         else:
-            self.book.enter(module, call, _cost(rule, call))
+            self.ledger.enter(module, call, _apply_rule(rule, call))
         return outputs
 
-    def _results(self, call: Call, declared: Mapping[str, TypeProto]) -> Sequence[Value | None]:
+    def _infer_results(
+        self, call: NodeCall, declared: Mapping[str, TypeProto]
+    ) -> Sequence[Value | None]:
         if call.operator == "onnx.Constant":
-            return [self._constant(call.attributes)]
-        return inference.results(call, self.versions, declared)
+            return [self._read_constant(call.attributes)]
+        return inference.infer_results(call, self.versions, declared)
 
-    def _constant(self, attributes: Mapping[str, Any]) -> Value | None:
+    def _read_constant(self, attributes: Mapping[str, Any]) -> Value | None:
         if "value" in attributes:
-            return of_tensor(attributes["value"])
+            return read_tensor(attributes["value"])
         if "sparse_value" in attributes:
             sparse = attributes["sparse_value"]
             return Value(sparse.values.data_type, tuple(sparse.dims))
-        return next((known(inference.constant(k, v)) for k, v in attributes.items()), None)
+        return next(
+            (make_known(inference.read_constant(k, v)) for k, v in attributes.items()), None
+        )
 
-    def _called(self, function: FunctionProto, call: Call, module: str) -> list[Value | None]:
-        """Follow a function with its operands and attributes."""
+    def _follow_function(
+        self, function: FunctionProto, call: NodeCall, module: str
+    ) -> list[Value | None]:
+        """Follow a function with the call's operands and attributes, and return its results."""
         if self.depth == DEEPEST:
             raise UsageError(f"the function {function.name} calls itself", "Export it again.")
         walk = Walk(
             self.settings,
-            self.book,
-            {**self.versions, **opsets(function)},
+            self.ledger,
+            {**self.versions, **read_opsets(function)},
             ChainMap(dict(zip(function.input, call.inputs, strict=False))),
             {a.name: a for a in (*function.attribute_proto, *call.node.attribute)},
             self.in_every_iteration,
@@ -187,10 +201,13 @@ class Walk:
         declared = {entry.name: entry.type for entry in function.value_info}
         walk.follow(function.node, module, declared)
         wanted = zip(function.output, call.node.output, strict=False)  # the last may be left out
-        return [walk.value(name) if outside else None for name, outside in wanted]
+        return [walk.look_up(name) if outside else None for name, outside in wanted]
 
-    def _filled_in(self, node: NodeProto) -> NodeProto:
-        """The node with its function's attributes where it refers to them; others are left out."""
+    def _fill_in_attributes(self, node: NodeProto) -> NodeProto:
+        """Return the node with references to its function's attributes resolved.
+
+        An attribute that refers to one which the function's caller did not give is dropped.
+        """
         if not any(attribute.ref_attr_name for attribute in node.attribute):
             return node
         filled = NodeProto()
@@ -206,37 +223,24 @@ class Walk:
         return filled
 
 
-def _sequenced(call: Call) -> Value | None:
-    """What an operator on sequences returns."""
-    try:
+def _apply_sequence_rule(call: NodeCall) -> Value | None:
+    """Return the result of an operator on sequences."""
+    with refuse_malformed(call, "Check the file with onnx.checker.check_model."):
         return SEQUENCES[call.operator](call)
-    except UsageError:
-        raise
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        raise UsageError(
-            f"{call.label} ({call.operator}) is not as its definition says: {error}",
-            "Check the file with onnx.checker.check_model.",
-        ) from error
 
 
-def _cost(rule: Rule, call: Call) -> OpCost | None:
-    """What a rule says; one that stumbles met a node that is not as its operator is defined."""
-    try:
+def _apply_rule(rule: Rule, call: NodeCall) -> OpCost | None:
+    """Return the cost that a rule gives."""
+    advice = "Check the file with onnx.checker.check_model, or the cost given in `op_costs`."
+    with refuse_malformed(call, advice):
         return rule(call)
-    except UsageError:
-        raise
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        raise UsageError(
-            f"{call.label} ({call.operator}) is not as its definition says: {error}",
-            "Check the file with onnx.checker.check_model, or the cost that you gave.",
-        ) from error
 
 
-def _attributes(node: NodeProto) -> dict[str, Any]:
+def _read_attributes(node: NodeProto) -> dict[str, Any]:
     return {a.name: helper.get_attribute_value(a) for a in node.attribute}
 
 
-def _bytes_known(call: Call) -> int:
-    """Bytes of the operands and results whose shapes are known."""
+def _sum_known_bytes(call: NodeCall) -> int:
+    """Return the bytes of the operands and results whose shapes are known."""
     values = [v for v in (*call.inputs, *call.outputs) if v and v.shape is not None]
     return sum(value.bytes for value in values)

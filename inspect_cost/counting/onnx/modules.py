@@ -1,4 +1,4 @@
-"""Which module of the exported model a node or a weight belonged to, as its exporter left it."""
+"""Find the module that a node or a weight belonged to, from what its exporter left in the file."""
 
 import re
 from ast import literal_eval
@@ -7,37 +7,37 @@ from functools import lru_cache
 from onnx import NodeProto
 
 _SCOPES, _CLASSES = "pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy"
-#: A parameter's name as torch gives it: at least one module, then the parameter.
+#: A parameter's name in torch: at least one module, then the parameter.
 _PARAMETER = re.compile(r"[A-Za-z_]\w*(\.\w+)+")
 
 
-def module_of(node: NodeProto, known: dict[str, str]) -> str:
-    """The path of a node's module, "" where nothing tells it.
+def find_module(node: NodeProto, known: dict[str, str]) -> str:
+    """Return the path of a node's module, "" if the file does not say.
 
     Args:
-        node: any.
-        known: path -> class name, to which what the node tells is added.
+        node: the node.
+        known: path -> class name; names in the node's metadata are added to it.
     """
     properties = {entry.key: entry.value for entry in node.metadata_props}
-    scoped = _from_scopes(properties.get(_SCOPES, "[]"), properties.get(_CLASSES, "[]"), known)
+    scoped = _parse_scopes(properties.get(_SCOPES, "[]"), properties.get(_CLASSES, "[]"), known)
     if scoped:
         return scoped
     if node.name.startswith("/"):
-        return _from_path(node.name)
-    owners = {module_of_parameter(name) for name in node.input} - {""}
+        return _parse_path(node.name)
+    owners = {find_parameter_module(name) for name in node.input} - {""}
     return owners.pop() if len(owners) == 1 else ""
 
 
-def _from_scopes(scopes: str, classes: str, known: dict[str, str]) -> str:
-    """The exporter of torch 2.5 and later: paths from the model inwards, then the node itself."""
-    paths, names = _literal(scopes)[:-1], _literal(classes)[:-1]
+def _parse_scopes(scopes: str, classes: str, known: dict[str, str]) -> str:
+    """Parse the metadata of torch 2.5 and later: paths from the model inwards, then the node."""
+    paths, names = _parse_literal(scopes)[:-1], _parse_literal(classes)[:-1]
     for path, name in zip(paths, names, strict=False):
         known.setdefault(path, name.rpartition(".")[2])
     return paths[-1] if paths else ""
 
 
 @lru_cache(maxsize=4096)
-def _literal(text: str) -> tuple[str, ...]:
+def _parse_literal(text: str) -> tuple[str, ...]:
     try:
         listed = literal_eval(text)
     except (ValueError, SyntaxError):
@@ -45,8 +45,8 @@ def _literal(text: str) -> tuple[str, ...]:
     return tuple(map(str, listed)) if isinstance(listed, list) else ()
 
 
-def _from_path(name: str) -> str:
-    """The older exporter: /encoder/layer.0/attention/MatMul_1, each step being an attribute.
+def _parse_path(name: str) -> str:
+    """Parse a node's name by the older exporter, whose steps are attributes.
 
     >>> _from_path("/encoder/layer.0/attention/MatMul_1")
     'encoder.layer.0.attention'
@@ -54,6 +54,6 @@ def _from_path(name: str) -> str:
     return ".".join(name.strip("/").split("/")[:-1])
 
 
-def module_of_parameter(name: str) -> str:
-    """The module of a weight that still has torch's name: "encoder.0" of "encoder.0.weight"."""
+def find_parameter_module(name: str) -> str:
+    """Return the module in a weight's name, "encoder.0" of "encoder.0.weight"; "" if none."""
     return name.rpartition(".")[0] if _PARAMETER.fullmatch(name) else ""

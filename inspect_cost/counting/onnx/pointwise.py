@@ -1,15 +1,15 @@
-"""Rules of arithmetic on each element by itself. That of integers and truths is free."""
+"""Rules for element-wise arithmetic. Arithmetic on integers and booleans is free."""
 
-from inspect_cost.counting.onnx.call import Call, Rule
+from inspect_cost.counting.onnx.call import NodeCall, Rule
 from inspect_cost.formulas import pointwise as formula
 from inspect_cost.formulas.pointwise import ADD, COMPARE, DIV, MUL, SPECIAL, SQRT
 from inspect_cost.values.cost import FREE, OpCost
 
 
-def each(cost: OpCost) -> Rule:
-    """Rule of an operator that costs the same for each element of its result."""
+def per_element(cost: OpCost) -> Rule:
+    """Return the rule of an operator that costs the same for each element of its result."""
 
-    def rule(call: Call) -> OpCost | None:
+    def rule(call: NodeCall) -> OpCost | None:
         operands = [*call.inputs, call.out]
         return cost * call.out.size if any(v and v.floating for v in operands) else FREE
 
@@ -17,75 +17,75 @@ def each(cost: OpCost) -> Rule:
 
 
 def variadic(step: OpCost, last: OpCost = FREE) -> Rule:
-    """Rule of an operator that joins any number of operands, and does one thing more at last."""
-    return lambda call: each(step * (len(call.inputs) - 1) + last)(call)
+    """Return the rule of an operator that folds any number of operands, then takes a last step."""
+    return lambda call: per_element(step * (len(call.inputs) - 1) + last)(call)
 
 
-def power(call: Call) -> OpCost | None:
-    """Base ^ exponent; a constant exponent may make it a product or a root."""
+def power(call: NodeCall) -> OpCost | None:
+    """Count `base ** exponent`; a constant exponent may make it products or a root."""
     exponent = call.operand(1)
-    return each(formula.power(exponent.scalar))(call) if call.x.floating else FREE
+    return per_element(formula.power(exponent.scalar))(call) if call.x.floating else FREE
 
 
-def clip(call: Call) -> OpCost | None:
-    """One comparison for each bound that there is; before version 11 they are attributes."""
+def clip(call: NodeCall) -> OpCost | None:
+    """Count one comparison per bound; before version 11 the bounds are attributes."""
     bounds = call.has(1) + call.has(2) + ("min" in call.attributes) + ("max" in call.attributes)
-    return each(COMPARE * bounds)(call)
+    return per_element(COMPARE * bounds)(call)
 
 
-def gelu(call: Call) -> OpCost | None:
-    """By erf, or by tanh where the approximation is asked for."""
+def gelu(call: NodeCall) -> OpCost | None:
+    """Count GELU by erf or, if asked for, its approximation by tanh."""
     approximate = call.get("approximate", b"none") == b"tanh"
-    return each(formula.GELU_TANH if approximate else formula.GELU_ERF)(call)
+    return per_element(formula.GELU_TANH if approximate else formula.GELU_ERF)(call)
 
 
-def shrink(call: Call) -> OpCost | None:
-    """With a bias what remains is moved towards 0."""
-    return each(formula.SOFT_SHRINK if call.get("bias", 0.0) else formula.HARD_SHRINK)(call)
+def shrink(call: NodeCall) -> OpCost | None:
+    """Count a shrinkage; a bias moves what remains towards 0."""
+    return per_element(formula.SOFT_SHRINK if call.get("bias", 0.0) else formula.HARD_SHRINK)(call)
 
 
-def swish(call: Call) -> OpCost | None:
-    """X sigmoid(alpha x); an alpha of 1 is not multiplied by."""
-    return each(formula.SILU + MUL * (call.get("alpha", 1.0) != 1))(call)
+def swish(call: NodeCall) -> OpCost | None:
+    """Count `x * sigmoid(alpha * x)`; an alpha of 1 takes no product."""
+    return per_element(formula.SILU + MUL * (call.get("alpha", 1.0) != 1))(call)
 
 
-def quick_gelu(call: Call) -> OpCost | None:
-    """X sigmoid(1.702 x)."""
-    return each(formula.SILU + MUL * (call.get("alpha", 1.702) != 1))(call)
+def quick_gelu(call: NodeCall) -> OpCost | None:
+    """Count `x * sigmoid(alpha * x)`, where alpha is 1.702 by default."""
+    return per_element(formula.SILU + MUL * (call.get("alpha", 1.702) != 1))(call)
 
 
-def scatter(call: Call) -> OpCost | None:
-    """Each update is written, or joined with what is there."""
+def scatter(call: NodeCall) -> OpCost | None:
+    """Count one step per update that is reduced with the existing value; writing is free."""
     steps = {b"add": ADD, b"mul": MUL, b"max": COMPARE, b"min": COMPARE}
     step = steps.get(call.get("reduction", b"none"), FREE)
     return step * call.operand(2).size if call.x.floating else FREE
 
 
-def biased(activation: OpCost) -> Rule:
-    """Rule of an activation of x + bias; the bias may be left out."""
-    return lambda call: each(activation + ADD * call.has(1))(call)
+def with_bias(activation: OpCost) -> Rule:
+    """Return the rule of an activation of x + bias; the bias is optional."""
+    return lambda call: per_element(activation + ADD * call.has(1))(call)
 
 
-def rotary(call: Call) -> OpCost | None:
-    """Pairs of numbers turned by an angle: two products and a sum for each number turned.
+def rotary(call: NodeCall) -> OpCost | None:
+    """Count rotary embedding: two products and a sum for each number that is rotated.
 
-    Only the first ``rotary_embedding_dim`` of each head are turned, unless that is 0.
+    Only the first ``rotary_embedding_dim`` numbers of each head are rotated; 0 means all.
     """
-    turned = call.get("rotary_embedding_dim", 0)
+    rotated = call.get("rotary_embedding_dim", 0)
     size, heads = call.x.size, call.get("num_heads", 0)
     head = call.x.sizes[-1] if len(call.x.sizes) == 4 or not heads else call.x.sizes[-1] // heads  # noqa: PLR2004 - (B, heads, T, size)
-    return formula.ROTATION * (size * turned // head if turned else size)
+    return formula.ROTATION * (size * rotated // head if rotated else size)
 
 
 _ARITHMETIC: dict[str, Rule] = {
-    "Add": each(ADD),
-    "Sub": each(ADD),
-    "Neg": each(ADD),
-    "Mul": each(MUL),
-    "Div": each(DIV),
-    "Reciprocal": each(DIV),
-    "Sqrt": each(SQRT),
-    "Mod": each(DIV + SPECIAL + MUL + ADD),
+    "Add": per_element(ADD),
+    "Sub": per_element(ADD),
+    "Neg": per_element(ADD),
+    "Mul": per_element(MUL),
+    "Div": per_element(DIV),
+    "Reciprocal": per_element(DIV),
+    "Sqrt": per_element(SQRT),
+    "Mod": per_element(DIV + SPECIAL + MUL + ADD),
     "Pow": power,
     "Sum": variadic(ADD),
     "Mean": variadic(ADD, DIV),
@@ -98,7 +98,7 @@ _ARITHMETIC: dict[str, Rule] = {
 }
 
 _SPECIAL_FUNCTIONS: dict[str, Rule] = {
-    name: each(SPECIAL)
+    name: per_element(SPECIAL)
     for name in (
         "Exp Log Sin Cos Tan Asin Acos Atan Sinh Cosh Tanh Asinh Acosh Atanh Sigmoid Erf Floor "
         "Ceil Round"
@@ -106,35 +106,35 @@ _SPECIAL_FUNCTIONS: dict[str, Rule] = {
 }
 
 _COMPARISONS: dict[str, Rule] = {
-    name: each(COMPARE)
+    name: per_element(COMPARE)
     for name in (
         "Abs Sign Equal Greater GreaterOrEqual Less LessOrEqual IsInf IsNaN Where ThresholdedRelu"
     ).split()
 } | {"Clip": clip}
 
 _ACTIVATIONS: dict[str, Rule] = {
-    "Relu": each(formula.RELU),
-    "LeakyRelu": each(formula.LEAKY_RELU),
-    "PRelu": each(formula.LEAKY_RELU),
-    "Elu": each(formula.ELU),
-    "Celu": each(formula.ELU + DIV),
-    "Selu": each(formula.SELU),
+    "Relu": per_element(formula.RELU),
+    "LeakyRelu": per_element(formula.LEAKY_RELU),
+    "PRelu": per_element(formula.LEAKY_RELU),
+    "Elu": per_element(formula.ELU),
+    "Celu": per_element(formula.ELU + DIV),
+    "Selu": per_element(formula.SELU),
     "Gelu": gelu,
     "Swish": swish,
-    "Mish": each(formula.MISH),
-    "Softplus": each(formula.SOFTPLUS),
-    "Softsign": each(formula.SOFT_SIGN),
-    "HardSigmoid": each(formula.HARD_SIGMOID),
-    "HardSwish": each(formula.HARD_SWISH),
+    "Mish": per_element(formula.MISH),
+    "Softplus": per_element(formula.SOFTPLUS),
+    "Softsign": per_element(formula.SOFT_SIGN),
+    "HardSigmoid": per_element(formula.HARD_SIGMOID),
+    "HardSwish": per_element(formula.HARD_SWISH),
     "Shrink": shrink,
 }
 
 _MICROSOFT: dict[str, Rule] = {
-    "com.microsoft.Gelu": each(formula.GELU_ERF),
-    "com.microsoft.BiasGelu": biased(formula.GELU_ERF),
-    "com.microsoft.FastGelu": biased(formula.GELU_TANH),
+    "com.microsoft.Gelu": per_element(formula.GELU_ERF),
+    "com.microsoft.BiasGelu": with_bias(formula.GELU_ERF),
+    "com.microsoft.FastGelu": with_bias(formula.GELU_TANH),
     "com.microsoft.QuickGelu": quick_gelu,
-    "com.microsoft.BiasAdd": each(2 * ADD),
+    "com.microsoft.BiasAdd": per_element(2 * ADD),
     "com.microsoft.BiasSplitGelu": lambda call: (
         formula.GELU_ERF * call.out.size + (ADD * 2 + MUL) * call.out.size
     ),

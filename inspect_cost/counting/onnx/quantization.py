@@ -1,11 +1,11 @@
-"""Rules of quantised operators: integers in a contraction make MACs, scaling them is arithmetic.
+"""Rules for quantised operators: contractions of integers are MACs, scaling is arithmetic.
 
-Quantising and dequantising cost what they do in PyTorch: `inspect_cost.formulas.quantization`.
+Quantising and dequantising cost the same as in PyTorch: `inspect_cost.formulas.quantization`.
 """
 
 from math import prod
 
-from inspect_cost.counting.onnx.call import Call, Rule
+from inspect_cost.counting.onnx.call import NodeCall, Rule
 from inspect_cost.formulas import contraction
 from inspect_cost.formulas.pointwise import ADD, COMPARE, LEAKY_RELU, MUL, SPECIAL
 from inspect_cost.formulas.quantization import (
@@ -19,34 +19,34 @@ from inspect_cost.formulas.reduction import mean, softmax
 from inspect_cost.values.cost import FREE, OpCost
 
 
-def quantize(call: Call) -> OpCost | None:
-    """x / scale, rounded, plus the zero point, clamped."""
+def quantize(call: NodeCall) -> OpCost | None:
+    """Count `clamp(round(x / scale) + zero)`."""
     return QUANTIZE * call.out.size
 
 
-def dequantize(call: Call) -> OpCost | None:
-    """(x - zero) scale."""
+def dequantize(call: NodeCall) -> OpCost | None:
+    """Count `(x - zero) * scale`."""
     return DEQUANTIZE * call.out.size
 
 
-def dynamic_quantize(call: Call) -> OpCost | None:
-    """Both extremes are looked for, then x is quantised."""
+def dynamic_quantize(call: NodeCall) -> OpCost | None:
+    """Count finding both extremes of x, then quantising it."""
     return dynamic_quantization(call.x.size)
 
 
-def conv(call: Call) -> OpCost | None:
-    """QLinearConv: x, its scale and zero, w, its two, y's two, bias."""
+def conv(call: NodeCall) -> OpCost | None:
+    """Count QLinearConv; operands: x, scale, zero, w, scale, zero, y's scale, zero, bias."""
     products = contraction.convolution(call.operand(3).sizes, call.out.sizes, biased=call.has(8))
     return products + REQUANTIZE * call.out.size
 
 
-def matmul(call: Call) -> OpCost | None:
-    """QLinearMatMul: a product of integers, at the result's scale."""
+def matmul(call: NodeCall) -> OpCost | None:
+    """Count QLinearMatMul: a product of integers, requantised to the result's scale."""
     return contraction.dot_products(call.out.size, call.x.sizes[-1]) + REQUANTIZE * call.out.size
 
 
-def gemm(call: Call) -> OpCost | None:
-    """QGemm: a, b and c with scales; floats unless the result has a scale."""
+def gemm(call: NodeCall) -> OpCost | None:
+    """Count QGemm of a, b and c with scales; it returns floats unless the result has a scale."""
     k = call.x.sizes[0 if call.get("transA", 0) else 1]
     scaling = REQUANTIZE if call.has(7) else RESCALE
     biased = contraction.bias(call.out.size) if call.has(6) else FREE
@@ -54,9 +54,9 @@ def gemm(call: Call) -> OpCost | None:
 
 
 def scaled_matmul(bias_at: int) -> Rule:
-    """Rule of a product of integers that gives floats: one product for the scale, and a bias."""
+    """Return the rule of a product of integers that returns floats: rescaled, plus a bias."""
 
-    def rule(call: Call) -> OpCost | None:
+    def rule(call: NodeCall) -> OpCost | None:
         out = call.out.size
         biased = contraction.bias(out) if call.has(bias_at) else FREE
         return contraction.dot_products(out, call.x.sizes[-1]) + RESCALE * out + biased
@@ -64,27 +64,27 @@ def scaled_matmul(bias_at: int) -> Rule:
     return rule
 
 
-def dynamic_matmul(call: Call) -> OpCost | None:
-    """DynamicQuantizeMatMul: the first operand is quantised on the way."""
+def dynamic_matmul(call: NodeCall) -> OpCost | None:
+    """Count DynamicQuantizeMatMul, which quantises its first operand."""
     product = scaled_matmul(4)(call)
-    quantised = dynamic_quantize(call)
-    return product + quantised if product and quantised else None
+    quantisation = dynamic_quantize(call)
+    return product + quantisation if product and quantisation else None
 
 
 def pointwise(cost: OpCost, operands: int = 1) -> Rule:
-    """Rule of an operator on integers at a scale: dequantise, compute, quantise."""
+    """Return the rule of an element-wise operator: dequantise, compute, quantise."""
     return lambda call: (cost + DEQUANTIZE * operands + QUANTIZE) * call.out.size
 
 
-def average_pool(call: Call) -> OpCost | None:
-    """Means of integers, at another scale; the whole plane where no window is given."""
+def average_pool(call: NodeCall) -> OpCost | None:
+    """Count means of integers, requantised; over the whole plane if there is no window."""
     window = call.get("kernel_shape")
     n = prod(window) if window else call.x.size // call.out.size
     return mean(call.out.size, n) + REQUANTIZE * call.out.size
 
 
-def qlinear_softmax(call: Call) -> OpCost | None:
-    """Dequantised, by rows, quantised."""
+def qlinear_softmax(call: NodeCall) -> OpCost | None:
+    """Count dequantising, softmax by rows, and quantising."""
     n = call.x.sizes[call.get("axis", -1)]
     return softmax(call.x.size // n, n) + (DEQUANTIZE + QUANTIZE) * call.out.size
 

@@ -1,25 +1,25 @@
-"""Rules of reductions, softmaxes, running sums and top-k.
+"""Rules for reductions, softmaxes, running sums and top-k.
 
-How many numbers make one result follows from the sizes of both, so axes need not be read.
+How many numbers a result is reduced from follows from both sizes, so that axes need not be read.
 """
 
 from collections.abc import Callable
 from math import prod
 
-from inspect_cost.counting.onnx.call import Call, Rule
+from inspect_cost.counting.onnx.call import NodeCall, Rule
 from inspect_cost.formulas import reduction as formula
 from inspect_cost.formulas.pointwise import ADD, MUL, SPECIAL
 from inspect_cost.values.cost import FREE, OpCost
 
 Formula = Callable[[int, int], OpCost]
-#: Until this version softmax worked on a matrix, from its axis on.
+#: Last version in which softmax flattens all dimensions from its axis on.
 FLATTENING_SOFTMAX = 12
 
 
-def reduced(rows_of_n: Formula) -> Rule:
-    """Rule of a reduction; that of integers is free, and reducing nothing as well."""
+def reduce_with(rows_of_n: Formula) -> Rule:
+    """Return the rule of a reduction; reducing integers, or nothing at all, is free."""
 
-    def rule(call: Call) -> OpCost | None:
+    def rule(call: NodeCall) -> OpCost | None:
         x, rows = call.x, call.out.size
         return rows_of_n(rows, x.size // rows) if x.floating and rows and x.size else FREE
 
@@ -27,19 +27,19 @@ def reduced(rows_of_n: Formula) -> Rule:
 
 
 def sum_of_squares(rows: int, n: int) -> OpCost:
-    """x_1^2 + ... + x_n^2."""
+    """Count `x_1**2 + ... + x_n**2`."""
     return MUL * (rows * n) + formula.summation(rows, n)
 
 
 def log_sum(rows: int, n: int) -> OpCost:
-    """The logarithm of the sum."""
+    """Count `log(x_1 + ... + x_n)`."""
     return formula.summation(rows, n) + SPECIAL * rows
 
 
-def by_row(rows_of_n: Formula) -> Rule:
-    """Rule of a softmax or the like over one axis, or before version 13 over all from it on."""
+def apply_by_row(rows_of_n: Formula) -> Rule:
+    """Return the rule of a softmax or similar over one axis; see `FLATTENING_SOFTMAX`."""
 
-    def rule(call: Call) -> OpCost | None:
+    def rule(call: NodeCall) -> OpCost | None:
         sizes = call.x.sizes
         flattening = call.version <= FLATTENING_SOFTMAX
         axis = call.get("axis", 1 if flattening else -1) % max(len(sizes), 1)
@@ -49,10 +49,10 @@ def by_row(rows_of_n: Formula) -> Rule:
     return rule
 
 
-def cumulative(step: OpCost) -> Rule:
-    """Rule of a running total: n - 1 steps a row; None where the axis is not known."""
+def accumulate(step: OpCost) -> Rule:
+    """Return the rule of a running total: n - 1 steps per row; None if the axis is not known."""
 
-    def rule(call: Call) -> OpCost | None:
+    def rule(call: NodeCall) -> OpCost | None:
         sizes = call.x.sizes
         axis = 0 if len(sizes) == 1 else call.operand(1).scalar
         if not call.x.floating or not call.x.size:
@@ -62,8 +62,8 @@ def cumulative(step: OpCost) -> Rule:
     return rule
 
 
-def top_k(call: Call) -> OpCost | None:
-    """By convention k n comparisons a row; all of them in order is a sort, n ceil(log2 n)."""
+def top_k(call: NodeCall) -> OpCost | None:
+    """Count `k * n` comparisons per row by convention; k = n is a sort, `n * ceil(log2(n))`."""
     axis = call.get("axis", -1)
     n, k = call.x.sizes[axis], call.out.sizes[axis]
     if not (call.x.floating and call.x.size):
@@ -73,23 +73,23 @@ def top_k(call: Call) -> OpCost | None:
 
 
 _ONNX: dict[str, Rule] = {
-    "ReduceSum": reduced(formula.summation),
-    "ReduceMean": reduced(formula.mean),
-    "ReduceProd": reduced(formula.product),
-    "ReduceMax": reduced(formula.extremum),
-    "ReduceMin": reduced(formula.extremum),
-    "ReduceL1": reduced(formula.norm1),
-    "ReduceL2": reduced(formula.norm2),
-    "ReduceSumSquare": reduced(sum_of_squares),
-    "ReduceLogSum": reduced(log_sum),
-    "ReduceLogSumExp": reduced(formula.log_sum_exp),
-    "ArgMax": reduced(formula.extremum),
-    "ArgMin": reduced(formula.extremum),
-    "Softmax": by_row(formula.softmax),
-    "LogSoftmax": by_row(formula.log_softmax),
-    "Hardmax": by_row(formula.extremum),
-    "CumSum": cumulative(ADD),
-    "CumProd": cumulative(MUL),
+    "ReduceSum": reduce_with(formula.summation),
+    "ReduceMean": reduce_with(formula.mean),
+    "ReduceProd": reduce_with(formula.product),
+    "ReduceMax": reduce_with(formula.extremum),
+    "ReduceMin": reduce_with(formula.extremum),
+    "ReduceL1": reduce_with(formula.norm1),
+    "ReduceL2": reduce_with(formula.norm2),
+    "ReduceSumSquare": reduce_with(sum_of_squares),
+    "ReduceLogSum": reduce_with(log_sum),
+    "ReduceLogSumExp": reduce_with(formula.log_sum_exp),
+    "ArgMax": reduce_with(formula.extremum),
+    "ArgMin": reduce_with(formula.extremum),
+    "Softmax": apply_by_row(formula.softmax),
+    "LogSoftmax": apply_by_row(formula.log_softmax),
+    "Hardmax": apply_by_row(formula.extremum),
+    "CumSum": accumulate(ADD),
+    "CumProd": accumulate(MUL),
     "TopK": top_k,
 }
 

@@ -1,34 +1,34 @@
-"""Rules of pooling and interpolation."""
+"""Rules for pooling and interpolation."""
 
 from math import prod
 
-from inspect_cost.counting.onnx.call import Call, Rule
-from inspect_cost.counting.onnx.reduction import reduced
+from inspect_cost.counting.onnx.call import NodeCall, Rule
+from inspect_cost.counting.onnx.reduction import reduce_with
 from inspect_cost.formulas import resampling as formula
 from inspect_cost.formulas.distance import norm
 from inspect_cost.formulas.reduction import extremum, mean
 from inspect_cost.values.cost import FREE, OpCost
 
 
-def max_pool(call: Call) -> OpCost | None:
-    """The largest of each window."""
+def max_pool(call: NodeCall) -> OpCost | None:
+    """Count the maximum of each window."""
     return formula.max_pool(call.out.size, call.get("kernel_shape"))
 
 
-def average_pool(call: Call) -> OpCost | None:
-    """The mean of each window."""
+def average_pool(call: NodeCall) -> OpCost | None:
+    """Count the mean of each window."""
     return formula.average_pool(call.out.size, call.get("kernel_shape"))
 
 
-def lp_pool(call: Call) -> OpCost | None:
-    """The norm of each window."""
+def lp_pool(call: NodeCall) -> OpCost | None:
+    """Count the norm of each window."""
     window = call.get("kernel_shape")
     n = prod(window) if window else call.x.size // call.out.size
     return norm(call.out.size, n, call.get("p", 2))
 
 
-def resize(call: Call) -> OpCost | None:
-    """Weighted sums of neighbours along the axes whose size changes; the nearest is free."""
+def resize(call: NodeCall) -> OpCost | None:
+    """Count interpolation along the axes whose size changes; taking the nearest is free."""
     pairs = zip(call.x.sizes, call.out.sizes, strict=True)
     dimensions = sum(before != after for before, after in pairs)
     mode = call.get("mode", b"nearest")
@@ -39,10 +39,10 @@ def resize(call: Call) -> OpCost | None:
     return FREE if mode == b"nearest" else None
 
 
-def grid_sample(call: Call) -> OpCost | None:
-    """The same at positions that a grid gives, along all axes but batch and channels.
+def grid_sample(call: NodeCall) -> OpCost | None:
+    """Count interpolation at positions from a grid, along all axes except batch and channels.
 
-    None for cubics and for reflecting edges, as for torch's.
+    None for cubic interpolation and for reflecting edges, as for torch's.
     """
     dimensions, points = len(call.x.sizes) - 2, call.operand(1).size // (len(call.x.sizes) - 2)
     edge, mode = call.get("padding_mode", b"zeros"), call.get("mode", b"linear")
@@ -58,24 +58,25 @@ def grid_sample(call: Call) -> OpCost | None:
     return positions + weights + formula.linear_interpolation(call.out.size, dimensions)
 
 
-def roi_align(call: Call) -> OpCost | None:
-    """Interpolated samples of each bin, of which the mean or the largest; None if their number
-    follows from the boxes.
+def roi_align(call: NodeCall) -> OpCost | None:
+    """Count interpolated samples and their mean or maximum per bin.
+
+    None if the number of samples follows from the boxes.
     """
     ratio = call.get("sampling_ratio", 0)
     if not ratio:
         return None
     out, samples = call.out.size, ratio**2
-    joined = extremum if call.get("mode", b"avg") == b"max" else mean
-    return formula.linear_interpolation(out * samples, 2) + joined(out, samples)
+    pool = extremum if call.get("mode", b"avg") == b"max" else mean
+    return formula.linear_interpolation(out * samples, 2) + pool(out, samples)
 
 
 _ONNX: dict[str, Rule] = {
     "MaxPool": max_pool,
     "AveragePool": average_pool,
     "LpPool": lp_pool,
-    "GlobalMaxPool": reduced(extremum),
-    "GlobalAveragePool": reduced(mean),
+    "GlobalMaxPool": reduce_with(extremum),
+    "GlobalAveragePool": reduce_with(mean),
     "GlobalLpPool": lp_pool,
     "Resize": resize,
     "Upsample": resize,
@@ -88,7 +89,7 @@ RESAMPLING: dict[str, Rule] = {f"onnx.{name}": rule for name, rule in _ONNX.item
     "com.microsoft.NhwcMaxPool": max_pool,
     "com.microsoft.nchwc.MaxPool": max_pool,
     "com.microsoft.nchwc.AveragePool": average_pool,
-    "com.microsoft.nchwc.GlobalMaxPool": reduced(extremum),
-    "com.microsoft.nchwc.GlobalAveragePool": reduced(mean),
+    "com.microsoft.nchwc.GlobalMaxPool": reduce_with(extremum),
+    "com.microsoft.nchwc.GlobalAveragePool": reduce_with(mean),
     "com.microsoft.nchwc.Upsample": resize,
 }

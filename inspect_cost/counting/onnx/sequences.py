@@ -1,6 +1,6 @@
-"""Operators on sequences of tensors, as far as their lengths are known, and on optional values.
+"""Operators on optional values and on sequences of tensors of known length.
 
-An optional value is what it holds, or None.
+An optional value is represented by the value that it holds, or by None.
 """
 
 from collections.abc import Callable, Sequence
@@ -8,23 +8,23 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from onnx import TensorProto
 
-from inspect_cost.counting.onnx.call import Call
-from inspect_cost.counting.onnx.value import UnknownShapeError, Value, known
+from inspect_cost.counting.onnx.call import NodeCall
+from inspect_cost.counting.onnx.value import UnknownShapeError, Value, make_known
 
 
-def sequence(items: Sequence[Value]) -> Value:
-    """A value that is a sequence."""
+def make_sequence(items: Sequence[Value]) -> Value:
+    """Return a value that is a sequence."""
     dtype = items[0].dtype if items else TensorProto.UNDEFINED
     return Value(dtype, (len(items),), items=tuple(items))
 
 
-def _items(call: Call) -> tuple[Value, ...]:
+def _get_items(call: NodeCall) -> tuple[Value, ...]:
     if call.x.items is None:
-        raise UnknownShapeError(call.x.because or "it is no sequence")
+        raise UnknownShapeError(call.x.because or "it is not a sequence")
     return call.x.items
 
 
-def _position(call: Call, index: int, default: int) -> int:
+def _read_position(call: NodeCall, index: int, default: int) -> int:
     value = call.optional(index)
     if value is None:
         return default
@@ -33,51 +33,51 @@ def _position(call: Call, index: int, default: int) -> int:
     return int(value.scalar)
 
 
-def construct(call: Call) -> Value:
-    """Of all operands."""
-    return sequence([value for value in call.inputs if value])
+def construct(call: NodeCall) -> Value:
+    """Return a sequence of all operands."""
+    return make_sequence([value for value in call.inputs if value])
 
 
-def empty(call: Call) -> Value:
-    """Without items."""
+def make_empty(call: NodeCall) -> Value:
+    """Return an empty sequence."""
     del call
-    return sequence([])
+    return make_sequence([])
 
 
-def at(call: Call) -> Value:
-    """One item."""
-    return _items(call)[_position(call, 1, -1)]
+def get_item(call: NodeCall) -> Value:
+    """Return one item."""
+    return _get_items(call)[_read_position(call, 1, -1)]
 
 
-def insert(call: Call) -> Value:
-    """With one item more."""
-    items = list(_items(call))
-    items.insert(_position(call, 2, len(items)), call.operand(1))
-    return sequence(items)
+def insert(call: NodeCall) -> Value:
+    """Return the sequence with an item inserted."""
+    items = list(_get_items(call))
+    items.insert(_read_position(call, 2, len(items)), call.operand(1))
+    return make_sequence(items)
 
 
-def erase(call: Call) -> Value:
-    """With one item less."""
-    items = list(_items(call))
-    items.pop(_position(call, 1, -1))
-    return sequence(items)
+def erase(call: NodeCall) -> Value:
+    """Return the sequence without one of its items."""
+    items = list(_get_items(call))
+    items.pop(_read_position(call, 1, -1))
+    return make_sequence(items)
 
 
-def length(call: Call) -> Value:
-    """How many items."""
-    return known(np.array(len(_items(call)), np.int64))
+def count_items(call: NodeCall) -> Value:
+    """Return the number of items."""
+    return make_known(np.array(len(_get_items(call)), np.int64))
 
 
-def split(call: Call) -> Value:
-    """Pieces along an axis: of lengths that are given, of one length, or single entries."""
+def split(call: NodeCall) -> Value:
+    """Return pieces along an axis: of given lengths, of one length, or single entries."""
     axis, sizes = call.get("axis", 0), list(call.x.sizes)
-    pieces = _pieces(call, sizes[axis])
+    pieces = _list_pieces(call, sizes[axis])
     keep = call.has(1) or call.get("keepdims", 1)
     shapes = [[*sizes[:axis], *([n] if keep else []), *sizes[axis:][1:]] for n in pieces]
-    return sequence([Value(call.x.dtype, tuple(shape)) for shape in shapes])
+    return make_sequence([Value(call.x.dtype, tuple(shape)) for shape in shapes])
 
 
-def _pieces(call: Call, size: int) -> list[int]:
+def _list_pieces(call: NodeCall, size: int) -> list[int]:
     lengths = call.optional(1)
     if lengths is None:
         return [1] * size
@@ -89,9 +89,9 @@ def _pieces(call: Call, size: int) -> list[int]:
     return [min(step, size - start) for start in range(0, size, step)]
 
 
-def concatenate(call: Call) -> Value:
-    """All items side by side, or stacked on a new axis."""
-    items, axis = _items(call), call.get("axis")
+def concatenate(call: NodeCall) -> Value:
+    """Return all items concatenated, or stacked on a new axis."""
+    items, axis = _get_items(call), call.get("axis")
     sizes = list(items[0].sizes)
     if call.get("new_axis", 0):
         sizes.insert(axis % (len(sizes) + 1), len(items))
@@ -100,26 +100,26 @@ def concatenate(call: Call) -> Value:
     return Value(items[0].dtype, tuple(sizes))
 
 
-def held(call: Call) -> Value | None:
-    """What an optional value holds."""
+def unwrap(call: NodeCall) -> Value | None:
+    """Return what an optional value holds."""
     return call.optional(0)
 
 
-def holds(call: Call) -> Value:
-    """Whether it holds anything."""
-    return known(np.array(call.has(0)))
+def has_value(call: NodeCall) -> Value:
+    """Return whether an optional value holds anything."""
+    return make_known(np.array(call.has(0)))
 
 
-SEQUENCES: dict[str, Callable[[Call], Value | None]] = {
+SEQUENCES: dict[str, Callable[[NodeCall], Value | None]] = {
     "onnx.SequenceConstruct": construct,
-    "onnx.SequenceEmpty": empty,
-    "onnx.SequenceAt": at,
+    "onnx.SequenceEmpty": make_empty,
+    "onnx.SequenceAt": get_item,
     "onnx.SequenceInsert": insert,
     "onnx.SequenceErase": erase,
-    "onnx.SequenceLength": length,
+    "onnx.SequenceLength": count_items,
     "onnx.SplitToSequence": split,
     "onnx.ConcatFromSequence": concatenate,
-    "onnx.Optional": held,
-    "onnx.OptionalGetElement": held,
-    "onnx.OptionalHasElement": holds,
+    "onnx.Optional": unwrap,
+    "onnx.OptionalGetElement": unwrap,
+    "onnx.OptionalHasElement": has_value,
 }

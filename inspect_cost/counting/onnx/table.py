@@ -1,11 +1,11 @@
-"""All rules in one table, and what an operator's node moves."""
+"""All rules in one table, and the bytes that a node moves."""
 
 from collections import Counter
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from inspect_cost.counting.onnx.attention import ATTENTION
-from inspect_cost.counting.onnx.call import Call, Rule
+from inspect_cost.counting.onnx.call import NodeCall, Rule
 from inspect_cost.counting.onnx.contraction import CONTRACTIONS
 from inspect_cost.counting.onnx.fourier import FOURIER
 from inspect_cost.counting.onnx.free import FREE_OPERATORS
@@ -32,8 +32,8 @@ FAMILIES: tuple[Mapping[str, Rule], ...] = (
 )
 
 
-def merged(families: tuple[Mapping[str, Rule], ...]) -> Mapping[str, Rule]:
-    """One table of all families, in none of which an operator may stand twice."""
+def merge_rules(families: tuple[Mapping[str, Rule], ...]) -> Mapping[str, Rule]:
+    """Merge all families into one table; an operator that occurs twice is a ValueError."""
     names = Counter(name for family in families for name in family)
     twice = [name for name, count in names.items() if count > 1]
     if twice:
@@ -42,19 +42,19 @@ def merged(families: tuple[Mapping[str, Rule], ...]) -> Mapping[str, Rule]:
 
 
 #: Operator, such as onnx.Conv or com.microsoft.FusedConv -> its rule.
-ONNX_RULES = merged(FAMILIES)
+ONNX_RULES = merge_rules(FAMILIES)
 
-#: Operators that only look at their operand in another way, or at its shape, or are in the file.
+#: Operators that return a view or a shape of their operand, or a constant of the file.
 _VIEWS = frozenset(
     f"onnx.{name}"
     for name in "Constant Flatten Identity Reshape Shape Size Squeeze Unsqueeze Dropout".split()
 )
-#: Operators that read as much of their first operand as they return, not all of it.
+#: Operators that read only as much of their first operand as they return.
 _LOOKUPS = frozenset(f"onnx.{name}" for name in "Gather GatherElements GatherND Slice".split())
 
 
-def bytes_moved(call: Call) -> int:
-    """Bytes read and written by one call: operands once, results once; views move nothing."""
+def count_bytes_moved(call: NodeCall) -> int:
+    """Return the bytes that a call reads and writes: operands and results once; views are free."""
     if call.operator in _VIEWS:
         return 0
     written = sum(value.bytes for value in call.outputs if value)

@@ -1,4 +1,4 @@
-"""What is known of a value in a graph: its type and shape, and small contents."""
+"""What is known about a value in a graph: its type and shape, and small contents."""
 
 from dataclasses import dataclass
 from math import prod
@@ -11,7 +11,7 @@ from inspect_cost.values.errors import UsageError
 
 Array = NDArray[np.generic]
 
-#: Contents are kept up to so many elements: what shapes are computed from is small.
+#: Maximum numbers of elements whose contents are kept: those that shapes follow from are few.
 MOST_INTEGERS, MOST_FLOATS = 4096, 64
 
 _T = TensorProto
@@ -31,14 +31,14 @@ _PACKED_BITS = {
 
 @dataclass(frozen=True, eq=False)
 class Value:
-    """One tensor.
+    """One tensor, or a sequence of tensors.
 
     Attributes:
         dtype: ONNX's number of its element type.
-        shape: sizes; None where nothing tells them.
-        data: its contents where they are small and known.
+        shape: its sizes; None if unknown.
+        data: its contents; None if unknown or large.
         items: the tensors of a sequence; None for a tensor.
-        because: why the shape is unknown.
+        because: reason why the shape is unknown.
     """
 
     dtype: int
@@ -49,15 +49,15 @@ class Value:
 
     @property
     def size(self) -> int:
-        """How many elements it has."""
+        """Number of elements."""
         return prod(self.sizes)
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Its shape.
+        """Shape that is known.
 
         Raises:
-            UnknownShapeError: nothing tells it.
+            UnknownShapeError: it is not.
         """
         if self.shape is None:
             raise UnknownShapeError(self.because)
@@ -65,38 +65,38 @@ class Value:
 
     @property
     def floating(self) -> bool:
-        """Whether its elements are real or complex numbers rather than integers."""
+        """Whether the elements are real or complex numbers rather than integers."""
         return self.dtype in FLOATING
 
     @property
     def bytes(self) -> int:
-        """Its size in memory."""
+        """Size in memory."""
         if self.items is not None:
             return sum(item.bytes for item in self.items)
-        return stored_bytes(self.dtype, self.size)
+        return count_stored_bytes(self.dtype, self.size)
 
     @property
     def type(self) -> TypeProto:
-        """As ONNX's inference wants it."""
+        """Type and shape as ONNX's inference takes them."""
         return helper.make_tensor_type_proto(self.dtype, self.shape)
 
     @property
     def scalar(self) -> float | None:
-        """Its only element, where it has one that is known."""
+        """Only element; None if there are several or it is unknown."""
         return self.data.item() if self.data is not None and self.data.size == 1 else None
 
 
-def like(value: Value, shape: tuple[int, ...] | None) -> Value:
-    """One of the same type, of which nothing else is known."""
+def make_like(value: Value, shape: tuple[int, ...] | None) -> Value:
+    """Return a value of the same type, about which only the shape is known."""
     return Value(value.dtype, shape, because=value.because)
 
 
 class UnknownShapeError(Exception):
-    """A shape was needed that nothing tells; says why."""
+    """A shape is needed but unknown; the message says why."""
 
 
-def stored_bytes(dtype: int, elements: int) -> int:
-    """Size of so many elements; types of less than a byte lie packed. Text has none."""
+def count_stored_bytes(dtype: int, elements: int) -> int:
+    """Return the size of elements in bytes; types below a byte are packed, text counts 0."""
     if dtype in {_T.STRING, _T.UNDEFINED}:
         return 0
     if dtype in _PACKED_BITS:
@@ -104,18 +104,18 @@ def stored_bytes(dtype: int, elements: int) -> int:
     return elements * helper.tensor_dtype_to_np_dtype(dtype).itemsize
 
 
-def known(array: Array) -> Value:
-    """A value whose contents are at hand, kept if they are small."""
+def make_known(array: Array) -> Value:
+    """Return a value of known contents, which are kept if they are small."""
     dtype = helper.np_dtype_to_tensor_dtype(array.dtype)
     most = MOST_FLOATS if dtype in FLOATING else MOST_INTEGERS
     return Value(dtype, array.shape, array if array.size <= most else None)
 
 
-def of_tensor(tensor: TensorProto) -> Value:
-    """The value of a stored tensor; what lies in another file has a shape only.
+def read_tensor(tensor: TensorProto) -> Value:
+    """Return the value of a stored tensor; of one in another file, only type and shape.
 
     Raises:
-        UsageError: its contents are not of its shape.
+        UsageError: its contents do not fit its shape.
     """
     shape, dtype = tuple(tensor.dims), tensor.data_type
     most = MOST_FLOATS if dtype in FLOATING else MOST_INTEGERS
@@ -125,13 +125,13 @@ def of_tensor(tensor: TensorProto) -> Value:
         return Value(dtype, shape, numpy_helper.to_array(tensor))
     except (ValueError, TypeError) as error:
         raise UsageError(
-            f"the weight {tensor.name} is not of its shape {shape}: {error}",
+            f"the contents of the weight {tensor.name} do not fit its shape {shape}: {error}",
             "Export the file again, or check it with onnx.checker.check_model.",
         ) from error
 
 
-def of_type(proto: TypeProto, because: str) -> Value:
-    """The value that a type describes; without a shape unless every size is a number."""
+def read_type(proto: TypeProto, because: str) -> Value:
+    """Return the value that a type describes, with a shape if every size in it is a number."""
     if not proto.HasField("tensor_type"):
         return Value(_T.UNDEFINED, None, because=because)
     tensor = proto.tensor_type

@@ -1,6 +1,6 @@
-"""Telling which module an operator belongs to: the innermost whose method is running.
+"""Attribution of operators to modules: each belongs to the module of the innermost running method.
 
-All methods of a module count, not `forward` alone: a flow's `inverse`, a decoder's `step`.
+Every method of a module counts, not only `forward`: a flow's `inverse`, a decoder's `step`.
 """
 
 import functools
@@ -14,36 +14,37 @@ from torch import nn
 from inspect_cost.counting.torch.ledger import Ledger
 from inspect_cost.values.errors import UsageError
 
-#: Is told what a method returned, and the path of its module.
-Returned = Callable[[Any, str], None]
+#: Called with what a method returned and the path of its module.
+OnReturn = Callable[[Any, str], None]
 
 
-def attribute_methods(model: nn.Module, ledger: Ledger, returned: Returned | None = None) -> None:
-    """Make every method of every module of ``model`` say to the ledger when it runs.
+def attribute_methods(model: nn.Module, ledger: Ledger, on_return: OnReturn | None = None) -> None:
+    """Make every method of every module of ``model`` report to the ledger while it runs.
 
-    The modules are changed, so this is for a stand-in, never for the caller's model.
+    This changes the modules, so it is for a stand-in, never for the caller's model.
     """
     names: dict[type[nn.Module], set[str]] = {}
     for path, module in model.named_modules():
         kind = type(module)
         if kind not in names:
-            names[kind] = _own_methods(kind)
+            names[kind] = _list_own_methods(kind)
         for name in names[kind]:
             method = getattr(module, name)
-            # Into the instance, past nn.Module.__setattr__, where it shadows the class's method.
-            vars(module)[name] = _announced(method, path, ledger, returned)
+            # Written to the instance directly, bypassing nn.Module.__setattr__: an instance
+            # attribute shadows the class's method.
+            vars(module)[name] = _wrap_method(method, path, ledger, on_return)
 
 
-def elsewhere(path: str) -> UsageError:
-    """That a module was called where its operators cannot be followed."""
+def make_off_thread_error(path: str) -> UsageError:
+    """Return the error for a module that was called on another thread than the count's."""
     return UsageError(
-        f"{path or 'the model'} runs on a thread of its own, where operators cannot be followed",
-        "Count a forward that calls it on the thread that it is called on itself.",
+        f"{path or 'the model'} runs on a separate thread, where its operators cannot be followed",
+        "Count a forward that calls it on its own thread.",
     )
 
 
-def _own_methods(kind: type[nn.Module]) -> set[str]:
-    """Names of the plain methods that a class and its bases add to `nn.Module`."""
+def _list_own_methods(kind: type[nn.Module]) -> set[str]:
+    """List the plain methods that a class and its bases add to `nn.Module`."""
     own = {
         name
         for base in kind.__mro__
@@ -54,20 +55,21 @@ def _own_methods(kind: type[nn.Module]) -> set[str]:
     return own - vars(nn.Module).keys() | ({"forward"} & own)
 
 
-def _announced(
-    method: Callable[..., Any], path: str, ledger: Ledger, returned: Returned | None
+def _wrap_method(
+    method: Callable[..., Any], path: str, ledger: Ledger, on_return: OnReturn | None
 ) -> Callable[..., Any]:
-    thread = get_ident()
+    """Wrap a method so that it runs inside its module's entry in the ledger."""
+    thread = get_ident()  # dispatch modes are per thread: elsewhere, operators would go unseen
 
     @functools.wraps(method)
-    def announced(*args: Any, **kwargs: Any) -> Any:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
         if get_ident() != thread:
-            ledger.elsewhere = path
-            raise elsewhere(path)
+            ledger.off_thread_module = path
+            raise make_off_thread_error(path)
         with ledger.inside(path):
             out = method(*args, **kwargs)
-        if returned:
-            returned(out, path)
+        if on_return:
+            on_return(out, path)
         return out
 
-    return announced
+    return wrapper

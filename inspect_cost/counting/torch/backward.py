@@ -13,11 +13,11 @@ from inspect_cost.counting.torch.ledger import Ledger
 from inspect_cost.values.errors import UsageError
 
 
-class Backward:
-    """Computes gradients; each operator is entered for the module that made its node.
+class BackwardPass:
+    """The backward half: each of its operators is charged to the module that made its graph node.
 
     Args:
-        ledger: where it is entered.
+        ledger: where the operators are entered.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -25,41 +25,43 @@ class Backward:
         self._attributed: set[Node] = set()
 
     def attribute(self, out: Any, path: str) -> None:
-        """A module's method has returned: nodes of the graph that are new are the module's.
+        """Assign the graph nodes that are new since the last call to the module at ``path``.
 
-        Inner modules return first, so that each node belongs to the innermost.
+        Called whenever a module's method returns. Inner modules return first, so each node goes
+        to the innermost module.
         """
-        nodes = [tensor.grad_fn for tensor in differentiable(out)]
+        nodes = [tensor.grad_fn for tensor in find_differentiable(out)]
         while nodes:
             node = nodes.pop()
             if node is None or node in self._attributed:
                 continue
             self._attributed.add(node)
-            node.register_prehook(self._at(path))
+            node.register_prehook(self._make_prehook(path))
             nodes.extend(before for before, _ in node.next_functions)
 
-    def _at(self, path: str) -> Callable[..., None]:
+    def _make_prehook(self, path: str) -> Callable[..., None]:
+        # Autograd runs a node's prehook just before the node's own operators.
         return partial(self._move, path)
 
     def _move(self, path: str, _gradients: tuple[Tensor, ...]) -> None:
         self._ledger.move_to(path)
 
     def run(self, out: Any) -> None:
-        """Compute the gradients of all outputs; those of the outputs themselves are given.
+        """Compute all gradients, starting from ones as the gradients of the outputs.
 
         Raises:
-            UsageError: no output has a gradient.
+            UsageError: no output depends on a parameter that requires a gradient.
         """
-        outputs = differentiable(out)
+        outputs = find_differentiable(out)
         if not outputs:
             raise UsageError(
                 "no output depends on a parameter that requires a gradient",
-                "Count it without backward, or let its parameters require gradients.",
+                "Count it with backward=False, or let its parameters require gradients.",
             )
         torch.autograd.backward(outputs, [torch.ones_like(output) for output in outputs])
         self._ledger.move_to("")
 
 
-def differentiable(out: Any) -> list[Tensor]:
-    """Tensors, nested in anything, through which gradients flow."""
+def find_differentiable(out: Any) -> list[Tensor]:
+    """List the tensors within ``out``, however nested, through which gradients flow."""
     return [t for t in tree_leaves(out) if isinstance(t, Tensor) and t.requires_grad]

@@ -1,4 +1,4 @@
-"""Making a model without making its weights."""
+"""Building a model without allocating or initialising its weights."""
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -11,27 +11,27 @@ from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from inspect_cost.counting.torch.aten import Operators
-from inspect_cost.counting.torch.placement import META, run_without_values, shape_of
+from inspect_cost.counting.torch.placement import META, drop_values, run_without_values
 
 T = TypeVar("T")
 
 
-def built_without_values(make: Callable[[], T], *, wholly: bool = False) -> T:
-    """What ``make()`` returns, all tensors that it makes being on the meta device.
+def build_without_values(make: Callable[[], T], *, wholly: bool = False) -> T:
+    """Return ``make()``, with every tensor that it creates on the meta device.
 
-    Initialisation is skipped: it would change no shape, and takes most of the time.
+    Initialisation is skipped: it changes no shape and takes most of the time.
 
     Args:
         make: the factory.
-        wholly: tensors are without values even where ``make`` asks for a device; this takes less
-            time, and suits code that reads no values.
+        wholly: create tensors without values even where ``make`` names a device. This is faster,
+            and suits code that reads no values.
     """
     with nullcontext() if wholly else torch.device(META), _NoInitialisation(wholly):
         return make()
 
 
 class _NoInitialisation(TorchDispatchMode):
-    """Leaves out what works in place on tensors without values."""
+    """A mode that skips in-place initialisation of tensors without values."""
 
     def __init__(self, wholly: bool) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch has no types here
@@ -40,7 +40,7 @@ class _NoInitialisation(TorchDispatchMode):
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """As in `CountingMode`."""
+        """Keep torch from importing its compiler, as in `CountingMode`."""
         return False
 
     def __torch_dispatch__(
@@ -50,31 +50,33 @@ class _NoInitialisation(TorchDispatchMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] = MappingProxyType({}),
     ) -> Any:
-        """Run one operator, or leave it out."""
+        """Run one operator, or skip it."""
         del types
         options = dict(kwargs or {})
         first = args[0] if args else None
         if not isinstance(first, Tensor):
-            if not self._made_on_meta(func):
+            if not self._is_made_on_meta(func):
                 return func(*args, **options)
             if self._operators[func].name in SMALL_TABLES:
-                return shape_of(func(*args, **options | {"device": CPU}))
+                return drop_values(func(*args, **options | {"device": CPU}))
             return func(*args, **options | {"device": META})
         if not first.is_meta:
-            made = self._wholly and self._operators[func].name == "aten.lift_fresh"  # torch.tensor
-            return shape_of(first) if made else func(*args, **options)
+            # torch.tensor([...]) fills memory itself and arrives here as lift_fresh.
+            literal = self._wholly and self._operators[func].name == "aten.lift_fresh"
+            return drop_values(first) if literal else func(*args, **options)
         operator = self._operators[func]
         if operator.name in INITIALISERS:
             return first
         return run_without_values(operator, args, options)
 
-    def _made_on_meta(self, func: OpOverload) -> bool:
+    def _is_made_on_meta(self, func: OpOverload) -> bool:
         return self._wholly and self._operators[func].takes_device
 
 
 CPU = torch.device("cpu")
 
-#: Without values they take longer: torch's kernels for that are in Python, and import its compiler.
+#: Operators that are slower on meta than on CPU: torch's meta kernels for them are written in
+#: Python, and import its compiler.
 SMALL_TABLES = frozenset(
     f"aten.{name}"
     for name in (
@@ -82,7 +84,7 @@ SMALL_TABLES = frozenset(
     ).split()
 )
 
-#: In-place operators that change values alone.
+#: In-place operators that change values only, never a shape.
 INITIALISERS = frozenset(
     f"aten.{name}_"
     for name in (

@@ -12,22 +12,22 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 
 from inspect_cost.counting.report import CostReport
 from inspect_cost.counting.torch.aten import Rule
-from inspect_cost.counting.torch.aten.policies import rules_under
-from inspect_cost.counting.torch.attribution import attribute_methods, elsewhere
-from inspect_cost.counting.torch.backward import Backward
+from inspect_cost.counting.torch.aten.policies import select_rules
+from inspect_cost.counting.torch.attribution import attribute_methods, make_off_thread_error
+from inspect_cost.counting.torch.backward import BackwardPass
 from inspect_cost.counting.torch.dataflow import DataFlow
 from inspect_cost.counting.torch.ledger import Ledger
-from inspect_cost.counting.torch.memories import size_of
+from inspect_cost.counting.torch.memories import count_reachable_bytes
 from inspect_cost.counting.torch.mode import CountingMode
-from inspect_cost.counting.torch.module_costs import ModuleRule, cost_modules
-from inspect_cost.counting.torch.placement import META, shape_of
-from inspect_cost.counting.torch.storage import stored
+from inspect_cost.counting.torch.module_costs import ModuleRule, apply_module_costs
+from inspect_cost.counting.torch.placement import META, drop_values
+from inspect_cost.counting.torch.storage import collect_storage
 from inspect_cost.counting.torch.substitute import (
-    home_of,
-    own_copy,
-    uncompiled,
-    with_values,
-    without_values,
+    copy_inputs,
+    copy_with_values,
+    copy_without_values,
+    find_home,
+    unwrap_compiled,
 )
 from inspect_cost.counting.torch.surroundings import UNTOUCHED, eagerly
 from inspect_cost.values.errors import CountError, InspectCostError, UsageError
@@ -73,14 +73,14 @@ class Run:
             CountError: the call raised; the cause is the original error.
         """
         model, ledger = nn.Module.train(stand_in(self.model), way.backward), Ledger()
-        modules = stored(model)
-        cost_modules(model, ledger, way.module_costs)
-        backward = Backward(ledger) if way.backward else None
+        modules = collect_storage(model)
+        apply_module_costs(model, ledger, way.module_costs)
+        backward = BackwardPass(ledger) if way.backward else None
         attribute_methods(model, ledger, backward.attribute if backward else None)
         call = model if self.method == "forward" else getattr(model, self.method)
         inputs = (self.args, self.kwargs)
-        args, kwargs = own_copy(inputs)
-        home = home_of(self.model, inputs)
+        args, kwargs = copy_inputs(inputs)
+        home = find_home(self.model, inputs)
         if backward and any(parameter.is_meta for parameter in model.parameters()):
             # Autograd wants a gradient on the device of its tensor: nothing keeps its values.
             args, kwargs = tree_map_only(Tensor, _real_numbers_to_meta, (args, kwargs))
@@ -95,16 +95,16 @@ class Run:
                     out = list(out)  # a generator does its work when it is read
                 if backward:
                     backward.run(out)
-            if ledger.elsewhere is not None:
-                raise elsewhere(ledger.elsewhere)
+            if ledger.off_thread_module is not None:
+                raise make_off_thread_error(ledger.off_thread_module)
         found = flow.finish(out, (args, kwargs), model)
         return CostReport(
             type(self.model).__name__,
             modules,
-            tuple(found.marked(ledger.tallies())),
+            tuple(found.mark(ledger.collect_tallies())),
             unread=found.unread,
             peak_activation_bytes=found.peak_bytes,
-            input_bytes=size_of(inputs),
+            input_bytes=count_reachable_bytes(inputs),
             policy=str(way.policy),
         )
 
@@ -123,8 +123,8 @@ def _blaming(ledger: Ledger) -> Iterator[None]:
     except InspectCostError:
         raise
     except Exception as error:
-        if ledger.elsewhere is not None:
-            raise elsewhere(ledger.elsewhere) from error
+        if ledger.off_thread_module is not None:
+            raise make_off_thread_error(ledger.off_thread_module) from error
         advice = next((advice for part, advice in ADVICE.items() if part in str(error)), "")
         raise CountError(
             f"{type(error).__name__}: {error}", advice, module_path=ledger.failed_in or ""
@@ -208,19 +208,19 @@ def _way(
         chosen = named_policy(policy)
     except ValueError as error:
         raise UsageError(str(error), "Give one of these, or an inspect_cost.Policy.") from None
-    return Way({**rules_under(chosen), **op_costs}, module_costs, chosen, backward)
+    return Way({**select_rules(chosen), **op_costs}, module_costs, chosen, backward)
 
 
 def _real_numbers_to_meta(tensor: Tensor) -> Tensor:
-    return shape_of(tensor) if tensor.is_floating_point() or tensor.is_complex() else tensor
+    return drop_values(tensor) if tensor.is_floating_point() or tensor.is_complex() else tensor
 
 
 def method_of(model: nn.Module | Callable[..., Any]) -> tuple[nn.Module, str]:
     """The module to count, and which of its methods."""
     if isinstance(model, nn.Module):
-        return uncompiled(model), "forward"
+        return unwrap_compiled(model), "forward"
     if isinstance(model, MethodType) and isinstance(model.__self__, nn.Module):
-        return uncompiled(model.__self__), model.__name__
+        return unwrap_compiled(model.__self__), model.__name__
     raise UsageError(
         f"{model!r} is neither a torch.nn.Module nor a bound method of one",
         "Wrap the computation in a module whose forward does it.",
@@ -230,13 +230,13 @@ def method_of(model: nn.Module | Callable[..., Any]) -> tuple[nn.Module, str]:
 def _counted(run: Run, way: Way) -> CostReport:
     """Without values if that works, else with them if there are any."""
     try:
-        return run.count(without_values, way)
+        return run.count(copy_without_values, way)
     except CountError as failure:
         if not run.has_values:
             raise
         reason = failure
     # Outside the except clause, so that an error of the real run stands for itself.
-    report = run.count(with_values, way)
+    report = run.count(copy_with_values, way)
     where = f" in {reason.module_path}" if reason.module_path else ""
     note = f"Run on real values, because shapes alone were not enough{where}: {reason}"
     return replace(report, notes=(note.partition("\n")[0],))

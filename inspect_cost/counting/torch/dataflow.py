@@ -1,16 +1,17 @@
-"""Which operators' results reach what a call gives, and which depend on no input.
+"""Dataflow of one call: which operators' results are used, and which depend on no input.
 
-Each call of an operator that makes or writes memory is a node; it depends on the nodes that wrote
-last to the memory it reads. Views are their operand's memory, so they need no node. Once the call
-is over, whatever is reached backwards from its results is alive, and the rest is dead.
+Each operator call that creates or writes memory is a node. It depends on the nodes that last wrote
+to the memory that it reads. A view is its operand's memory, so it needs no node. After the call,
+every node that can be reached backwards from the results is live; the others are dead.
 
-What counts as reaching the output: the call's result; memory that outlives the call because
-something keeps it (a cache, a buffer, an input written to); and values that Python reads, or learns
-as a shape. Memory is followed as a whole: where one part of it is read, all that was written to
-it counts as read. So what is called dead is dead; the reverse is not claimed.
+Used results are: what the call returns; memory that outlives the call because something keeps it
+(a cache, a buffer, an input written to); and values that Python reads, directly or as a shape.
+Memory is followed as a whole: reading one part of it counts as reading everything written to it.
+So whatever is reported dead is dead, but not everything dead is reported.
 
-The same graph tells what depends on nothing but parameters and buffers: weight norm, a window over
-a kernel. Such work yields the same in every call, and can be folded into what is stored.
+The same graph shows what depends on nothing but parameters and buffers, such as weight norm or a
+window over a kernel. Such work gives the same result in every call, and can be folded into what is
+stored.
 """
 
 import gc
@@ -28,33 +29,33 @@ from inspect_cost.counting.torch.graph import Graph, Key
 from inspect_cost.counting.torch.memories import (
     Memories,
     Memory,
-    storage_of,
-    storages_in,
-    tensors_within,
+    find_storage,
+    find_storages,
+    walk_tensors,
 )
-from inspect_cost.counting.torch.traffic import tensors_in
+from inspect_cost.counting.torch.traffic import iter_tensors
 from inspect_cost.counting.waste import UnreadParameter
 from inspect_cost.values.cost import FREE, OpCost, total
 
-#: In-place operators that do not read what they overwrite.
-OVERWRITES = frozenset(
+#: In-place operators whose result does not depend on what they overwrite.
+FILLERS = frozenset(
     f"aten.{name}_"
     for name in (
         "copy fill zero normal uniform random bernoulli exponential log_normal geometric cauchy"
     ).split()
 )
-#: On real values, this announces that Python is about to read them (`tolist`, `numpy`).
+#: On real values, this operator precedes a read by Python (`tolist`, `numpy`).
 ABOUT_TO_READ = "aten.resolve_neg"
 
 
-class Dataflow(NamedTuple):
-    """What following the data needs to know of an operator, found once.
+class Effects(NamedTuple):
+    """Effects of an operator, read from its schema once.
 
     Attributes:
-        positions: of the arguments that it writes to.
-        names: of those that it writes to, where they are given by name.
-        outs: names of those that it only writes to.
-        shape_from_values: whether its result's shape tells values.
+        positions: positions of the arguments that it writes to.
+        names: names of the arguments that it writes to.
+        outs: names of the arguments that it writes to without reading them.
+        shape_from_values: whether its result's shape depends on values.
         random: whether it draws from a random state.
     """
 
@@ -65,14 +66,14 @@ class Dataflow(NamedTuple):
     random: bool
 
 
-def dataflow_of(func: OpOverload) -> Dataflow:
-    """Read an overload's schema."""
+def read_effects(func: OpOverload) -> Effects:
+    """Read an overload's effects from its schema and tags."""
     written = [
         (i, a)
         for i, a in enumerate(func._schema.arguments)
         if a.alias_info is not None and a.alias_info.is_write
     ]
-    return Dataflow(
+    return Effects(
         frozenset(i for i, a in written if not a.kwarg_only),
         frozenset(a.name for _, a in written),
         frozenset(a.name for _, a in written if a.is_out),
@@ -83,13 +84,13 @@ def dataflow_of(func: OpOverload) -> Dataflow:
 
 @dataclass(frozen=True)
 class Findings:
-    """What a call did in vain, or would do again in every call.
+    """Unused work of one call, and work that would be repeated in every call.
 
     Attributes:
-        dead: by module and operator, the costs of the calls whose result reaches nothing.
-        fixed: likewise, of the calls that depend on nothing but parameters and buffers.
-        unread: parameters on which nothing depends that the call gives.
-        peak_bytes: the most that results of operators held at once.
+        dead: costs of the operator calls whose result is not used, by module and operator.
+        fixed: costs of those that depend on nothing but parameters and buffers, likewise.
+        unread: parameters that no used result depends on.
+        peak_bytes: largest number of bytes that operators' results held at once.
     """
 
     dead: dict[Key, list[OpCost]]
@@ -97,8 +98,8 @@ class Findings:
     unread: tuple[UnreadParameter, ...]
     peak_bytes: int
 
-    def marked(self, tallies: Iterable[Tally]) -> Iterator[Tally]:
-        """Tallies with what is dead, and what is fixed, of them."""
+    def mark(self, tallies: Iterable[Tally]) -> Iterator[Tally]:
+        """Yield the tallies with their dead and fixed shares filled in."""
         for tally in tallies:
             key = (tally.module, tally.operator)
             dead, fixed = self.dead.get(key, ()), self.fixed.get(key, ())
@@ -110,17 +111,17 @@ class Findings:
 
 
 class DataFlow:
-    """Follows one call of a model, operator by operator.
+    """The follower of one call of a model, operator by operator.
 
     Args:
-        stored: the model's parameters and buffers, which every call finds the same.
+        stored: the model's parameters and buffers, which are the same in every call.
     """
 
     def __init__(self, stored: Iterable[Tensor] = ()) -> None:
-        self._stored = {s._cdata for s in storages_in(stored) if s is not None}
+        self._stored = {s._cdata for s in find_storages(stored) if s is not None}
         self._graph = Graph()
         self._memories = Memories()
-        self._described: dict[str, Dataflow] = {}  # by full names, which hash faster
+        self._effects: dict[str, Effects] = {}  # by full name, which hashes faster than an overload
         self._roots: set[int] = set()
 
     def record(
@@ -132,149 +133,160 @@ class DataFlow:
         kwargs: dict[str, Any],
         out: Any,
     ) -> None:
-        """One call of an operator that has run; ``kwargs`` are all that it was given."""
-        described = self._described.get(operator.full_name)
-        if described is None:
-            described = self._described[operator.full_name] = dataflow_of(operator.func)
+        """Record a call of an operator that has run; ``kwargs`` include its ``out=`` if given."""
+        effects = self._effects.get(operator.full_name)
+        if effects is None:
+            effects = self._effects[operator.full_name] = read_effects(operator.func)
         if operator.mutates:
-            sources, targets = self._operands(operator.name, described, args, kwargs)
+            sources, targets = self._split_operands(operator.name, effects, args, kwargs)
         else:
-            sources, targets = self._writers((*args, *kwargs.values()) if kwargs else args), []
-        results = storages_in((out,))
+            sources, targets = self._find_writers((*args, *kwargs.values()) if kwargs else args), []
+        results = find_storages((out,))
+        # What the call did can be followed only if it lies in memory whose identity is known.
         followed = None not in results and bool(targets if operator.mutates else results)
         find = self._memories.find
         made = {s._cdata: s for s in results if s is not None and find(s) is None}
         if operator.name == ABOUT_TO_READ and not args[0].is_meta:
             self._roots.update(sources)
         if followed and not made and not targets:
-            return  # a view: the same memory
-        own_memory = all(memory.result for memory, _ in targets)
-        fixed = bool(sources) and own_memory and not described.random
+            return  # a view: its memory already has a node
+        # Writing to an input or a buffer leaves something different for the next call, so only
+        # work on memory that operators made is the same every time; and random draws never are.
+        own_memory = all(memory.is_result for memory, _ in targets)
+        fixed = bool(sources) and own_memory and not effects.random
         node = self._graph.add(key, cost or FREE, sources, fixed=fixed)
         for storage in made.values():
             self._memories.add(storage, node, result=True)
         for memory, storage in targets:
             memory.writer = node
             self._memories.resize(memory, storage)
-        if not followed:  # a number, or nothing: Python has it, or it acts on something else
+        if not followed:  # a Python number, or a side effect that is not seen: assume it is used
             self._roots.add(node)
-        if described.shape_from_values:
-            self._roots.update(self._shaping(node, operator, args))
+        if effects.shape_from_values:
+            self._roots.update(self._find_shaping_nodes(node, operator, args))
 
     def record_opaque(self, key: Key, cost: OpCost | None, given: Any, out: Any) -> None:
-        """A call of something without a schema, which may read and change all that it is given."""
-        storages = [storage for storage in storages_in((given,)) if storage is not None]
-        memories = [self._memory(storage) for storage in storages]
+        """Record a call without a schema, which may read and write everything that it is given."""
+        storages = [storage for storage in find_storages((given,)) if storage is not None]
+        memories = [self._get_memory(storage) for storage in storages]
         node = self._graph.add(key, cost or FREE, [memory.writer for memory in memories])
         for memory in memories:
             memory.writer = node
-        for made in storages_in((out,)):
+        for made in find_storages((out,)):
             if made is not None and self._memories.find(made) is None:
                 self._memories.add(made, node, result=True)
 
-    def reaches(self, value: Any) -> None:
-        """A value reaches the output by a way that is not followed."""
-        self._roots.update(self._writers((value,)))
+    def mark_as_used(self, value: Any) -> None:
+        """Mark a value as used, because it goes where it cannot be followed."""
+        self._roots.update(self._find_writers((value,)))
 
-    def _operands(
-        self, name: str, described: Dataflow, args: tuple[Any, ...], kwargs: dict[str, Any]
+    def _split_operands(
+        self, name: str, effects: Effects, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[list[int], list[tuple[Memory, UntypedStorage]]]:
-        """The nodes that a writing call depends on, and the memory that it writes to."""
-        positions, names, outs, *_ = described
+        """Return the nodes that a writing call depends on, and the memory that it writes to."""
+        positions, names, outs, *_ = effects
+        # Three kinds of operand: read only; changed, that is read and written; filled, which
+        # keeps nothing of what was there.
         read = [a for i, a in enumerate(args) if i not in positions]
         read += [a for name, a in kwargs.items() if name not in names]
         changed = [args[i] for i in positions if i < len(args)]
         changed += [a for name, a in kwargs.items() if name in names - outs]
         filled = [a for name, a in kwargs.items() if name in outs]
-        if name in OVERWRITES:
+        if name in FILLERS:
             changed, filled = [], changed + filled
-        sources = self._writers((*read, *changed, *_parts(filled)))
-        storages = storages_in((*changed, *filled))
-        return sources, [(self._memory(s), s) for s in storages if s is not None]
+        # Filling a part of some memory leaves the rest, so the result depends on that too.
+        sources = self._find_writers((*read, *changed, *_select_parts(filled)))
+        storages = find_storages((*changed, *filled))
+        return sources, [(self._get_memory(s), s) for s in storages if s is not None]
 
-    def _writers(self, values: Iterable[Any]) -> list[int]:
-        """The nodes that wrote last to the memory of the tensors among some values."""
-        memory = self._memory
-        return [memory(s).writer for s in storages_in(values) if s is not None]
+    def _find_writers(self, values: Iterable[Any]) -> list[int]:
+        """Find the nodes that last wrote to the memory of the tensors among some values."""
+        memory = self._get_memory
+        return [memory(s).writer for s in find_storages(values) if s is not None]
 
-    def _memory(self, storage: UntypedStorage) -> Memory:
-        """What is known of a storage; one that no operator made comes from outside."""
+    def _get_memory(self, storage: UntypedStorage) -> Memory:
+        """Return what is known of a storage; if it is new, it comes from outside the call."""
         known = self._memories.find(storage)
         if known is not None:
             return known
         node = self._graph.add(None, FREE, (), fixed=storage._cdata in self._stored)
         return self._memories.add(storage, node, result=False)
 
-    def _shaping(self, node: int, operator: Operator, args: tuple[Any, ...]) -> list[int]:
-        """Whose values a result's shape tells: of `x[mask]`, the mask's."""
+    def _find_shaping_nodes(
+        self, node: int, operator: Operator, args: tuple[Any, ...]
+    ) -> list[int]:
+        """Find the nodes whose values a result's shape reveals: for `x[mask]`, the mask's."""
         if operator.name != "aten.index":
             return [node]
-        masks = (i for i in tensors_in(args[1:]) if i.dtype in {torch.bool, torch.uint8})
-        return self._writers(masks)
+        masks = (i for i in iter_tensors(args[1:]) if i.dtype in {torch.bool, torch.uint8})
+        return self._find_writers(masks)
 
     def finish(self, result: Any, inputs: Any, model: nn.Module) -> Findings:
-        """What the call's result, and all that it leaves behind, was not made from.
+        """Find the work that neither the call's result nor anything that outlives it depends on.
 
         Args:
             result: what the call returned.
-            inputs: what it was given; it may keep something in there, or have written to it.
-            model: as it is after the call.
+            inputs: what it was given, and may have written to or kept something in.
+            model: the model as it is after the call.
         """
-        given = {memory.writer for memory in self._within(result)}
-        kept = {memory.writer for memory in self._outliving(result, inputs, model)}
-        live, read = self._graph.reached(self._roots | given | kept)
-        unread = tuple(self._unread(model, live, read))
+        given = {memory.writer for memory in self._find_memories(result)}
+        kept = {memory.writer for memory in self._find_outliving(result, inputs, model)}
+        live, read = self._graph.find_reached(self._roots | given | kept)
+        unread = tuple(self._find_unread(model, live, read))
         self._memories.clear()
-        dead, fixed = self._graph.spent_on_dead(live), self._graph.spent_on_fixed()
+        dead, fixed = self._graph.collect_dead_costs(live), self._graph.collect_fixed_costs()
         return Findings(dead, fixed, unread, self._memories.peak_bytes)
 
-    def _unread(
+    def _find_unread(
         self, model: nn.Module, live: bytearray, read: bytearray
     ) -> Iterator[UnreadParameter]:
-        """The parameters that no live node reads; those that no operator ever met included."""
-        for parameter, names in _named_parameters(model):
-            storage = storage_of(parameter)
+        """Find the parameters that no live node reads, including those that no operator saw."""
+        for parameter, names in _group_names(model):
+            storage = find_storage(parameter)
             memory = None if storage is None else self._memories.find(storage)
             if storage is None or (memory is not None and live[memory.origin]):
                 continue
             size = parameter.numel()
+            # Touched: a node reads it, but the node is dead.
             touched = memory is not None and bool(read[memory.origin])
             yield UnreadParameter(names, size, size * parameter.element_size(), touched)
 
-    def _outliving(self, result: Any, inputs: Any, model: nn.Module) -> list[Memory]:
-        """Memory that something keeps after the call, and that the call made or wrote to.
+    def _find_outliving(self, result: Any, inputs: Any, model: nn.Module) -> list[Memory]:
+        """Find the memory that the call made or wrote to and that something keeps after it.
 
-        Who keeps it need not be known. But what is in no known place may only wait for the
-        garbage collector, which takes long, and is called for nothing else.
+        What keeps it need not be known. But memory that is neither in the result, the inputs nor
+        the model may just be garbage in a reference cycle, and only then is the collector worth
+        its time.
         """
-        strangers = {memory.identity for memory in self._memories if memory.result}
+        strangers = {memory.identity for memory in self._memories if memory.is_result}
         for known in (result, inputs, model):
             if strangers:
-                strangers -= {memory.identity for memory in self._within(known)}
+                strangers -= {memory.identity for memory in self._find_memories(known)}
         if strangers:
             gc.collect()
-        return [m for m in self._memories if m.result or m.writer != m.origin]
+        return [m for m in self._memories if m.is_result or m.writer != m.origin]
 
-    def _within(self, value: Any) -> Iterator[Memory]:
-        """The memory of the tensors that a value holds."""
-        for storage in map(storage_of, tensors_within(value)):
+    def _find_memories(self, value: Any) -> Iterator[Memory]:
+        """Find the memory of the tensors that a value holds."""
+        for storage in map(find_storage, walk_tensors(value)):
             memory = None if storage is None else self._memories.find(storage)
             if memory is not None:
                 yield memory
 
 
-def _parts(tensors: Iterable[Any]) -> list[Tensor]:
-    """Those tensors that are a part of their memory: overwriting them leaves the rest."""
-    return [t for t in tensors_in(tensors) if not _is_whole(t)]
+def _select_parts(tensors: Iterable[Any]) -> list[Tensor]:
+    """Select the tensors that cover only a part of their memory."""
+    return [t for t in iter_tensors(tensors) if not _is_whole(t)]
 
 
 def _is_whole(tensor: Tensor) -> bool:
-    storage = storage_of(tensor)
+    """Return whether a tensor covers all of its memory, as far as sizes show."""
+    storage = find_storage(tensor)
     return storage is None or tensor.numel() * tensor.element_size() >= storage.nbytes()
 
 
-def _named_parameters(model: nn.Module) -> Iterator[tuple[Tensor, tuple[str, ...]]]:
-    """Each parameter, with all of its names."""
+def _group_names(model: nn.Module) -> Iterator[tuple[Tensor, tuple[str, ...]]]:
+    """Yield each parameter with all of its names."""
     names: dict[int, tuple[Tensor, list[str]]] = {}
     for name, parameter in model.named_parameters(remove_duplicate=False):
         names.setdefault(id(parameter), (parameter, []))[1].append(name)

@@ -1,4 +1,4 @@
-"""Calls of operators as nodes, each with the earlier ones that it depends on."""
+"""The dataflow graph: one node per operator call, with the earlier nodes that it depends on."""
 
 from array import array
 from collections import defaultdict
@@ -6,21 +6,21 @@ from collections.abc import Iterable, Sequence
 
 from inspect_cost.values.cost import FREE, OpCost
 
-#: Module and operator, as in a ledger.
+#: Module path and operator name, as in a ledger.
 Key = tuple[str, str]
 
 
 class Graph:
-    """Nodes are numbered in the order of the calls, so that sources come before what they feed.
+    """Nodes in the order of the calls, so that every node comes after its sources.
 
-    They are kept as columns of numbers, since stepping through a long generation makes millions.
+    They are stored as columns of numbers: stepping through a long generation makes millions.
     """
 
     def __init__(self) -> None:
-        self._entries = array("L")  # numbers of keys
+        self._entries = array("L")  # for each node, the number of its key
         self._costs: list[OpCost] = []
-        self._sources = array("Q")  # of all nodes, one after the other
-        self._ends = array("Q", [0])  # where those of each node end, after a 0
+        self._sources = array("Q")  # the sources of all nodes, concatenated
+        self._ends = array("Q", [0])  # where each node's sources end; node i starts at _ends[i]
         self._fixed = bytearray()
         self._keys: dict[Key | None, int] = {}
         self._distinct: dict[OpCost, OpCost] = {}
@@ -31,43 +31,46 @@ class Graph:
     def add(
         self, key: Key | None, cost: OpCost, sources: Sequence[int], *, fixed: bool = False
     ) -> int:
-        """A call, or with a key of None something from outside; returns the node's number.
+        """Add the node of one call, and return its number.
 
         Args:
-            key: what it is entered for.
+            key: module and operator of the call; None for memory that comes from outside.
             cost: its arithmetic.
             sources: the nodes that it depends on.
-            fixed: whether it yields the same in every call of the model if its sources do.
+            fixed: whether it yields the same result in every call of the model, provided that its
+                sources do.
         """
         self._entries.append(self._keys.setdefault(key, len(self._keys)))
+        # Equal costs are stored once: a generation's steps repeat the same few.
         self._costs.append(cost if cost is FREE else self._distinct.setdefault(cost, cost))
         self._sources.extend(sources)
         self._ends.append(len(self._sources))
         self._fixed.append(fixed and all(self._fixed[source] for source in sources))
         return len(self._entries) - 1
 
-    def reached(self, roots: Iterable[int]) -> tuple[bytearray, bytearray]:
-        """For each node, whether some root depends on it, and whether any other node does."""
+    def find_reached(self, roots: Iterable[int]) -> tuple[bytearray, bytearray]:
+        """Return two flags per node: whether some root depends on it, and whether any node does."""
         live, read = bytearray(len(self)), bytearray(len(self))
         for root in roots:
             live[root] = 1
+        # One pass suffices: sources have smaller numbers, so a node's flag is final when visited.
         for node in reversed(range(len(self))):
-            reached = live[node]
+            alive = live[node]
             for source in self._sources[self._ends[node] : self._ends[node + 1]]:
                 read[source] = 1
-                live[source] |= reached
+                live[source] |= alive
         return live, read
 
-    def spent_on_dead(self, live: bytearray) -> dict[Key, list[OpCost]]:
-        """The costs of the nodes that are not alive."""
-        return self._spent(node for node in range(len(self)) if not live[node])
+    def collect_dead_costs(self, live: bytearray) -> dict[Key, list[OpCost]]:
+        """Collect the costs of the nodes that no root depends on."""
+        return self._collect_costs(node for node in range(len(self)) if not live[node])
 
-    def spent_on_fixed(self) -> dict[Key, list[OpCost]]:
-        """The costs of the nodes that yield the same in every call."""
-        return self._spent(node for node in range(len(self)) if self._fixed[node])
+    def collect_fixed_costs(self) -> dict[Key, list[OpCost]]:
+        """Collect the costs of the nodes that yield the same result in every call."""
+        return self._collect_costs(node for node in range(len(self)) if self._fixed[node])
 
-    def _spent(self, nodes: Iterable[int]) -> dict[Key, list[OpCost]]:
-        """The costs of some nodes; what comes from outside has none."""
+    def _collect_costs(self, nodes: Iterable[int]) -> dict[Key, list[OpCost]]:
+        """Collect the costs of some nodes by key; nodes without a key have none."""
         keys = list(self._keys)
         spent: dict[Key, list[OpCost]] = defaultdict(list)
         for node in nodes:

@@ -1,8 +1,8 @@
 """Operators whose arguments are functions: branches, loops, scans, flex attention, GPU kernels.
 
-What they call is followed like anything else. A branch is the one that is taken and a loop runs as
-often as it does, so that what they depend on has to be known; where it is computed from the
-parameters, the count falls back to a run on real values.
+The functions that they call are followed like anything else. The branch that is taken counts, and a
+loop counts as many times as it runs, so the values that decide this must be known; where they are
+computed from parameters, the count falls back to a run on real values.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,10 +15,10 @@ from torch._ops import HigherOrderOperator
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from inspect_cost.counting.torch.aten import Rule
-from inspect_cost.counting.torch.aten.attention import sizes
+from inspect_cost.counting.torch.aten.attention import attention_sizes
 from inspect_cost.counting.torch.dataflow import DataFlow
 from inspect_cost.counting.torch.ledger import Ledger
-from inspect_cost.counting.torch.traffic import tensors_in
+from inspect_cost.counting.torch.traffic import iter_tensors
 from inspect_cost.formulas.attention import scaled_dot_product_attention
 from inspect_cost.values.cost import OpCost
 
@@ -26,8 +26,8 @@ Arguments = tuple[Any, ...]
 Options = dict[str, Any]
 
 
-class Watch(NamedTuple):
-    """What counts: the mode that sees what functions call, and the books for all else."""
+class CountingContext(NamedTuple):
+    """The parts of a running count: the mode that follows functions, and the books of costs."""
 
     mode: TorchDispatchMode
     ledger: Ledger
@@ -35,106 +35,117 @@ class Watch(NamedTuple):
     flow: DataFlow
 
     def enter(self, name: str, cost: OpCost | None, given: Any, out: Any) -> None:
-        """What was not seen at work: by its name."""
-        moved = _bytes(*tensors_in((given, out)))
+        """Enter an operator whose inner work cannot be followed, by its name."""
+        moved = _count_bytes(*iter_tensors((given, out)))
         self.flow.record_opaque(self.ledger.enter(name, cost, moved), cost, given, out)
 
 
 def run_higher_order(
-    func: HigherOrderOperator, args: Arguments, kwargs: Options, watch: Watch
+    func: HigherOrderOperator, args: Arguments, kwargs: Options, context: CountingContext
 ) -> Any:
-    """Run one, counting what it calls, or entering it by its name where that cannot be seen."""
+    """Run a higher-order operator and count what it calls, or enter it by name if it is opaque."""
     name = func.name()
-    if name in KERNELS:
-        return _kernel(func, kwargs, watch)
+    if name in TRITON_KERNELS:
+        return _run_kernel(func, kwargs, context)
     if name in BY_NAME:
-        return BY_NAME[name](func, args, kwargs, watch)
-    with watch.mode:
+        return BY_NAME[name](func, args, kwargs, context)
+    with context.mode:
+        # torch's eager kernel, which calls the function arguments one by one under the mode.
         return func.py_kernels[DispatchKey.CompositeExplicitAutograd](*args, **kwargs)
 
 
-def cond(_func: HigherOrderOperator, args: Arguments, _kwargs: Options, watch: Watch) -> Any:
-    """The branch that is taken."""
+def run_cond(
+    _func: HigherOrderOperator, args: Arguments, _kwargs: Options, context: CountingContext
+) -> Any:
+    """Run the branch that is taken."""
     predicate, if_true, if_false, *operands = args
-    with watch.mode:
-        return (if_true if predicate else if_false)(*(operands[0] if operands else ()))
+    branch = if_true if predicate else if_false
+    with context.mode:
+        return branch(*(operands[0] if operands else ()))
 
 
-def scan(_func: HigherOrderOperator, args: Arguments, _kwargs: Options, watch: Watch) -> Any:
-    """Step by step, as torch does it without a compiler."""
+def run_scan(
+    _func: HigherOrderOperator, args: Arguments, _kwargs: Options, context: CountingContext
+) -> Any:
+    """Run a scan step by step, as torch does without a compiler."""
     from torch._higher_order_ops.scan import generic_scan  # noqa: PLC0415 - slow to import
 
     step, carried, sequences, *more = args
-    with watch.mode:
+    with context.mode:
         return generic_scan(step, carried, sequences, additional_inputs=more[0] if more else ())
 
 
-def flex_attention(
-    func: HigherOrderOperator, args: Arguments, kwargs: Options, watch: Watch
+def run_flex_attention(
+    func: HigherOrderOperator, args: Arguments, kwargs: Options, context: CountingContext
 ) -> Any:
-    """Dense attention, masked or not, and what is done to each score."""
+    """Count dense attention, masked or not, and the function that changes each score."""
     query, key, value, change, block_mask, *_options = args
-    out = func(*args, **kwargs) if _all_known(query, key, value) else _attended(query, value)
+    out = (
+        func(*args, **kwargs)
+        if _have_values(query, key, value)
+        else _make_attention_results(query, value)
+    )
     masked = getattr(block_mask[-1], "__name__", "") != "noop_mask"
-    cost = scaled_dot_product_attention(*sizes(out[0], query, key), masked=masked)
-    watch.enter("higher_order.flex_attention", cost, (query, key, value), out[0])
+    cost = scaled_dot_product_attention(*attention_sizes(out[0], query, key), masked=masked)
+    context.enter("higher_order.flex_attention", cost, (query, key, value), out[0])
+    # The kernel applies the score function out of sight, so it is run once more on all scores.
     if getattr(change, "__name__", "") != "_identity":
         shape = (*query.shape[:-1], key.shape[-2])
-        with watch.mode:
+        with context.mode:
             scores = torch.empty(shape, dtype=query.dtype, device="meta")
-            watch.flow.reaches(change(scores, *_places(shape)))
+            context.flow.mark_as_used(change(scores, *_make_indices(shape)))
     return out
 
 
-def _all_known(*tensors: Tensor) -> bool:
+def _have_values(*tensors: Tensor) -> bool:
     return not any(tensor.is_meta for tensor in tensors)
 
 
-def _attended(query: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(B, H, L, Ev), and the logarithms and the largest of (B, H, L) sums, without values."""
+def _make_attention_results(query: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Make the result (B, H, L, Ev), and log-sums and maxima (B, H, L), without values."""
     rows = query.shape[:-1]
     out = torch.empty((*rows, value.shape[-1]), dtype=query.dtype, device="meta")
     return out, torch.empty(rows, device="meta"), torch.empty(rows, device="meta")
 
 
-def _places(shape: tuple[int, ...]) -> list[Tensor]:
-    """Indices of (B, H, L, S), each along its own dimension."""
+def _make_indices(shape: tuple[int, ...]) -> list[Tensor]:
+    """Make the indices of (B, H, L, S), each along its own dimension."""
     return [
         torch.arange(n).reshape([-1 if d == axis else 1 for d in range(len(shape))])
         for axis, n in enumerate(shape)
     ]
 
 
-def _bytes(*tensors: Tensor) -> int:
+def _count_bytes(*tensors: Tensor) -> int:
     return sum(t.numel() * t.element_size() for t in tensors)
 
 
-def _kernel(func: HigherOrderOperator, options: Options, watch: Watch) -> Any:
-    """A Triton kernel, by its name; ``op_costs`` may tell its cost from its arguments."""
+def _run_kernel(func: HigherOrderOperator, options: Options, context: CountingContext) -> Any:
+    """Enter a Triton kernel by its name; a rule in ``op_costs`` may compute its cost."""
     from torch._higher_order_ops.triton_kernel_wrap import kernel_side_table  # noqa: PLC0415 - slow
 
     kernel = kernel_side_table.get_kernel(options["kernel_idx"])
     name = f"triton.{getattr(getattr(kernel, 'fn', kernel), '__name__', 'kernel')}"
     arguments: dict[str, Any] = options["kwargs"]
     tensors = [x for x in arguments.values() if isinstance(x, Tensor)]
-    out = func(**options) if _all_known(*tensors) else _unchanged(options)
-    rule = watch.rules.get(name)
+    out = func(**options) if _have_values(*tensors) else _predict_kernel_result(options)
+    rule = context.rules.get(name)
     cost: OpCost | None = rule(out, **arguments) if rule else None
-    watch.enter(name, cost, tensors, out)
+    context.enter(name, cost, tensors, out)
     return out
 
 
-def _unchanged(options: Options) -> dict[str, Any] | None:
-    """What a kernel without values returns: nothing, or what it would have written to."""
+def _predict_kernel_result(options: Options) -> dict[str, Any] | None:
+    """Return what a kernel returns without running it: nothing, or the tensors it writes to."""
     if "tensors_to_clone" not in options:
         return None
     return {name: options["kwargs"][name] for name in options["tensors_to_clone"]}
 
 
-KERNELS = frozenset({"triton_kernel_wrapper_mutation", "triton_kernel_wrapper_functional"})
+TRITON_KERNELS = frozenset({"triton_kernel_wrapper_mutation", "triton_kernel_wrapper_functional"})
 
 BY_NAME: dict[str, Callable[..., Any]] = {
-    "cond": cond,
-    "scan": scan,
-    "flex_attention": flex_attention,
+    "cond": run_cond,
+    "scan": run_scan,
+    "flex_attention": run_flex_attention,
 }

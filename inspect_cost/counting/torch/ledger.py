@@ -1,4 +1,4 @@
-"""The book of a count: which module is at work, and what each operator of it has cost so far."""
+"""The ledger of a count: which module is running, and what its operators have cost so far."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,53 +8,53 @@ from inspect_cost.values.cost import FREE, OpCost
 
 
 class Ledger:
-    """Entries by module and operator; the modules at work form a stack.
+    """Costs by module and operator; the running modules form a stack.
 
     Attributes:
-        failed_in: path of the innermost module that an exception left first, or None.
-        elsewhere: path of a module that was called on another thread, or None.
+        failed_in: path of the innermost module that raised, or None.
+        off_thread_module: path of a module that was called on another thread, or None.
     """
 
     def __init__(self) -> None:
-        self._at_work = [""]
+        self._module_stack = [""]
         self._entries: dict[tuple[str, str], tuple[int, OpCost, int, bool]] = {}
         self.failed_in: str | None = None
-        self.elsewhere: str | None = None
+        self.off_thread_module: str | None = None
 
     @contextmanager
     def inside(self, module: str) -> Iterator[None]:
-        """While this lasts, operators are entered for ``module``."""
-        self._at_work.append(module)
+        """Enter operators for ``module`` within this context."""
+        self._module_stack.append(module)
         try:
             yield
         except BaseException:
-            if self.failed_in is None:
+            if self.failed_in is None:  # outer modules see the same exception later
                 self.failed_in = module
             raise
         finally:
-            self._at_work.pop()
+            self._module_stack.pop()
 
     def move_to(self, module: str) -> None:
-        """From now on, operators are entered for ``module`` instead of the one at work."""
-        self._at_work[-1] = module
+        """Enter operators for ``module`` from now on, instead of the running module."""
+        self._module_stack[-1] = module
 
     @contextmanager
-    def apart(self) -> Iterator["Ledger"]:
-        """While this lasts, what is entered here goes into a book of its own, which is yielded."""
-        book = Ledger()
-        kept, self._entries = self._entries, book._entries
+    def redirect(self) -> Iterator["Ledger"]:
+        """Send entries to a separate ledger, which is yielded, within this context."""
+        separate = Ledger()
+        kept, self._entries = self._entries, separate._entries
         try:
-            yield book
+            yield separate
         finally:
             self._entries = kept
 
     def enter(self, operator: str, cost: OpCost | None, bytes_moved: int) -> tuple[str, str]:
-        """One call of an operator; a cost of None says that nothing tells it.
+        """Enter one call of an operator; a cost of None means that no rule covers it.
 
         Returns:
-            The module that it was entered for, and the operator.
+            The module that the call was entered for, and the operator.
         """
-        key = (self._at_work[-1], operator)
+        key = (self._module_stack[-1], operator)
         calls, spent, moved, counted = self._entries.get(key, (0, FREE, 0, True))
         self._entries[key] = (
             calls + 1,
@@ -64,8 +64,8 @@ class Ledger:
         )
         return key
 
-    def tallies(self) -> tuple[Tally, ...]:
-        """All entries, in the order of the first calls."""
+    def collect_tallies(self) -> tuple[Tally, ...]:
+        """Return all entries, in the order of first calls."""
         return tuple(
             Tally(operator, module, calls, cost, moved, counted)
             for (module, operator), (calls, cost, moved, counted) in self._entries.items()

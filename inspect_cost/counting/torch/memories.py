@@ -1,10 +1,12 @@
-"""The memory that operators work on: which is alive, how much, and which operator wrote it last.
+"""The memory that operators work on: what is alive, how large it is, and which node wrote it last.
 
-Only the memory's identity is kept and a weak reference to it, so that following the data keeps
-nothing alive. An identity is dropped when its memory is freed, before another can take it.
+Only the identity of each storage and a weak reference to it are kept, so that following the data
+keeps nothing alive. An identity is dropped when its storage is freed, before another storage can
+take it over.
 """
 
 from collections.abc import Iterable, Iterator
+from types import FunctionType, ModuleType
 from typing import Any
 from weakref import ref
 
@@ -13,59 +15,61 @@ from torch import Tensor, UntypedStorage
 
 
 class Memory(ref[UntypedStorage]):
-    """One storage: a tensor and all views of it.
+    """One storage, shared by a tensor and all views of it.
 
     Attributes:
-        identity: what tells it from all others that are alive.
-        result: whether an operator made it.
-        bytes: its size, if an operator made it.
-        origin: the node that it comes from.
-        writer: the node that wrote to it last.
+        identity: number that no other living storage has.
+        is_result: whether an operator made it.
+        bytes: its size if an operator made it, else 0.
+        origin: node that made it or brought it in.
+        writer: node that last wrote to it.
     """
 
-    __slots__ = ("bytes", "identity", "origin", "result", "writer")
+    __slots__ = ("bytes", "identity", "is_result", "origin", "writer")
 
     identity: int
-    result: bool
+    is_result: bool
     bytes: int
     origin: int
     writer: int
 
 
 class Memories:
-    """All storages that are alive and were seen.
+    """All storages that were seen and are still alive.
 
     Attributes:
-        live_bytes: what the results of operators hold now.
-        peak_bytes: the most that they held at once.
+        live_bytes: bytes that operators' results hold now.
+        peak_bytes: largest number of bytes that they held at once.
     """
 
     def __init__(self) -> None:
         self._alive: dict[int, Memory] = {}
-        self._freed = self._forget  # bound once, not for each memory
+        # The callback of every weak reference. Looking up a bound method makes a new object each
+        # time, and there are as many references as results of operators: so it is bound once.
+        self._on_free = self._forget
         self.live_bytes = 0
         self.peak_bytes = 0
 
     def __iter__(self) -> Iterator[Memory]:
-        """Those alive; freeing some meanwhile does no harm."""
+        """Iterate over a copy, so that storages may be freed during the iteration."""
         return iter(list(self._alive.values()))
 
     def find(self, storage: UntypedStorage) -> Memory | None:
-        """A storage that was seen before."""
+        """Find what is known of a storage; None if it has not been seen."""
         return self._alive.get(storage._cdata)
 
     def add(self, storage: UntypedStorage, origin: int, *, result: bool) -> Memory:
-        """A storage that is seen for the first time."""
-        memory = Memory(storage, self._freed)
+        """Register a storage that is seen for the first time."""
+        memory = Memory(storage, self._on_free)
         memory.identity, memory.origin, memory.writer = storage._cdata, origin, origin
-        memory.result, memory.bytes = result, 0
+        memory.is_result, memory.bytes = result, 0
         self._alive[memory.identity] = memory
         self.resize(memory, storage)
         return memory
 
     def resize(self, memory: Memory, storage: UntypedStorage) -> None:
-        """Note the size of an operator's result, which may have changed."""
-        if not memory.result:
+        """Update the size of an operator's result, which in-place operators may change."""
+        if not memory.is_result:
             return
         size = storage.nbytes()
         self.live_bytes += size - memory.bytes
@@ -73,40 +77,43 @@ class Memories:
         self.peak_bytes = max(self.peak_bytes, self.live_bytes)
 
     def _forget(self, memory: Memory) -> None:
-        """A storage is being freed."""
+        """Drop a storage that is being freed."""
+        # Only if the entry is still this one: the identity may have been registered again.
         if self._alive.get(memory.identity) is memory:
             del self._alive[memory.identity]
             self.live_bytes -= memory.bytes
 
     def clear(self) -> None:
-        """Follow them no longer."""
+        """Forget all storages."""
         self._alive.clear()
 
 
-def storage_of(tensor: Tensor) -> UntypedStorage | None:
-    """Where a tensor's values lie; None where torch does not tell."""
+def find_storage(tensor: Tensor) -> UntypedStorage | None:
+    """Find the storage of a tensor's values; None if torch does not expose one."""
     try:
         return tensor.untyped_storage()
     except (NotImplementedError, RuntimeError):
         pass
+    # A sparse tensor has several storages and no views; its values' stands for it.
     if tensor.layout is torch.sparse_coo:
         return tensor._values().untyped_storage()
     return None
 
 
-def storages_in(values: Iterable[Any]) -> list[UntypedStorage | None]:
-    """Where the tensors among arguments or results lie, those in lists included."""
+def find_storages(values: Iterable[Any]) -> list[UntypedStorage | None]:
+    """Find the storages of the tensors among arguments or results, including those in lists."""
     storages: list[UntypedStorage | None] = []
     for value in values:
         if isinstance(value, Tensor):
-            storages.append(storage_of(value))
+            storages.append(find_storage(value))
         elif isinstance(value, (list, tuple)):
-            storages += storages_in(value)
+            storages += find_storages(value)
     return storages
 
 
-def tensors_within(value: Any) -> Iterator[Tensor]:
-    """The tensors that can be reached from a value through containers and attributes."""
+def walk_tensors(value: Any) -> Iterator[Tensor]:
+    """Yield the tensors that can be reached from a value through containers and attributes."""
+    # A loop rather than recursion: attribute chains may be deeper than Python's stack.
     seen: set[int] = set()
     stack = [value]
     while stack:
@@ -120,21 +127,33 @@ def tensors_within(value: Any) -> Iterator[Tensor]:
             stack.extend(value.values())
         elif isinstance(value, (list, tuple, set, frozenset)):
             stack.extend(value)
-        stack.extend(_attributes(value))
+        stack.extend(_list_attributes(value))
 
 
-def _attributes(value: Any) -> list[Any]:
+def _list_attributes(value: Any) -> list[Any]:
+    """List the values of an object's attributes, in ``__dict__`` and in slots."""
     slots = (name for kind in type(value).__mro__ for name in vars(kind).get("__slots__", ()))
     attributes = list(getattr(value, "__dict__", {}).values())
     return attributes + [getattr(value, name, None) for name in slots]
 
 
+#: Types that hold no tensors, or, like modules and functions, hold half of the process.
 _LEAVES = (
-    *(type(None), bool, int, float, complex, str, bytes, type),
-    *(type(tensors_within), type(torch), torch.dtype, torch.device),
+    type(None),
+    bool,
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    type,
+    FunctionType,
+    ModuleType,
+    torch.dtype,
+    torch.device,
 )
 
 
-def size_of(values: Any) -> int:
-    """Bytes of the tensors within a value, each once."""
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors_within(values))
+def count_reachable_bytes(values: Any) -> int:
+    """Count the bytes of the tensors that a value holds, each tensor once."""
+    return sum(tensor.numel() * tensor.element_size() for tensor in walk_tensors(values))

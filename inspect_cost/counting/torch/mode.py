@@ -1,4 +1,4 @@
-"""The watcher: a dispatch mode that sees every operator, runs it, and enters what it cost."""
+"""The dispatch mode that intercepts every operator, runs it, and enters its cost."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -10,26 +10,26 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from inspect_cost.counting.torch.aten import Operators, Rule
 from inspect_cost.counting.torch.dataflow import DataFlow
-from inspect_cost.counting.torch.higher_order import Watch, run_higher_order
+from inspect_cost.counting.torch.higher_order import CountingContext, run_higher_order
 from inspect_cost.counting.torch.ledger import Ledger
 from inspect_cost.counting.torch.placement import Placement
-from inspect_cost.counting.torch.traffic import bytes_moved
+from inspect_cost.counting.torch.traffic import count_bytes_moved
 
 PLAIN_TENSORS = (torch.Tensor, torch.nn.Parameter, torch.nn.Buffer)
 
 
 class CountingMode(TorchDispatchMode):
-    """Counts while active, on the thread that entered it.
+    """A mode that counts while it is active, on the thread that entered it.
 
-    Used under `torch.inference_mode`, in which composite operators (`linear`, `lstm`,
-    `scaled_dot_product_attention`) arrive whole. One that has a rule is counted as a whole; one
-    that has none is taken apart and its parts arrive in turn.
+    It is used under `torch.inference_mode`, where composite operators (`linear`, `lstm`,
+    `scaled_dot_product_attention`) arrive whole. One that has a rule is counted whole; one that
+    has none is decomposed, and its parts arrive in turn.
 
     Args:
         ledger: where costs are entered.
-        rules: from operator names to rules.
+        rules: rules by operator name.
         home: the device of the values that are known.
-        flow: where the data's way is recorded.
+        flow: the follower of the data, which records every call.
     """
 
     supports_higher_order_operators = True
@@ -42,11 +42,11 @@ class CountingMode(TorchDispatchMode):
         self._placement = Placement(home)
         self._operators = Operators(rules)
         self._flow = flow
-        self._watch = Watch(self, ledger, rules, flow)
+        self._context = CountingContext(self, ledger, rules, flow)
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """Spare torch from importing its compiler, which takes seconds, to disable it here."""
+        """Keep torch from importing its compiler, which takes seconds, just to disable it here."""
         return False
 
     def __torch_dispatch__(
@@ -58,10 +58,10 @@ class CountingMode(TorchDispatchMode):
     ) -> Any:
         """Run and count one operator."""
         if not all(kind in PLAIN_TENSORS for kind in types):
-            return NotImplemented  # a tensor subclass unpacks itself; its inner operators follow
+            return NotImplemented  # a tensor subclass unwraps itself; its inner operators follow
         arguments = dict(kwargs or {})
         if isinstance(func, HigherOrderOperator):
-            return run_higher_order(func, args, arguments, self._watch)
+            return run_higher_order(func, args, arguments, self._context)
         operator = self._operators[func]
         if operator.rule is None:
             with self:
@@ -70,10 +70,10 @@ class CountingMode(TorchDispatchMode):
                 return parts
         out = self._placement.run(operator, args, arguments)
         given = arguments
-        if "out" in arguments:
+        if "out" in arguments:  # rules take an operator's arguments without its ``out=``
             arguments = {name: value for name, value in given.items() if name != "out"}
         cost = operator.rule(out, *args, **arguments) if operator.rule else None
-        moved = bytes_moved(operator, args, arguments, out)
+        moved = count_bytes_moved(operator, args, arguments, out)
         key = self._ledger.enter(operator.name, cost, moved)
         self._flow.record(key, cost, operator, args, given, out)
         return out

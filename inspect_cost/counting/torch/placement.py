@@ -1,8 +1,8 @@
-"""Where each operator runs: on real values while they are known, on the meta device after.
+"""Placement of operators: on real values as long as these are known, on the meta device otherwise.
 
-Parameters are on the meta device: they have shapes and no values. Everything else keeps its values
-until it meets something that has none. So code that reads the values of masks, lengths and
-positions runs as always, and the arithmetic of the network costs neither time nor memory.
+Parameters are on the meta device: they have shapes but no values. Everything else keeps its values
+until it is combined with something that has none. So code that reads the values of masks, lengths
+and positions runs as usual, while the arithmetic of the network takes neither time nor memory.
 """
 
 from collections.abc import Sequence
@@ -16,35 +16,36 @@ from torch.utils._pytree import tree_map
 
 from inspect_cost.counting.torch.aten import Operator
 from inspect_cost.counting.torch.contents import is_sparse
-from inspect_cost.counting.torch.meta import SHAPES
+from inspect_cost.counting.torch.meta import META_KERNELS
 
 META = torch.device("meta")
 
-#: Results with more elements than this are never made real: shapes alone cost nothing.
+#: Results with more elements than this never get values, which would take memory and time.
 LARGEST_REAL_RESULT = 2**24
 
-#: Operators that take only the shape of a tensor and fill it with known values.
+#: Operators that read only the shape of a tensor, and fill it with known values.
 FROM_SHAPE = frozenset(
     f"aten.{name}" for name in "new_zeros new_ones new_full zeros_like ones_like full_like".split()
 )
 
 
 class Placement:
-    """Decides, call by call, on which device an operator's operands and result are.
+    """The choice, call by call, of the device of an operator's operands and result.
 
     Args:
-        home: the device on which the caller's model and inputs live.
+        home: the device that the caller's model and inputs are on.
     """
 
     def __init__(self, home: torch.device) -> None:
         self._home = home
-        # Real memory into which something without values was written, by its identity: forgotten
-        # when it is freed, before other memory can take that identity.
+        # Real memory that something without values was written to, by its identity. Weak values:
+        # an entry goes when its memory is freed, before other memory can take that identity.
         self._overwritten: WeakValueDictionary[int, UntypedStorage] = WeakValueDictionary()
 
     def run(self, operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Call an operator, its operands moved to where they can meet."""
-        unknown, real = self._sort(args, kwargs)
+        """Run an operator, after moving its operands to a common device."""
+        unknown, real = self._count_operands(args, kwargs)
+        # All known: run for real. All on meta: nothing to move. Else move the real ones to meta.
         if not unknown:
             return self._run_at_home(operator, args, kwargs, makes=not real)
         if operator.name in FROM_SHAPE and "device" not in kwargs:
@@ -52,13 +53,17 @@ class Placement:
         if not real:
             return run_without_values(operator, args, kwargs)
         if operator.name == "aten.index":
-            args = (args[0], _positions(args[1]))
-        on_meta = {name: _onto_meta(value) for name, value in kwargs.items()}
-        result = run_without_values(operator, tuple(map(_onto_meta, args)), on_meta)
-        return self._after_mutation(operator, args, kwargs, result) if operator.mutates else result
+            # On meta, a mask's result has no definite shape; the positions it selects have.
+            args = (args[0], _find_positions(args[1]))
+        on_meta = {name: _move_to_meta(value) for name, value in kwargs.items()}
+        result = run_without_values(operator, tuple(map(_move_to_meta, args)), on_meta)
+        return self._record_mutation(operator, args, kwargs, result) if operator.mutates else result
 
-    def _sort(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[int, int]:
-        """How many tensors have no values, and how many have memory (whose values may be lost)."""
+    def _count_operands(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[int, int]:
+        """Count the tensors without known values, and those with real memory.
+
+        A tensor may be among both: real memory whose values were overwritten by unknown ones.
+        """
         unknown = real = 0
         stack = [*args, *kwargs.values()]
         while stack:
@@ -71,53 +76,64 @@ class Placement:
         return unknown, real
 
     def _is_unknown(self, tensor: Tensor) -> bool:
+        # The dictionary is nearly always empty; then a tensor's identity need not be looked up.
         if tensor.is_meta or not self._overwritten:
             return tensor.is_meta
-        return memory_of(tensor) in self._overwritten
+        return identify_memory(tensor) in self._overwritten
 
     def _run_at_home(
         self, operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any], *, makes: bool
     ) -> Any:
-        """All operands have values: so does the result, unless it would be huge."""
+        """Run an operator whose operands all have values; so has its result, unless it is huge.
+
+        Args:
+            operator: the operator.
+            args: its positional arguments.
+            kwargs: its keyword arguments.
+            makes: whether it has no tensor operands, so that it creates data from nothing.
+        """
         if makes and operator.takes_device:
             shape_only = operator.func(*args, **{**kwargs, "device": META})
             if isinstance(shape_only, Tensor) and shape_only.numel() > LARGEST_REAL_RESULT:
                 return shape_only
         if operator.takes_device:
-            args, kwargs = tree_map(self._device_to_home, (args, kwargs))
+            args, kwargs = tree_map(self._replace_meta_device, (args, kwargs))
         return operator.func(*args, **kwargs)
 
     def _run_from_shape(
         self, func: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        """Known values in the shape of an unknown tensor are known."""
+        """Fill the shape of an unknown tensor with known values; the result has values."""
         shape_only = func(*args, **kwargs)
         if shape_only.numel() > LARGEST_REAL_RESULT:
             return shape_only
         return func(*args, **kwargs, device=self._home)
 
-    def _device_to_home(self, value: Any) -> Any:
+    def _replace_meta_device(self, value: Any) -> Any:
         return self._home if value == META and isinstance(value, torch.device) else value
 
-    def _after_mutation(
+    def _record_mutation(
         self, operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any
     ) -> Any:
-        """Real memory that was written to without values is unknown from now on."""
+        """Mark real memory that an operator wrote to without values as unknown from now on.
+
+        The operator ran on stand-ins of its operands, so the result is replaced by the real target.
+        """
         for i, argument in enumerate(operator.func._schema.arguments):
             if not (argument.alias_info and argument.alias_info.is_write):
                 continue
             target = args[i] if i < len(args) else kwargs.get(argument.name)
             if isinstance(target, Tensor):
                 if not target.is_meta:
-                    self._overwritten[memory_of(target)] = target.untyped_storage()
+                    self._overwritten[identify_memory(target)] = target.untyped_storage()
                 result = target
         return result
 
 
-def shape_of(tensor: Tensor) -> Tensor:
-    """A tensor of the same layout and type without values; a sparse one keeps its own.
+def drop_values(tensor: Tensor) -> Tensor:
+    """Return a tensor of the same shape, strides and type on meta; a sparse one keeps its values.
 
-    How many entries it has is its size, and is lost on the meta device.
+    The number of a sparse tensor's entries is part of its size, and is lost on the meta device.
     """
     if is_sparse(tensor):
         return tensor.detach()
@@ -125,26 +141,26 @@ def shape_of(tensor: Tensor) -> Tensor:
 
 
 def run_without_values(operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """The result's shape, worked out here for frequent operators, else by torch's meta kernel."""
-    shape = SHAPES.get(operator.full_name) or SHAPES.get(operator.name)
+    """Run an operator on shapes: by our own kernel if it has one, else by torch's meta kernel."""
+    kernel = META_KERNELS.get(operator.full_name) or META_KERNELS.get(operator.name)
     target = kwargs.get("out")
     plain = {name: value for name, value in kwargs.items() if name != "out"}
-    result = shape(*args, **plain) if shape else None
+    result = kernel(*args, **plain) if kernel else None
     if result is not None and (target is None or is_alike(result, target)):
         return result if target is None else target
     if operator.takes_device:
-        args, kwargs = tree_map(_device_to_meta, (args, kwargs))
+        args, kwargs = tree_map(_replace_device, (args, kwargs))
     return operator.func(*args, **kwargs)
 
 
 def is_alike(result: Any, target: Any) -> bool:
-    """Whether a result can be written to where it is to go."""
+    """Return whether a result can be written to ``target`` without resizing or casting."""
     both = isinstance(result, Tensor) and isinstance(target, Tensor)
     return both and result.shape == target.shape and result.dtype == target.dtype
 
 
-def _positions(indices: Sequence[Tensor | None]) -> list[Tensor | None]:
-    """Known masks as the positions that they select, for how many those are is a shape."""
+def _find_positions(indices: Sequence[Tensor | None]) -> list[Tensor | None]:
+    """Replace known masks by the positions that they select, whose number determines a shape."""
     positions: list[Tensor | None] = []
     for index in indices:
         if index is None or index.is_meta or index.dtype is not torch.bool:
@@ -154,20 +170,20 @@ def _positions(indices: Sequence[Tensor | None]) -> list[Tensor | None]:
     return positions
 
 
-def _onto_meta(value: Any) -> Any:
-    """An operand without values, also where it is in a list of them."""
+def _move_to_meta(value: Any) -> Any:
+    """Drop the values of an operand, or of those in a list."""
     if isinstance(value, Tensor):
-        return value if value.is_meta else shape_of(value)
-    return [_onto_meta(item) for item in value] if isinstance(value, (list, tuple)) else value
+        return value if value.is_meta else drop_values(value)
+    return [_move_to_meta(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def _device_to_meta(value: Any) -> Any:
+def _replace_device(value: Any) -> Any:
     return META if isinstance(value, torch.device) else value
 
 
-def memory_of(tensor: Tensor) -> int:
-    """The identity of a tensor's memory, which needs no address: on meta there is none."""
+def identify_memory(tensor: Tensor) -> int:
+    """Return the identity of a tensor's memory; an address would not do, as meta has none."""
     if is_sparse(tensor):
-        return id(tensor)  # of several pieces of memory, none of which has a view
+        return id(tensor)  # it has several storages, and no views that would share them
     identity: int = tensor.untyped_storage()._cdata
     return identity

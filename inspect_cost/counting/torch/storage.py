@@ -1,4 +1,4 @@
-"""What a model stores, module by module, each tensor once."""
+"""Parameters and buffers of a model, module by module, each tensor counted once."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,10 +10,10 @@ from torch.nn.utils.parametrize import ParametrizationList
 from torch.utils._pytree import tree_leaves
 
 from inspect_cost.counting.report import Storage, ancestry
-from inspect_cost.counting.torch.contents import stored_bytes, stored_values
+from inspect_cost.counting.torch.contents import count_bytes, count_values
 
 
-class Stored(NamedTuple):
+class StoredTensor(NamedTuple):
     """One parameter or buffer."""
 
     identity: int
@@ -25,55 +25,57 @@ class Stored(NamedTuple):
     weight_norm_length: bool
 
 
-def stored(model: nn.Module) -> tuple[tuple[str, str, Storage], ...]:
-    """(path, class name, storage with all that is below) of each module, parents first."""
-    inside: dict[str, set[Stored]] = defaultdict(set)
+def collect_storage(model: nn.Module) -> tuple[tuple[str, str, Storage], ...]:
+    """Return (path, class name, storage including submodules) of each module, parents first."""
+    # Sets, so that a weight that several modules share counts once in each of their ancestors.
+    inside: dict[str, set[StoredTensor]] = defaultdict(set)
     types: dict[str, str] = {}
-    packed = {path: packed_tensors(module) for path, module in model.named_modules()}
+    packed = {path: unpack_tensors(module) for path, module in model.named_modules()}
     for path, module in model.named_modules():
         types[path] = type(module).__name__
         own = {
-            *_described(module, module._parameters, parameter=True),
-            *_described(module, packed[path], parameter=True),
-            *_described(module, module._buffers, parameter=False),
+            *_describe_tensors(module, module._parameters, parameter=True),
+            *_describe_tensors(module, packed[path], parameter=True),
+            *_describe_tensors(module, module._buffers, parameter=False),
         }
         for place in ancestry(path) if own else ():
             inside[place] |= own
-    return tuple((path, kind, _storage(inside.get(path, ()))) for path, kind in types.items())
+    return tuple((path, kind, _sum_storage(inside.get(path, ()))) for path, kind in types.items())
 
 
-def packed_tensors(module: nn.Module) -> dict[str, Tensor]:
-    """Weights and biases that quantised layers keep packed, out of sight of torch's own lists."""
+def unpack_tensors(module: nn.Module) -> dict[str, Tensor]:
+    """Unpack the weights and biases of quantised layers, which `parameters()` does not list."""
     packed = [value for value in vars(module).values() if isinstance(value, torch.ScriptObject)]
     if not packed:
         return {}
-    found = [tensor for value in packed for tensor in _unpacked(value)]
-    if getattr(module, "dtype", None) is torch.float16:  # which unpacking turns into single ones
-        found = [tensor.half() if tensor.dim() > 1 else tensor for tensor in found]
-    return {f"packed.{i}": tensor for i, tensor in enumerate(found)}
+    tensors = [tensor for value in packed for tensor in _unpack(value)]
+    if getattr(module, "dtype", None) is torch.float16:
+        # Unpacking widens half-precision weights (not biases) to single precision; undo that.
+        tensors = [tensor.half() if tensor.dim() > 1 else tensor for tensor in tensors]
+    return {f"packed.{i}": tensor for i, tensor in enumerate(tensors)}
 
 
-def _unpacked(packed: torch.ScriptObject) -> list[Tensor]:
-    """What one pack holds: a layer's weight and bias, or those of a recurrent layer's two layers.
+def _unpack(packed: torch.ScriptObject) -> list[Tensor]:
+    """List the tensors of one pack: a weight and bias, or those of the packs nested in it.
 
-    A recurrent pack names its biases a second time; the packs inside it have them already.
+    A recurrent layer's pack lists its biases a second time; only its inner packs are read.
     """
     if hasattr(packed, "unpack"):
         return [t for t in packed.unpack() if isinstance(t, Tensor)]
     inner = [x for x in tree_leaves(packed.__getstate__()) if isinstance(x, torch.ScriptObject)]
-    return [tensor for pack in inner for tensor in _unpacked(pack)]
+    return [tensor for pack in inner for tensor in _unpack(pack)]
 
 
-def _described(
+def _describe_tensors(
     module: nn.Module, tensors: Mapping[str, Tensor | None], *, parameter: bool
-) -> Iterator[Stored]:
-    """A module's own tensors; those of the same identity are the same tensor."""
+) -> Iterator[StoredTensor]:
+    """Describe a module's own tensors; equal identities mean the same tensor."""
     for name, tensor in tensors.items():
         if tensor is not None:
-            yield Stored(
+            yield StoredTensor(
                 id(tensor),
-                stored_values(tensor),
-                stored_bytes(tensor),
+                count_values(tensor),
+                count_bytes(tensor),
                 str(tensor.dtype).removeprefix("torch."),
                 tensor.requires_grad,
                 parameter,
@@ -82,9 +84,9 @@ def _described(
 
 
 def is_weight_norm_length(module: nn.Module, name: str) -> bool:
-    """Whether a parameter is the length that weight norm keeps beside a direction.
+    """Return whether a parameter is the length that weight norm keeps beside a direction.
 
-    It is the ``weight_g`` beside a ``weight_v``, or the first original of torch's parametrization.
+    That is ``weight_g`` beside ``weight_v``, or the first original of torch's parametrization.
     """
     if name.endswith("_g"):
         return name.removesuffix("_g") + "_v" in module._parameters
@@ -93,7 +95,8 @@ def is_weight_norm_length(module: nn.Module, name: str) -> bool:
     return type(module[0]).__name__ == "_WeightNorm"
 
 
-def _storage(tensors: Iterable[Stored]) -> Storage:
+def _sum_storage(tensors: Iterable[StoredTensor]) -> Storage:
+    """Add up the sizes of some tensors."""
     parameters = [t for t in tensors if t.parameter]
     buffers = [t for t in tensors if not t.parameter]
     dtypes: Counter[str] = Counter()

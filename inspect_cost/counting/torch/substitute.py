@@ -1,6 +1,6 @@
-"""A stand-in for the caller's model: the same modules, its parameters without values.
+"""Stand-ins for the caller's model: copies of its modules whose parameters may have no values.
 
-The caller's model is read and never run: what a forward changes (buffers, caches, modes), it
+The caller's model is read but never run: whatever a forward changes (buffers, caches, modes), it
 changes in the stand-in.
 """
 
@@ -16,103 +16,107 @@ from torch.jit._script import RecursiveScriptModule
 from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_leaves
 
-from inspect_cost.counting.torch.placement import shape_of
+from inspect_cost.counting.torch.placement import drop_values
 from inspect_cost.values.errors import CountError
 
 T = TypeVar("T")
 
-#: Exact types, of which a copy is the thing itself; asking for them first spares most of the time.
+#: Exact types whose values are their own copies; checking for these first saves most of the time.
 IMMUTABLE = frozenset(
     {type(None), bool, int, float, complex, str, bytes, FunctionType, torch.dtype, torch.device}
 )
 
 
-def uncompiled(model: nn.Module) -> nn.Module:
-    """The original of a module that `torch.compile` wrapped; other modules as they are."""
+def unwrap_compiled(model: nn.Module) -> nn.Module:
+    """Return the original of a module that `torch.compile` wrapped; any other module unchanged."""
     if type(model).__name__ != "OptimizedModule":  # importing its class would import the compiler
         return model
     original: nn.Module = model._orig_mod  # type: ignore[assignment]  # a Module's attribute
     return original
 
 
-def without_values(model: nn.Module) -> nn.Module:
-    """A stand-in whose parameters are on the meta device; buffers are copied with their values.
+def copy_without_values(model: nn.Module) -> nn.Module:
+    """Return a stand-in whose parameters are on the meta device; buffers are copied with values.
 
     Raises:
-        CountError: a lazy module has no shapes yet.
+        CountError: a lazy module has no shapes yet, or a module is compiled TorchScript.
     """
-    return _stand_in(model, shape_of)
+    return _make_stand_in(model, drop_values)
 
 
-def with_values(model: nn.Module) -> nn.Module:
-    """A stand-in whose parameters share the memory of the caller's; buffers are copied."""
-    return _stand_in(model, Tensor.detach)
+def copy_with_values(model: nn.Module) -> nn.Module:
+    """Return a stand-in whose parameters share the caller's memory; buffers are copied."""
+    return _make_stand_in(model, Tensor.detach)
 
 
-def _stand_in(model: nn.Module, replaced: Callable[[Tensor], Tensor]) -> nn.Module:
-    memo = _tensors_replaced(model, replaced)
+def _make_stand_in(model: nn.Module, replace: Callable[[Tensor], Tensor]) -> nn.Module:
+    """Copy a model in eval mode, with ``replace`` applied to its parameters."""
+    memo = _replace_tensors(model, replace)
     for module in model.modules():
         if isinstance(module, RecursiveScriptModule):
             raise CountError(
-                f"{type(module).__name__} is compiled TorchScript, of which no copy can be made",
+                f"{type(module).__name__} is compiled TorchScript, which cannot be copied",
                 "Count the module that it was scripted from.",
             )
-        original = uncompiled(module)
+        # References to a compiled module, wherever they are, become references to its original.
+        original = unwrap_compiled(module)
         if original is not module:
-            memo[id(module)] = _twin(original, memo)
-    copied: nn.Module = _copied(model, memo)
+            memo[id(module)] = _copy_module(original, memo)
+    copied: nn.Module = _copy_value(model, memo)
     for module in copied.modules():
         module._compiled_call_impl = None
         if isinstance(module, nn.TransformerEncoder):
-            module.use_nested_tensor = False  # dense: what is padded counts
+            module.use_nested_tensor = False  # counts are dense: padding counts too
         if isinstance(module, nn.DataParallel):
-            module.device_ids = []  # in one piece, here: other threads would not be seen
+            module.device_ids = []  # run on this thread: operators on others would go unseen
     return nn.Module.train(copied, mode=False)  # exported programs refuse eval()
 
 
-def _tensors_replaced(model: nn.Module, replaced: Callable[[Tensor], Tensor]) -> dict[Any, Any]:
-    """From the identity of a parameter, a plain buffer or a derived tensor to what replaces it.
+def _replace_tensors(model: nn.Module, replace: Callable[[Tensor], Tensor]) -> dict[Any, Any]:
+    """Map the identity of each parameter, plain buffer and derived tensor to its replacement.
 
-    As deepcopy does, the copying asks this memo for each object first: what is in here is what
-    the copy gets, and what is shared in the model (tied weights) is shared in the copy.
+    The result serves as deepcopy's memo, which is asked for every object first. So the copy gets
+    the replacements, and what is shared in the model (tied weights) is shared in the copy.
     """
     memo: dict[Any, Any] = {}
     for parameter in model.parameters():
         if is_lazy(parameter):
             raise CountError(
                 "the model has lazy modules whose shapes are not known yet",
-                "Run it once on an example input, then count it.",
+                "Run the model once on an example input, then count it.",
             )
-        memo[id(parameter)] = nn.Parameter(replaced(parameter), parameter.requires_grad)
+        memo[id(parameter)] = nn.Parameter(replace(parameter), parameter.requires_grad)
     _copy_plain_buffers(model, memo)
-    for attribute in _derived_attributes(model):
-        memo.setdefault(id(attribute), replaced(attribute))
+    for attribute in _find_derived_attributes(model):
+        memo.setdefault(id(attribute), replace(attribute))
     return memo
 
 
 def _copy_plain_buffers(model: nn.Module, memo: dict[Any, Any]) -> None:
-    """Copy buffers that are all of their memory, which needs none of deepcopy's care, and its time.
+    """Copy the buffers that cover all of their memory, which is much faster than deepcopy.
 
-    Their memory goes where deepcopy looks for memory that it has copied: what shares it, shares it.
+    Other tensors may share that memory. Their copies shall share the copied memory, so it is put
+    where deepcopy looks for storages that it has copied already.
     """
-    memories = memo.setdefault("torch", {})
+    memories = memo.setdefault("torch", {})  # the key that torch's own __deepcopy__ uses
     for buffer in model.buffers():
-        if _is_all_of_its_memory(buffer) and buffer.untyped_storage()._cdata not in memories:
+        if _owns_all_its_memory(buffer) and buffer.untyped_storage()._cdata not in memories:
             twin = memo[id(buffer)] = buffer.clone()
             memories[buffer.untyped_storage()._cdata] = twin.untyped_storage()
 
 
-def _is_all_of_its_memory(tensor: Tensor) -> bool:
+def _owns_all_its_memory(tensor: Tensor) -> bool:
+    """Return whether `clone` alone copies everything about a tensor."""
     plain = type(tensor) is Tensor and tensor.layout is torch.strided and not vars(tensor)
     if not plain or tensor.requires_grad or tensor.is_conj() or tensor.is_neg():
         return False
     return tensor.nbytes == tensor.untyped_storage().nbytes()
 
 
-def _derived_attributes(model: nn.Module) -> Iterator[Tensor]:
-    """Tensors computed from parameters and kept as plain attributes, which deepcopy refuses.
+def _find_derived_attributes(model: nn.Module) -> Iterator[Tensor]:
+    """Yield tensors computed from parameters and kept as attributes, which deepcopy rejects.
 
-    `torch.nn.utils.weight_norm` and `spectral_norm` keep the layer's weight so.
+    `torch.nn.utils.weight_norm` and `spectral_norm` keep the layer's weight in this way.
     """
     for module in model.modules():
         for value in vars(module).values():
@@ -120,18 +124,18 @@ def _derived_attributes(model: nn.Module) -> Iterator[Tensor]:
                 yield value
 
 
-def _twin(module: nn.Module, memo: dict[Any, Any]) -> nn.Module:
-    """A copy of a module and all below it; what the memo holds is taken from there."""
-    # Not the class's own __new__: that of torch.fx makes a class without the graph's forward.
+def _copy_module(module: nn.Module, memo: dict[Any, Any]) -> nn.Module:
+    """Copy a module and everything below it, except what the memo holds already."""
+    # Not the class's own __new__: torch.fx's makes a class that lacks the graph's forward.
     twin: nn.Module = object.__new__(type(module))
-    memo[id(module)] = twin
+    memo[id(module)] = twin  # before the attributes, which may refer back to the module
     for name, value in vars(module).items():
-        vars(twin)[name] = _copied(value, memo)
+        vars(twin)[name] = _copy_value(value, memo)
     return twin
 
 
-def _copied(value: Any, memo: dict[Any, Any]) -> Any:
-    """A deep copy where there can be one, else (a lock, a handle) the thing itself."""
+def _copy_value(value: Any, memo: dict[Any, Any]) -> Any:
+    """Deep-copy a value; what cannot be copied (a lock, a handle) is returned itself."""
     kind = type(value)
     if kind in IMMUTABLE or (kind is tuple and all(type(item) in IMMUTABLE for item in value)):
         return value
@@ -141,28 +145,28 @@ def _copied(value: Any, memo: dict[Any, Any]) -> Any:
         twin: dict[Any, Any] = kind()
         memo[id(value)] = twin
         if value:  # a module has a dozen that are empty
-            twin.update((key, _copied(item, memo)) for key, item in value.items())
+            twin.update((key, _copy_value(item, memo)) for key, item in value.items())
         return twin
     if isinstance(value, nn.Module):
-        return _twin(value, memo)
+        return _copy_module(value, memo)
     try:
         return copy.deepcopy(value, memo)
     except Exception:  # noqa: BLE001 - whatever an attribute's own copying raises
         return value
 
 
-def own_copy(inputs: T) -> T:
-    """A call's inputs, copied: a forward may work in place on them, or keep in them what it makes.
+def copy_inputs(inputs: T) -> T:
+    """Copy a call's inputs, because a forward may write to them or store results in them.
 
     What cannot be copied is shared.
     """
     tensors = [leaf for leaf in tree_leaves(inputs) if isinstance(leaf, Tensor)]
-    copied: T = _copied(inputs, {id(tensor): tensor.detach().clone() for tensor in tensors})
+    copied: T = _copy_value(inputs, {id(tensor): tensor.detach().clone() for tensor in tensors})
     return copied
 
 
-def home_of(model: nn.Module, inputs: Any) -> torch.device:
-    """Where the values are: the device of the model's first real tensor, or the inputs', or CPU."""
+def find_home(model: nn.Module, inputs: Any) -> torch.device:
+    """Find the device of the values: that of the first real tensor of model or inputs, or CPU."""
     for tensor in (*model.parameters(), *model.buffers(), *tree_leaves(inputs)):
         if isinstance(tensor, Tensor) and not tensor.is_meta:
             return tensor.device

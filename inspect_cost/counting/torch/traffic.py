@@ -1,4 +1,8 @@
-"""Bytes that an operator moves: its operands read once, its results written once."""
+"""Bytes that an operator moves: each operand is read once, and each result is written once.
+
+This is the traffic of an ideal kernel with a cache that holds all that it reads twice. Views and
+reservations of memory move nothing; lookups read only the rows that they return.
+"""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -6,10 +10,10 @@ from typing import Any
 from torch import Tensor
 
 from inspect_cost.counting.torch.aten import Operator
-from inspect_cost.counting.torch.contents import stored_bytes
-from inspect_cost.counting.torch.placement import memory_of
+from inspect_cost.counting.torch.contents import count_bytes
+from inspect_cost.counting.torch.placement import identify_memory
 
-#: Operators that read as much of their first operand as they return, not all of it.
+#: Operators that read as many bytes of their first operand as they return, not all of it.
 LOOKUPS = frozenset(
     f"aten.{name}"
     for name in (
@@ -17,40 +21,55 @@ LOOKUPS = frozenset(
         "select_copy repeat_interleave"
     ).split()
 )
-#: Operators that overwrite their first operand without reading it.
-OVERWRITES = frozenset({"aten.copy_", "aten.fill_", "aten.zero_"})
+#: Operators that overwrite their first operand without reading it. By convention these are fewer
+#: than `dataflow.FILLERS`: random ones (`normal_`, `uniform_`) count as reading their operand.
+WRITE_ONLY = frozenset({"aten.copy_", "aten.fill_", "aten.zero_"})
 #: Operators that only reserve memory.
 RESERVATIONS = frozenset({"aten.empty", "aten.empty_like", "aten.empty_strided", "aten.new_empty"})
 
 
-def tensors_in(values: Iterable[Any]) -> Iterator[Tensor]:
-    """The tensors among arguments or results, those in lists included."""
+def iter_tensors(values: Iterable[Any]) -> Iterator[Tensor]:
+    """Yield the tensors among arguments or results, including those in lists."""
     for value in values:
         if isinstance(value, Tensor):
             yield value
         elif isinstance(value, (list, tuple)):
-            yield from tensors_in(value)
+            yield from iter_tensors(value)
 
 
-def bytes_moved(operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> int:
-    """Bytes read and written by one call; 0 where the result is an operand, or a view of one."""
+def count_bytes_moved(
+    operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any
+) -> int:
+    """Count the bytes that one call reads and writes; 0 if it returns an operand or a view of one.
+
+    Args:
+        operator: the operator.
+        args: its positional arguments.
+        kwargs: its keyword arguments without ``out=``, which is its result.
+        out: its result.
+    """
+    # `contiguous` and `to` return their operand itself if there is nothing to do.
     unchanged = bool(args) and out is args[0] and not operator.mutates
     if unchanged or operator.name in RESERVATIONS:
         return 0
-    operands = list(tensors_in((*args, *kwargs.values())))
-    results = list(tensors_in((out,)))
-    if operator.may_alias and not operator.mutates and shares_storage(operands, results):
+    operands = list(iter_tensors((*args, *kwargs.values())))
+    results = list(iter_tensors((out,)))
+    # The schema alone does not decide: `reshape` may return a view or a copy.
+    if operator.may_alias and not operator.mutates and are_views(operands, results):
         return 0
-    written = sum(map(stored_bytes, results))
+    # A sparse tensor moves its entries and their indices.
+    written = sum(map(count_bytes, results))
     if operator.name in LOOKUPS:
-        return written + written + sum(map(stored_bytes, operands[1:]))
-    read = operands[1:] if operator.name in OVERWRITES else operands
-    return written + sum(map(stored_bytes, read))
+        # The table's rows that are read, the same rows written, and all indices.
+        return written + written + sum(map(count_bytes, operands[1:]))
+    # An in-place operator's target is both an operand, which it reads, and the result.
+    read = operands[1:] if operator.name in WRITE_ONLY else operands
+    return written + sum(map(count_bytes, read))
 
 
-def shares_storage(operands: list[Tensor], results: list[Tensor]) -> bool:
-    """Whether the results are views: all lie in the memory of some operand."""
+def are_views(operands: list[Tensor], results: list[Tensor]) -> bool:
+    """Return whether the results are views: whether each lies in the memory of some operand."""
     if not results or not operands:
         return False
-    known = {memory_of(t) for t in operands}
-    return all(memory_of(t) in known for t in results)
+    known = {identify_memory(t) for t in operands}
+    return all(identify_memory(t) in known for t in results)

@@ -1,4 +1,4 @@
-"""A load that every device can do and none can skip: products of two matrices."""
+"""A load that every device can run and none can skip: products of two matrices."""
 
 import time
 
@@ -6,7 +6,7 @@ SIZE_ON_CPU, SIZE_ON_GPU = 768, 4096
 
 
 def multiply_matrices(device: str, seconds: float) -> None:
-    """Keep a torch device busy for so long.
+    """Keep a torch device busy for a number of seconds.
 
     Raises:
         RuntimeError: torch has no such device.

@@ -15,35 +15,35 @@ from inspect_cost.calls.target import Target
 
 STATUS, REFERENCES = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 RESET_PEAK = "5"  # as proc(5) says
-#: The profiler keeps every operator: longer calls would make too many.
+#: The profiler stores every operator; longer calls would make too many.
 LONGEST_PROFILED_S = 5.0
 
 
-def figures(target: Target, threads: int) -> dict[str, int | None]:
-    """Peaks of one call, in bytes; None where they cannot be told."""
+def measure_peaks(target: Target, threads: int) -> dict[str, int | None]:
+    """Measure the peaks of one call, in bytes; None where they are unknown."""
     cuda = target.device.type == "cuda"
     with target.inference(threads):
         if cuda:
             torch.cuda.reset_peak_memory_stats(target.device)
-        before = psutil.Process().memory_info().rss if _peak_reset() else None
+        before = psutil.Process().memory_info().rss if _reset_peak() else None
         started = time.perf_counter()
         target.call()
         target.work.synchronize()
         duration_s = time.perf_counter() - started
-        peak = peak_rss_b()
+        peak = read_peak_rss_b()
         seen = duration_s < LONGEST_PROFILED_S and not cuda and target.by_torch
         return {
             "rss_before_b": before,
             "rss_peak_b": peak,
-            "allocator_peak_b": allocator_peak_b(target) if seen else None,
+            "allocator_peak_b": measure_allocator_peak_b(target) if seen else None,
             "cuda_peak_b": torch.cuda.max_memory_allocated(target.device)
             if cuda and target.by_torch
             else None,
         }
 
 
-def peak_rss_b() -> int:
-    """Most memory resident since the last reset; since the start where there is no reset."""
+def read_peak_rss_b() -> int:
+    """Return the largest resident set since the last reset, or since the start without one."""
     if STATUS.exists():
         lines = STATUS.read_text().splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
@@ -51,8 +51,8 @@ def peak_rss_b() -> int:
     return int(getattr(info, "peak_wset", 0) or info.rss)
 
 
-def _peak_reset() -> bool:
-    """Forget the peak so far, which building the model made; whether that works here."""
+def _reset_peak() -> bool:
+    """Forget the peak so far, which building the model made; return whether that works here."""
     try:
         REFERENCES.write_text(RESET_PEAK)
     except OSError:
@@ -60,8 +60,8 @@ def _peak_reset() -> bool:
     return True
 
 
-def allocator_peak_b(target: Target) -> int:
-    """Most bytes that the call's own tensors held at once, as torch's CPU allocator saw it."""
+def measure_allocator_peak_b(target: Target) -> int:
+    """Return most bytes that torch's CPU allocator had handed out to the call's tensors at once."""
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         target.call()
     events = profiler.profiler.kineto_results.events()
@@ -72,9 +72,9 @@ def allocator_peak_b(target: Target) -> int:
 def main() -> None:
     """Read the job, do it, write the answer."""
     job, answer = map(Path, sys.argv[1:])
-    # Made by the process that started this one, in a folder that only its user can write.
+    # Written by the process that started this one, in a folder that only its user can write.
     make, threads = pickle.loads(job.read_bytes())  # noqa: S301
-    answer.write_text(json.dumps(figures(make(), threads)))
+    answer.write_text(json.dumps(measure_peaks(make(), threads)))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Asking a fresh process: what one call takes of memory, or to do what may take too long."""
+"""Work for a fresh process: measuring the memory of one call, or what may take too long."""
 
 import json
 import os
@@ -11,55 +11,55 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from inspect_cost.calls.target import Target
-from inspect_cost.measuring.memory.memory import Memory, in_bytes
+from inspect_cost.measuring.memory.memory import Memory, make_bytes
+from inspect_cost.values.errors import one_line
 
-#: Of a fresh process: importing torch, and building the model.
+#: Time that a fresh process has for importing torch and building the model.
 START_S = 60.0
-#: A call in it, cold and once more under the profiler, as a multiple of one here.
+#: Its calls, one cold and one under the profiler, as a multiple of a call here.
 CALLS = 10
-LARGEST_COPY_B = 2**31
 
-#: Makes the call that is measured; it is pickled, and called in the fresh process.
+#: Makes the call that is measured; it is pickled, and run in the fresh process.
 Make = Callable[[], Target]
 
 
-def memory_of(
+def measure_memory(
     make: Make, threads: int | None, call_s: float, process_threads: int
 ) -> tuple[Memory | None, str]:
-    """The memory of one call in a process of its own; or None, and why.
+    """Measure the memory of one call in a process of its own; or return None and the reason.
 
     Args:
         make: makes the call.
-        threads: of the CPU, or None for torch's choice.
-        call_s: about what one call takes.
+        threads: CPU threads, or None for torch's choice.
+        call_s: approximate duration of a call.
         process_threads: threads that torch uses in this process.
     """
     job = (make, threads or process_threads)
-    figures, reason = answered("measuring.memory.child", job, START_S + CALLS * call_s)
+    figures, reason = ask_fresh_process("measuring.memory.child", job, START_S + CALLS * call_s)
     return (None, reason) if figures is None else (_memory(figures), "")
 
 
-def answered(child: str, job: Any, timeout_s: float) -> tuple[dict[str, Any] | None, str]:
-    """What a fresh process answers; or None, and why there is no answer.
+def ask_fresh_process(child: str, job: Any, timeout_s: float) -> tuple[dict[str, Any] | None, str]:
+    """Run a job in a fresh process and return its answer; or None and the reason.
 
     Args:
-        child: the module of this package that it runs, with the paths of job and answer.
-        job: what it is to do; it is pickled.
-        timeout_s: it is ended after so long.
+        child: module of this package to run, with the paths of job and answer as arguments.
+        job: anything that can be pickled.
+        timeout_s: when the process is ended.
     """
     with TemporaryDirectory(prefix="inspect-cost-") as folder:
         written, answer = Path(folder, "job"), Path(folder, "answer.json")
         try:
             with written.open("wb") as file:
                 pickle.dump(job, file)
-        except Exception as error:  # noqa: BLE001 - whatever an object's own pickling raises
-            return None, f"it cannot be copied to a fresh process ({error})"
-        reason = _ran(child, written, answer, timeout_s)
+        except Exception as error:  # noqa: BLE001 - an object's own pickling may raise anything
+            return None, f"it cannot be copied to a fresh process ({one_line(error)})"
+        reason = _run_child(child, written, answer, timeout_s)
         return (None, reason) if reason else (json.loads(answer.read_text()), "")
 
 
-def _ran(child: str, job: Path, answer: Path, timeout_s: float) -> str:
-    """Run the fresh process; why it gave no answer, or ""."""
+def _run_child(child: str, job: Path, answer: Path, timeout_s: float) -> str:
+    """Run the fresh process, and return why it gave no answer, or ""."""
     command = [sys.executable, "-m", f"inspect_cost.{child}", str(job), str(answer)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
@@ -79,11 +79,11 @@ def _ran(child: str, job: Path, answer: Path, timeout_s: float) -> str:
 def _memory(figures: Mapping[str, Any]) -> Memory:
     before, peak = figures["rss_before_b"], figures["rss_peak_b"]
     return Memory(
-        peak_rss_b=in_bytes(peak, "peak resident set of a fresh process"),
-        rss_increase_b=in_bytes(
+        peak_rss_b=make_bytes(peak, "peak resident set of a fresh process"),
+        rss_increase_b=make_bytes(
             None if before is None else peak - before,
             "peak resident set, less that before the call",
         ),
-        allocator_peak_b=in_bytes(figures["allocator_peak_b"], "torch profiler, CPU allocator"),
-        cuda_peak_b=in_bytes(figures["cuda_peak_b"], "torch.cuda.max_memory_allocated"),
+        allocator_peak_b=make_bytes(figures["allocator_peak_b"], "torch profiler, CPU allocator"),
+        cuda_peak_b=make_bytes(figures["cuda_peak_b"], "torch.cuda.max_memory_allocated"),
     )

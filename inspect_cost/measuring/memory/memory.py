@@ -1,4 +1,4 @@
-"""Memory that one inference takes, as data; `memory_child` measures it."""
+"""Memory that one inference takes, as data; `child` measures it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,15 +8,15 @@ from inspect_cost.values.quantity import Quantity
 
 @dataclass(frozen=True)
 class Memory:
-    """Of one call, in a process of its own; each None where it is not known.
+    """Memory of one call in a process of its own; what is unknown is None.
 
     Attributes:
-        peak_rss_b: most memory that the process had resident during the call, Python, torch and
-            the weights included.
-        rss_increase_b: how much of that the call added.
-        allocator_peak_b: most that torch's CPU allocator had handed out at once to the call's own
-            tensors; weights and inputs are not in it.
-        cuda_peak_b: most that torch's CUDA allocator had handed out, weights and inputs included.
+        peak_rss_b: largest resident set of the process during the call, including Python, torch
+            and the weights.
+        rss_increase_b: the part of it that the call added.
+        allocator_peak_b: most bytes that torch's CPU allocator had handed out at once to the
+            call's own tensors, without weights and inputs.
+        cuda_peak_b: most bytes that torch's CUDA allocator had handed out, with weights and inputs.
     """
 
     peak_rss_b: Quantity | None = None
@@ -25,10 +25,10 @@ class Memory:
     cuda_peak_b: Quantity | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data, for JSON."""
+        """Return plain data, for JSON."""
         return {name: value and value.to_dict() for name, value in vars(self).items()}
 
 
-def in_bytes(value: int | None, source: str) -> Quantity | None:
-    """A measured number of bytes."""
+def make_bytes(value: int | None, source: str) -> Quantity | None:
+    """Return a measured number of bytes as a quantity; None stays None."""
     return None if value is None else Quantity(value, "B", "measured", source)

@@ -1,4 +1,4 @@
-"""Whether the idle power stayed what it was."""
+"""Whether the idle power stayed constant during a run."""
 
 from collections.abc import Sequence
 from math import inf, sqrt
@@ -6,19 +6,20 @@ from statistics import fmean
 
 from inspect_cost.measuring.protocol.window import Window
 
-#: A step is a change of this many standard errors; noise alone does not get there.
+#: A step is a change of at least this many standard errors; noise alone stays below.
 SURE = 7.0
 #: Smaller changes, as a share of the idle power, are drift that the windows correct for.
 NOTABLE = 0.05
-#: Of fewer idle stretches, noise may look like a step.
+#: Among fewer idle stretches, noise may look like a step.
 FEWEST_LEVELS = 8
 
 
-def idle_step(windows: Sequence[Window]) -> str | None:
-    """In words, where the idle power changed from one level to another; None if it did not."""
-    levels = [sum(w.values()) for each in windows for w in _sides(each)]
+def describe_idle_step(windows: Sequence[Window]) -> str | None:
+    """Describe where the idle power changed from one level to another; None if it did not."""
+    levels = [sum(w.values()) for each in windows for w in _idle_sides(each)]
     if len(levels) < FEWEST_LEVELS:
         return None
+    # The split into two parts whose means are furthest apart, by their common standard error.
     place = max(range(1, len(levels)), key=lambda k: _errors_apart(levels, k))
     if _errors_apart(levels, place) < SURE:
         return None
@@ -32,13 +33,13 @@ def idle_step(windows: Sequence[Window]) -> str | None:
     )
 
 
-def _sides(window: Window) -> list[dict[str, float]]:
+def _idle_sides(window: Window) -> list[dict[str, float]]:
     sides = (window.idle_before_w, window.idle_after_w)
     return [dict(side) for side in sides if side is not None]
 
 
 def _errors_apart(levels: Sequence[float], place: int) -> float:
-    """By how many standard errors the means on both sides of a place differ."""
+    """Return by how many standard errors the means on both sides of a place differ."""
     left, right = levels[:place], levels[place:]
     squares = sum((level - fmean(side)) ** 2 for side in (left, right) for level in side)
     error = sqrt(squares / (len(levels) - 2) * (1 / len(left) + 1 / len(right)))

@@ -1,4 +1,4 @@
-"""Time as the protocol sees it; simulations bring their own."""
+"""Time as the protocol sees it; simulations replace it."""
 
 import time
 from collections.abc import Callable
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Clock:
-    """Where time comes from.
+    """Source of time.
 
     Attributes:
-        now: seconds of a steady clock.
-        sleep: waits for so many seconds.
+        now: seconds of a monotonic clock.
+        sleep: waits for a number of seconds.
         cpu: CPU seconds that this process has used, all threads together.
     """
 

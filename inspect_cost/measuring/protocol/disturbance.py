@@ -1,4 +1,4 @@
-"""What else the machine did meanwhile: CPU time of other processes."""
+"""Load from outside: CPU time of other processes."""
 
 import time
 from collections.abc import Callable
@@ -8,22 +8,22 @@ import psutil  # type: ignore[import-untyped]  # it has no annotations
 #: Cumulative CPU seconds of everything but this process and its children.
 ForeignLoad = Callable[[], float]
 
-#: CPU seconds of others, per second, that spoil a window: a tenth of one core.
+#: More CPU seconds of others, per second, disturb a window: a tenth of one core.
 TOLERATED_CORES = 0.1
-#: The system counts CPU time in ticks of 10 ms; two of them tell nothing.
+#: The system counts CPU time in ticks of 10 ms; two of them are within its error.
 TICKS_S = 0.02
 
 IDLE_FIELDS = ("idle", "iowait", "guest", "guest_nice")  # guests are in user already
 
 
-def foreign_cpu_s() -> float:
-    """CPU seconds, since boot, that were not this process's or its children's."""
+def read_foreign_cpu_s() -> float:
+    """Return CPU seconds since boot that were not this process's or its children's."""
     times = psutil.cpu_times()._asdict()
     busy = sum(seconds for name, seconds in times.items() if name not in IDLE_FIELDS)
-    return float(busy - time.process_time() - _children_cpu_s())
+    return float(busy - time.process_time() - _read_children_cpu_s())
 
 
-def _children_cpu_s() -> float:
+def _read_children_cpu_s() -> float:
     total = 0.0
     for child in psutil.Process().children(recursive=True):
         try:
@@ -34,8 +34,8 @@ def _children_cpu_s() -> float:
     return total
 
 
-def foreign_load(foreign_s: float, duration_s: float) -> str | None:
-    """In words, the load of other processes if it was too much for a window."""
+def describe_foreign_load(foreign_s: float, duration_s: float) -> str | None:
+    """Describe the load of other processes, or return None if a window tolerates it."""
     if foreign_s <= TOLERATED_CORES * duration_s + TICKS_S:
         return None
     return f"other processes kept {foreign_s / duration_s:.1f} cores busy"

@@ -1,26 +1,26 @@
-"""All energy counters of a run, read together, until one of them cannot be trusted."""
+"""All energy counters of a run, read together until one of them cannot be trusted."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from inspect_cost.measuring.sensors.protocol import EnergySensor, SensorError, consumed_j
+from inspect_cost.measuring.sensors.protocol import EnergySensor, SensorError, subtract_j
 
 #: Readings of all counters at one moment: domain -> J.
 Readings = Mapping[str, float]
 
-#: A counter that stands still for so many of its periods is stalled.
+#: A counter that stands still for this many of its periods is stalled.
 STALLED_PERIODS = 4
-#: A window must have so many periods of a counter, or its ends are too coarse to be told.
+#: With fewer periods of a counter in a window, the window's ends are too coarse.
 FEWEST_PERIODS = 20
 
 
 @dataclass(frozen=True)
 class Consumption:
-    """What the counters say of one stretch of time.
+    """Energy consumed in one stretch of time.
 
     Attributes:
         energy_j: by domain.
-        wrapped: the domains whose counter started again at 0 meanwhile.
+        wrapped: the domains whose counter started again at 0 in that time.
     """
 
     energy_j: Mapping[str, float]
@@ -28,12 +28,12 @@ class Consumption:
 
 
 class Meter:
-    """Reads counters together; one that fails ends the energy of the whole run, with a reason.
+    """Reader of all counters; one that fails ends the energy of the whole run, with a reason.
 
     Attributes:
-        sensors: those still read.
-        reason: why there is no energy any more, or "".
-        notes: on counters that were left out.
+        sensors: those that are still read.
+        reason: why energy is no longer measured, or "".
+        notes: sentences on counters that were left out.
     """
 
     def __init__(self, sensors: Iterable[EnergySensor]) -> None:
@@ -43,19 +43,19 @@ class Meter:
 
     @property
     def works(self) -> bool:
-        """Whether there is anything to read that has not failed."""
+        """Whether any counter can still be read."""
         return bool(self.sensors) and not self.reason
 
     @property
     def shortest_window_s(self) -> float:
-        """What a window must last for all counters to tell anything of it."""
+        """Duration below which some counter cannot resolve a window."""
         return max(
             (min(s.recommended_window_s, FEWEST_PERIODS * s.period_s) for s in self.sensors),
             default=0.0,
         )
 
     def read(self) -> Readings | None:
-        """All counters now; None once there is nothing to trust."""
+        """Read all counters; None if there are none that can be trusted."""
         if not self.works:
             return None
         try:
@@ -64,31 +64,33 @@ class Meter:
             self.reason = str(error)
             return None
 
-    def between(
+    def compute_consumption(
         self, before: Readings | None, after: Readings | None, duration_s: float
     ) -> Consumption | None:
-        """What was consumed from one reading to the next; None where that cannot be told."""
+        """Return what was consumed between two readings; None if that is unknown."""
         if before is None or after is None:
             return None
         energy_j, wrapped = {}, []
         try:
             for sensor in self.sensors:
                 start, end = before[sensor.domain], after[sensor.domain]
-                energy_j[sensor.domain] = _consumed(sensor, start, end)
+                energy_j[sensor.domain] = _subtract(sensor, start, end)
                 wrapped += [sensor.domain] if end < start else []
         except SensorError as error:
             self.reason = str(error)
             return None
-        stalled = [s for s in self.sensors if not energy_j[s.domain] and _telling(s, duration_s)]
+        stalled = [
+            s for s in self.sensors if not energy_j[s.domain] and _is_stalled_after(s, duration_s)
+        ]
         for sensor in stalled:
             self._give_up(sensor, duration_s)
         if not self.works:
             return None
-        counted = {sensor.domain: energy_j[sensor.domain] for sensor in self.sensors}
-        return Consumption(counted, tuple(wrapped))
+        remaining = {sensor.domain: energy_j[sensor.domain] for sensor in self.sensors}
+        return Consumption(remaining, tuple(wrapped))
 
-    def disturbances(self) -> list[str]:
-        """What the sensors know of that spoiled the time since this was last asked."""
+    def read_disturbances(self) -> list[str]:
+        """Return what disturbed the time since the last call, in the sensors' words."""
         if not self.works:
             return []
         return [text for text in (sensor.disturbance() for sensor in self.sensors) if text]
@@ -97,7 +99,7 @@ class Meter:
         stalled = (
             f"{sensor.source} ({sensor.domain}): its counter did not move in {duration_s:.3g} s"
         )
-        # Many processors without memory of their own list a DRAM zone that counts nothing.
+        # Many processors list a DRAM zone that never counts anything.
         if sensor.domain.startswith("dram") and len(self.sensors) > 1:
             self.sensors = tuple(s for s in self.sensors if s is not sensor)
             self.notes.append(f"{stalled}, and is left out.")
@@ -105,9 +107,9 @@ class Meter:
             self.reason = stalled
 
 
-def _consumed(sensor: EnergySensor, before_j: float, after_j: float) -> float:
-    energy_j = consumed_j(sensor, before_j, after_j)
-    # Windows are far shorter than a wrap: what looks like most of one went backwards.
+def _subtract(sensor: EnergySensor, before_j: float, after_j: float) -> float:
+    energy_j = subtract_j(sensor, before_j, after_j)
+    # Windows are far shorter than a wrap, so what looks like most of one is a step backwards.
     if sensor.range_j is not None and after_j < before_j and energy_j > sensor.range_j / 2:
         raise SensorError(
             f"{sensor.source} ({sensor.domain}): its counter went backwards, "
@@ -116,6 +118,6 @@ def _consumed(sensor: EnergySensor, before_j: float, after_j: float) -> float:
     return energy_j
 
 
-def _telling(sensor: EnergySensor, duration_s: float) -> bool:
-    """Whether so long a stand-still means that the counter is stalled."""
+def _is_stalled_after(sensor: EnergySensor, duration_s: float) -> bool:
+    """Whether a counter that stood still for that long is stalled."""
     return duration_s >= STALLED_PERIODS * sensor.period_s

@@ -9,17 +9,25 @@ Interval = tuple[float, float]
 CONFIDENCE = 0.95
 #: 97.5 % quantiles of Student's t for 1 to 10 degrees of freedom; beyond, a series is exact enough.
 STUDENT_T = (
-    *(12.706205, 4.302653, 3.182446, 2.776445, 2.570582),
-    *(2.446912, 2.364624, 2.306004, 2.262157, 2.228139),
+    12.706205,
+    4.302653,
+    3.182446,
+    2.776445,
+    2.570582,
+    2.446912,
+    2.364624,
+    2.306004,
+    2.262157,
+    2.228139,
 )
 NORMAL = 1.959964
-#: Between two values the interval is thirteen standard errors to each side: it tells nothing, and
-#: that of an energy reaches below 0.
+#: Of two values the interval would be thirteen standard errors to each side, which says nothing
+#: and, for an energy, reaches below 0.
 FEWEST_FOR_MEAN = 3
 
 
 def student_t(freedom: int) -> float:
-    """The 97.5 % quantile of Student's t (Abramowitz & Stegun 26.7.5 above 10), to 1e-4."""
+    """Return the 97.5 % quantile of Student's t (Abramowitz & Stegun 26.7.5 above 10), to 1e-4."""
     if freedom <= len(STUDENT_T):
         return STUDENT_T[freedom - 1]
     z = NORMAL
@@ -32,36 +40,36 @@ def student_t(freedom: int) -> float:
 
 
 def half_width(values: Sequence[float]) -> float | None:
-    """Of the 95 % confidence interval of the mean; None of fewer than three values."""
+    """Return half the width of the mean's 95 % interval; None for fewer than three values."""
     if len(values) < FEWEST_FOR_MEAN:
         return None
     return student_t(len(values) - 1) * stdev(values) / sqrt(len(values))
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, Interval | None]:
-    """The mean of independent values, and its 95 % confidence interval where there is one."""
+    """Return the mean of independent values, and its 95 % interval or None."""
     mean, width = fmean(values), half_width(values)
     return mean, None if width is None else (mean - width, mean + width)
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
-    """Of sorted values, with linear interpolation between neighbours."""
+    """Return a quantile of sorted values, with linear interpolation between neighbours."""
     place = share * (len(ordered) - 1)
     below = int(place)
     above = min(below + 1, len(ordered) - 1)
     return ordered[below] + (place - below) * (ordered[above] - ordered[below])
 
 
-#: With so many values in each group, the groups' medians are as good as normal.
+#: With at least this many values in each group, the groups' medians are nearly normal.
 FEWEST_FOR_MEDIANS = 5
 
 
 def median_interval(groups: Sequence[Sequence[float]]) -> tuple[float, Interval | None]:
-    """The median of all values, and its 95 % confidence interval where there is one.
+    """Return the median of all values, and its 95 % interval or None.
 
-    Values of one group (a window) resemble each other, so that the interval comes from the spread
-    of the groups' medians, in logarithms where all are positive: durations spread by factors.
-    Groups too small for that are taken as independent values.
+    Values of one group (a window) resemble each other, so the interval comes from the spread of the
+    groups' medians; in logarithms if all are positive, because durations spread by factors. If the
+    groups are too small for that, all values are taken to be independent.
     """
     values = sorted(value for group in groups for value in group)
     middle = median(values)
@@ -78,15 +86,16 @@ def median_interval(groups: Sequence[Sequence[float]]) -> tuple[float, Interval 
 
 
 def order_interval(ordered: Sequence[float]) -> Interval | None:
-    """Of the median, between order statistics: Hettmansperger & Sheather 1986.
+    """Return the median's 95 % interval between order statistics (Hettmansperger & Sheather 1986).
 
-    Holds for any distribution; None of fewer than six values, which cannot be 95 % sure.
+    It holds for any distribution; None for fewer than six values, which cannot be 95 % sure.
     """
     n = len(ordered)
     tails = [0]  # tails[k]: of 2^n outcomes, those with fewer than k values below the median
     for k in range(n // 2 + 1):
         tails.append(tails[-1] + comb(n, k))
     confidence = [1 - 2 * tail / 2**n for tail in tails]
+    # The narrowest pair of order statistics that is sure enough, then interpolated inward to 95 %.
     k = max(k for k, sure in enumerate(confidence) if sure >= CONFIDENCE)
     if k == 0:
         return None

@@ -1,34 +1,35 @@
-"""From what a run saw to a `Measurement`."""
+"""From the record of a run to a `Measurement`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from math import ceil
 
 from inspect_cost.measuring.measurement import Measurement
-from inspect_cost.measuring.protocol.baseline import idle_step
+from inspect_cost.measuring.protocol.baseline import describe_idle_step
 from inspect_cost.measuring.protocol.meter import Meter
 from inspect_cost.measuring.protocol.run import Plan, Record
 from inspect_cost.measuring.protocol.statistics import mean_interval, median_interval, quantile
 from inspect_cost.measuring.protocol.window import Window
 from inspect_cost.values.quantity import Quantity
+from inspect_cost.values.units import S_PER_H, S_PER_MIN
 
 CLOCK = "monotonic clock"
 
 
-def summarized(record: Record, meter: Meter, plan: Plan) -> Measurement:
-    """Energy, power and latency with their confidence intervals, and what is missing of them."""
+def summarize(record: Record, meter: Meter, plan: Plan) -> Measurement:
+    """Compute energy, power and latency with their intervals, and note what is missing."""
     windows = record.kept
-    energies, refusal = _with_energy(windows, meter)
-    measurement = with_latency(Measurement(windows=tuple(record.windows)), windows)
+    energies, refusal = _select_for_energy(windows, meter)
+    measurement = add_latency(Measurement(windows=tuple(record.windows)), windows)
     if energies:
-        measurement = with_energy(measurement, energies, meter)
-    notes = [
-        *record.notes,
-        *meter.notes,
-        *([f"No energy: {refusal}."] if refusal else []),
-        *([step] if (step := idle_step(windows)) else []),
-        *shortfalls(record, plan, windows, measurement),
-    ]
+        measurement = add_energy(measurement, energies, meter)
+    notes = [*record.notes, *meter.notes]
+    if refusal:
+        notes.append(f"No energy: {refusal}.")
+    if step := describe_idle_step(windows):
+        notes.append(step)
+    notes += list_shortfalls(record, plan, windows, measurement)
     return replace(
         measurement,
         calls=sum(window.calls for window in windows),
@@ -38,10 +39,10 @@ def summarized(record: Record, meter: Meter, plan: Plan) -> Measurement:
     )
 
 
-def _with_energy(windows: Sequence[Window], meter: Meter) -> tuple[list[Window], str]:
-    """The windows whose energy counts, or why there are none."""
+def _select_for_energy(windows: Sequence[Window], meter: Meter) -> tuple[list[Window], str]:
+    """Return the windows whose energy counts, or none and the reason."""
     if not meter.sensors:
-        return [], ""  # why is known to whoever looked for sensors
+        return [], ""  # whoever looked for sensors says why there are none
     if meter.reason:
         return [], meter.reason
     needed_s = meter.shortest_window_s
@@ -49,14 +50,11 @@ def _with_energy(windows: Sequence[Window], meter: Meter) -> tuple[list[Window],
     if long_enough:
         return long_enough, ""
     longest_s = max(window.duration_s for window in windows)
-    return (
-        [],
-        f"the counters tell nothing of less than {needed_s:.3g} s, and it was {longest_s:.3g}",
-    )
+    return [], f"the counters cannot resolve less than {needed_s:.3g} s, and it was {longest_s:.3g}"
 
 
-def with_energy(measurement: Measurement, windows: Sequence[Window], meter: Meter) -> Measurement:
-    """The measurement with energy and power from these windows, all domains added up."""
+def add_energy(measurement: Measurement, windows: Sequence[Window], meter: Meter) -> Measurement:
+    """Return the measurement with energy and power from these windows, all domains added up."""
     domains = [sensor.domain for sensor in meter.sensors]
     source = " + ".join(sensor.source for sensor in meter.sensors)
 
@@ -92,8 +90,8 @@ def with_energy(measurement: Measurement, windows: Sequence[Window], meter: Mete
     )
 
 
-def with_latency(measurement: Measurement, windows: Sequence[Window]) -> Measurement:
-    """The measurement with the latency of one call."""
+def add_latency(measurement: Measurement, windows: Sequence[Window]) -> Measurement:
+    """Return the measurement with the latency of one call."""
     groups = [window.latencies_s for window in windows]
     value, ends = median_interval(groups)
     ordered = sorted(latency for group in groups for latency in group)
@@ -108,16 +106,16 @@ def with_latency(measurement: Measurement, windows: Sequence[Window]) -> Measure
     )
 
 
-def shortfalls(
+def list_shortfalls(
     record: Record, plan: Plan, windows: Sequence[Window], measurement: Measurement
 ) -> list[str]:
-    """What the run did not get to, and what to do about it."""
+    """List what the run did not reach, and what to do about it."""
     notes = []
     calls = sum(window.calls for window in windows)
     if record.interrupted:
-        notes.append(f"Interrupted after {_number(calls, 'call')}: these figures are partial.")
+        notes.append(f"Interrupted after {_count(calls, 'call')}: these figures are partial.")
     elif len(windows) < plan.windows:
-        notes.append(_too_short(plan, windows, calls))
+        notes.append(_explain_short_budget(plan, windows, calls))
     if not record.warmed_up and not record.interrupted:
         notes.append("Not warmed up.")
     if len(windows) > 1 and measurement.latency_s and measurement.latency_s.ci95 is None:
@@ -127,54 +125,58 @@ def shortfalls(
         notes.append("Net of idle: not distinguishable from 0, the machine's idle noise hides it.")
     if record.per_sample > 1:
         notes.append(
-            f"Calls are short: latency is timed over {record.per_sample} in a row, and its "
-            "quartiles are of such means."
+            f"Calls are short: latency is the mean of {record.per_sample} back-to-back calls, and "
+            "its quartiles are of those means."
         )
-    return [*notes, *_achieved(plan, measurement)]
+    if precision := _describe_precision(plan, measurement):
+        notes.append(precision)
+    return notes
 
 
-def _too_short(plan: Plan, windows: Sequence[Window], calls: int) -> str:
-    """That the budget was too short, and which would do."""
-    budget = duration_text(sufficient_s(plan, windows))
+def _explain_short_budget(plan: Plan, windows: Sequence[Window], calls: int) -> str:
+    """Say what the budget was too short for, and which would suffice."""
+    budget = f"`measure_time_s={round_up_s(estimate_sufficient_s(plan, windows))}`"
     if calls == 1:
-        return f"One call, no confidence interval; --measure-time {budget} for one."
+        return f"One call, no confidence interval; {budget} for one."
     return (
-        f"{_number(len(windows), 'window')} of the {plan.windows} that the protocol asks for; "
-        f"--measure-time {budget} for all."
+        f"{_count(len(windows), 'window')} of the {plan.windows} that the protocol asks for; "
+        f"{budget} for all."
     )
 
 
-def sufficient_s(plan: Plan, windows: Sequence[Window]) -> float:
-    """A budget in which the whole protocol fits: its windows, idle, warm-up, a first call."""
+def estimate_sufficient_s(plan: Plan, windows: Sequence[Window]) -> float:
+    """Return a budget that fits the whole protocol: windows, idle time, warm-up, a first call."""
     longest_s = max(plan.window_s, *(window.duration_s / window.calls for window in windows))
+    # A window takes half as long again for its idle time; a fifth of the budget is for warming up.
     fitting_s = 1.25 * (1.5 * plan.windows + 1) * longest_s
     if len(windows) == 1:
         return fitting_s
+    # What the windows took so far says more, if there are several.
     return max(fitting_s, 1.25 * plan.budget_s * plan.windows / len(windows))
 
 
-def duration_text(seconds: float) -> str:
-    """Rounded up, as --measure-time takes it: 30s, 5m, 2h."""
-    minute, hour = 60, 3600
-    if seconds <= minute:
-        return f"{int(-(-seconds // 10) * 10)}s"
-    if seconds <= hour:
-        return f"{int(-(-seconds // minute))}m"
-    return f"{int(-(-seconds // hour))}h"
+def round_up_s(seconds: float) -> int:
+    """Return the next multiple of ten seconds, of a minute above one, of an hour above one.
+
+    >>> round_up_s(21), round_up_s(61), round_up_s(3601)
+    (30, 120, 7200)
+    """
+    step = 10 if seconds <= S_PER_MIN else S_PER_MIN if seconds <= S_PER_H else S_PER_H
+    return int(ceil(seconds / step) * step)
 
 
-def _achieved(plan: Plan, measurement: Measurement) -> list[str]:
-    """How precise it became, where that was asked for."""
+def _describe_precision(plan: Plan, measurement: Measurement) -> str:
+    """Say how precise the result is, if a precision was asked for; "" otherwise."""
     if plan.until is None:
-        return []
+        return ""
     quantity = measurement.energy_j or measurement.latency_s
     what = "energy" if measurement.energy_j else "latency"
     if quantity is None or quantity.ci95 is None:
-        return [f"Asked for ± {plan.until:.2%}: there is no confidence interval of the {what}."]
+        return f"Asked for ± {plan.until:.2%}: there is no confidence interval of the {what}."
     achieved = (quantity.ci95[1] - quantity.ci95[0]) / 2 / quantity.value
-    reached = "reached" if achieved <= plan.until else "not reached: --measure-time is too short"
-    return [f"Asked for ± {plan.until:.2%} of the {what}: ± {achieved:.2%}, {reached}."]
+    reached = "reached" if achieved <= plan.until else "not reached: `measure_time_s` is too short"
+    return f"Asked for ± {plan.until:.2%} of the {what}: ± {achieved:.2%}, {reached}."
 
 
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

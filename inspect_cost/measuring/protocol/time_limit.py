@@ -1,27 +1,28 @@
-"""A bound on the time of what has none of its own, such as a compiler."""
+"""A limit on the time of code that has none of its own, such as a compiler."""
 
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-#: The alarm rings again: what is raised while Python frees an object never reaches the block.
+#: Interval at which the alarm repeats, because an exception raised while Python frees an object
+#: never reaches the block.
 AGAIN_S = 0.5
 
 
 class _TimeIsUpError(BaseException):
-    """No `Exception`, which the code within would take for its own and wrap."""
+    """Not an `Exception`, which the code within the block would catch and wrap."""
 
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Stop the block after so many seconds, as Ctrl-C would.
+    """Stop the block after a number of seconds, as Ctrl-C would.
 
-    That takes an alarm, which only the main thread of a POSIX system gets: elsewhere there is no
+    This needs an alarm, which only the main thread of a POSIX system gets; elsewhere there is no
     limit. An alarm that was set before is cancelled.
 
     Raises:
-        TimeoutError: the block was not over.
+        TimeoutError: the block did not end in time.
     """
     main = threading.current_thread() is threading.main_thread()
     if not main or not hasattr(signal, "setitimer"):

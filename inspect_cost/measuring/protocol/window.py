@@ -1,29 +1,29 @@
 """One window: calls between two readings of the counters, with idle time before and after."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import repeat
 from statistics import median
 from typing import Any
 
 from inspect_cost.measuring.protocol.clock import Clock
-from inspect_cost.measuring.protocol.disturbance import ForeignLoad, foreign_load
+from inspect_cost.measuring.protocol.disturbance import ForeignLoad, describe_foreign_load
 from inspect_cost.measuring.protocol.meter import Consumption, Meter
 
 #: Latency is timed over groups of calls that last about this long: reading a clock then costs
 #: less than a ten-thousandth.
 SHORTEST_SAMPLE_S = 1e-3
-#: No window is shorter, whatever a coarse clock says.
+#: A coarse clock may report no time at all; no window is shorter than this.
 SHORTEST_WINDOW_S = 1e-9
 
 
 @dataclass(frozen=True)
 class Work:
-    """What is measured.
+    """The call that is measured.
 
     Attributes:
         call: one inference.
-        synchronize: waits until the device has done all that was asked of it.
+        synchronize: waits until the device has finished all that it was given.
     """
 
     call: Callable[[], Any]
@@ -32,18 +32,18 @@ class Work:
 
 @dataclass(frozen=True)
 class Window:
-    """What one window saw.
+    """Calls between two readings of the counters, and the idle time around them.
 
     Attributes:
-        duration_s: of its calls, the idle time not included.
-        calls: how many there were.
-        latencies_s: of each call, or of groups of calls where they are short, divided by the size.
-        energy_j: during the calls by domain; None where no counter could be trusted.
-        idle_before_w: power by domain of the idle time before; None where there was none.
+        duration_s: of its calls, without the idle time.
+        calls: number of calls.
+        latencies_s: of each call; short calls are timed in groups, whose mean it then is.
+        energy_j: by domain, during the calls; None if no counter could be trusted.
+        idle_before_w: power by domain of the idle time before; None without idle time.
         idle_after_w: power by domain of the idle time after.
         cpu_s: CPU time of this process during the calls.
-        disturbances: what spoiled the window.
-        redone: it was set aside, and another was made for it.
+        disturbances: what disturbed it, in words.
+        redone: whether it was set aside because it was disturbed.
     """
 
     duration_s: float
@@ -58,14 +58,14 @@ class Window:
 
     @property
     def idle_power_w(self) -> dict[str, float] | None:
-        """Power by domain in the middle of the window had it been idle, from both sides of it."""
+        """Power by domain that an idle machine would have drawn, as the mean of both sides."""
         if self.idle_before_w is None or self.idle_after_w is None:
             return None
         after = self.idle_after_w
         return {d: (w + after[d]) / 2 for d, w in self.idle_before_w.items() if d in after}
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data, for JSON; of the latencies, the median."""
+        """Return plain data, for JSON; of the latencies, the median."""
         return {
             "duration_s": self.duration_s,
             "calls": self.calls,
@@ -80,13 +80,13 @@ class Window:
 
 @dataclass(frozen=True)
 class Bench:
-    """Everything that a window needs but its length.
+    """Everything that a window needs except its length.
 
     Attributes:
-        work: what is measured.
+        work: the call that is measured.
         meter: the energy counters.
-        clock: where time comes from.
-        foreign: cumulative CPU seconds of other processes.
+        clock: source of time.
+        foreign: returns cumulative CPU seconds of other processes.
     """
 
     work: Work
@@ -94,56 +94,54 @@ class Bench:
     clock: Clock = field(default_factory=Clock)
     foreign: ForeignLoad = lambda: 0.0
 
-    def window(self, calls: int, per_sample: int, idle_s: float) -> Window:
-        """Idle, work, idle. No idle time is shared with other windows, so they are independent.
+    def measure_window(self, calls: int, per_sample: int, idle_s: float) -> Window:
+        """Idle, run the calls, idle again.
+
+        No idle time is shared with other windows, so that they are independent.
 
         Args:
-            calls: how many, in whole groups.
+            calls: number of calls, a multiple of ``per_sample``.
             per_sample: calls in a group that is timed together.
             idle_s: of each idle stretch; 0 for none.
         """
         foreign, started = self.foreign(), self.clock.now()
-        before = self.idle_w(idle_s)
-        self.meter.disturbances()  # what was before is not this window's
-        window = self._busy(calls, per_sample)
-        spoiled = [*window.disturbances, *self.meter.disturbances()]
-        after = self.idle_w(idle_s)
+        before = self.measure_idle_w(idle_s)
+        self.meter.read_disturbances()  # drops what happened before this window
+        window = self._run_calls(calls, per_sample)
+        spoiled = [*window.disturbances, *self.meter.read_disturbances()]
+        after = self.measure_idle_w(idle_s)
         elapsed = self.clock.now() - started
-        load = foreign_load(self.foreign() - foreign, elapsed)
-        return Window(
-            window.duration_s,
-            window.calls,
-            window.latencies_s,
-            window.energy_j,
-            before,
-            after,
-            window.cpu_s,
-            (*spoiled, *([load] if load else [])),
+        load = describe_foreign_load(self.foreign() - foreign, elapsed)
+        return replace(
+            window,
+            idle_before_w=before,
+            idle_after_w=after,
+            disturbances=tuple([*spoiled, load] if load else spoiled),
         )
 
-    def idle_w(self, idle_s: float) -> dict[str, float] | None:
-        """Power by domain while nothing is asked of the device."""
+    def measure_idle_w(self, idle_s: float) -> dict[str, float] | None:
+        """Sleep, and return the power by domain; None without idle time or counters."""
         if not idle_s or not self.meter.works:
             return None
         readings, started = self.meter.read(), self.clock.now()
         self.clock.sleep(idle_s)
         later, ended = self.meter.read(), self.clock.now()
-        consumption = self.meter.between(readings, later, ended - started)
+        consumption = self.meter.compute_consumption(readings, later, ended - started)
         if consumption is None:
             return None
         return {d: energy / (ended - started) for d, energy in consumption.energy_j.items()}
 
-    def _busy(self, calls: int, per_sample: int) -> Window:
-        """The calls alone; the device is synchronised before both readings."""
+    def _run_calls(self, calls: int, per_sample: int) -> Window:
+        """Run the calls between two readings; the device is synchronised before both."""
         self.work.synchronize()
         cpu = self.clock.cpu()
         before, started = self.meter.read(), self.clock.now()
-        latencies = self.timed(calls, per_sample)
+        latencies = self.time_calls(calls, per_sample)
         ended, after = self.clock.now(), self.meter.read()
         duration_s = ended - started
-        # Each counter also saw one round of readings; of a short window that is half a per cent.
+        # Each counter also saw one round of readings, which is half a per cent of a short window.
         share = duration_s / max(self.clock.now() - started, duration_s, SHORTEST_WINDOW_S)
-        consumption = self.meter.between(before, after, duration_s) or Consumption({})
+        consumption = self.meter.compute_consumption(before, after, duration_s) or Consumption({})
         return Window(
             duration_s=duration_s,
             calls=calls,
@@ -153,8 +151,8 @@ class Bench:
             disturbances=tuple(f"the counter of {d} wrapped" for d in consumption.wrapped),
         )
 
-    def timed(self, calls: int, per_sample: int) -> list[float]:
-        """Seconds a call, for each group of calls; it ends synchronised."""
+    def time_calls(self, calls: int, per_sample: int) -> list[float]:
+        """Return the seconds per call of each group of calls; the device ends synchronised."""
         call, synchronize, now = self.work.call, self.work.synchronize, self.clock.now
         latencies, started = [], now()
         for _ in range(calls // per_sample):

@@ -1,54 +1,54 @@
-"""Which sensors there are: the sources in order, and what is left out so as not to count twice."""
+"""Finding sensors: the sources in order, and what is left out so that nothing counts twice."""
 
 from collections.abc import Callable
 from pathlib import Path
 
-from inspect_cost.measuring.sensors.hwmon import hwmon_sensors
-from inspect_cost.measuring.sensors.nvml import nvml_sensors
-from inspect_cost.measuring.sensors.perf import perf_sensors
-from inspect_cost.measuring.sensors.plugins import plugin_sensors
-from inspect_cost.measuring.sensors.powercap import powercap_sensors
+from inspect_cost.measuring.sensors.hwmon import find_hwmon_sensors
+from inspect_cost.measuring.sensors.nvml import find_nvml_sensors
+from inspect_cost.measuring.sensors.perf import find_perf_sensors
+from inspect_cost.measuring.sensors.plugins import find_plugin_sensors
+from inspect_cost.measuring.sensors.powercap import find_powercap_sensors
 from inspect_cost.measuring.sensors.protocol import EnergySensor, Sensors, Unavailable
 
-#: Doors to the same counters of the CPU: the first that opens is taken.
+#: Several ways to read the same counters of the CPU: the first that works is used.
 CPU_SOURCES: tuple[tuple[str, Callable[[], Sensors]], ...] = (
-    ("powercap", powercap_sensors),
-    ("perf", perf_sensors),
-    ("hwmon", hwmon_sensors),
+    ("powercap", find_powercap_sensors),
+    ("perf", find_perf_sensors),
+    ("hwmon", find_hwmon_sensors),
 )
 
 
 def find_sensors(device: str = "cpu", *, root: Path | str | None = None) -> Sensors:
-    """The sensors that see what a call on a device takes, those of the device itself first.
+    """Find the sensors that see what a call on a device consumes, the device's own first.
 
     For a GPU, the CPU's are found as well: they are other domains (the host that feeds the GPU),
     and their ``device`` is "cpu".
 
     Args:
-        device: as torch writes it: "cpu", "cuda", "cuda:1", "mps".
-        root: the powercap tree, instead of the system's.
+        device: in torch's notation: "cpu", "cuda", "cuda:1", "mps".
+        root: a powercap tree, instead of the system's.
     """
-    found = cpu_sensors(root) + plugin_sensors()
+    found = find_cpu_sensors(root) + find_plugin_sensors()
     if device.startswith("cuda"):
-        found = nvml_sensors(device) + found
+        found = find_nvml_sensors(device) + found
     fitting = [sensor for sensor in found.usable if sees(sensor, device)]
     fitting.sort(key=lambda sensor: sensor.device == "cpu")
     return Sensors(tuple(fitting), found.unavailable)
 
 
-def every_sensor(*, root: Path | str | None = None) -> Sensors:
-    """The sensors of all devices, for a machine's description."""
-    return cpu_sensors(root) + nvml_sensors() + plugin_sensors()
+def find_every_sensor(*, root: Path | str | None = None) -> Sensors:
+    """Find the sensors of all devices, to describe a machine."""
+    return find_cpu_sensors(root) + find_nvml_sensors() + find_plugin_sensors()
 
 
-def cpu_sensors(root: Path | str | None = None) -> Sensors:
-    """From the first source that has any, with what the earlier ones lack."""
+def find_cpu_sensors(root: Path | str | None = None) -> Sensors:
+    """Find the CPU's sensors in the first source that has any; earlier ones say what they lack."""
     sources: list[tuple[str, Callable[[], Sensors]]] = list(CPU_SOURCES)
-    sources[0] = ("powercap", lambda: powercap_sensors(root))
+    sources[0] = ("powercap", lambda: find_powercap_sensors(root))
     found = Sensors()
     for name, source in sources:
         if any(sensor.device == "cpu" for sensor in found.usable):
-            reason = "not asked, since another source reads the same counters"
+            reason = "not tried, since another source reads the same counters"
             found += Sensors((), (Unavailable(name, reason, "", "contained"),))
         else:
             found += source()
@@ -56,6 +56,6 @@ def cpu_sensors(root: Path | str | None = None) -> Sensors:
 
 
 def sees(sensor: EnergySensor, device: str) -> bool:
-    """Whether a sensor sees work on a device: its own, or that of the host which feeds it."""
+    """Whether a sensor sees work on a device: it is the device's own, or that of its host."""
     exact = f"{device}:0" if device == "cuda" else device
     return sensor.device in {"cpu", exact, exact.partition(":")[0]}

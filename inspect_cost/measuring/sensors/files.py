@@ -1,21 +1,21 @@
-"""Counters that are files of sysfs: reading one number, and saying why it cannot be read."""
+"""Counters that are files of sysfs: reading one number, or explaining why it cannot be read."""
 
 import os
 from pathlib import Path
 
 from inspect_cost.measuring.sensors.protocol import SensorError
+from inspect_cost.values.units import MICRO
 
-MICRO = 1e-6
-#: Enough for any counter of 64 bits.
+#: Bytes; enough for any counter of 64 bits.
 LONGEST = 64
 ATTEMPTS = 3
 
 
 def read_count(path: Path) -> int:
-    """The whole number in a file.
+    """Return the whole number in a file.
 
-    The file is opened each time: 7 us instead of 2 us with a kept descriptor, which would go on
-    reading the last value of a zone that was removed or replaced.
+    The file is opened each time: that takes 7 us instead of 2 us, but a descriptor that was kept
+    open would go on returning the last value of a zone that was removed or replaced.
 
     Raises:
         OSError: it cannot be read.
@@ -23,12 +23,12 @@ def read_count(path: Path) -> int:
     """
     for _ in range(ATTEMPTS - 1):
         # A writer that is not the kernel may have truncated the file before it writes.
-        if content := _content(path).strip():
+        if content := _read_bytes(path).strip():
             return int(content)
-    return int(_content(path))
+    return int(_read_bytes(path))
 
 
-def _content(path: Path) -> bytes:
+def _read_bytes(path: Path) -> bytes:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         return os.read(descriptor, LONGEST)
@@ -36,8 +36,8 @@ def _content(path: Path) -> bytes:
         os.close(descriptor)
 
 
-def counter_j(path: Path, source: str) -> float:
-    """A counter in microjoules, in joules.
+def read_counter_j(path: Path, source: str) -> float:
+    """Read a counter that is in microjoules, and return joules.
 
     Raises:
         SensorError: it is gone, cannot be read, or holds no number; the message names the file.
@@ -45,7 +45,7 @@ def counter_j(path: Path, source: str) -> float:
     try:
         return read_count(path) * MICRO
     except FileNotFoundError:
-        raise SensorError(f"{source} has disappeared: there is no {path} any more") from None
+        raise SensorError(f"{source} has disappeared: {path} no longer exists") from None
     except OSError as error:
         raise SensorError(f"{source}: cannot read {path}: {error.strerror}") from error
     except ValueError:

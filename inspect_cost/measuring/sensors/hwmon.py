@@ -1,7 +1,7 @@
 """Linux hwmon: drivers of monitoring chips that count energy, in uJ.
 
 ``amd_energy`` does (per core and per socket), so does ``ibmpowernv`` on POWER. The labels of a
-driver are the only word on what a counter covers.
+driver are the only statement of what a counter covers.
 
 Source: Documentation/hwmon/sysfs-interface.rst of Linux.
 """
@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from inspect_cost.measuring.sensors.files import counter_j
+from inspect_cost.measuring.sensors.files import read_counter_j
 from inspect_cost.measuring.sensors.protocol import SensorError, Sensors, Unavailable
 
 DEFAULT_ROOT = Path("/sys/class/hwmon")
@@ -20,7 +20,7 @@ WHOLE = (
     (re.compile(r"(?:E?socket|package|pkg|processor|chip)\D*(\d*)", re.IGNORECASE), "package"),
     (re.compile(r"(?:dram|memory)\D*(\d*)", re.IGNORECASE), "dram"),
 )
-#: Drivers whose counters are of something else than the CPU.
+#: Drivers whose counters belong to a GPU.
 GPU_DRIVERS = {"xe", "i915", "amdgpu"}
 
 #: Drivers poll their chip; amd_energy's counters advance every ms.
@@ -45,53 +45,55 @@ class HwmonSensor:
     range_j: float | None = None  # the drivers extend their counters to 64 bits
 
     def read_j(self) -> float:
-        """Joules since some moment in the past."""
-        return counter_j(self.path, self.source)
+        """Return joules since some moment in the past."""
+        return read_counter_j(self.path, self.source)
 
     def disturbance(self) -> str | None:
-        """None: a counter of energy does not see what spoils it."""
+        """Return None: an energy counter does not see what disturbs a window."""
         return None
 
 
-def hwmon_sensors(root: Path | str | None = None) -> Sensors:
-    """The energy counters of monitoring chips, parts of a whole left out.
+def find_hwmon_sensors(root: Path | str | None = None) -> Sensors:
+    """Find the energy counters of monitoring chips, without those that are part of another.
 
     Args:
         root: /sys/class/hwmon unless given.
     """
     folder = Path(root or DEFAULT_ROOT)
     chips = sorted(folder.iterdir()) if folder.is_dir() else []
-    found = sum((chip_sensors(chip) for chip in chips), Sensors())
+    found = sum((find_chip_sensors(chip) for chip in chips), Sensors())
     if found == Sensors():
         return Sensors((), (Unavailable("hwmon", f"no chip in {folder} counts energy"),))
     return found
 
 
-def chip_sensors(chip: Path) -> Sensors:
-    """The counters of one chip that can be added to each other."""
-    driver = text(chip / "name") or chip.name
+def find_chip_sensors(chip: Path) -> Sensors:
+    """Find the counters of one chip that can be added to each other."""
+    driver = read_text(chip / "name") or chip.name
     if driver in GPU_DRIVERS:
         return Sensors()
     labels = {
-        path: text(path.with_name(path.name.replace("_input", "_label")))
+        path: read_text(path.with_name(path.name.replace("_input", "_label")))
         for path in sorted(chip.glob("energy*_input"))
     }
-    domains = {path: covered(label) for path, label in labels.items()}
-    if len(labels) == 1:  # there is nothing that it could be counted twice with
+    domains = {path: find_domain(label) for path, label in labels.items()}
+    if len(labels) == 1:  # with a single counter, nothing can be counted twice
         domains = {p: domains[p] or f"{driver} {label}".strip() for p, label in labels.items()}
-    return sum((opened(p, driver, labels[p], domain) for p, domain in domains.items()), Sensors())
+    return sum(
+        (open_sensor(p, driver, labels[p], domain) for p, domain in domains.items()), Sensors()
+    )
 
 
-def covered(label: str) -> str | None:
-    """The domain of a counter that is no part of another; None where the label does not say."""
+def find_domain(label: str) -> str | None:
+    """Return the domain of a counter that is not part of another; None if the label names none."""
     for pattern, domain in WHOLE:
         if match := pattern.match(label):
             return f"{domain}-{match[1] or 0}"
     return None
 
 
-def opened(path: Path, driver: str, label: str, domain: str | None) -> Sensors:
-    """The sensor of one counter, or why there is none."""
+def open_sensor(path: Path, driver: str, label: str, domain: str | None) -> Sensors:
+    """Open one counter, or explain why it cannot be used."""
     source = f"hwmon {driver} {path.name.removesuffix('_input')} ({label or 'no label'})"
     if domain is None:
         reason = "it may be a part of another counter of this chip"
@@ -106,8 +108,8 @@ def opened(path: Path, driver: str, label: str, domain: str | None) -> Sensors:
     return Sensors((sensor,))
 
 
-def text(path: Path) -> str:
-    """What a file says; "" where there is none."""
+def read_text(path: Path) -> str:
+    """Return the text of a file; "" if it cannot be read."""
     try:
         return path.read_text().strip()
     except OSError:

@@ -1,9 +1,9 @@
 """NVIDIA GPUs, through the driver's management library (NVML).
 
-From Volta on, a GPU counts its energy in mJ since the driver was loaded. Older ones tell their
-power only, which `sampled_power` integrates. A GPU is numbered differently by torch (which obeys
+From Volta on, a GPU counts its energy in mJ since the driver was loaded. Older ones report power
+only, which `sampled_power` integrates. A GPU is numbered differently by torch (which obeys
 ``CUDA_VISIBLE_DEVICES`` and puts fast ones first) and by NVML (in the order of the PCI bus): the
-UUID says which is which.
+UUID identifies it in both.
 
 Source: the NVML API reference of NVIDIA, "Device Queries"; for the counter's period and the
 windows that it asks for, arXiv 2312.02741.
@@ -24,14 +24,14 @@ from inspect_cost.measuring.sensors.protocol import (
     Unavailable,
 )
 from inspect_cost.measuring.sensors.sampled_power import SampledPowerSensor
+from inspect_cost.values.units import MILLI
 
-MILLI = 1e-3
 #: The counter advances every 20 to 100 ms.
 PERIOD_S = 0.1
 #: Twenty periods; A100 and H100 sample their power only a quarter of the time.
 WINDOW_S = 2.0
 
-#: Reasons for slower clocks, as bits. Idleness and settings by the user are none.
+#: Bits that report slowed clocks. Idling and settings by the user are not among them.
 THROTTLING = {
     0x004: "the power limit",
     0x008: "a hardware slowdown",
@@ -42,10 +42,10 @@ THROTTLING = {
     0x400: "reliability",
 }
 
-#: The errors of nvmlInit(), by name -> (reason, fix).
+#: Name of an error of nvmlInit() -> (reason, fix).
 FAILED_STARTS = {
     "NVMLError_LibraryNotFound": (
-        "the NVIDIA driver's library libnvidia-ml is not there",
+        "the NVIDIA driver's library libnvidia-ml was not found",
         "Install the NVIDIA driver; in a container, give it the GPU (docker run --gpus all).",
     ),
     "NVMLError_DriverNotLoaded": (
@@ -61,12 +61,12 @@ FAILED_STARTS = {
 
 @dataclass
 class NvmlGpu:
-    """One GPU: what spoils a window, and its limits. Its energy is in the sensors beside it.
+    """One GPU: its power, its counter, its limits, and what disturbs a window.
 
     Attributes:
-        nvml: the module ``pynvml``, or one that answers like it.
-        handle: NVML's own.
-        index: NVML's number.
+        nvml: the module ``pynvml``, or one with the same functions.
+        handle: NVML's handle.
+        index: its number in NVML.
         name: as sold, "NVIDIA H100 PCIe".
     """
 
@@ -77,32 +77,40 @@ class NvmlGpu:
 
     @property
     def power_limit_w(self) -> float | None:
-        """The default power limit, by its maker; None where it is not told."""
+        """The maker's default power limit; None if NVML does not report it."""
         try:
             limit = self.nvml.nvmlDeviceGetPowerManagementDefaultLimit(self.handle)
         except self.nvml.NVMLError:
             return None
         return float(limit) * MILLI
 
-    def power_w(self) -> float:
-        """The power that it draws now."""
+    def read_power_w(self) -> float:
+        """Return the power that it draws now.
+
+        Raises:
+            SensorError: NVML does not report it.
+        """
         try:
             return float(self.nvml.nvmlDeviceGetPowerUsage(self.handle)) * MILLI
         except self.nvml.NVMLError as error:
             raise SensorError(f"NVML gpu {self.index} ({self.name}): {error}") from error
 
-    def energy_j(self) -> float:
-        """Its energy counter."""
+    def read_energy_j(self) -> float:
+        """Return its energy counter.
+
+        Raises:
+            SensorError: NVML does not report it.
+        """
         try:
             return float(self.nvml.nvmlDeviceGetTotalEnergyConsumption(self.handle)) * MILLI
         except self.nvml.NVMLError as error:
             raise SensorError(f"NVML gpu {self.index} ({self.name}): {error}") from error
 
     def disturbance(self) -> str | None:
-        """Throttled clocks or foreign processes, as they are at this moment."""
-        bits = self._clock_reasons()
+        """Describe throttled clocks and foreign processes at this moment; None without any."""
+        bits = self._read_clock_reasons()
         slow = [reason for bit, reason in THROTTLING.items() if bits & bit]
-        foreign = foreign_processes(self._processes())
+        foreign = find_foreign_processes(self._list_processes())
         found = []
         if slow:
             found.append(f"its clocks were throttled by {' and '.join(slow)}")
@@ -110,7 +118,7 @@ class NvmlGpu:
             found.append(f"other processes computed on it: {', '.join(map(str, foreign))}")
         return f"gpu {self.index}: {'; '.join(found)}" if found else None
 
-    def _clock_reasons(self) -> int:
+    def _read_clock_reasons(self) -> int:
         # The name since driver 535, and the one before.
         for name in ("ClocksEventReasons", "ClocksThrottleReasons"):
             try:
@@ -119,7 +127,7 @@ class NvmlGpu:
                 continue
         return 0
 
-    def _processes(self) -> list[int]:
+    def _list_processes(self) -> list[int]:
         try:
             running = self.nvml.nvmlDeviceGetComputeRunningProcesses(self.handle)
         except self.nvml.NVMLError:
@@ -127,11 +135,11 @@ class NvmlGpu:
         return sorted({process.pid for process in running})
 
 
-def foreign_processes(running: Sequence[int]) -> list[int]:
-    """Those that are not this one.
+def find_foreign_processes(running: Sequence[int]) -> list[int]:
+    """Return the processes other than this one.
 
-    NVML gives the numbers of the host. In a container, ours is unknown to us there: one of those
-    that do not exist here is then taken for this process.
+    NVML reports process numbers of the host. In a container we do not know our own number there,
+    so one of those that do not exist here is taken to be this process.
     """
     foreign = [pid for pid in running if pid != os.getpid()]
     outside = [pid for pid in foreign if not Path(f"/proc/{pid}").exists()]
@@ -153,16 +161,16 @@ class NvmlSensor:
     range_j: float | None = None
 
     def read_j(self) -> float:
-        """Joules since the driver was loaded."""
-        return self.gpu.energy_j()
+        """Return joules since the driver was loaded."""
+        return self.gpu.read_energy_j()
 
     def disturbance(self) -> str | None:
-        """Throttled clocks or foreign processes, as they are at this moment."""
+        """Describe throttled clocks and foreign processes at this moment; None without any."""
         return self.gpu.disturbance()
 
 
-def torch_uuids() -> list[str]:
-    """The UUIDs of the GPUs as torch numbers them."""
+def list_torch_uuids() -> list[str]:
+    """Return the UUIDs of the GPUs in torch's order."""
     import torch  # noqa: PLC0415 - NVML needs no torch; only its numbering does
 
     if not torch.cuda.is_available():
@@ -171,18 +179,18 @@ def torch_uuids() -> list[str]:
     return [str(torch.cuda.get_device_properties(index).uuid) for index in range(count)]
 
 
-def nvml_sensors(
+def find_nvml_sensors(
     device: str | None = None,
     *,
     nvml: Any = pynvml,
-    uuids: Callable[[], Sequence[str]] = torch_uuids,
+    uuids: Callable[[], Sequence[str]] = list_torch_uuids,
 ) -> Sensors:
-    """The energy sensors of NVIDIA GPUs.
+    """Find the energy sensors of NVIDIA GPUs.
 
     Args:
         device: the GPU in torch's numbering, "cuda:1" ("cuda" is the first); all unless given.
-        nvml: the module ``pynvml``, or one that answers like it.
-        uuids: the GPUs' UUIDs in torch's numbering.
+        nvml: the module ``pynvml``, or one with the same functions.
+        uuids: returns the GPUs' UUIDs in torch's order.
     """
     try:
         nvml.nvmlInit()
@@ -190,32 +198,32 @@ def nvml_sensors(
     except nvml.NVMLError as error:
         reason, fix = FAILED_STARTS.get(type(error).__name__, (f"NVML does not start: {error}", ""))
         return Sensors((), (Unavailable("nvml", reason, fix),))
-    names = {bare(uuid): f"cuda:{index}" for index, uuid in enumerate(uuids())}
+    names = {strip_kind(uuid): f"cuda:{index}" for index, uuid in enumerate(uuids())}
     wanted = device and (device if ":" in device else f"{device}:0")
-    found = [gpu_sensor(nvml, index, names) for index in range(count)]
+    found = [find_gpu_sensor(nvml, index, names) for index in range(count)]
     chosen = [(sensors, name) for sensors, name in found if wanted in {None, name}]
     if not chosen:
-        # The UUID that torch knows may be a partition's: say what was refused.
+        # The UUID that torch has may be a partition's: report what was refused.
         refused = tuple(why for sensors, _ in found for why in sensors.unavailable)
-        reason = f"no GPU that can be read is torch's {wanted}"
+        reason = f"none of the readable GPUs is torch's {wanted}"
         return Sensors((), (Unavailable("nvml", reason), *refused))
     return sum((sensors for sensors, _ in chosen), Sensors())
 
 
-def bare(uuid: str) -> str:
-    """A UUID without its kind: NVML writes "GPU-...", torch does not."""
+def strip_kind(uuid: str) -> str:
+    """Return a UUID without its kind: NVML writes "GPU-...", torch does not."""
     return uuid.removeprefix("GPU-").removeprefix("MIG-").lower()
 
 
-def gpu_sensor(nvml: Any, index: int, names: dict[str, str]) -> tuple[Sensors, str]:
-    """What there is for NVML's GPU of that number, and its device in torch."""
+def find_gpu_sensor(nvml: Any, index: int, names: dict[str, str]) -> tuple[Sensors, str]:
+    """Find the sensor of NVML's GPU of that number, and its device in torch."""
     source, device = f"nvml gpu {index}", ""
     try:
         handle = nvml.nvmlDeviceGetHandleByIndex(index)
-        # A GPU that torch does not see can be read all the same.
-        device = names.get(bare(nvml.nvmlDeviceGetUUID(handle)), f"gpu:{index}")
+        # A GPU that torch does not see can be read nevertheless.
+        device = names.get(strip_kind(nvml.nvmlDeviceGetUUID(handle)), f"gpu:{index}")
         gpu = NvmlGpu(nvml, handle, index, nvml.nvmlDeviceGetName(handle))
-        sensor = counter_or_samples(gpu, device)
+        sensor = choose_sensor(gpu, device)
     except (nvml.NVMLError, SensorError) as error:
         return Sensors((), (Unavailable(source, str(error), "", "refused"),)), device
     if isinstance(sensor, Unavailable):
@@ -223,26 +231,26 @@ def gpu_sensor(nvml: Any, index: int, names: dict[str, str]) -> tuple[Sensors, s
     return Sensors((sensor,)), device
 
 
-def counter_or_samples(gpu: NvmlGpu, device: str) -> EnergySensor | Unavailable:
-    """The GPU's counter; where it has none, the integral of its power."""
+def choose_sensor(gpu: NvmlGpu, device: str) -> EnergySensor | Unavailable:
+    """Return the GPU's counter; if it has none, the integral of its power."""
     source, domain = f"NVML energy counter of gpu {gpu.index} ({gpu.name})", f"gpu-{gpu.index}"
-    if partitioned(gpu):
-        reason = "it is partitioned (MIG is on), and its counter covers all partitions together"
+    if is_partitioned(gpu):
+        reason = "it is is_partitioned (MIG is on), and its counter covers all partitions together"
         fix = f"As root, without jobs on it: nvidia-smi --id={gpu.index} --multi-instance-gpu=0."
         return Unavailable(f"nvml gpu {gpu.index} ({gpu.name})", reason, fix, "refused")
     try:
         gpu.nvml.nvmlDeviceGetTotalEnergyConsumption(gpu.handle)
     except gpu.nvml.NVMLError:
-        gpu.power_w()  # an error if there is no power either
+        gpu.read_power_w()  # raises if there is no power either
         sampled = f"sampled power of gpu {gpu.index} ({gpu.name}), which has no energy counter"
-        return SampledPowerSensor(gpu.power_w, gpu.disturbance, domain, sampled, device)
+        return SampledPowerSensor(gpu.read_power_w, gpu.disturbance, domain, sampled, device)
     return NvmlSensor(gpu, device, domain, source)
 
 
-def partitioned(gpu: NvmlGpu) -> bool:
+def is_partitioned(gpu: NvmlGpu) -> bool:
     """Whether MIG is on."""
     try:
         current, _ = gpu.nvml.nvmlDeviceGetMigMode(gpu.handle)
     except gpu.nvml.NVMLError:
-        return False  # most GPUs know no MIG
+        return False  # most GPUs do not support MIG
     return bool(current)

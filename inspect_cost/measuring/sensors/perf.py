@@ -1,4 +1,4 @@
-"""Linux perf's power events: the RAPL counters by another door, where powercap is absent.
+"""Linux perf's power events: the RAPL counters again, for systems without powercap.
 
 The kernel's PMU ``power`` has the events energy-pkg (a whole package) and energy-ram (its memory),
 counted once per package on the CPUs that ``cpumask`` names.
@@ -18,7 +18,8 @@ from pathlib import Path
 from inspect_cost.measuring.sensors.protocol import SensorError, Sensors, Unavailable
 
 DEFAULT_ROOT = Path("/sys/bus/event_source/devices/power")
-#: Event -> the domain that it covers. The others (cores, gpu, psys) are parts or wholes of these.
+#: Event -> the domain that it covers. The others (cores, gpu, psys) are parts of these or contain
+#: them.
 EVENTS = {"energy-pkg": "package", "energy-ram": "dram"}
 
 PERIOD_S = 0.001
@@ -34,7 +35,7 @@ PERMISSION_FIX = (
     "counters: setcap cap_perfmon=ep PYTHON. Both open the CPU's other counters too."
 )
 
-#: (type, config, CPU) -> a function that reads the counter; an OSError where it may not be opened.
+#: (type, config, CPU) -> a function that reads the counter; raises OSError if it cannot be opened.
 Opener = Callable[[int, int, int], Callable[[], int]]
 
 
@@ -57,22 +58,22 @@ class PerfSensor:
     range_j: float | None = None  # the kernel extends the counter to 64 bits
 
     def read_j(self) -> float:
-        """Joules since the counter was opened."""
+        """Return joules since the counter was opened."""
         try:
             return self.count() * self.scale_j
         except (OSError, struct.error) as error:
-            raise SensorError(f"{self.source} cannot be read any more: {error}") from error
+            raise SensorError(f"{self.source} can no longer be read: {error}") from error
 
     def disturbance(self) -> str | None:
-        """None: a counter of energy does not see what spoils it."""
+        """Return None: an energy counter does not see what disturbs a window."""
         return None
 
 
-def opened_counter(kind: int, config: int, cpu: int) -> Callable[[], int]:
-    """Open a counter of all processes on one CPU.
+def open_counter(kind: int, config: int, cpu: int) -> Callable[[], int]:
+    """Open a counter of all processes on one CPU, and return the function that reads it.
 
     Raises:
-        OSError: it may not be opened, or this machine has no such system call.
+        OSError: opening it is not permitted, or this machine has no such system call.
     """
     number = SYSCALLS.get(platform.machine())
     if number is None:
@@ -87,8 +88,8 @@ def opened_counter(kind: int, config: int, cpu: int) -> Callable[[], int]:
     return lambda: int(COUNT.unpack(os.read(descriptor, COUNT.size))[0])
 
 
-def perf_sensors(root: Path | str | None = None, *, opener: Opener = opened_counter) -> Sensors:
-    """Every package and its memory that perf counts.
+def find_perf_sensors(root: Path | str | None = None, *, opener: Opener = open_counter) -> Sensors:
+    """Find every package and memory that perf counts.
 
     Args:
         root: the PMU's folder; /sys/bus/event_source/devices/power unless given.
@@ -96,14 +97,14 @@ def perf_sensors(root: Path | str | None = None, *, opener: Opener = opened_coun
     """
     folder = Path(root or DEFAULT_ROOT)
     if not (folder / "events").is_dir():
-        return Sensors((), (Unavailable("perf", f"there is no power PMU at {folder}"),))
+        return Sensors((), (Unavailable("perf", f"no power PMU was found at {folder}"),))
     try:
         kind = int((folder / "type").read_text())
-        cpus = listed_cpus((folder / "cpumask").read_text())
+        cpus = parse_cpu_list((folder / "cpumask").read_text())
         events = [name for name in EVENTS if (folder / "events" / name).is_file()]
         return Sensors(
             tuple(
-                opened(folder, kind, event, package, cpu, opener)
+                open_sensor(folder, kind, event, package, cpu, opener)
                 for event in events
                 for package, cpu in enumerate(cpus)
             )
@@ -115,12 +116,16 @@ def perf_sensors(root: Path | str | None = None, *, opener: Opener = opened_coun
         return Sensors((), (Unavailable("perf", f"{folder}: {error}", "", "refused"),))
 
 
-def opened(
+def open_sensor(
     folder: Path, kind: int, event: str, package: int, cpu: int, opener: Opener
 ) -> PerfSensor:
-    """The sensor of one event on one package."""
+    """Open one event on one package.
+
+    Raises:
+        SensorError: it is not in joules, or cannot be read.
+    """
     events = folder / "events"
-    config = encoded((events / event).read_text())
+    config = parse_event((events / event).read_text())
     unit = (events / f"{event}.unit").read_text().strip()
     if unit != "Joules":
         raise SensorError(f"{event} is in {unit!r}, not in Joules")
@@ -131,18 +136,22 @@ def opened(
     return sensor
 
 
-def encoded(description: str) -> int:
-    """The number of an event that is described as "event=0x02"."""
+def parse_event(description: str) -> int:
+    """Return the number in an event's description such as "event=0x02".
+
+    Raises:
+        ValueError: there is none.
+    """
     match = re.search(r"event=(0x[0-9a-fA-F]+|\d+)", description)
     if match is None:
         raise ValueError(f"{description.strip()!r} names no event")
     return int(match[1], 0)
 
 
-def listed_cpus(text: str) -> list[int]:
-    """The CPUs of a list such as "0,24-25".
+def parse_cpu_list(text: str) -> list[int]:
+    """Return the CPUs of a list such as "0,24-25".
 
-    >>> listed_cpus("0,24-25")
+    >>> parse_cpu_list("0,24-25")
     [0, 24, 25]
     """
     cpus: list[int] = []

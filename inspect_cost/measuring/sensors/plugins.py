@@ -10,35 +10,38 @@ from collections.abc import Iterable
 from importlib.metadata import EntryPoint, entry_points
 
 from inspect_cost.measuring.sensors.protocol import EnergySensor, Sensors, Unavailable
+from inspect_cost.values.errors import one_line
 
 GROUP = "inspect_cost.sensors"
 
 
-def plugin_sensors(plugins: Iterable[EntryPoint] | None = None) -> Sensors:
-    """What all installed plug-ins find; one that fails is named, and the others go on.
+def find_plugin_sensors(plugins: Iterable[EntryPoint] | None = None) -> Sensors:
+    """Collect the sensors of all installed plug-ins; one that fails is named, and the others go on.
 
     Args:
-        plugins: instead of the installed ones.
+        plugins: used instead of the installed ones.
     """
-    chosen = entry_points(group=GROUP) if plugins is None else plugins
-    return sum(map(from_plugin, chosen), Sensors())
+    installed = entry_points(group=GROUP) if plugins is None else plugins
+    return sum(map(load_plugin, installed), Sensors())
 
 
-def from_plugin(plugin: EntryPoint) -> Sensors:
-    """What one plug-in finds."""
+def load_plugin(plugin: EntryPoint) -> Sensors:
+    """Return the sensors that one plug-in finds."""
     try:
         found = plugin.load()()
-    except Exception as error:  # noqa: BLE001 - whatever a stranger's code raises
-        return failed(plugin, f"it raised {type(error).__name__}: {error}")
+    except Exception as error:  # noqa: BLE001 - a plug-in may raise anything
+        return report_failure(plugin, f"it raised {one_line(error)}")
     if not isinstance(found, Sensors):
-        return failed(plugin, f"it returned {type(found).__name__}, not Sensors")
+        return report_failure(plugin, f"it returned {type(found).__name__}, not Sensors")
     wrong = [sensor for sensor in found.usable if not isinstance(sensor, EnergySensor)]
     if wrong:
-        return failed(plugin, f"{type(wrong[0]).__name__} lacks what an EnergySensor has")
+        return report_failure(
+            plugin, f"{type(wrong[0]).__name__} does not have all that an EnergySensor has"
+        )
     return found
 
 
-def failed(plugin: EntryPoint, reason: str) -> Sensors:
-    """A plug-in that does not work."""
+def report_failure(plugin: EntryPoint, reason: str) -> Sensors:
+    """Name a plug-in that does not work, with the reason."""
     source = f"plug-in {plugin.name} ({plugin.value})"
     return Sensors((), (Unavailable(source, reason, "Update or uninstall it.", "refused"),))

@@ -1,6 +1,6 @@
 """Linux powercap: the RAPL counters of CPU packages and of their memory, by Intel and AMD.
 
-Words of the field: a *zone* is one counter, a folder; *package* is a whole socket; *core* and
+Terms: a *zone* is one counter, a folder; *package* is a whole socket; *core* and
 *uncore* are parts of it, counted in it; *dram* is nested in a package's folder but not counted in
 it; *psys* is the whole platform, packages included. The tree may list a zone several times, and
 ``intel-rapl-mmio`` repeats the packages through another register.
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from inspect_cost.measuring.sensors.files import counter_j, read_count
+from inspect_cost.measuring.sensors.files import read_count, read_counter_j
 from inspect_cost.measuring.sensors.protocol import SensorError, Sensors, Unavailable
 
 DEFAULT_ROOT = Path("/sys/class/powercap")
@@ -27,7 +27,8 @@ ZONE_FOLDER = re.compile(r"intel-rapl(:\d+)*")
 PERIOD_S = 0.001
 #: A thousand periods: what is missed at both ends is then below 0.2 %.
 WINDOW_S = 1.0
-#: A zone whose power limit is off ("enabled" is 0) usually counts all the same: it is given this.
+#: A zone whose power limit is off ("enabled" is 0) usually still counts; it has this time to
+#: prove it.
 PROOF_S = 0.05
 
 PERMISSION_FIX = (
@@ -63,11 +64,11 @@ class PowercapSensor:
     recommended_window_s: float = WINDOW_S
 
     def read_j(self) -> float:
-        """The counter, in joules; it starts again at 0 after ``range_j``."""
-        return counter_j(self.path / "energy_uj", self.source)
+        """Return the counter, in joules; it starts again at 0 after ``range_j``."""
+        return read_counter_j(self.path / "energy_uj", self.source)
 
     def disturbance(self) -> str | None:
-        """None: a counter of energy does not see what spoils it."""
+        """Return None: an energy counter does not see what disturbs a window."""
         return None
 
 
@@ -88,89 +89,89 @@ class Zone:
     parent: str
 
 
-def powercap_sensors(root: Path | str | None = None) -> Sensors:
-    """Every package and every memory zone, each once; what is inside another is not added.
+def find_powercap_sensors(root: Path | str | None = None) -> Sensors:
+    """Find every package and every memory zone once; what is counted in another is left out.
 
     Args:
         root: the tree; the environment's ``INSPECT_COST_POWERCAP_ROOT``, or /sys/class/powercap,
             unless given.
     """
-    folder = chosen_root(root)
+    folder = choose_root(root)
     try:
-        zones = list(found_zones(folder)) if folder.is_dir() else []
+        zones = list(find_zones(folder)) if folder.is_dir() else []
     except PermissionError as error:
         reason = f"cannot read {error.filename}: permission denied"
         return Sensors((), (Unavailable("powercap", reason, "Let this user read it.", "refused"),))
     if not zones:
-        return Sensors((), (Unavailable("powercap", why_none(folder), ABSENT_FIX),))
+        return Sensors((), (Unavailable("powercap", explain_absence(folder), ABSENT_FIX),))
     place = "" if folder == DEFAULT_ROOT else f" under {folder}"
-    return sum((zone_sensor(zone, place) for zone in zones), Sensors())
+    return sum((find_zone_sensor(zone, place) for zone in zones), Sensors())
 
 
-def chosen_root(root: Path | str | None = None) -> Path:
-    """The tree to read: as given, or from the environment, or the kernel's."""
+def choose_root(root: Path | str | None = None) -> Path:
+    """Return the tree to read: as given, or from the environment, or the kernel's."""
     return Path(root or os.environ.get(ROOT_VARIABLE) or DEFAULT_ROOT)
 
 
-def why_none(folder: Path) -> str:
-    """Why no zone was found in a folder."""
+def explain_absence(folder: Path) -> str:
+    """Explain why no zone was found in a folder."""
     named = f" (from {ROOT_VARIABLE})" if os.environ.get(ROOT_VARIABLE) == str(folder) else ""
     if not folder.is_dir():
-        return f"there is no folder {folder}{named}"
+        return f"the folder {folder}{named} does not exist"
     if any(entry.is_symlink() and not entry.exists() for entry in folder.iterdir()):
         return f"the entries of {folder}{named} are links to nothing: mount all of /sys"
-    return f"no RAPL zone is in {folder}{named}"
+    return f"no RAPL zone was found in {folder}{named}"
 
 
-def found_zones(folder: Path) -> Iterator[Zone]:
-    """The zones of a tree, each once, packages first, in the order of their numbers."""
+def find_zones(folder: Path) -> Iterator[Zone]:
+    """Yield the zones of a tree, each once, packages first, in the order of their numbers."""
     paths: dict[str, Path] = {}
-    collect(folder, paths)
-    names = {key: zone_name(path) for key, path in paths.items()}
+    _collect_paths(folder, paths)
+    names = {key: read_zone_name(path) for key, path in paths.items()}
     for key in sorted(paths, key=lambda key: [int(n) for n in key.split(":")[1:]]):
-        if ":" in key:  # the control type itself is no zone
+        if ":" in key:  # the control type itself is not a zone
             yield Zone(key, paths[key], names[key], names.get(key.rpartition(":")[0], ""))
 
 
-def collect(folder: Path, paths: dict[str, Path]) -> None:
-    """Add the zones below a folder, by the kernel's name, which links and copies share."""
+def _collect_paths(folder: Path, paths: dict[str, Path]) -> None:
+    """Add the zones below a folder, under the kernel's name, which links and copies share."""
     for entry in sorted(folder.iterdir()):
         key = entry.resolve().name
         if not (ZONE_FOLDER.fullmatch(entry.name) and ZONE_FOLDER.fullmatch(key)):
             continue
         if key not in paths and entry.is_dir():
             paths[key] = entry
-            collect(entry, paths)
+            _collect_paths(entry, paths)
 
 
-def zone_name(path: Path) -> str:
-    """What a zone covers; "" where it does not say."""
+def read_zone_name(path: Path) -> str:
+    """Return what a zone covers; "" if it does not say."""
     try:
         return (path / "name").read_text().strip()
     except FileNotFoundError:
         return ""
 
 
-def zone_sensor(zone: Zone, place: str) -> Sensors:
-    """The sensor of a zone, or why there is none."""
+def find_zone_sensor(zone: Zone, place: str) -> Sensors:
+    """Open a zone's sensor, or explain why it is not used."""
     source = f"powercap {zone.key}{place}"
-    domain = covered(zone)
+    domain = find_domain(zone)
     if domain is None:
-        found: PowercapSensor | Unavailable = left_out(zone, source)
+        found: PowercapSensor | Unavailable = explain_omission(zone, source)
     else:
-        found = opened(zone, domain, source)
+        found = open_sensor(zone, domain, source)
     return Sensors((), (found,)) if isinstance(found, Unavailable) else Sensors((found,))
 
 
-def covered(zone: Zone) -> str | None:
-    """The domain whose energy nothing else counts: "package-0", "dram-0"; None for any other."""
+def find_domain(zone: Zone) -> str | None:
+    """Return the domain that no other zone counts: "package-0", "dram-0"; None for any other."""
     if zone.name == "dram":
         return f"dram-{zone.parent.removeprefix('package-')}".removesuffix("-")
     return zone.name if zone.name.startswith("package") else None
 
 
-def left_out(zone: Zone, source: str) -> Unavailable:
-    """Why a zone is not added to the others."""
+def explain_omission(zone: Zone, source: str) -> Unavailable:
+    """Explain why a zone is not added to the others."""
     if not zone.name:
         return Unavailable(source, f"{zone.path} has no name", "", "refused")
     reason = (
@@ -181,37 +182,37 @@ def left_out(zone: Zone, source: str) -> Unavailable:
     return Unavailable(f"{source} ({zone.name})", reason, "", "contained")
 
 
-def opened(zone: Zone, domain: str, source: str) -> PowercapSensor | Unavailable:
-    """The zone's sensor, read once."""
+def open_sensor(zone: Zone, domain: str, source: str) -> PowercapSensor | Unavailable:
+    """Open a zone's sensor and read it once, or explain why that fails."""
     sensor = PowercapSensor(domain, source, zone.path, None)
     named = f"{source} ({zone.name})"
     try:
-        sensor.range_j = wrap_range_j(zone.path, source)
+        sensor.range_j = read_wrap_range_j(zone.path, source)
         sensor.read_j()
     except SensorError as error:
         fix = PERMISSION_FIX if isinstance(error.__cause__, PermissionError) else ""
         return Unavailable(named, str(error), fix, "refused")
-    if not enabled(zone.path) and not moves(sensor):
+    if not is_enabled(zone.path) and not is_moving(sensor):
         reason = f"the zone is disabled ({zone.path}/enabled is 0) and its counter stands still"
         return Unavailable(named, reason, f"As root: echo 1 > {zone.path}/enabled.", "refused")
     return sensor
 
 
-def wrap_range_j(zone: Path, source: str) -> float | None:
-    """Where the counter starts again; None where the kernel does not say."""
+def read_wrap_range_j(zone: Path, source: str) -> float | None:
+    """Return where the counter starts again; None if the kernel does not say."""
     path = zone / "max_energy_range_uj"
-    return (counter_j(path, source) or None) if path.exists() else None
+    return (read_counter_j(path, source) or None) if path.exists() else None
 
 
-def enabled(zone: Path) -> bool:
-    """Whether the zone's power limit is on; so it is taken where that cannot be read."""
+def is_enabled(zone: Path) -> bool:
+    """Whether the zone's power limit is on; assumed so if that cannot be read."""
     try:
         return read_count(zone / "enabled") != 0
     except (OSError, ValueError):
         return True
 
 
-def moves(sensor: PowercapSensor) -> bool:
+def is_moving(sensor: PowercapSensor) -> bool:
     """Whether the counter advances within `PROOF_S`."""
     before, end = sensor.read_j(), time.monotonic() + PROOF_S
     while time.monotonic() < end:

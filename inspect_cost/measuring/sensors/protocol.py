@@ -1,4 +1,4 @@
-"""What an energy sensor is.
+"""The interface of an energy sensor.
 
 A *sensor* is one energy counter of one *domain* (a CPU package, its DRAM, a GPU) which only grows,
 until it wraps. It is read at both ends of a *window*; the difference is what the domain consumed.
@@ -11,7 +11,7 @@ from inspect_cost.values.errors import InspectCostError
 
 
 class SensorError(InspectCostError):
-    """A sensor that was there cannot be read any more, or contradicts itself."""
+    """A sensor that was found can no longer be read, or contradicts itself."""
 
 
 @runtime_checkable
@@ -20,8 +20,8 @@ class EnergySensor(Protocol):
 
     Attributes:
         domain: what it covers: "package-0", "dram-0", "gpu-0".
-        source: in words for a report, with its place: "powercap intel-rapl:0".
-        device: the kind of torch device whose work it sees: "cpu", "cuda:0".
+        source: its name in reports, with its place: "powercap intel-rapl:0".
+        device: the torch device whose work it sees: "cpu", "cuda:0".
         period_s: how often its counter advances, as its maker says.
         range_j: the counter starts again at 0 after this; None where it never does.
         recommended_window_s: a window shorter than this measures the counter's period.
@@ -35,14 +35,16 @@ class EnergySensor(Protocol):
     recommended_window_s: float
 
     def read_j(self) -> float:
-        """The counter, in joules since some moment in the past.
+        """Return joules since some moment in the past.
 
         Raises:
             SensorError: it cannot be read; the message names the file or the device.
         """
 
     def disturbance(self) -> str | None:
-        """What spoiled the time since the last call (throttling, a foreign process), or None."""
+        """Describe what disturbed the time since the last call (throttling, a foreign process), or
+        return None.
+        """
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,9 @@ class Unavailable:
 
     Attributes:
         source: which: "powercap", "nvml".
-        reason: why, in one sentence.
-        fix: what a user can do, in one sentence; "" if nothing.
-        status: "absent": not there; "refused": there, but it cannot be read or trusted;
+        reason: why not, in one sentence.
+        fix: what a user can do about it; "" if nothing.
+        status: "absent": not found; "refused": found, but it cannot be read or trusted;
             "contained": readable, and left out because another sensor's figure includes it.
     """
 
@@ -65,7 +67,12 @@ class Unavailable:
 
 @dataclass(frozen=True)
 class Sensors:
-    """All that was found on this machine."""
+    """Sensors of this machine.
+
+    Attributes:
+        usable: those that can be read and added to each other.
+        unavailable: those that cannot, with the reasons.
+    """
 
     usable: tuple[EnergySensor, ...] = ()
     unavailable: tuple[Unavailable, ...] = ()
@@ -74,8 +81,8 @@ class Sensors:
         return Sensors(self.usable + other.usable, self.unavailable + other.unavailable)
 
 
-def consumed_j(sensor: EnergySensor, before_j: float, after_j: float) -> float:
-    """What was consumed between two readings, at most one wrap apart.
+def subtract_j(sensor: EnergySensor, before_j: float, after_j: float) -> float:
+    """Return what was consumed between two readings, at most one wrap apart.
 
     Raises:
         SensorError: the counter went backwards, and does not wrap.

@@ -1,4 +1,4 @@
-"""Energy where there is only power: samples of it, integrated in the background."""
+"""Energy of a device that reports power only: samples of it, integrated in the background."""
 
 import threading
 import time
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from inspect_cost.measuring.sensors.protocol import SensorError
 
 SAMPLE_S = 0.02
-#: Without a sample for so long, the integral is a guess, and the window is to be redone.
+#: After a longer gap between samples the integral is a guess, and the window has to be redone.
 LONGEST_GAP_S = 0.5
 
 
@@ -20,8 +20,8 @@ class SampledPowerSensor:
     reading takes a sample of its own, so that it is exact to the moment.
 
     Attributes:
-        power_w: the power at this moment; a `SensorError` where it cannot be read.
-        spoiled: what else spoils a window.
+        power_w: reads the present power; raises `SensorError` if it cannot be read.
+        spoiled: describes what else disturbs a window.
     """
 
     power_w: Callable[[], float]
@@ -40,19 +40,21 @@ class SampledPowerSensor:
     _gap_s: float = 0.0
 
     def read_j(self) -> float:
-        """Joules since the first reading.
+        """Return joules since the first reading.
 
         Raises:
             SensorError: the power cannot be read.
         """
-        energy_j = self._sampled()
+        energy_j = self._take_sample()
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name=self.source, daemon=True)
             self._thread.start()
         return energy_j
 
     def disturbance(self) -> str | None:
-        """What spoiled the time since the last call: too few samples, or what the device says."""
+        """Describe what disturbed the time since the last call: a gap between samples, or what the
+        device itself reports.
+        """
         with self._lock:
             gap_s, self._gap_s = self._gap_s, 0.0
         if gap_s > LONGEST_GAP_S:
@@ -60,12 +62,12 @@ class SampledPowerSensor:
         return self.spoiled()
 
     def close(self) -> None:
-        """End the thread."""
+        """Stop the thread."""
         self._closed.set()
         if self._thread:
             self._thread.join()
 
-    def _sampled(self) -> float:
+    def _take_sample(self) -> float:
         with self._lock:
             power_w, now = self.power_w(), time.monotonic()
             if self._last:
@@ -78,6 +80,6 @@ class SampledPowerSensor:
     def _run(self) -> None:
         while not self._closed.wait(SAMPLE_S):
             try:
-                self._sampled()
+                self._take_sample()
             except SensorError:
-                continue  # the next reading meets it too, and says so
+                continue  # the next reading fails too, and reports it

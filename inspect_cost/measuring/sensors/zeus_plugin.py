@@ -1,6 +1,6 @@
 """AMD GPUs, Apple silicon and Jetson, through the package zeus (the extra ``zeus``).
 
-Of what zeus reads, only what no sensor of ours does: its RAPL and NVML readers are not used.
+Only for devices that no sensor of ours reads: its RAPL and NVML readers are not used.
 
 Source: zeus.device of zeus 0.16.
 """
@@ -12,12 +12,13 @@ from importlib import import_module
 from typing import Any
 
 from inspect_cost.measuring.sensors.protocol import SensorError, Sensors, Unavailable
+from inspect_cost.values.units import MILLI
 
-MILLI = 1e-3
 PERIOD_S = 0.1
 WINDOW_S = 2.0
 
-#: Fields of zeus's measurement of a chip -> (domain, torch device). What they contain is left out.
+#: Field of zeus's measurement of a chip -> (domain, torch device). Fields that are part of these
+#: are left out.
 CHIP_FIELDS = {
     "cpu_total_mj": ("cpu-0", "cpu"),
     "dram_mj": ("dram-0", "cpu"),
@@ -33,7 +34,7 @@ class ZeusSensor:
     """A counter that zeus reads; see `EnergySensor` for the attributes.
 
     Attributes:
-        read_mj: reads it, in mJ.
+        read_mj: reads the counter, in mJ.
     """
 
     domain: str
@@ -45,19 +46,19 @@ class ZeusSensor:
     range_j: float | None = None
 
     def read_j(self) -> float:
-        """Joules since some moment in the past."""
+        """Return joules since some moment in the past."""
         try:
             return float(self.read_mj()) * MILLI
         except Exception as error:
             raise SensorError(f"{self.source}: {error}") from error
 
     def disturbance(self) -> str | None:
-        """None: zeus does not tell."""
+        """Return None: zeus does not report disturbances."""
         return None
 
 
 def zeus_sensors() -> Sensors:
-    """What zeus reads on this machine; the entry point."""
+    """Find what zeus reads on this machine; this is the entry point."""
     try:
         amd, chips = import_module("zeus.device.gpu.amd"), import_module("zeus.device.soc")
     except ImportError:
@@ -65,22 +66,22 @@ def zeus_sensors() -> Sensors:
         return Sensors((), (Unavailable("zeus", "the package zeus is not installed", fix),))
     found = Sensors()
     if amd.amdsmi_is_available():
-        found += amd_sensors(amd.AMDGPUs().gpus)
-    with suppress(chips.ZeusSoCInitError):  # most machines are no such chip
-        found += chip_sensors(chips.get_soc())
+        found += find_amd_sensors(amd.AMDGPUs().gpus)
+    with suppress(chips.ZeusSoCInitError):  # most machines have no such chip
+        found += find_chip_sensors(chips.get_soc())
     if found == Sensors():
         reason = "it finds no AMD GPU, no Apple silicon and no Jetson"
         return Sensors((), (Unavailable("zeus", reason),))
     return found
 
 
-def amd_sensors(gpus: Sequence[Any]) -> Sensors:
-    """The GPUs of AMD; zeus numbers those that are visible as torch does."""
-    return sum((amd_sensor(index, gpu) for index, gpu in enumerate(gpus)), Sensors())
+def find_amd_sensors(gpus: Sequence[Any]) -> Sensors:
+    """Find AMD's GPUs; zeus numbers the visible ones as torch does."""
+    return sum((find_amd_sensor(index, gpu) for index, gpu in enumerate(gpus)), Sensors())
 
 
-def amd_sensor(index: int, gpu: Any) -> Sensors:
-    """The counter of one GPU, or why there is none."""
+def find_amd_sensor(index: int, gpu: Any) -> Sensors:
+    """Find the counter of one GPU, or explain why there is none."""
     source = f"zeus AMD gpu {index} ({gpu.get_name()})"
     if not gpu.supports_get_total_energy_consumption():
         return Sensors((), (Unavailable(source, "it has no energy counter", "", "refused"),))
@@ -88,14 +89,14 @@ def amd_sensor(index: int, gpu: Any) -> Sensors:
     return Sensors((ZeusSensor(f"gpu-{index}", source, f"cuda:{index}", read_mj),))
 
 
-def chip_sensors(chip: Any) -> Sensors:
-    """The parts of a system on a chip that are not part of each other."""
+def find_chip_sensors(chip: Any) -> Sensors:
+    """Find the parts of a system on a chip that do not contain each other."""
     metrics = [name for name in CHIP_FIELDS if name in chip.get_available_metrics()]
-    return Sensors(tuple(chip_sensor(chip, name) for name in metrics))
+    return Sensors(tuple(make_chip_sensor(chip, name) for name in metrics))
 
 
-def chip_sensor(chip: Any, name: str) -> ZeusSensor:
-    """One part of a system on a chip."""
+def make_chip_sensor(chip: Any, name: str) -> ZeusSensor:
+    """Make the sensor of one part of a system on a chip."""
     domain, device = CHIP_FIELDS[name]
     source = f"zeus {type(chip).__name__} {name}"
     return ZeusSensor(

@@ -20,7 +20,7 @@ from inspect_cost.values.units import si
 
 if TYPE_CHECKING:
     from inspect_cost.measuring.doctor.doctor import Diagnosis
-    from inspect_cost.measuring.doctor.examination import Examined
+    from inspect_cost.measuring.doctor.examination import Examination
 
 #: Title -> status of the sources that are listed under it.
 UNUSED = {
@@ -74,7 +74,7 @@ def present_sensors(diagnosis: "Diagnosis") -> Iterator[Block]:
     yield Prose((Cell(LEGEND, style="remark"),))
 
 
-def make_row(sensor: "Examined") -> Row:
+def make_row(sensor: "Examination") -> Row:
     """Return the line of a sensor."""
     wraps = Cell("never") if sensor.range_j is None else show(sensor.range_j, "J")
     cells = (
@@ -89,7 +89,7 @@ def make_row(sensor: "Examined") -> Row:
     return Row(cells, style="bad" if sensor.fault else "")
 
 
-def list_remarks(sensor: "Examined") -> tuple[str, ...]:
+def list_remarks(sensor: "Examination") -> tuple[str, ...]:
     """Return the fault and the notes of a sensor."""
     fault = (f"not usable: {sensor.fault}",) if sensor.fault else ()
     return (*fault, *sensor.notes)

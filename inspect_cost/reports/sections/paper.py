@@ -20,7 +20,7 @@ from inspect_cost.values.units import exact, si
 
 if TYPE_CHECKING:
     from inspect_cost.paper.fronts import Front
-    from inspect_cost.paper.reproduction import (
+    from inspect_cost.paper.results import (
         Alternative,
         Discrepancy,
         QualityRow,
@@ -176,9 +176,9 @@ def describe_members(front: "Front") -> str:
 
 def describe_dominated(front: "Front") -> str:
     """Return who is dominated, and by whom."""
-    found = [(name, front.dominators(name)) for name in front.by_quality]
-    losers = [f"{name} is dominated by {', '.join(winners)}" for name, winners in found if winners]
-    return "; ".join(losers)
+    return "; ".join(
+        f"{name} is dominated by {', '.join(winners)}" for name, winners in front.dominated.items()
+    )
 
 
 def list_front_remarks(paper: "Reproduction") -> Iterator[str]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +31,8 @@ WIDTH = 120
 LOSSES = 30
 #: Dominating models named for one; JSON and CSV have all.
 NAMED_WINNERS = 3
+#: Points shown of a ranking that was made in Python, which may have a million.
+MOST_POINTS = 100
 #: Kind -> what marks a value that was not measured.
 MARKS: Mapping[str, str] = MappingProxyType(
     {"": "", "measured": "", "counted": "", "estimated": "~", "reported": "*"}
@@ -59,10 +63,12 @@ class Ranked:
     Attributes:
         ranking: where each model stands.
         find: (model, objective) -> value; None if it is not known.
+        most: models that are shown; None for all.
     """
 
     ranking: "Ranking"
     find: Callable[["Label", str], Value | None]
+    most: int | None = None
 
     @classmethod
     def from_ranking(cls, ranking: "Ranking") -> "Ranked":
@@ -76,7 +82,7 @@ class Ranked:
             # A NaN differs from itself.
             return Value(float(value), float(half), kind) if value == value else None  # noqa: PLR0124
 
-        return cls(ranking, find)
+        return cls(ranking, find, MOST_POINTS)
 
     @classmethod
     def from_comparison(cls, comparison: "Comparison") -> "Ranked":
@@ -92,6 +98,11 @@ class Ranked:
         return cls(comparison.ranking, find)
 
     @property
+    def shown(self) -> "list[Label]":
+        """The first of the ranked models."""
+        return self.order[: self.most]
+
+    @cached_property
     def order(self) -> "list[Label]":
         """Ranked models, the first front first, then by the first objective."""
         ranking, points = self.ranking, self.ranking.points
@@ -119,7 +130,7 @@ def compose(ranked: Ranked) -> Document:
 
 def make_table(ranked: Ranked) -> Table:
     """Return a line for each ranked model."""
-    rows = tuple(make_row(ranked, label) for label in ranked.order)
+    rows = tuple(make_row(ranked, label) for label in ranked.shown)
     return Table(tuple(make_columns(ranked)), rows, min_width=WIDTH)
 
 
@@ -203,7 +214,9 @@ def present_remarks(ranked: Ranked) -> Iterator[Block]:
 def list_remarks(ranked: Ranked) -> Iterator[tuple[str, Style]]:
     """Yield who is not ranked, how sure the front is, its knee, and footnotes."""
     ranking = ranked.ranking
-    for name, reason in ranking.unranked.items():
+    if more := len(ranked.order) - len(ranked.shown):
+        yield f"{more:,} more are in CSV and JSON.", "remark"
+    for name, reason in islice(ranking.unranked.items(), ranked.most):
         yield f"Not ranked: {name}, {reason}.", "warning"
     if ranking.warning:
         yield ranking.warning, "warning"
@@ -229,7 +242,7 @@ def list_footnotes(ranked: Ranked) -> Iterator[str]:
 
 def explain_marks(ranked: Ranked) -> Iterator[str]:
     """Yield what each mark stands for, if there are any."""
-    values = [ranked.find(label, o) for label in ranked.order for o in ranked.ranking.objectives]
+    values = [ranked.find(label, o) for label in ranked.shown for o in ranked.ranking.objectives]
     kinds = sorted({value.kind for value in values if value and value.kind})
     marks = [f"{MARKS[kind]} {kind}" for kind in kinds if MARKS[kind]]
     bare = [kind for kind in kinds if not MARKS[kind]]

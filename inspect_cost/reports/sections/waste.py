@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from inspect_cost.counting.report import CostReport
-from inspect_cost.counting.waste import ModuleWaste, Waste, grouped, pattern
+from inspect_cost.counting.waste import ModuleWaste, Waste, find_pattern, group_by_pattern
 from inspect_cost.reports.document import Block, Cell, Prose
 from inspect_cost.values.cost import total
 from inspect_cost.values.units import exact, percent, si
@@ -21,7 +21,7 @@ def present_waste(count: CostReport) -> Iterator[Block]:
         return
     if waste.flops or waste.params:
         yield Prose((Cell(describe_waste(waste, count), style="warning"),), indent=2)
-        groups = grouped(waste.modules).items()
+        groups = group_by_pattern(waste.modules).items()
         yield make_list([describe_group(name, group) for name, group in groups])
     if waste.untouched_params:
         yield Prose((Cell(describe_untouched(waste), style="warning"),), indent=2)
@@ -82,7 +82,7 @@ def find_untouched_modules(waste: Waste) -> list[str]:
     for path in modules:
         shape = tuple("*" if part.isdigit() else part for part in path.split("."))
         alike.setdefault(shape, []).append(path)
-    return [pattern(paths) for paths in alike.values()]
+    return [find_pattern(paths) for paths in alike.values()]
 
 
 def make_list(lines: list[str]) -> Prose:

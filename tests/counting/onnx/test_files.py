@@ -1,7 +1,8 @@
-"""Files that are damaged, incomplete or up to something: one sentence each, and nothing opened."""
+"""Files that are damaged, incomplete or malicious are refused, and nothing else is opened."""
 
 import os
 from pathlib import Path
+from typing import Any
 
 import onnx
 import pytest
@@ -26,10 +27,10 @@ def saved(model: onnx.ModelProto, path: Path) -> Path:
     [b"", b"PNG\x89 not a model", b"{}", os.urandom(300), b"\x00" * 64],
     ids=["empty", "text", "json", "noise", "zeros"],
 )
-def test_what_is_no_model(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_model(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "m.onnx"
     path.write_bytes(content)
-    with pytest.raises(UsageError, match=r"m\.onnx is (empty|no ONNX file)"):
+    with pytest.raises(UsageError, match=r"m\.onnx is (empty|not an ONNX file)"):
         count_onnx(path)
 
 
@@ -42,7 +43,7 @@ def test_a_file_cut_short(tmp_path: Path) -> None:
             counted += count_onnx(tmp_path / "m.onnx").flops == 12
         except UsageError:
             continue
-    assert counted <= 8  # where only the list of opsets, which stands last, is cut
+    assert counted <= 8  # only the list of opsets, which stands last, is cut
 
 
 def test_no_file_and_a_folder(tmp_path: Path) -> None:
@@ -53,48 +54,49 @@ def test_no_file_and_a_folder(tmp_path: Path) -> None:
 
 
 def test_an_opset_of_the_future() -> None:
-    with pytest.raises(UsageError, match="the file uses opset 999"):
+    with pytest.raises(UsageError, match="opset 999"):
         count_onnx(graph(GOOD, opset=999))
 
 
 def test_an_input_without_a_shape() -> None:
     model = graph(GOOD)
     model.graph.input[0].type.tensor_type.ClearField("shape")
-    with pytest.raises(UsageError, match="the input x has no shape in the file"):
+    with pytest.raises(UsageError, match="the input x has no shape") as raised:
         count_onnx(model)
+    assert raised.value.field == "input_shapes"
     assert count_onnx(model, input_shapes={"x": (5,)}).flops == 10
 
 
 def test_a_shape_that_depends_on_values() -> None:
     body = "g (float[4] x) => (float[a,b] y) { i = NonZero(x)  f = Cast <to = 1> (i)  y = Relu(f) }"
-    with pytest.raises(UsageError, match=r"onnx.NonZero\) returns depends on values"):
+    with pytest.raises(UsageError, match=r"onnx\.NonZero\) .* depends on values"):
         count_onnx(graph(body))
 
 
 def test_a_cycle() -> None:
     model = graph(GOOD)
     model.graph.node[0].input[0] = "y"
-    with pytest.raises(UsageError, match=r"the graph has a cycle: [ab], [ab]"):
+    with pytest.raises(UsageError, match=r"cycle: [ab], [ab]"):
         count_onnx(model)
 
 
 def test_nodes_out_of_order() -> None:
     model = graph(GOOD)
     model.graph.node.reverse()
-    with pytest.raises(UsageError, match=r"b \(Tanh\) reads 'h', which is made only after it"):
+    with pytest.raises(UsageError, match=r"b \(Tanh\) reads 'h', .* later"):
         count_onnx(model)
 
 
-def test_what_nothing_makes() -> None:
+def test_a_value_that_no_node_makes() -> None:
     model = graph(GOOD)
     model.graph.node[0].input[0] = "nothing"
-    with pytest.raises(UsageError, match="reads 'nothing', which nothing in the graph makes"):
+    with pytest.raises(UsageError, match=r"reads 'nothing', .* no node"):
         count_onnx(model)
 
 
 def test_operands_that_do_not_fit() -> None:
     body = "g (float[2,3] a, float[4,5] b) => (float[m,n] y) { [product] y = MatMul(a, b) }"
-    with pytest.raises(UsageError, match=r"product \(onnx.MatMul\) does not fit its operands"):
+    with pytest.raises(UsageError, match=r"^product \(onnx\.MatMul\) does not fit its operands"):
         count_onnx(graph(body))
 
 
@@ -118,8 +120,13 @@ def test_weights_outside_the_folder_are_refused_unseen(
     path = saved(external(location), tmp_path / "m.onnx")
     looked_at: list[str] = []
     stat = os.stat
-    monkeypatch.setattr(os, "stat", lambda p, **kw: (looked_at.append(str(p)), stat(p, **kw))[1])
-    with pytest.raises(UsageError, match="lies outside the model's folder"):
+
+    def watched_stat(path: str | Path, **options: Any) -> os.stat_result:
+        looked_at.append(str(path))
+        return stat(path, **options)
+
+    monkeypatch.setattr(os, "stat", watched_stat)
+    with pytest.raises(UsageError, match="outside the model's folder"):
         count_onnx(path)
     assert all("passwd" not in name and "w.bin" not in name for name in looked_at)
 
@@ -135,10 +142,10 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
 
 def test_weights_that_are_missing_or_cut_short(tmp_path: Path) -> None:
     path = saved(external("w.bin"), tmp_path / "m.onnx")
-    with pytest.raises(UsageError, match=r"'w\.bin', which is not beside the model"):
+    with pytest.raises(UsageError, match=r"'w\.bin', which is not in the model's folder"):
         count_onnx(path)
     (tmp_path / "w.bin").write_bytes(bytes(40))
-    with pytest.raises(UsageError, match=r"reaches beyond the end of w\.bin"):
+    with pytest.raises(UsageError, match=r"beyond the end of w\.bin"):
         count_onnx(path)
     (tmp_path / "w.bin").write_bytes(bytes(48))
     assert count_onnx(path).macs == 24
@@ -173,9 +180,9 @@ RELU = "g (float[2,4] x) => (float[2,4] y) { y = Relu(x) }"
 
 
 @pytest.mark.parametrize(
-    ("dtype", "dims", "complaint"), [(99, [2], "unknown type"), (1, [-2, 4], "size below 0")]
+    ("dtype", "dims", "complaint"), [(99, [2], "unknown type"), (1, [-2, 4], "negative size")]
 )
-def test_weights_that_cannot_be(dtype: int, dims: list[int], complaint: str) -> None:
+def test_weights_of_impossible_type_or_shape(dtype: int, dims: list[int], complaint: str) -> None:
     model = graph(RELU)
     model.graph.initializer.append(onnx.TensorProto(name="w", data_type=dtype, dims=dims))
     with pytest.raises(UsageError, match=complaint):
@@ -184,7 +191,7 @@ def test_weights_that_cannot_be(dtype: int, dims: list[int], complaint: str) -> 
 
 def test_a_name_that_is_made_twice() -> None:
     body = "g (float[2] x) => (float[2] y) { z = Relu(x)  y = Exp(x)  z = Exp(y) }"
-    with pytest.raises(UsageError, match="'z', which is made already"):
+    with pytest.raises(UsageError, match="makes 'z'"):
         count_onnx(graph(body))
 
 
@@ -204,11 +211,12 @@ def test_inputs_that_are_not_the_files(tmp_path: Path, inputs: list[str], compla
 
 
 @pytest.mark.parametrize(
-    ("trips", "complaint"), [({"lop": 3}, "no Loop 'lop'"), ({"loop": -3}, "-3 is no number")]
+    ("trips", "complaint"), [({"lop": 3}, "no Loop 'lop'"), ({"loop": -3}, "loop: -3")]
 )
 def test_trip_counts_that_are_not_the_files(trips: dict[str, int], complaint: str) -> None:
     body = """g (float[2] x, int64 n) => (float[2] y) <bool go = {1}> {
       [loop] y = Loop <body = b (int64 i, bool c, float[2] h) => (bool d, float[2] r)
         { d = Identity(c)  r = Relu(h) }> (n, go, x) }"""
-    with pytest.raises(UsageError, match=complaint):
+    with pytest.raises(UsageError, match=complaint) as raised:
         count_onnx(graph(body), trip_counts=trips)
+    assert raised.value.field == "trip_counts"

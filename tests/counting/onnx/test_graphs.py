@@ -30,8 +30,9 @@ def test_shapes_are_computed_as_a_runtime_would() -> None:
 
 
 def test_open_axes_must_be_given() -> None:
-    with pytest.raises(UsageError, match=r"axis 1 of the input x \(B, L, 6\) is open"):
+    with pytest.raises(UsageError, match=r"axis 1 of the input x \(B, L, 6\) is open") as raised:
         count_onnx(graph(RESHAPED), input_shapes={"B": 2})
+    assert raised.value.field == "input_shapes"
 
 
 @pytest.mark.parametrize(
@@ -40,13 +41,14 @@ def test_open_axes_must_be_given() -> None:
         ({"z": (1, 2, 6)}, "no input 'z'"),
         ({"Q": 3}, "no open axis 'Q'"),
         ({"x": (1, 2)}, "has 3 axes"),
-        ({"x": (1, 2, 7)}, "axis 2 of the input x .* is 6, and 7 was given"),
-        ({"x": (1, 2, 6), "L": 3}, "axis 1 of the input x .* is 3, and 2 was given"),
+        ({"x": (1, 2, 7)}, "axis 2 of the input x .* is 6, but 7"),
+        ({"x": (1, 2, 6), "L": 3}, "axis 1 of the input x .* is 3, but 2"),
     ],
 )
 def test_shapes_that_do_not_fit_the_file(shapes: dict[str, int], complaint: str) -> None:
-    with pytest.raises(UsageError, match=complaint):
+    with pytest.raises(UsageError, match=complaint) as raised:
         count_onnx(graph(RESHAPED), input_shapes=shapes)
+    assert raised.value.field == "input_shapes"
 
 
 BRANCHES = """g (float[4,4] x, float[4,4] w, bool c) => (float[4,4] y) {
@@ -58,7 +60,7 @@ BRANCHES = """g (float[4,4] x, float[4,4] w, bool c) => (float[4,4] y) {
 def test_an_if_on_values_counts_its_costlier_branch_and_says_so() -> None:
     report = count_onnx(graph(BRANCHES))
     assert report.cost == OpCost(macs=64)
-    assert "costlier branch, then, was counted" in report.notes[0]
+    assert "costlier branch, then" in report.notes[0]
 
 
 @pytest.mark.parametrize(("condition", "cost"), [(1, OpCost(macs=64)), (0, OpCost(compare=16))])
@@ -96,11 +98,12 @@ def test_a_loop_whose_iterations_differ_is_followed() -> None:
     assert report.cost == OpCost(compare=4 * (1 + 2 + 3 + 4 + 4))  # rows of h, up to all four
 
 
-def test_a_trip_count_that_nothing_tells_must_be_given() -> None:
+def test_a_trip_count_that_depends_on_values_must_be_given() -> None:
     unknown = graph(loop(STEP, trips="", inputs=", int64 m"))
-    with pytest.raises(UsageError, match=r"how often loop \(Loop\) runs") as raised:
+    with pytest.raises(UsageError, match=r"loop \(Loop\) depends on values") as raised:
         count_onnx(unknown)
-    assert "--trip-count loop=N" in raised.value.advice
+    assert raised.value.field == "trip_counts"
+    assert "'loop'" in raised.value.advice
     assert count_onnx(unknown, trip_counts={"loop": 3}).macs == 3 * 64
 
 
@@ -352,36 +355,36 @@ IMPOSSIBLE = {
 
 
 @pytest.mark.parametrize("nodes", IMPOSSIBLE.values(), ids=IMPOSSIBLE)
-def test_a_node_that_cannot_be_is_named(nodes: str) -> None:
+def test_a_malformed_node_is_named(nodes: str) -> None:
     body = (
         f"g (float[6,3,8] x) => (float[p,q,r] y) <int64 i = {{7}}, int64 o = {{0}}> {{ {nodes} }}"
     )
-    with pytest.raises(UsageError, match="not as its definition says"):
+    with pytest.raises(UsageError, match="does not match its definition"):
         count_onnx(graph(body, domains=MICROSOFT))
 
 
 def test_a_size_below_zero_is_no_count() -> None:
     model = graph("g (float[3,2] x) => (float[p,q] y) { y = Relu(x) }")
     model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = -3
-    with pytest.raises(UsageError, match=r"axis 0 of the input x .* is below 0"):
+    with pytest.raises(UsageError, match=r"axis 0 of the input x .* is negative"):
         count_onnx(model)
 
 
-def test_a_weight_whose_contents_are_torn() -> None:
+def test_a_weight_whose_contents_are_truncated() -> None:
     model = graph("g (float[2,3] x) => (float[p,q] y) <int64[2] s = {3, 2}> { y = Reshape(x, s) }")
     del model.graph.initializer[0].int64_data[:]
     model.graph.initializer[0].raw_data = b"abc"
-    with pytest.raises(UsageError, match="the weight s is not of its shape"):
+    with pytest.raises(UsageError, match=r"the weight s .* shape \(2,\)"):
         count_onnx(model)
 
 
 def test_a_weight_for_other_channels_is_no_count() -> None:
     body = "g (float[1,3,9] x, float[4,5,3] w) => (float[p,q,r] y) { y = Conv(x, w) }"
-    with pytest.raises(UsageError, match="reads 5 channels, and there are 3"):
+    with pytest.raises(UsageError, match=r"5 channels, .* 3"):
         count_onnx(graph(body))
 
 
 def test_an_unknown_shape_names_where_it_begins() -> None:
     body = "g (float[2] x) => (float[n] y) { a = own.F(x)  y = Relu(a) }"
-    with pytest.raises(UsageError, match=r"nothing tells what the node of a \(own\.F\) returns"):
+    with pytest.raises(UsageError, match=r"the node of a \(own\.F\) returns is not known"):
         count_onnx(graph(body, domains='"own" : 1'))

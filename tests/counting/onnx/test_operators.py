@@ -3,7 +3,7 @@
 import pytest
 
 from inspect_cost import OpCost, count_onnx
-from inspect_cost.counting.onnx.table import FAMILIES, ONNX_RULES, merged
+from inspect_cost.counting.onnx.table import FAMILIES, ONNX_RULES, merge_rules
 from inspect_cost.formulas.pointwise import GELU_ERF, HARD_SWISH, MUL, ROTATION, SILU
 from inspect_cost.formulas.quantization import DEQUANTIZE, QUANTIZE, REQUANTIZE
 from inspect_cost.formulas.resampling import linear_interpolation
@@ -725,7 +725,7 @@ def test_a_fused_operator_costs_what_it_fuses(body: str, cost: OpCost) -> None:
 def test_no_operator_has_two_rules() -> None:
     assert len(ONNX_RULES) == sum(len(family) for family in FAMILIES)
     with pytest.raises(ValueError, match=r"two rules: onnx\.Conv$"):
-        merged((*FAMILIES, {"onnx.Conv": ONNX_RULES["onnx.Conv"]}))
+        merge_rules((*FAMILIES, {"onnx.Conv": ONNX_RULES["onnx.Conv"]}))
 
 
 def test_bytes_are_operands_and_results_once() -> None:

@@ -70,7 +70,7 @@ class TiedLanguageModel(nn.Module):
 
 
 class Routed(nn.Module):
-    """Takes one of two ways by a value that its parameters make."""
+    """Takes one of two branches, depending on a value computed from its parameters."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Training steps: rules of thumb, torch's own counter, and where gradients belong."""
+"""Training steps against rules of thumb and torch's own counter, and gradients by module."""
 
 import pytest
 import torch

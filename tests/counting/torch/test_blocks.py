@@ -10,14 +10,14 @@ from inspect_cost import OpCost, count
 B, T, D, INNER = 2, 6, 8, 12
 
 
-def spent(block: nn.Module, *inputs: Tensor) -> OpCost:
+def cost_of(block: nn.Module, *inputs: Tensor) -> OpCost:
     report = count(block.eval(), *inputs)
     assert report.complete, report.uncounted
     return report.cost
 
 
 class RMSNorm(nn.Module):
-    """As Llama writes it."""
+    """Root mean square norm as written in Llama."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,13 +29,13 @@ class RMSNorm(nn.Module):
 
 def test_rms_norm_costs_the_same_by_hand_and_as_torchs_layer() -> None:
     x, rows = torch.ones(B, T, D), B * T
-    by_hand = spent(RMSNorm(), x * 1)
-    assert by_hand == spent(nn.RMSNorm(D), x)
+    by_hand = cost_of(RMSNorm(), x * 1)
+    assert by_hand == cost_of(nn.RMSNorm(D), x)
     assert by_hand.flops == rows * (4 * D + 2)
 
 
 class Rotary(nn.Module):
-    """Queries turned by their positions."""
+    """Queries rotated by their positions."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class Rotary(nn.Module):
 def test_rotary_positions() -> None:
     angles = OpCost(mul=T * D // 2, special=2 * T * D)
     turned = OpCost(macs=B * T * D * D, mul=2 * B * T * D, add=B * T * D + B * T * D // 2)
-    assert spent(Rotary(), torch.ones(B, T, D)) == angles + turned
+    assert cost_of(Rotary(), torch.ones(B, T, D)) == angles + turned
 
 
 class SwiGLU(nn.Module):
@@ -69,11 +69,11 @@ class SwiGLU(nn.Module):
 def test_a_gated_mlp() -> None:
     n = B * T
     gates = OpCost(special=n * INNER, mul=2 * n * INNER)
-    assert spent(SwiGLU(), torch.ones(B, T, D)) == OpCost(macs=3 * n * D * INNER) + gates
+    assert cost_of(SwiGLU(), torch.ones(B, T, D)) == OpCost(macs=3 * n * D * INNER) + gates
 
 
 class Experts(nn.Module):
-    """Each token goes to two of four experts, each of which is asked who comes."""
+    """Each token goes to two of four experts; the forward asks each expert for its tokens."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -127,12 +127,13 @@ def test_a_selective_scan() -> None:
     prepared = OpCost(special=2 * n * D + D * N, add=n * D + D * N)
     decayed = OpCost(mul=n * D * N, special=n * D * N)
     moved = OpCost(mul=n * D * (2 * N + 1), add=n * D * N)
-    read = OpCost(macs=n * D * N)
-    assert spent(StateSpace(), torch.ones(B, T, D)) == projected + prepared + decayed + moved + read
+    read_out = OpCost(macs=n * D * N)
+    expected = projected + prepared + decayed + moved + read_out
+    assert cost_of(StateSpace(), torch.ones(B, T, D)) == expected
 
 
 class Ungraded(nn.Module):
-    """A layer outside of inference mode, where torch takes composite operators apart."""
+    """A layer outside of inference mode, where torch decomposes composite operators."""
 
     def __init__(self, layer: nn.Module) -> None:
         super().__init__()
@@ -157,15 +158,15 @@ class Ungraded(nn.Module):
 )
 def test_taken_apart_layers_cost_the_same(layer: nn.Module) -> None:
     x = torch.ones(B, T, D)
-    assert spent(Ungraded(layer), x) == spent(layer, x)
+    assert cost_of(Ungraded(layer), x) == cost_of(layer, x)
 
 
 def test_taken_apart_gru_and_attention_differ_in_what_torch_multiplies() -> None:
-    """n + z (h - n) for (1 - z) n + z h; and queries and keys scaled by a root each, not scores."""
+    """`n + z (h - n)` replaces `(1 - z) n + z h`; queries and keys are scaled instead of scores."""
     x, H = torch.ones(B, T, D), 5
     gru = nn.GRU(D, H)
-    whole, parts = spent(gru, x), spent(Ungraded(gru), x)
+    whole, parts = cost_of(gru, x), cost_of(Ungraded(gru), x)
     assert whole == parts + OpCost(mul=B * T * H)
     layer = nn.TransformerEncoderLayer(D, 2, 16, batch_first=True)
-    whole, parts = spent(layer, x), spent(Ungraded(layer), x)
+    whole, parts = cost_of(layer, x), cost_of(Ungraded(layer), x)
     assert parts + OpCost(mul=B * 2 * T * T) == whole + OpCost(mul=2 * B * T * D)

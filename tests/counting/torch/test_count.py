@@ -11,7 +11,7 @@ from tests.counting.torch.models import ResNet50, Routed, TiedLanguageModel
 
 
 def torch_macs(model: nn.Module, *inputs: Tensor) -> int:
-    """What torch's counter finds, which has 2 FLOPs a MAC and nothing else."""
+    """Count MACs by torch's own counter, which has 2 FLOPs a MAC and nothing else."""
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
         model(*inputs)
     flops = counter.get_total_flops()
@@ -113,7 +113,7 @@ def test_attention_without_a_fused_kernel_has_the_same_macs(need_weights: bool) 
 
 def test_functional_code_is_seen() -> None:
     class Windowed(nn.Module):
-        """A convolution whose kernel is multiplied by a window at each call."""
+        """A convolution whose kernel is multiplied by a window in each call."""
 
         def __init__(self) -> None:
             super().__init__()

@@ -1,4 +1,4 @@
-"""What depends on parameters and buffers alone is found, to the operation, and nothing else."""
+"""Exactly the work that depends on parameters and buffers alone is found."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ SIZE = 5
 
 
 class Net(nn.Module):
-    """A matrix, a counter, and a forward to be given."""
+    """A matrix, a counter, and a forward that is passed in."""
 
     def __init__(self, body: Callable[["Net", Tensor], Tensor]) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ def in_place_on_its_own_memory(net: Net, x: Tensor) -> Tensor:
     return x @ kernel
 
 
-def counted_calls(net: Net, x: Tensor) -> Tensor:
+def count_calls(net: Net, x: Tensor) -> Tensor:
     net.calls += 1.0
     return x * net.calls
 
@@ -66,7 +66,7 @@ FOLDED = OpCost(mul=SIZE * SIZE)
             lambda net, x: x @ (net.weight @ net.weight), OpCost(macs=SIZE**3), id="a product"
         ),
         pytest.param(lambda net, x: (x @ net.weight) * net.window, OpCost(), id="of the input"),
-        pytest.param(counted_calls, OpCost(), id="state that each call changes"),
+        pytest.param(count_calls, OpCost(), id="state that each call changes"),
         pytest.param(
             lambda net, x: x * torch.dropout(net.window, 0.5, train=True), OpCost(), id="random"
         ),

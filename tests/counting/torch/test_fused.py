@@ -1,4 +1,4 @@
-"""Kernels that fuse layers, or serve a device, cost what the layers do that they stand for."""
+"""Kernels that fuse layers, or serve one device, cost what the layers they replace do."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ aten = torch.ops.aten
 
 
 class Asking(nn.Module):
-    """A layer whose result is looked at, so that it runs on real values."""
+    """A layer whose result is read, so that it runs on real values."""
 
     def __init__(self, layer: nn.Module, *, asks: bool) -> None:
         super().__init__()
@@ -27,7 +27,7 @@ class Asking(nn.Module):
         return first.shape[0] and first.max().item() if self.asks else out
 
 
-def on_shapes_and_for_real(layer: nn.Module, *xs: Tensor, **options: Any) -> list[CostReport]:
+def count_both_ways(layer: nn.Module, *xs: Tensor, **options: Any) -> list[CostReport]:
     reports = [count(Asking(layer, asks=asks).eval(), *xs, **options) for asks in (False, True)]
     assert all(report.complete for report in reports)
     assert not reports[0].notes
@@ -35,7 +35,7 @@ def on_shapes_and_for_real(layer: nn.Module, *xs: Tensor, **options: Any) -> lis
     return reports
 
 
-def spent(report: CostReport) -> OpCost:
+def layer_cost(report: CostReport) -> OpCost:
     return report.by_module["layer"].cost
 
 
@@ -53,18 +53,18 @@ LAYERS: dict[str, tuple[nn.Module, str]] = {
 @pytest.mark.parametrize("name", LAYERS)
 def test_the_fast_path_of_encoders(name: str) -> None:
     layer, kernel = LAYERS[name]
-    shapes, real = on_shapes_and_for_real(layer.eval(), torch.ones(2, 5, 16))
+    shapes, real = count_both_ways(layer.eval(), torch.ones(2, 5, 16))
     assert kernel in real.by_operator
     assert kernel not in shapes.by_operator
-    assert spent(shapes) == spent(real)
+    assert layer_cost(shapes) == layer_cost(real)
 
 
 @pytest.mark.parametrize("need_weights", [True, False])
 def test_the_fast_path_of_attention(need_weights: bool) -> None:
     layer, x = nn.MultiheadAttention(16, 4, batch_first=True).eval(), torch.ones(2, 5, 16)
-    shapes, real = on_shapes_and_for_real(layer, x, x, x, need_weights=need_weights)
+    shapes, real = count_both_ways(layer, x, x, x, need_weights=need_weights)
     assert "aten._native_multi_head_attention" in real.by_operator
-    assert spent(shapes) == spent(real)
+    assert layer_cost(shapes) == layer_cost(real)
 
 
 RECURRENT = [
@@ -78,12 +78,12 @@ RECURRENT = [
 @pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
 @pytest.mark.parametrize("layer", RECURRENT, ids=str)
 def test_recurrent_layers_cost_the_same_for_real(layer: nn.Module) -> None:
-    shapes, real = on_shapes_and_for_real(layer, torch.ones(4, 3, 5))
-    assert spent(shapes) == spent(real)
+    shapes, real = count_both_ways(layer, torch.ones(4, 3, 5))
+    assert layer_cost(shapes) == layer_cost(real)
 
 
 class Cells(nn.Module):
-    """A layer's steps by a cell."""
+    """A layer's steps, taken by a cell."""
 
     def __init__(self, cell: nn.Module) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Branches, loops and scans are followed; kernels that cannot be seen are named."""
+"""Branches, loops and scans are followed; opaque kernels are listed by name."""
 
 import subprocess
 import sys
@@ -28,7 +28,7 @@ LAYER = 8 * 8  # MACs of one row
 
 
 class Around(nn.Module):
-    """A function of a layer and an input."""
+    """A module that applies a function to its layer and an input."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class Around(nn.Module):
         return self.function(self.layer, x)
 
 
-def counted(function: Callable[..., Any], **options: Any) -> Any:
+def count_around(function: Callable[..., Any], **options: Any) -> Any:
     return count(Around(function).eval(), torch.ones(4, 8), **options)
 
 
@@ -48,7 +48,7 @@ def test_a_known_branch_is_the_one_that_counts(known: bool, layers: int) -> None
         deep, flat = (lambda y: layer(layer(y))), layer
         return torch.cond(torch.tensor(known), deep, flat, (x,))
 
-    report = counted(branch)
+    report = count_around(branch)
     assert (report.macs, report.notes) == (layers * 4 * LAYER, ())
 
 
@@ -57,7 +57,7 @@ def test_a_branch_that_depends_on_the_weights_is_taken_for_real() -> None:
         y = layer(x)
         return torch.cond((y * y).sum() > 0, lambda z: layer(layer(z)), layer, (y,))
 
-    report = counted(branch)
+    report = count_around(branch)
     assert report.macs == 3 * 4 * LAYER
     assert report.notes[0].startswith("Run on real values")
 
@@ -80,14 +80,14 @@ def test_a_loop_runs_as_often_as_it_does() -> None:
         start = torch.tensor(0)
         return while_loop(lambda i, _y: i < 3, lambda i, y: (i + 1, layer(y)), (start, x))
 
-    assert counted(loop).macs == 3 * 4 * LAYER
+    assert count_around(loop).macs == 3 * 4 * LAYER
 
 
 def test_scans_are_followed_step_by_step() -> None:
     def step(carried: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
         return carried + x, carried * x
 
-    report = counted(lambda layer, x: scan(step, torch.zeros(8), layer(x)))
+    report = count_around(lambda layer, x: scan(step, torch.zeros(8), layer(x)))
     assert report.cost == OpCost(macs=4 * LAYER, add=4 * 8, mul=4 * 8)
 
 
@@ -97,11 +97,11 @@ def test_an_associative_scan_combines_in_pairs() -> None:
     def sums(layer: nn.Module, x: Tensor) -> Any:
         return associative_scan(torch.add, layer(x), 0, combine_mode="generic")
 
-    assert counted(sums).cost == OpCost(macs=4 * LAYER, add=4 * 8)
+    assert count_around(sums).cost == OpCost(macs=4 * LAYER, add=4 * 8)
 
 
-def heads(layer: nn.Module, x: Tensor) -> Tensor:
-    """(1, 2, 4, 4)."""
+def split_heads(layer: nn.Module, x: Tensor) -> Tensor:
+    """Return a layer's result as (1, 2, 4, 4): two heads."""
     return layer(x).reshape(1, 4, 2, 4).transpose(1, 2)
 
 
@@ -109,26 +109,35 @@ DENSE = scaled_dot_product_attention(2, 4, 4, 4, 4, masked=False)
 
 
 def test_flex_attention_is_dense_attention_and_what_changes_its_scores() -> None:
-    def biased(layer: nn.Module, x: Tensor) -> Tensor:
-        q = heads(layer, x)
+    def attend(layer: nn.Module, x: Tensor) -> Any:
+        q = split_heads(layer, x)
+        return flex_attention(q, q, q)
+
+    def attend_with_bias(layer: nn.Module, x: Tensor) -> Any:
+        q = split_heads(layer, x)
         return flex_attention(q, q, q, score_mod=lambda s, _b, _h, i, j: s + 2.0 * (i - j))
 
     linear = OpCost(macs=4 * LAYER)
-    plain = counted(lambda layer, x: flex_attention(*[heads(layer, x)] * 3))
+    plain = count_around(attend)
     assert plain.cost == linear + DENSE
     scores = 2 * 4 * 4
-    assert counted(biased).cost == linear + DENSE + OpCost(add=scores, mul=4 * 4)
+    assert count_around(attend_with_bias).cost == linear + DENSE + OpCost(add=scores, mul=4 * 4)
 
 
 def test_flex_attention_under_a_mask_is_masked_attention() -> None:
     mask = create_block_mask(lambda _b, _h, i, j: i >= j, None, None, 4, 4, device="cpu")
-    report = counted(lambda layer, x: flex_attention(*[heads(layer, x)] * 3, block_mask=mask))
+
+    def attend_under_mask(layer: nn.Module, x: Tensor) -> Any:
+        q = split_heads(layer, x)
+        return flex_attention(q, q, q, block_mask=mask)
+
+    report = count_around(attend_under_mask)
     masked = scaled_dot_product_attention(2, 4, 4, 4, 4, masked=True)
     assert report.cost == OpCost(macs=4 * LAYER) + masked
 
 
 def test_a_checkpoint_is_what_it_wraps() -> None:
-    report = counted(lambda layer, x: checkpoint(layer, x, use_reentrant=False))
+    report = count_around(lambda layer, x: checkpoint(layer, x, use_reentrant=False))
     assert report.cost == OpCost(macs=4 * LAYER)
 
 
@@ -140,7 +149,7 @@ class Exponential(torch.autograd.Function):
 
 
 def test_a_function_of_autograd_is_what_its_forward_does() -> None:
-    report = counted(lambda layer, x: Exponential.apply(layer(x)))
+    report = count_around(lambda layer, x: Exponential.apply(layer(x)))
     assert report.cost == OpCost(macs=4 * LAYER, special=32)
 
 
@@ -149,19 +158,19 @@ def test_an_operator_without_a_fake_kernel_is_run_and_named() -> None:
     def opaque(x: Tensor) -> Tensor:
         return x * 2
 
-    report = counted(lambda layer, x: opaque(layer(x)))
+    report = count_around(lambda layer, x: opaque(layer(x)))
     assert dict(report.uncounted) == {"inspect_cost_tests.opaque": 1}
     assert report.notes[0].startswith("Run on real values")
     costs = {"inspect_cost_tests.opaque": lambda out, _x: OpCost(mul=out.numel())}
-    known = counted(lambda layer, x: opaque(layer(x)), op_costs=costs)
+    known = count_around(lambda layer, x: opaque(layer(x)), op_costs=costs)
     assert (known.complete, known.flops_by_class["mul"]) == (True, 32)
 
 
 def test_a_triton_kernel_is_named_and_can_be_given_a_cost() -> None:
-    """Without a GPU there is no kernel to run: only its name and arguments are looked at."""
+    """Without a GPU no kernel can run: only its name and arguments are used."""
 
     class Kernel:
-        """As Triton's: the Python function is its ``fn``."""
+        """A kernel like Triton's, whose Python function is its ``fn``."""
 
         @staticmethod
         def fn() -> None:
@@ -182,8 +191,8 @@ def test_a_triton_kernel_is_named_and_can_be_given_a_cost() -> None:
         )
         return layer(out)
 
-    report = counted(launch)
+    report = count_around(launch)
     assert dict(report.uncounted) == {"triton.fused_norm": 1}
     assert report.macs == 2 * 4 * LAYER
     costs = {"triton.fused_norm": lambda _none, x, **_out: OpCost(mul=x.numel())}
-    assert counted(launch, op_costs=costs).flops_by_class["mul"] == 32
+    assert count_around(launch, op_costs=costs).flops_by_class["mul"] == 32

@@ -1,4 +1,4 @@
-"""Cost laws are exact at lengths that were never counted, or there is none."""
+"""Cost laws are exact at lengths that were never counted, or no law is found."""
 
 from fractions import Fraction
 
@@ -138,7 +138,7 @@ def test_options_of_the_count_hold_for_its_law() -> None:
 
 
 def test_a_long_stride_is_not_taken_for_a_constant() -> None:
-    """Along single samples, nothing changes for a while."""
+    """In steps of single samples, nothing changes for a while."""
     layer = nn.Conv1d(1, 4, 400, stride=320)
     law = cost_law(layer, waveform, at=16_000)
     assert law.period == 320

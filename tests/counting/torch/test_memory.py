@@ -23,8 +23,8 @@ class Chain(nn.Module):
         return torch.mm(wide.contiguous(), self.back) + shortcut
 
 
-def allocated_peak(model: nn.Module, x: Tensor) -> int:
-    """The most bytes that torch's CPU allocator had given out at once, by its own records."""
+def measure_allocated_peak(model: nn.Module, x: Tensor) -> int:
+    """Measure the peak of torch's CPU allocator, in bytes, by its own records."""
     cpu = [ProfilerActivity.CPU]
     with torch.inference_mode(), profile(activities=cpu, profile_memory=True) as prof:
         kept = model(x)
@@ -39,7 +39,7 @@ def allocated_peak(model: nn.Module, x: Tensor) -> int:
 
 def test_the_peak_is_what_the_allocator_gives() -> None:
     model, x = Chain(), torch.ones(8, 16)
-    assert count(model, x).peak_activation_bytes == allocated_peak(model, x)
+    assert count(model, x).peak_activation_bytes == measure_allocated_peak(model, x)
 
 
 def test_the_peak_by_hand() -> None:

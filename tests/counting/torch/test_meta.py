@@ -1,4 +1,4 @@
-"""Shapes that are worked out here are those of torch's own meta kernels."""
+"""Our meta kernels return what torch's own do."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,9 +14,9 @@ from inspect_cost import count
 from inspect_cost.counting.torch.aten import ATEN_RULES
 from inspect_cost.counting.torch.dataflow import DataFlow
 from inspect_cost.counting.torch.ledger import Ledger
-from inspect_cost.counting.torch.meta import SHAPES
+from inspect_cost.counting.torch.meta import META_KERNELS
 from inspect_cost.counting.torch.mode import CountingMode
-from tests.formulas.proof import counted
+from tests.formulas.proof import count_cost
 
 aten = torch.ops.aten
 SOME = settings(derandomize=True, deadline=None, max_examples=25)
@@ -25,7 +25,7 @@ SIZES = st.lists(st.integers(1, 4), min_size=2, max_size=5)
 
 @st.composite
 def tensors(draw: st.DrawFn) -> Tensor:
-    """On meta, of any layout: permuted, sliced, or contiguous."""
+    """Draw a tensor on meta of any layout: permuted, sliced, or contiguous."""
     sizes = draw(SIZES)
     order = draw(st.permutations(range(len(sizes))))
     whole = torch.empty(sizes, device="meta").permute(order)
@@ -33,8 +33,8 @@ def tensors(draw: st.DrawFn) -> Tensor:
 
 
 def agree(name: str, call: Callable[..., Any], *operands: Any, **options: Any) -> bool:
-    """Whether there was an answer; where there is one, it is torch's, strides included."""
-    mine = SHAPES[name](*operands, **options)
+    """Return whether there is a kernel's answer; assert that it is torch's, strides included."""
+    mine = META_KERNELS[name](*operands, **options)
     if mine is None:
         return False
     theirs = call(*operands, **options)
@@ -85,14 +85,14 @@ def test_attention(groups: int) -> None:
         "aten.scaled_dot_product_attention",
     )
     assert agree(name, call, query, key, value, enable_gqa=True)
-    assert SHAPES[name](query, key, value) is None or groups == 4
+    assert META_KERNELS[name](query, key, value) is None or groups == 4
 
 
 def test_what_does_not_fit_is_left_to_torch_to_refuse() -> None:
     a, b = torch.empty(2, 3, device="meta"), torch.empty(4, 5, device="meta")
-    assert SHAPES["aten.add"](a, b) is None
-    assert SHAPES["aten.mm"](a, b) is None
-    assert SHAPES["aten._grouped_mm"](a, b) is None
+    assert META_KERNELS["aten.add"](a, b) is None
+    assert META_KERNELS["aten.mm"](a, b) is None
+    assert META_KERNELS["aten._grouped_mm"](a, b) is None
 
 
 def test_results_written_to_a_given_tensor_are_left_to_torch() -> None:
@@ -151,7 +151,7 @@ def test_less_plain_cases_are_what_torch_says(name: str) -> None:
 
 
 class Projected(nn.Module):
-    """A function of what weights make, and of tensors that are known."""
+    """A function of a linear layer's result and of known tensors."""
 
     def __init__(self, function: Callable[..., Tensor]) -> None:
         super().__init__()
@@ -181,4 +181,4 @@ def test_shapes_are_enough_beside_values_that_are_known(
     model, x, known = Projected(call).eval(), torch.ones(4, 8), torch.tensor(known)
     report = count(model, x, known)
     assert not report.notes
-    assert report.cost == count(model.linear, x).cost + counted(call, x, known)
+    assert report.cost == count(model.linear, x).cost + count_cost(call, x, known)

@@ -1,4 +1,4 @@
-"""Modules that cost what their user says."""
+"""Costs that a user gives for whole modules."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from inspect_cost import OpCost, count, windowed_convolution
 
 
 class Strange(nn.Module):
-    """Something that no table knows."""
+    """A module with an operator that no table has."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -100,12 +100,12 @@ def test_windowed_convolutions_that_are_not_transposed() -> None:
     assert per_call.flops == count(layer, x).flops - hann_flops()
     folded = count(layer, x, module_costs={Windowed: windowed_convolution("folded")})
     assert folded.cost == OpCost(macs=3 * 5 * 2 * 5, add=15)
-    with pytest.raises(ValueError, match="neither 'per call' nor 'folded'"):
+    with pytest.raises(ValueError, match="window"):
         windowed_convolution("never")  # type: ignore[arg-type]
 
 
 def hann_flops() -> int:
-    """Of making the window itself, which a hook takes for given."""
+    """FLOPs of making the window itself, which a hook would take as given."""
 
     class Window(nn.Module):
         def forward(self) -> Tensor:

@@ -1,4 +1,4 @@
-"""Every layer of `torch.nn` and every operator of torch's core set is known, or named here."""
+"""Every layer of `torch.nn` and every operator of torch's core set is known, or listed here."""
 
 import inspect
 from collections.abc import Iterator
@@ -168,7 +168,7 @@ def test_every_core_operator_has_a_rule() -> None:
 
 
 class Calls(nn.Module):
-    """A function on what a parameter made."""
+    """A module that applies a function to a tensor computed from a parameter."""
 
     def __init__(self, function: Any) -> None:
         super().__init__()

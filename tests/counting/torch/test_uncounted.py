@@ -1,4 +1,4 @@
-"""An operator without a formula is a result: named, with its calls, and never a silent zero."""
+"""An operator without a formula is reported by name with its calls, never as a silent zero."""
 
 import pytest
 import torch
@@ -41,7 +41,7 @@ def test_a_cost_given_with_the_call_completes_the_count() -> None:
 
 @pytest.fixture
 def scan() -> str:
-    """A custom operator, as a user registers one."""
+    """A module that calls a custom operator, registered as a user would."""
     name = "inspect_cost_tests::scan"
 
     @torch.library.custom_op(name, mutates_args=())

@@ -20,7 +20,7 @@ from tests.counting.torch.models import Untidy
 
 
 def state_of(model: nn.Module, x: Tensor) -> Any:
-    """Everything that a forward could change, as comparable values."""
+    """Collect everything that a forward could change, as comparable values."""
     return (
         {name: (t.tolist(), str(t.device)) for name, t in model.state_dict().items()},
         [p.requires_grad for p in model.parameters()],
@@ -161,7 +161,7 @@ def test_compiled_functions_are_compiled_again_after_concurrent_counts() -> None
 
 
 class Searching(nn.Module):
-    """Notes whether garbage is searched for while it runs, and may fail."""
+    """Records whether garbage collection is on while it runs, and may fail."""
 
     searched: list[bool]
 

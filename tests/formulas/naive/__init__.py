@@ -1,1 +1,1 @@
-"""Operators by the textbook, with loops over counted scalars; one file for each family."""
+"""Textbook operators as loops over counted scalars, one file for each family."""

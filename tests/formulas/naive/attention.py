@@ -1,4 +1,4 @@
-"""Attention, one score at a time; no score is left out, masked or not."""
+"""Attention, one score at a time; no score is left out, even if it is masked."""
 
 import math
 
@@ -11,7 +11,7 @@ from tests.formulas.naive.reduction import softmax
 def attention(
     q: np.ndarray, k: np.ndarray, v: np.ndarray, mask: np.ndarray | None = None
 ) -> np.ndarray:
-    """softmax(q k^T / sqrt(E) + mask) v for (B, heads, L, E), (B, kv heads, S, E and Ev).
+    """Return `softmax(q k^T / sqrt(E) + mask) v` for (B, heads, L, E), (B, kv heads, S, E and Ev).
 
     The mask is (L, S). Consecutive heads share the keys and values where these have fewer heads.
     """
@@ -28,6 +28,6 @@ def attention(
     return out
 
 
-def causal(L: int, S: int) -> np.ndarray:
-    """The mask under which each query sees the keys up to its own position."""
+def causal_mask(L: int, S: int) -> np.ndarray:
+    """Make the mask under which each query sees the keys up to its own position."""
     return np.array([[0.0 if s <= i else -math.inf for s in range(S)] for i in range(L)])

@@ -8,46 +8,46 @@ import numpy as np
 from tests.formulas.naive.contraction import dot
 from tests.formulas.naive.reduction import Row, summation
 from tests.formulas.naive.resampling import Neighbours
-from tests.formulas.scalars import Real, choice, exp, mac, sigmoid, special, tanh, value
+from tests.formulas.scalars import Real, choose, exp, mac, sigmoid, special, tanh, value
 
 
 def each(derivative: Callable[..., Real]) -> Callable[..., np.ndarray]:
-    """A function of numbers, applied to arrays of one shape."""
+    """Apply a function of numbers to arrays of one shape."""
 
-    def mapped(*arrays: np.ndarray) -> np.ndarray:
+    def apply(*arrays: np.ndarray) -> np.ndarray:
         out = np.empty(arrays[0].shape, dtype=object)
         for place in np.ndindex(out.shape):
             out[place] = derivative(*(array[place] for array in arrays))
         return out
 
-    return mapped
+    return apply
 
 
 def by_row(rowwise: Callable[..., Row]) -> Callable[..., np.ndarray]:
-    """A function of rows, applied to arrays of rows."""
+    """Apply a function of rows to arrays of rows."""
 
-    def mapped(*arrays: np.ndarray) -> np.ndarray:
+    def apply(*arrays: np.ndarray) -> np.ndarray:
         out = np.empty(arrays[0].shape, dtype=object)
         for place in np.ndindex(out.shape[:-1]):
             out[place] = rowwise(*(array[place] for array in arrays))
         return out
 
-    return mapped
+    return apply
 
 
 # --- activations: g arrives, x went in, y came out ---
 
 
 def threshold(g: Real, x: Real) -> Real:
-    return choice(value(x) > 0, g, 0.0)
+    return choose(value(x) > 0, g, 0.0)
 
 
 def leaky_relu(g: Real, x: Real) -> Real:
-    return choice(value(x) > 0, g, 0.1 * value(g))
+    return choose(value(x) > 0, g, 0.1 * value(g))
 
 
 def hard_tanh(g: Real, x: Real) -> Real:
-    return choice(value(x) > -1, choice(value(x) < 1, g, 0.0), 0.0)
+    return choose(value(x) > -1, choose(value(x) < 1, g, 0.0), 0.0)
 
 
 def sigmoid_gradient(g: Real, y: Real) -> Real:
@@ -77,7 +77,7 @@ def gelu_tanh(g: Real, x: Real) -> Real:
 
 
 def elu(g: Real, x: Real) -> Real:
-    return choice(value(x) > 0, g, g * (exp(x) * 1.0))
+    return choose(value(x) > 0, g, g * (exp(x) * 1.0))
 
 
 def softplus(g: Real, x: Real) -> Real:
@@ -85,20 +85,20 @@ def softplus(g: Real, x: Real) -> Real:
 
 
 def hard_sigmoid(g: Real, x: Real) -> Real:
-    return choice(value(x) > -3, choice(value(x) < 3, g * (1 / 6), 0.0), 0.0)
+    return choose(value(x) > -3, choose(value(x) < 3, g * (1 / 6), 0.0), 0.0)
 
 
 def hard_swish(g: Real, x: Real) -> Real:
     between = g * (x / 3 + 0.5)
-    return choice(value(x) > -3, choice(value(x) < 3, between, g), 0.0)
+    return choose(value(x) > -3, choose(value(x) < 3, between, g), 0.0)
 
 
 def prelu_of_input(g: Real, x: Real, w: Real) -> Real:
-    return choice(value(x) > 0, g, w * g)
+    return choose(value(x) > 0, g, w * g)
 
 
 def prelu_of_weight(g: Real, x: Real) -> Real:
-    return choice(value(x) > 0, 0.0, x * g)
+    return choose(value(x) > 0, 0.0, x * g)
 
 
 def log_sigmoid(g: Real, x: Real) -> Real:
@@ -106,7 +106,7 @@ def log_sigmoid(g: Real, x: Real) -> Real:
 
 
 def glu(g: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """(n,) gradients of a sigmoid(b), (2 n,) inputs a and b."""
+    """Return (2 n,) gradients of `a sigmoid(b)`, given (n,) gradients and (2 n,) inputs a and b."""
     a, b = np.split(x, 2)
     gates = [sigmoid(v) for v in b]
     first = [v * s for v, s in zip(g, gates, strict=True)]
@@ -115,7 +115,7 @@ def glu(g: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 def mse(x: Real, target: Real, g: float, n: int) -> Real:
-    """Of the mean of n squares; 2 / n is a constant, g the one gradient that arrives."""
+    """Return the gradient of the mean of n squares; `2 / n` is a constant, g one number."""
     return (x - target) * (2 / n) * g
 
 
@@ -134,7 +134,7 @@ def log_softmax(g: Row, y: Row) -> Row:
 
 
 def normalization(g: Row, x: Row, mean: Real, rstd: Real) -> Row:
-    """Of (x - mean) / sigma; mean and 1 / sigma are known."""
+    """Return the gradient of `(x - mean) / sigma`; the mean and `1 / sigma` are known."""
     z = [(v - mean) * rstd for v in x]
     level = summation(list(g)) / len(x)
     slope = summation([a * b for a, b in zip(g, z, strict=True)]) / len(x)
@@ -150,7 +150,7 @@ def column_sums(rows: np.ndarray) -> np.ndarray:
 
 
 def weight_norm(g: np.ndarray, v: np.ndarray, w: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Gradients by v, then by w, of w v / ||v|| for each row of v."""
+    """Return gradients of `w v / ||v||` with respect to v, then to w, for each row of v."""
     by_v, by_w = np.empty(v.shape, dtype=object), np.empty(len(v), dtype=object)
     for i, (row, arrived) in enumerate(zip(v, g, strict=True)):
         inner = summation([a * b for a, b in zip(arrived, row, strict=True)])
@@ -166,7 +166,7 @@ def weight_norm(g: np.ndarray, v: np.ndarray, w: np.ndarray, lengths: np.ndarray
 def convolution_of_input(
     g: np.ndarray, W: np.ndarray, sizes: Sequence[int], stride: int, padding: int
 ) -> np.ndarray:
-    """(B, O, T) gradients back to (B, C, sizes): each through every tap, those on padding too."""
+    """Return (B, O, T) gradients to (B, C, sizes), each through every tap, even on padding."""
     _, channels, kernel = W.shape
     reach = sizes[2] + 2 * padding
     out = np.zeros((sizes[0], channels, reach), dtype=object)
@@ -179,7 +179,7 @@ def convolution_of_input(
 def convolution_of_weight(
     g: np.ndarray, x: np.ndarray, shape: Sequence[int], stride: int, padding: int
 ) -> np.ndarray:
-    """Each weight collects the products of what it met, padding too."""
+    """Sum, for each weight, the products of what it met, even padding."""
     padded = np.pad(x, [(0, 0), (0, 0), (padding, padding)], constant_values=0.0)
     out = np.zeros(tuple(shape), dtype=object)
     for n, o, t, c, k in np.ndindex(*g.shape, *shape[1:]):
@@ -187,8 +187,10 @@ def convolution_of_weight(
     return out
 
 
-def attention(g: np.ndarray, q: np.ndarray, k: np.ndarray, v: np.ndarray, P: np.ndarray) -> tuple:
-    """Gradients by q, k and v of one head, (L, E), (S, E), (S, Ev), its softmax P known."""
+def attention(
+    g: np.ndarray, q: np.ndarray, k: np.ndarray, v: np.ndarray, P: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return gradients to q, k and v of one head, (L, E), (S, E), (S, Ev), with known softmax P."""
     c = 1 / math.sqrt(q.shape[1])
     by_v = _product(P.T, g)
     by_P = _product(g, v.T)
@@ -206,8 +208,8 @@ def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 # --- resampling ---
 
 
-def scattered(g: np.ndarray, places: np.ndarray, size: int) -> np.ndarray:
-    """Each gradient is added at its place."""
+def scatter(g: np.ndarray, places: np.ndarray, size: int) -> np.ndarray:
+    """Add each gradient at its place."""
     out = np.zeros(size, dtype=object)
     for gradient, place in zip(g.flat, places.flat, strict=True):
         out[place] = out[place] + gradient
@@ -215,7 +217,7 @@ def scattered(g: np.ndarray, places: np.ndarray, size: int) -> np.ndarray:
 
 
 def average_pool(g: np.ndarray, windows: Sequence[slice], size: int) -> np.ndarray:
-    """Each gradient, divided by the size of its window, is added to all of it."""
+    """Add each gradient, divided by the size of its window, to all of the window."""
     out = np.zeros(size, dtype=object)
     for gradient, window in zip(g.flat, windows, strict=True):
         share = gradient / (window.stop - window.start)
@@ -225,7 +227,7 @@ def average_pool(g: np.ndarray, windows: Sequence[slice], size: int) -> np.ndarr
 
 
 def spread(g: np.ndarray, neighbours: Sequence[Neighbours], size: int) -> np.ndarray:
-    """(T,) gradients to the inputs of which output t was made."""
+    """Add (T,) gradients, weighted, to the neighbours that each output was made of."""
     out = np.zeros(size, dtype=object)
     for gradient, near in zip(g, neighbours, strict=True):
         for place, weight in near:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -9,38 +10,39 @@ from tests.formulas.scalars import Real, mac, sqrt
 
 
 def dot(a: Iterable[Real], b: Iterable[Real]) -> Real:
-    """a . b."""
-    total = 0.0
+    """Return `a . b`."""
+    total: Any = 0.0
     for x, y in zip(a, b, strict=True):
         total = mac(total, x, y)
-    return total
+    result: Real = total
+    return result
 
 
 def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(m, k) times (k, n)."""
+    """Multiply (m, k) by (k, n)."""
     out = np.empty((a.shape[0], b.shape[1]), dtype=object)
     for i, j in np.ndindex(out.shape):
         out[i, j] = dot(a[i, :], b[:, j])
     return out
 
 
-def batched(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(B, m, k) times (B, k, n)."""
+def batch_matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Multiply (B, m, k) by (B, k, n)."""
     return np.stack([matmul(x, y) for x, y in zip(a, b, strict=True)])
 
 
 def broadcast(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(A, 1, m, k) times (B, k, n): each of the first with each of the second."""
+    """Multiply (A, 1, m, k) by (B, k, n): each of the first by each of the second."""
     return np.stack([[matmul(x[0], y) for y in b] for x in a])
 
 
 def matrix_vector(a: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """(m, k) times (k)."""
+    """Multiply (m, k) by (k)."""
     return matmul(a, x[:, None])[:, 0]
 
 
 def linear(x: np.ndarray, W: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
-    """W x + b for each vector of x."""
+    """Return `W x + b` for each vector of x."""
     out = np.empty((*x.shape[:-1], W.shape[0]), dtype=object)
     for *place, o in np.ndindex(out.shape):
         y = dot(x[tuple(place)], W[o])
@@ -49,7 +51,7 @@ def linear(x: np.ndarray, W: np.ndarray, b: np.ndarray | None = None) -> np.ndar
 
 
 def bilinear(a: np.ndarray, b: np.ndarray, W: np.ndarray, c: np.ndarray) -> np.ndarray:
-    """a^T W b + c for each pair of vectors."""
+    """Return `a^T W b + c` for each pair of vectors."""
     out = np.empty((len(a), len(W)), dtype=object)
     for i, o in np.ndindex(out.shape):
         out[i, o] = dot(a[i], [dot(row, b[i]) for row in W[o]]) + c[o]
@@ -57,28 +59,28 @@ def bilinear(a: np.ndarray, b: np.ndarray, W: np.ndarray, c: np.ndarray) -> np.n
 
 
 def cosine_similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """a . b / (||a|| ||b||) for each pair of rows."""
+    """Return `a . b / (||a|| ||b||)` for each pair of rows."""
     return np.array(
         [dot(x, y) / (sqrt(dot(x, x)) * sqrt(dot(y, y))) for x, y in zip(a, b, strict=True)],
         dtype=object,
     )
 
 
-def scaled(factor: float, x: np.ndarray) -> np.ndarray:
-    """Factor times x; nobody multiplies by 1."""
+def scale(factor: float, x: np.ndarray) -> np.ndarray:
+    """Return `factor * x`; a factor of 1 is not multiplied by."""
     return x if factor == 1 else factor * x
 
 
-def plus_scaled(
+def add_scaled(
     added: np.ndarray, products: np.ndarray, beta: float = 1, alpha: float = 1
 ) -> np.ndarray:
-    """Beta added + alpha products; a beta of 0 means that nothing is added."""
-    products = scaled(alpha, products)
-    return scaled(beta, added) + products if beta else products
+    """Return `beta * added + alpha * products`; with a beta of 0 nothing is added."""
+    products = scale(alpha, products)
+    return scale(beta, added) + products if beta else products
 
 
 def outer(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """a b^T: products that nothing is accumulated in."""
+    """Return `a b^T`: products without accumulation."""
     out = np.empty((len(a), len(b)), dtype=object)
     for i, j in np.ndindex(out.shape):
         out[i, j] = a[i] * b[j]
@@ -86,7 +88,7 @@ def outer(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def batch_sum(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The sum over the batch of a b, accumulated."""
+    """Return the sum of `a b` over the batch, accumulated."""
     out = np.empty((a.shape[1], b.shape[2]), dtype=object)
     for i, j in np.ndindex(out.shape):
         out[i, j] = dot(a[:, i, :].flat, b[:, :, j].flat)
@@ -103,7 +105,7 @@ def convolution(
     dilation: Sequence[int],
     groups: int,
 ) -> np.ndarray:
-    """Each output is the sum over its group's channels and all taps; padding is a zero like others.
+    """Sum, for each output, over its group's channels and all taps; padding is a zero like others.
 
     x: (B, C, T...), W: (O, C / groups, K...).
     """
@@ -140,7 +142,7 @@ def transposed_convolution(
     dilation: Sequence[int],
     groups: int,
 ) -> np.ndarray:
-    """Each input is spread over the taps, in the outputs of its group; padding crops the result.
+    """Spread each input over the taps, in the outputs of its group; padding crops the result.
 
     x: (B, C, T...), W: (C, O / groups, K...).
     """
@@ -160,7 +162,7 @@ def transposed_convolution(
             at = (n, group * features + o, *target)
             canvas[at] = mac(canvas[at], x[(n, c, *place)], W[(c, o, *tap)])
     cropped = tuple(slice(p, t - p) for p, t in zip(padding, length, strict=True))
-    out = canvas[(..., *cropped)]
+    out = canvas[(slice(None), slice(None), *cropped)]
     if b is not None:
         for n, o, *place in product(*map(range, out.shape)):
             out[(n, o, *place)] = b[o] + out[(n, o, *place)]

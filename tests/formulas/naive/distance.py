@@ -3,19 +3,19 @@
 import numpy as np
 
 from tests.formulas.naive.reduction import Row, norm1, norm2, norm_of_largest, summation
-from tests.formulas.scalars import Real, absolute, holds, special
+from tests.formulas.scalars import Real, absolute, compare, special
 
 
 def distance(xs: Row, ys: Row, order: float) -> Real:
     if order == 0:
-        differ = [holds(lambda a, b: a != b, x, y).value for x, y in zip(xs, ys, strict=True)]
+        differ = [compare(lambda a, b: a != b, x, y).value for x, y in zip(xs, ys, strict=True)]
         return Real(sum(differ), xs[0].tape)
     return norm([x - y for x, y in zip(xs, ys, strict=True)], order)
 
 
 def norm(xs: Row, order: float) -> Real:
     if order == 0:
-        return Real(sum(holds(lambda v: v != 0, x).value for x in xs), xs[0].tape)
+        return Real(sum(compare(lambda v: v != 0, x).value for x in xs), xs[0].tape)
     known = {1: norm1, 2: norm2, float("inf"): norm_of_largest}
     if order in known:
         return known[order](xs)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.formulas.scalars import absolute, holds, log, sqrt
+from tests.formulas.scalars import absolute, compare, log, sqrt
 
 Matrix = np.ndarray
 
@@ -22,7 +22,7 @@ def cholesky(a: Matrix) -> Matrix:
 
 
 def lu(a: Matrix) -> tuple[Matrix, list[int]]:
-    """Both factors in one matrix, and the rows' order; finding a pivot compares magnitudes.
+    """Return both factors in one matrix, and the rows' order; pivoting compares magnitudes.
 
     Telling the magnitude is part of the comparison.
     """
@@ -30,7 +30,7 @@ def lu(a: Matrix) -> tuple[Matrix, list[int]]:
     for k in range(n):
         pivot = k
         for i in range(k + 1, n):
-            if holds(lambda x, y: abs(x) > abs(y), a[i, k], a[pivot, k]).value:
+            if compare(lambda x, y: abs(x) > abs(y), a[i, k], a[pivot, k]).value:
                 pivot = i
         a[[k, pivot]] = a[[pivot, k]]
         order[k], order[pivot] = order[pivot], order[k]
@@ -61,7 +61,7 @@ def solve(a: Matrix, b: Matrix) -> Matrix:
 
 
 def inverse(a: Matrix) -> Matrix:
-    """A right-hand side of the identity is solved like any other."""
+    """Solve for the identity, whose columns cost as much as any other right-hand sides."""
     tape = a[0, 0].tape
     identity = np.array(
         [[type(a[0, 0])(float(i == j), tape) for j in range(len(a))] for i in range(len(a))],

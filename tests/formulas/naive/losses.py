@@ -8,7 +8,7 @@ import numpy as np
 
 from tests.formulas.naive.pointwise import log_sigmoid
 from tests.formulas.naive.reduction import Row, mean, summation
-from tests.formulas.scalars import Real, absolute, exp, holds, log, maximum
+from tests.formulas.scalars import Real, absolute, compare, exp, log, maximum
 
 REDUCTIONS: dict[str, Callable[[Row], Any]] = {
     "mean": mean,
@@ -18,25 +18,24 @@ REDUCTIONS: dict[str, Callable[[Row], Any]] = {
 
 
 def each(loss: Callable[..., Real], reduction: str) -> Callable[..., Any]:
-    """A loss of elements as one of arrays; what is not there is None for every element."""
+    """Apply a loss of elements to arrays; a missing operand is None for every element."""
 
-    def of_arrays(*operands: np.ndarray | None) -> Any:
-        size = operands[0].size
-        flat = [[None] * size if x is None else list(np.ravel(x)) for x in operands]
+    def of_arrays(x: np.ndarray, *others: np.ndarray | None) -> Any:
+        flat = [[None] * x.size if a is None else list(np.ravel(a)) for a in (x, *others)]
         return REDUCTIONS[reduction]([loss(*xs) for xs in zip(*flat, strict=True)])
 
     return of_arrays
 
 
-def squared(x: Real, y: Real) -> Real:
+def squared_error(x: Real, y: Real) -> Real:
     difference = x - y
     return difference * difference
 
 
 def huber(x: Real, y: Real, *, delta: float = 1.0) -> Real:
-    """Differences below delta: beyond it, delta (|d| - delta / 2) takes as many operations."""
+    """Return the loss below delta; beyond, `delta (|d| - delta / 2)` takes as many operations."""
     difference = x - y
-    holds(lambda d: d < delta, absolute(difference))
+    compare(lambda d: d < delta, absolute(difference))
     return 0.5 * difference * difference
 
 
@@ -60,7 +59,7 @@ def cross_entropy_of_logits(
 
 
 def likelihood(x: np.ndarray, target: np.ndarray, weight: Any, *, reduction: str) -> Any:
-    """A weighted mean divides by the sum of the weights."""
+    """Return the mean likelihood; a weighted mean divides by the sum of the weights."""
     losses = [-row[t] for row, t in zip(x, target, strict=True)]
     if weight is None:
         return REDUCTIONS[reduction](losses)
@@ -94,7 +93,7 @@ def multi_label_margin(x: np.ndarray, target: np.ndarray) -> Any:
 def connectionist_temporal(
     log_probs: Sequence[Sequence[float]], labels: Sequence[int]
 ) -> tuple[float, int]:
-    """The loss of one signal, and how often a state after the first step was reached."""
+    """Return the loss of one signal, and the number of states reached after the first step."""
     states = [0, *(s for label in labels for s in (label, 0))]
     alpha = [log_probs[0][s] if i < 2 else -math.inf for i, s in enumerate(states)]
     visits = 0

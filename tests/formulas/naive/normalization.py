@@ -7,13 +7,13 @@ from tests.formulas.scalars import Real, rsqrt, special, sqrt
 
 
 def affine(x: Real, gain: Real | None, offset: Real | None) -> Real:
-    """Gain x + offset."""
+    """Return `gain x + offset`."""
     scaled = x if gain is None else gain * x
     return scaled if offset is None else scaled + offset
 
 
-def standardised(xs: Row, eps: float) -> Row:
-    """(x - mean) / sqrt(variance + eps)."""
+def standardise(xs: Row, eps: float) -> Row:
+    """Return `(x - mean) / sqrt(variance + eps)`."""
     centre = mean(xs)
     deviations = [x - centre for x in xs]
     factor = rsqrt(mean([d * d for d in deviations]) + eps)
@@ -23,11 +23,11 @@ def standardised(xs: Row, eps: float) -> Row:
 def layer_norm(
     x: np.ndarray, gain: np.ndarray | None, offset: np.ndarray | None, eps: float, trailing: int
 ) -> np.ndarray:
-    """Over the trailing dimensions; each position in them has a gain and an offset."""
+    """Normalise over the trailing dimensions; each position in them has a gain and an offset."""
     rows = x.reshape(*x.shape[: x.ndim - trailing], -1)
     out = np.empty(rows.shape, dtype=object)
     for place in np.ndindex(rows.shape[:-1]):
-        for i, y in enumerate(standardised(rows[place], eps)):
+        for i, y in enumerate(standardise(list(rows[place]), eps)):
             out[(*place, i)] = affine(
                 y,
                 None if gain is None else gain.flat[i],
@@ -37,7 +37,7 @@ def layer_norm(
 
 
 def rms_norm(x: np.ndarray, gain: np.ndarray | None, eps: float) -> np.ndarray:
-    """x / sqrt(mean(x^2) + eps), over the last dimension."""
+    """Return `x / sqrt(mean(x^2) + eps)` over the last dimension."""
     out = np.empty(x.shape, dtype=object)
     for place in np.ndindex(x.shape[:-1]):
         xs = x[place]
@@ -50,27 +50,24 @@ def rms_norm(x: np.ndarray, gain: np.ndarray | None, eps: float) -> np.ndarray:
 def group_norm(
     x: np.ndarray, groups: int, gain: np.ndarray | None, offset: np.ndarray | None, eps: float
 ) -> np.ndarray:
-    """Over each group of channels; each channel has a gain and an offset."""
+    """Normalise over each group of channels; each channel has a gain and an offset."""
     batch, channels = x.shape[:2]
     out = np.empty((batch, channels, x[0, 0].size), dtype=object)
     size = channels // groups
     for n, g in np.ndindex(batch, groups):
         members = slice(g * size, (g + 1) * size)
-        out[n, members] = np.reshape(
-            standardised(list(x[n, members].flat), eps), (size, x[0, 0].size)
-        )
+        standard = np.array(standardise(list(x[n, members].flat), eps), dtype=object)
+        out[n, members] = standard.reshape(size, -1)
     return by_channel(out, gain, offset)
 
 
 def by_channel(x: np.ndarray, gain: np.ndarray | None, offset: np.ndarray | None) -> np.ndarray:
-    """The affine map of (B, C, T...)."""
+    """Apply the affine map of each channel of (B, C, T...)."""
     out = np.empty(x.shape, dtype=object)
+    gains = [None] * x.shape[1] if gain is None else list(gain)
+    offsets = [None] * x.shape[1] if offset is None else list(offset)
     for n, c, *place in np.ndindex(x.shape):
-        out[(n, c, *place)] = affine(
-            x[(n, c, *place)],
-            None if gain is None else gain[c],
-            None if offset is None else offset[c],
-        )
+        out[(n, c, *place)] = affine(x[(n, c, *place)], gains[c], offsets[c])
     return out
 
 
@@ -82,7 +79,7 @@ def batch_norm_with_stored_statistics(
     offset: np.ndarray | None,
     eps: float,
 ) -> np.ndarray:
-    """(x - mean) / sqrt(variance + eps) by channel; the root is taken once for each."""
+    """Return `(x - mean) / sqrt(variance + eps)` by channel, with one root for each."""
     factor = [rsqrt(v + eps) for v in variance]
     out = np.empty(x.shape, dtype=object)
     for n, c, *place in np.ndindex(x.shape):
@@ -93,16 +90,16 @@ def batch_norm_with_stored_statistics(
 def batch_norm_with_own_statistics(
     x: np.ndarray, gain: np.ndarray | None, offset: np.ndarray | None, eps: float
 ) -> np.ndarray:
-    """The same with the mean and the variance of each channel over the batch."""
+    """Normalise by the mean and the variance of each channel over the batch."""
     out = np.empty(x.shape, dtype=object)
     for c in range(x.shape[1]):
-        standard = standardised(list(x[:, c].flat), eps)
-        out[:, c] = np.reshape(standard, x[:, c].shape)
+        standard = np.array(standardise(list(x[:, c].flat), eps), dtype=object)
+        out[:, c] = standard.reshape(x[:, c].shape)
     return by_channel(out, gain, offset)
 
 
 def weight_norm(v: np.ndarray, g: np.ndarray) -> np.ndarray:
-    """v (g / ||v||) for each entry of the first dimension."""
+    """Return `v (g / ||v||)` for each entry of the first dimension."""
     out = np.empty(v.shape, dtype=object)
     for i, row in enumerate(v):
         factor = g.flat[i] / norm2(list(row.flat))
@@ -111,12 +108,12 @@ def weight_norm(v: np.ndarray, g: np.ndarray) -> np.ndarray:
 
 
 def weight_norm_of_last(v: np.ndarray, g: np.ndarray) -> np.ndarray:
-    """The same for each entry of the last dimension."""
+    """Return `v (g / ||v||)` for each entry of the last dimension."""
     return np.moveaxis(weight_norm(np.moveaxis(v, -1, 0), g), 0, -1)
 
 
 def local_response(x: np.ndarray, size: int, k: float, alpha: float, beta: float) -> np.ndarray:
-    """Over (k + alpha times the squares of neighbouring channels) ^ beta, with 0 at the edges."""
+    """Return `x / (k + alpha sum(x^2))^beta` over neighbouring channels, with 0 at the edges."""
     B, C, T = x.shape
     squares = np.array([[[v * v for v in row] for row in plane] for plane in x], dtype=object)
     padded = np.pad(squares, ((0, 0), (size // 2,) * 2, (0, 0)), constant_values=0.0)

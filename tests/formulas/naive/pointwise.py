@@ -1,4 +1,4 @@
-"""Functions of one element or of a few, as their definitions read."""
+"""Functions of one or a few elements, written as their definitions."""
 
 import math
 from collections.abc import Callable
@@ -8,11 +8,12 @@ import numpy as np
 
 from tests.formulas.scalars import (
     Complex,
+    Number,
     Real,
     absolute,
-    choice,
+    choose,
+    compare,
     exp,
-    holds,
     log,
     maximum,
     minimum,
@@ -24,7 +25,7 @@ from tests.formulas.scalars import (
 
 
 def elementwise(function: Callable[..., Any]) -> Callable[..., np.ndarray]:
-    """A function of numbers as one of arrays, which are broadcast."""
+    """Turn a function of numbers into one of arrays, which are broadcast."""
 
     def over_arrays(*arrays: np.ndarray) -> np.ndarray:
         aligned = np.broadcast_arrays(*arrays)
@@ -44,7 +45,7 @@ def relu(x: Real) -> Real:
 
 
 def leaky_relu(x: Real, alpha: float) -> Real:
-    return choice(x.value > 0, x, alpha * x.value)  # the product is part of it, by convention
+    return choose(x.value > 0, x, alpha * x.value)  # the product is part of it, by convention
 
 
 def prelu(x: Real, alpha: Real) -> Real:
@@ -69,11 +70,11 @@ def gelu_by_tanh(x: Real) -> Real:
 
 
 def elu(x: Real, alpha: float) -> Real:
-    return choice(x.value > 0, x, alpha * (exp(x) - 1))
+    return choose(x.value > 0, x, alpha * (exp(x) - 1))
 
 
 def celu(x: Real, alpha: float) -> Real:
-    return choice(x.value > 0, x, alpha * (exp(x / alpha) - 1))
+    return choose(x.value > 0, x, alpha * (exp(x / alpha) - 1))
 
 
 def selu(x: Real) -> Real:
@@ -113,19 +114,19 @@ def tanh_shrink(x: Real) -> Real:
 
 
 def hard_shrink(x: Real, threshold: float) -> Real:
-    """x outside of +-threshold: there are two thresholds, as in clamp."""
-    above = holds(lambda v: v > threshold, x).value
-    below = holds(lambda v: v < -threshold, x).value
+    """Return x outside of +-threshold: two comparisons, as in clamp."""
+    above = compare(lambda v: v > threshold, x).value
+    below = compare(lambda v: v < -threshold, x).value
     return x if above or below else Real(0.0, x.tape)
 
 
 def soft_shrink(x: Real, threshold: float) -> Real:
-    """What is beyond +-threshold."""
+    """Return what is beyond +-threshold."""
     return x - clamp(x, -threshold, threshold)
 
 
 def glu(x: np.ndarray) -> np.ndarray:
-    """The first half of each row, gated by the second."""
+    """Gate the first half of each row by the second."""
     half = x.shape[-1] // 2
     return elementwise(lambda a, b: a * sigmoid(b))(x[..., :half], x[..., half:])
 
@@ -145,7 +146,7 @@ def lerp(x: Real, y: Real, weight: float | Real) -> Real:
     return x + weight * (y - x)
 
 
-def rotated(x: Real, y: Real, cosine: Real, sine: Real) -> Real:
+def rotate(x: Real, y: Real, cosine: Real, sine: Real) -> Real:
     return x * cosine - y * sine
 
 
@@ -167,7 +168,7 @@ def fmod(x: Real, divisor: Real) -> Real:
 
 def is_close(x: Real, y: Real) -> Real:
     tolerance = 1e-8 + 1e-5 * absolute(y)
-    return holds(lambda a, b: a <= b, absolute(x - y), tolerance)
+    return compare(lambda a, b: a <= b, absolute(x - y), tolerance)
 
 
 # --- complex numbers ---
@@ -189,7 +190,7 @@ def complex_mul(z: Complex, w: Complex) -> Complex:
     return Complex(z.re * w.re - z.im * w.im, z.re * w.im + z.im * w.re)
 
 
-def complex_scale(x: Real, z: Complex) -> Complex:
+def complex_scale(x: Number, z: Complex) -> Complex:
     return Complex(x * z.re, x * z.im)
 
 
@@ -202,7 +203,7 @@ def squared_modulus(z: Complex) -> Real:
 
 
 def complex_div(z: Complex, w: Complex) -> Complex:
-    """z times the conjugate of w, over |w|^2."""
+    """Return z times the conjugate of w, over `|w|^2`."""
     modulus = squared_modulus(w)
     re = z.re * w.re + z.im * w.im
     im = z.im * w.re - z.re * w.im
@@ -210,19 +211,19 @@ def complex_div(z: Complex, w: Complex) -> Complex:
 
 
 def complex_reciprocal(z: Complex) -> Complex:
-    """The conjugate, over |z|^2."""
+    """Return the conjugate over `|z|^2`."""
     modulus = squared_modulus(z)
     return Complex(z.re / modulus, -z.im / modulus)
 
 
 def real_over_complex(x: Real, z: Complex) -> Complex:
-    """x times the conjugate of z, over |z|^2."""
+    """Return x times the conjugate of z, over `|z|^2`."""
     modulus = squared_modulus(z)
     return Complex(x * z.re / modulus, -(x * z.im) / modulus)
 
 
 def real_plus_complex(x: Real, z: Complex) -> Complex:
-    """The imaginary part has nothing added to it."""
+    """Add to the real part only."""
     return Complex(x + z.re, z.im)
 
 
@@ -235,15 +236,15 @@ def complex_angle(z: Complex) -> Real:
 
 
 def polar(r: Real, phi: Real) -> Complex:
-    """r (cos phi + i sin phi)."""
+    """Return `r (cos phi + i sin phi)`."""
     return Complex(r * special(math.cos, phi), r * special(math.sin, phi))
 
 
 def complex_exp(z: Complex) -> Complex:
-    """e^a (cos b + i sin b)."""
+    """Return `e^a (cos b + i sin b)`."""
     return polar(exp(z.re), z.im)
 
 
 def complex_log(z: Complex) -> Complex:
-    """log |z| + i arg z."""
+    """Return `log |z| + i arg z`."""
     return Complex(log(complex_abs(z)), complex_angle(z))

@@ -1,7 +1,8 @@
-"""Recurrent cells, and the layers that are made of them, by the equations of torch's pages."""
+"""Recurrent cells, and layers made of them, by the equations in torch's documentation."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,7 @@ class Weights:
     V: np.ndarray | None = None
 
     def shares(self, x: Vector, h: Vector, gates: int) -> list[tuple[Vector, Vector]]:
-        """Both shares of each gate, not yet added to each other."""
+        """Return both shares of each gate, not yet added to each other."""
         units = len(self.W) // gates
         of_x = [_affine(self.W, self.b, x, row) for row in range(len(self.W))]
         of_h = [_affine(self.U, self.c, h, row) for row in range(len(self.U))]
@@ -40,12 +41,12 @@ def _affine(matrix: np.ndarray, bias: np.ndarray | None, x: Vector, row: int) ->
 
 
 def each(activation: Callable[[Real], Real], shares: tuple[Vector, Vector]) -> Vector:
-    """activation(W x + U h) of a gate's units."""
+    """Return `activation(W x + U h)` of a gate's units."""
     return [activation(x + h) for x, h in zip(*shares, strict=True)]
 
 
 def lstm(weights: Weights, x: Vector, state: State) -> State:
-    """c = f c + i g; h = o tanh(c), projected where there is a projection."""
+    """Return `h = o tanh(c)`, projected if there is a projection, and `c = f c + i g`."""
     h, c = state
     shares = weights.shares(x, h, gates=4)
     i, f, o = (each(sigmoid, shares[gate]) for gate in (0, 1, 3))
@@ -58,7 +59,7 @@ def lstm(weights: Weights, x: Vector, state: State) -> State:
 
 
 def gru(weights: Weights, x: Vector, state: State) -> State:
-    """n = tanh(W x + r (U h)); h = (1 - z) n + z h."""
+    """Return `h = (1 - z) n + z h` with `n = tanh(W x + r (U h))`."""
     (h,) = state
     shares = weights.shares(x, h, gates=3)
     r, z = each(sigmoid, shares[0]), each(sigmoid, shares[1])
@@ -68,12 +69,12 @@ def gru(weights: Weights, x: Vector, state: State) -> State:
 
 
 def elman(weights: Weights, x: Vector, state: State) -> State:
-    """h = tanh(W x + U h)."""
+    """Return `h = tanh(W x + U h)`."""
     return (each(tanh, weights.shares(x, state[0], gates=1)[0]),)
 
 
 def elman_relu(weights: Weights, x: Vector, state: State) -> State:
-    """h = relu(W x + U h)."""
+    """Return `h = relu(W x + U h)`."""
     (shares,) = weights.shares(x, state[0], gates=1)
     return (each(lambda v: maximum(v, 0.0), shares),)
 
@@ -82,10 +83,11 @@ Cell = Callable[[Weights, Vector, State], State]
 
 
 def run(cell: Cell, weights: Weights, xs: Sequence[Vector], gates: int) -> list[Vector]:
-    """The states h of one sequence, from zeros on."""
+    """Return the states h of one sequence, starting from zeros."""
     units = len(weights.W) // gates
     outputs = units if weights.V is None else len(weights.V)
-    state: State = ([0.0] * outputs, [0.0] * units) if gates == 4 else ([0.0] * units,)
+    zero: Any = 0.0  # a constant, which is read like any `Real`
+    state: State = ([zero] * outputs, [zero] * units) if gates == 4 else ([zero] * units,)
     states = []
     for x in xs:
         state = cell(weights, x, state)
@@ -102,7 +104,7 @@ def layers(
     depth: int = 1,
     bidirectional: bool = False,
 ) -> Sequence[Vector]:
-    """Layer upon layer; the backward direction reads from the end, and both are joined."""
+    """Stack layers; the backward direction reads from the end, and both directions are joined."""
     for layer in range(depth):
         joined = run(cell, _weights(parameters, f"l{layer}"), xs, gates)
         if bidirectional:
@@ -114,6 +116,11 @@ def layers(
 
 
 def _weights(parameters: Mapping[str, np.ndarray], suffix: str) -> Weights:
-    """From the names that torch gives them."""
-    names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
-    return Weights(*(parameters.get(f"{name}_{suffix}") for name in names))
+    """Pick the weights of one direction by torch's names."""
+    return Weights(
+        W=parameters[f"weight_ih_{suffix}"],
+        U=parameters[f"weight_hh_{suffix}"],
+        b=parameters.get(f"bias_ih_{suffix}"),
+        c=parameters.get(f"bias_hh_{suffix}"),
+        V=parameters.get(f"weight_hr_{suffix}"),
+    )

@@ -1,4 +1,4 @@
-"""Rows of numbers to one number, or to a row of as many."""
+"""Functions from a row of numbers to one number, or to a row of the same length."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -6,13 +6,23 @@ from typing import Any
 import numpy as np
 
 from tests.formulas.naive.pointwise import complex_add, complex_mul
-from tests.formulas.scalars import Complex, Real, absolute, exp, holds, log, maximum, minimum, sqrt
+from tests.formulas.scalars import (
+    Complex,
+    Real,
+    absolute,
+    compare,
+    exp,
+    log,
+    maximum,
+    minimum,
+    sqrt,
+)
 
 Row = Sequence[Real]
 
 
 def over(dims: int | Sequence[int], function: Callable[[Row], Real]) -> Callable[..., np.ndarray]:
-    """A function of a row as one of arrays, over one dimension or several."""
+    """Turn a function of a row into one of arrays, over one or several dimensions."""
 
     def over_array(x: np.ndarray) -> np.ndarray:
         reduced = [d % x.ndim for d in ([dims] if isinstance(dims, int) else dims)]
@@ -27,7 +37,7 @@ def over(dims: int | Sequence[int], function: Callable[[Row], Real]) -> Callable
 
 
 def along(dim: int, function: Callable[[Row], Row]) -> Callable[..., np.ndarray]:
-    """A function from row to row as one of arrays, along one dimension."""
+    """Turn a function from row to row into one of arrays, along one dimension."""
 
     def along_array(x: np.ndarray) -> np.ndarray:
         out = np.empty(x.shape, dtype=object)
@@ -77,24 +87,24 @@ def smallest(xs: Row) -> Real:
 def position_of_largest(xs: Row) -> Real:
     best = Real(0, xs[0].tape)
     for i, x in enumerate(xs[1:], start=1):
-        if holds(lambda a, b: a > b, x, xs[int(best.value)]).value:
+        if compare(lambda a, b: a > b, x, xs[int(best.value)]).value:
             best = Real(i, x.tape)
     return best
 
 
 def how_many_not_zero(xs: Row) -> Real:
-    """Comparisons; adding them up is integer arithmetic, which is free."""
-    return Real(sum(holds(lambda v: v != 0, x).value for x in xs), xs[0].tape)
+    """Compare each; adding up the results is integer arithmetic, which is free."""
+    return Real(sum(compare(lambda v: v != 0, x).value for x in xs), xs[0].tape)
 
 
 def any_not_zero(xs: Row) -> Real:
-    """Comparisons; joining them is boolean arithmetic, which is free."""
-    return Real(max(holds(lambda v: v != 0, x).value for x in xs), xs[0].tape)
+    """Compare each; combining the results is boolean arithmetic, which is free."""
+    return Real(max(compare(lambda v: v != 0, x).value for x in xs), xs[0].tape)
 
 
 def all_not_zero(xs: Row) -> Real:
-    """The same."""
-    return Real(min(holds(lambda v: v != 0, x).value for x in xs), xs[0].tape)
+    """Compare each; combining the results is boolean arithmetic, which is free."""
+    return Real(min(compare(lambda v: v != 0, x).value for x in xs), xs[0].tape)
 
 
 def squared_deviations(xs: Row) -> Row:
@@ -153,10 +163,10 @@ def log_softmax(xs: Row) -> Row:
     return [s - log_total for s in shifted]
 
 
-def running(step: Callable[[Any, Any], Any]) -> Callable[[Sequence[Any]], list[Any]]:
-    """x_1, then each result made of the one before and the next number."""
+def accumulate(step: Callable[[Any, Any], Any]) -> Callable[[Sequence[Any]], list[Any]]:
+    """Make a function that returns `x_1` and then combines each result with the next number."""
 
-    def row(xs: Row) -> Row:
+    def row(xs: Sequence[Any]) -> list[Any]:
         out = [xs[0]]
         for x in xs[1:]:
             out.append(step(out[-1], x))
@@ -169,7 +179,8 @@ def running(step: Callable[[Any, Any], Any]) -> Callable[[Sequence[Any]], list[A
 
 
 def complex_running_total(zs: Sequence[Complex]) -> Complex:
-    return running(complex_add)(zs)[-1]
+    total: Complex = accumulate(complex_add)(zs)[-1]
+    return total
 
 
 def complex_mean(zs: Sequence[Complex]) -> Complex:
@@ -178,7 +189,8 @@ def complex_mean(zs: Sequence[Complex]) -> Complex:
 
 
 def complex_product(zs: Sequence[Complex]) -> Complex:
-    return running(complex_mul)(zs)[-1]
+    total: Complex = accumulate(complex_mul)(zs)[-1]
+    return total
 
 
 def complex_norm(zs: Sequence[Complex]) -> Real:
@@ -189,7 +201,7 @@ def complex_norm(zs: Sequence[Complex]) -> Real:
 
 
 def halvings(n: int, place: int) -> int:
-    """Comparisons until one of n + 1 places is left."""
+    """Count the comparisons until one of `n + 1` places is left."""
     low, high, comparisons = 0, n, 0
     while low < high:
         middle = (low + high) // 2
@@ -198,16 +210,16 @@ def halvings(n: int, place: int) -> int:
     return comparisons
 
 
-def renormalised(xs: Row) -> Row:
-    """To a norm of at most 1; torch adds an epsilon to the norm, lost to rounding here."""
+def renormalise(xs: Row) -> Row:
+    """Scale to a norm of at most 1; torch's epsilon on the norm is lost to rounding here."""
     length = norm2(xs)
-    holds(lambda v: v > 1, length)
+    compare(lambda v: v > 1, length)
     factor = 1.0 / length
     return [x * factor for x in xs]
 
 
 def at_quantile(xs: Row, q: float) -> Real:
-    """Between the two neighbours of place q (n - 1) of the sorted numbers."""
+    """Interpolate between the neighbours of place `q (n - 1)` of the sorted numbers."""
     in_order = sorted(xs, key=lambda x: x.value)
     place = q * (len(xs) - 1)
     low = in_order[int(place)]

@@ -1,8 +1,9 @@
-"""Pooling and interpolation; which inputs an output is made of, and their weights, are free."""
+"""Pooling and interpolation; finding an output's inputs and their weights is free."""
 
 import math
 from collections.abc import Callable, Sequence
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -15,41 +16,42 @@ Neighbours = list[tuple[int, float]]
 
 def pool(
     x: np.ndarray,
-    pooled: Callable[[Row], Real],
+    reduce: Callable[[Row], Real],
     *,
     kernel: Sequence[int],
     stride: Sequence[int],
     padding: Sequence[int],
     fill: float = 0.0,
 ) -> np.ndarray:
-    """Windows of (B, C, T...), which is padded with ``fill``."""
+    """Reduce windows of (B, C, T...), which is padded with ``fill``."""
     widths = [(0, 0), (0, 0), *((p, p) for p in padding)]
-    padded = np.pad(x, widths, constant_values=Real(fill, x.flat[0].tape))
+    number: Any = Real(fill, x.flat[0].tape)
+    padded = np.pad(x, widths, constant_values=number)
     sizes = padded.shape[2:]
     length = [(t - k) // s + 1 for t, k, s in zip(sizes, kernel, stride, strict=True)]
     out = np.empty((*x.shape[:2], *length), dtype=object)
     for n, c, *place in np.ndindex(out.shape):
         window = [slice(i * s, i * s + k) for i, s, k in zip(place, stride, kernel, strict=True)]
-        out[(n, c, *place)] = pooled(list(padded[(n, c, *window)].flat))
+        out[(n, c, *place)] = reduce(list(padded[(n, c, *window)].flat))
     return out
 
 
-def adaptive_pool(x: np.ndarray, pooled: Callable[[Row], Real], outs: Sequence[int]) -> np.ndarray:
-    """Window i of o, over s numbers: from floor(i s / o) up to ceil((i + 1) s / o)."""
+def adaptive_pool(x: np.ndarray, reduce: Callable[[Row], Real], outs: Sequence[int]) -> np.ndarray:
+    """Reduce windows `floor(i s / o) ... ceil((i + 1) s / o)` of s numbers to o."""
     out = np.empty((*x.shape[:2], *outs), dtype=object)
     for n, c, *place in np.ndindex(out.shape):
         window = [
             slice(math.floor(i * s / o), math.ceil((i + 1) * s / o))
             for i, s, o in zip(place, x.shape[2:], outs, strict=True)
         ]
-        out[(n, c, *place)] = pooled(list(x[(n, c, *window)].flat))
+        out[(n, c, *place)] = reduce(list(x[(n, c, *window)].flat))
     return out
 
 
 def interpolate(
     x: np.ndarray, outs: Sequence[int], neighbours: Callable[[int, int, int], Neighbours]
 ) -> np.ndarray:
-    """Each output of (B, C, T...) is the weighted sum of its neighbours in all dimensions."""
+    """Sum, for each output of (B, C, T...), its weighted neighbours in all dimensions."""
     out = np.empty((*x.shape[:2], *outs), dtype=object)
     for n, c, *place in np.ndindex(out.shape):
         near = [neighbours(*sizes) for sizes in zip(place, x.shape[2:], outs, strict=True)]
@@ -63,13 +65,13 @@ def interpolate(
 
 
 def linear(i: int, size: int, out: int) -> Neighbours:
-    """Two neighbours; output i lies at (i + 1/2) size / out - 1/2, but never before the first."""
+    """Return two neighbours of `(i + 1/2) size / out - 1/2`, clamped to the first input."""
     position = max((i + 0.5) * size / out - 0.5, 0.0)
     return _between(position, size)
 
 
 def linear_with_corners(i: int, size: int, out: int) -> Neighbours:
-    """Two neighbours; the first and the last outputs lie on the first and the last inputs."""
+    """Return two neighbours; the outer outputs coincide with the outer inputs."""
     return _between(i * (size - 1) / (out - 1) if out > 1 else 0.0, size)
 
 
@@ -80,7 +82,7 @@ def _between(position: float, size: int) -> Neighbours:
 
 
 def cubic(i: int, size: int, out: int) -> Neighbours:
-    """Four neighbours with the weights of Keys 1981, a = -3/4; edges are repeated."""
+    """Return four neighbours with the weights of Keys 1981, `a = -3/4`; edges are repeated."""
     position = (i + 0.5) * size / out - 0.5
     first = math.floor(position)
     return [
@@ -98,23 +100,23 @@ def _cubic_weight(distance: float, a: float = -0.75) -> float:
 # --- at given places ---
 
 
-def deformed(
+def interpolate_deformed(
     x: np.ndarray, places: np.ndarray, offsets: np.ndarray, mask: np.ndarray | None
 ) -> np.ndarray:
-    """(C, H, W) between the neighbours of (P, 2) places that are moved, to (C, P)."""
+    """Interpolate (C, H, W) at (P, 2) places, moved by offsets, to (C, P)."""
     out = np.empty((len(x), len(places)), dtype=object)
     for p in range(len(places)):
-        around = weighed_corners([offsets[p, d] + int(places[p, d]) for d in (0, 1)])
+        around = weigh_corners([offsets[p, d] + int(places[p, d]) for d in (0, 1)])
         for c in range(len(x)):
             tap = summation([w * x[(c, *where)] for where, w in around])
             out[c, p] = tap if mask is None else tap * mask[p]
     return out
 
 
-def sampled(
+def sample_grid(
     x: np.ndarray, grid: np.ndarray, *, aligned: bool, clamped: bool, nearest: bool
 ) -> np.ndarray:
-    """(B, C, H, W) at the points (x, y) of (B, P, Q, 2), what is outside being 0."""
+    """Sample (B, C, H, W) at the points (x, y) of (B, P, Q, 2); outside is 0."""
     B, C, *sizes = x.shape
     out = np.empty((B, C, *grid.shape[1:-1]), dtype=object)
     for n, *place in np.ndindex((B, *grid.shape[1:-1])):
@@ -122,10 +124,10 @@ def sampled(
             _pixel(grid[(n, *place, d)], size, aligned=aligned, clamped=clamped)
             for d, size in enumerate(reversed(sizes))
         ]
-        around = _nearest(point) if nearest else weighed_corners(point)
+        around = _nearest(point) if nearest else weigh_corners(point)
         for c in range(C):
             read = [(w, _inside(x[n, c], tuple(reversed(where)))) for where, w in around]
-            taps = [v if w is None else w * v for w, v in read]
+            taps: list[Real] = [v if w is None else w * v for w, v in read]
             out[(n, c, *place)] = summation(taps)
     return out
 
@@ -140,8 +142,8 @@ def _nearest(point: Sequence[Real]) -> list[tuple[tuple[int, ...], None]]:
     return [(tuple(int(special(round, p).value) for p in point), None)]
 
 
-def weighed_corners(point: Sequence[Real]) -> list[tuple[tuple[int, ...], Real]]:
-    """The neighbours of a point, and their weights."""
+def weigh_corners(point: Sequence[Real]) -> list[tuple[tuple[int, ...], Real]]:
+    """Return the neighbours of a point and their weights."""
     floors = [special(math.floor, p) for p in point]
     above = [p - f for p, f in zip(point, floors, strict=True)]
     below = [1 - a for a in above]
@@ -156,13 +158,14 @@ def weighed_corners(point: Sequence[Real]) -> list[tuple[tuple[int, ...], Real]]
     return corners
 
 
-def _inside(plane: np.ndarray, place: tuple[int, ...]) -> Real | float:
+def _inside(plane: np.ndarray, place: tuple[int, ...]) -> Real:
     inside = all(0 <= i < n for i, n in zip(place, plane.shape, strict=True))
-    return plane[place] if inside else Real(0.0, plane.flat[0].tape)
+    number: Real = plane[place] if inside else Real(0.0, plane.flat[0].tape)
+    return number
 
 
-def antialiased(x: np.ndarray, outs: Sequence[int]) -> np.ndarray:
-    """Triangles as wide as two outputs, along the width, then along the height."""
+def interpolate_antialiased(x: np.ndarray, outs: Sequence[int]) -> np.ndarray:
+    """Filter by triangles as wide as two outputs, along the width, then along the height."""
     for axis, size in ((3, outs[1]), (2, outs[0])):
         rows = np.moveaxis(x, axis, -1)
         x = np.empty((*rows.shape[:-1], size), dtype=object)

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from inspect_cost.cli import main
-from inspect_cost.measuring.doctor.doctor import Diagnosis, diagnosis
+from inspect_cost.measuring.doctor.doctor import Diagnosis, diagnose
 from inspect_cost.measuring.doctor.known_load import multiply_matrices
-from inspect_cost.measuring.sensors.powercap import ROOT_VARIABLE, powercap_sensors
+from inspect_cost.measuring.sensors.powercap import ROOT_VARIABLE, find_powercap_sensors
 from inspect_cost.measuring.sensors.protocol import Sensors
 from inspect_cost.reports import render
 from tests.measuring.sensors.powercap_tree import (
@@ -36,7 +36,7 @@ def diagnosed(tree: PowercapTree, busy_w: float | None = None) -> Diagnosis:
             tree.set_power("package-0", busy_w)
         time.sleep(seconds)
 
-    return diagnosis(TIME_S, sensors=powercap_sensors(tree.root), load=load)
+    return diagnose(TIME_S, sensors=find_powercap_sensors(tree.root), load=load)
 
 
 @pytest.mark.alone
@@ -87,9 +87,9 @@ def test_a_counter_that_goes_backwards_is_named(tmp_path: Path, moment_s: float)
 @pytest.mark.parametrize("moment_s", [0.02, 0.4])
 def test_backwards_without_a_range_is_named_too(tmp_path: Path, moment_s: float) -> None:
     with PowercapTree(tmp_path, one_socket()) as tree, later(moment_s, tree, -50.0):
-        (sensor,) = powercap_sensors(tree.root).usable
+        (sensor,) = find_powercap_sensors(tree.root).usable
         sensor.range_j = None
-        (examined,) = diagnosis(TIME_S, sensors=Sensors((sensor,)), load=sleep).sensors
+        (examined,) = diagnose(TIME_S, sensors=Sensors((sensor,)), load=sleep).sensors
     assert "went backwards" in examined.fault
 
 
@@ -113,9 +113,9 @@ def later(moment_s: float, tree: PowercapTree, jump_j: float) -> Iterator[None]:
 @pytest.mark.alone
 def test_a_zone_that_disappears_is_named_and_the_others_go_on(tmp_path: Path) -> None:
     with PowercapTree(tmp_path, two_sockets()) as tree:
-        sensors = powercap_sensors(tree.root)
+        sensors = find_powercap_sensors(tree.root)
         tree.remove("package-1")
-        found = diagnosis(TIME_S, sensors=sensors, load=sleep)
+        found = diagnose(TIME_S, sensors=sensors, load=sleep)
     faults = {sensor.domain: sensor.fault for sensor in found.sensors}
     assert faults["package-0"] == faults["dram-0"] == ""
     assert "has disappeared" in faults["package-1"]
@@ -123,9 +123,9 @@ def test_a_zone_that_disappears_is_named_and_the_others_go_on(tmp_path: Path) ->
 
 def test_a_load_that_torch_refuses_is_noted(tmp_path: Path) -> None:
     with PowercapTree(tmp_path, one_socket()) as tree:
-        (sensor,) = powercap_sensors(tree.root).usable
+        (sensor,) = find_powercap_sensors(tree.root).usable
         sensor.device = "nowhere"
-        found = diagnosis(TIME_S, sensors=Sensors((sensor,)), load=multiply_matrices)
+        found = diagnose(TIME_S, sensors=Sensors((sensor,)), load=multiply_matrices)
     assert "does not run on nowhere" in found.sensors[0].notes[0]
     assert found.sensors[0].load_w is None
 

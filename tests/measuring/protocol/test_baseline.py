@@ -2,7 +2,7 @@
 
 import pytest
 
-from inspect_cost.measuring.protocol.baseline import idle_step
+from inspect_cost.measuring.protocol.baseline import describe_idle_step
 from inspect_cost.measuring.protocol.window import Window
 
 
@@ -22,7 +22,7 @@ def windows(*levels: float) -> list[Window]:
     ],
 )
 def test_a_step_without_noise(levels: list[float], words: str) -> None:
-    assert f"stepped {words}" in idle_step(windows(*levels))
+    assert f"stepped {words}" in describe_idle_step(windows(*levels))
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_a_step_without_noise(levels: list[float], words: str) -> None:
     ],
 )
 def test_no_step(levels: list[float]) -> None:
-    assert idle_step(windows(*levels)) is None
+    assert describe_idle_step(windows(*levels)) is None
 
 
 # The pooled variance of four and four levels that are 1 W off is 8 / 6 W^2, and the standard error
@@ -44,15 +44,15 @@ def test_no_step(levels: list[float]) -> None:
 def test_seven_standard_errors_are_a_step(step_w: float, named: bool) -> None:
     noise = [-1.0, 1.0, -1.0, 1.0]
     levels = [10 + n for n in noise] + [10 + step_w + n for n in noise]
-    assert (idle_step(windows(*levels)) is not None) is named
+    assert (describe_idle_step(windows(*levels)) is not None) is named
 
 
 # Of two and ten levels, 1 W off: sqrt(12 / 10 * (1 / 2 + 1 / 10)) = 0.849 W, and 5.940 W.
 @pytest.mark.parametrize(("step_w", "named"), [(6.0, True), (5.9, False)])
 def test_fewer_levels_on_one_side_weigh_less(step_w: float, named: bool) -> None:
     levels = [9.0, 11.0] + [10 + step_w + n for n in [-1.0, 1.0] * 5]
-    assert (idle_step(windows(*levels)) is not None) is named
+    assert (describe_idle_step(windows(*levels)) is not None) is named
 
 
 def test_windows_without_idle_time_tell_nothing() -> None:
-    assert idle_step([Window(1.0, 1, (1.0,))] * 10) is None
+    assert describe_idle_step([Window(1.0, 1, (1.0,))] * 10) is None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from inspect_cost.measuring.protocol.run import Plan, Record, followed, stable
+from inspect_cost.measuring.protocol.run import Plan, Record, is_stable, run_protocol
 from inspect_cost.measuring.protocol.window import Window
 from tests.measuring.simulated import Counter, Machine, bench
 
@@ -11,7 +11,7 @@ EIGHTH_S = 0.125
 
 
 def run(machine: Machine, plan: Plan, *counters: Counter) -> Record:
-    return followed(bench(machine, *counters), plan)
+    return run_protocol(bench(machine, *counters), plan)
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def run(machine: Machine, plan: Plan, *counters: Counter) -> Record:
 def test_stable_is_three_stretches_within_three_percent_of_three(
     latencies: list[float], expected: bool
 ) -> None:
-    assert stable(latencies) is expected
+    assert is_stable(latencies) is expected
 
 
 @pytest.mark.parametrize(("call_s", "warmed"), [(0.99, True), (1.01, False)])
@@ -101,7 +101,7 @@ def test_windows_keep_half_of_the_budget_whatever_came_between(
 ) -> None:
     machine = Machine(call_s=EIGHTH_S, noise_w=3.0)
     endless = Plan(budget_s=30, until=1e-6)
-    followed(
+    run_protocol(
         bench(machine, Counter(machine)),
         endless,
         after_first=lambda _first_s: machine.sleep(interlude_s),
@@ -134,7 +134,7 @@ def test_three_undisturbed_windows_are_preferred_to_many(undisturbed: int, kept:
 def test_progress_is_of_the_windows_or_of_the_time(until: float | None, last: float) -> None:
     machine = Machine(call_s=0.1)
     told: list[float] = []
-    followed(bench(machine), Plan(budget_s=1000, until=until), told.append)
+    run_protocol(bench(machine), Plan(budget_s=1000, until=until), told.append)
     assert len(told) == 10
     assert told == sorted(told)
     assert told[-1] == pytest.approx(last) if until is None else told[-1] < last
@@ -146,9 +146,9 @@ def test_an_idle_counter_that_is_slow_is_not_stalled() -> None:
     counter = Counter(machine)
     counter.period_s = 0.1
     at = bench(machine, counter)
-    assert at.idle_w(0.25) == {"package-0": 0.0}
+    assert at.measure_idle_w(0.25) == {"package-0": 0.0}
     assert at.meter.works
-    assert at.idle_w(0.5) is None
+    assert at.measure_idle_w(0.5) is None
     assert not at.meter.works
 
 

@@ -7,7 +7,11 @@ import time
 import psutil
 import pytest
 
-from inspect_cost.measuring.protocol.disturbance import IDLE_FIELDS, foreign_cpu_s, foreign_load
+from inspect_cost.measuring.protocol.disturbance import (
+    IDLE_FIELDS,
+    describe_foreign_load,
+    read_foreign_cpu_s,
+)
 
 #: A child that works for so long, says so, and waits.
 CHILD = """
@@ -24,7 +28,7 @@ def busy_s() -> float:
 
 
 def test_own_work_and_that_of_children_is_not_foreign() -> None:
-    busy, foreign, own = busy_s(), foreign_cpu_s(), time.process_time()
+    busy, foreign, own = busy_s(), read_foreign_cpu_s(), time.process_time()
     with subprocess.Popen(  # noqa: S603 - our own interpreter
         [sys.executable, "-S", "-c", CHILD],
         stdin=subprocess.PIPE,
@@ -37,7 +41,7 @@ def test_own_work_and_that_of_children_is_not_foreign() -> None:
         spent = psutil.Process(child.pid).cpu_times()
         theirs = spent.user + spent.system
         others = (busy_s() - busy) - (time.process_time() - own) - theirs
-        assert foreign_cpu_s() - foreign == pytest.approx(others, abs=0.15)
+        assert read_foreign_cpu_s() - foreign == pytest.approx(others, abs=0.15)
         assert theirs >= 0.45
         child.kill()
 
@@ -55,4 +59,4 @@ def test_own_work_and_that_of_children_is_not_foreign() -> None:
 def test_a_tenth_of_a_core_is_tolerated(
     foreign_s: float, duration_s: float, words: str | None
 ) -> None:
-    assert foreign_load(foreign_s, duration_s) == words
+    assert describe_foreign_load(foreign_s, duration_s) == words

@@ -31,13 +31,13 @@ def test_nothing_is_read_without_counters() -> None:
 def test_between_two_readings(before_j: float, after_j: float, found: Consumption) -> None:
     meter = Meter(counters("package-0", range_j=100.0))
     readings = {"package-0": before_j}, {"package-0": after_j}
-    assert meter.between(*readings, PERIOD_S) == found
+    assert meter.compute_consumption(*readings, PERIOD_S) == found
     assert meter.works
 
 
 def test_more_than_half_of_the_range_was_backwards() -> None:
     meter = Meter(counters("package-0", range_j=100.0))
-    assert meter.between({"package-0": 60.0}, {"package-0": 20.0}, 1.0) is None
+    assert meter.compute_consumption({"package-0": 60.0}, {"package-0": 20.0}, 1.0) is None
     assert meter.reason == "simulated (package-0): its counter went backwards, by 40 J"
     assert meter.read() is None
 
@@ -45,21 +45,23 @@ def test_more_than_half_of_the_range_was_backwards() -> None:
 def test_four_periods_without_a_move_are_a_stall_and_less_is_not() -> None:
     meter = Meter(counters("package-0"))
     still = {"package-0": 5.0}
-    assert meter.between(still, still, 3.9 * PERIOD_S) == Consumption({"package-0": 0.0})
-    assert meter.between(still, still, 4 * PERIOD_S) is None
+    assert meter.compute_consumption(still, still, 3.9 * PERIOD_S) == Consumption(
+        {"package-0": 0.0}
+    )
+    assert meter.compute_consumption(still, still, 4 * PERIOD_S) is None
     assert meter.reason == "simulated (package-0): its counter did not move in 0.004 s"
 
 
 def test_memory_that_counts_nothing_is_left_out_beside_others_only() -> None:
     meter = Meter(counters("package-0", "dram-0"))
     after = {"package-0": 7.0, "dram-0": 5.0}
-    found = meter.between({"package-0": 5.0, "dram-0": 5.0}, after, 1.0)
+    found = meter.compute_consumption({"package-0": 5.0, "dram-0": 5.0}, after, 1.0)
     assert found == Consumption({"package-0": 2.0})
     assert [sensor.domain for sensor in meter.sensors] == ["package-0"]
     assert meter.notes == ["simulated (dram-0): its counter did not move in 1 s, and is left out."]
 
     alone = Meter(counters("dram-0"))
-    assert alone.between({"dram-0": 5.0}, {"dram-0": 5.0}, 1.0) is None
+    assert alone.compute_consumption({"dram-0": 5.0}, {"dram-0": 5.0}, 1.0) is None
     assert alone.reason
     assert not alone.notes
 
@@ -67,7 +69,7 @@ def test_memory_that_counts_nothing_is_left_out_beside_others_only() -> None:
 def test_a_package_that_counts_nothing_ends_the_energy_of_all() -> None:
     meter = Meter(counters("package-0", "package-1"))
     after = {"package-0": 7.0, "package-1": 5.0}
-    assert meter.between({"package-0": 5.0, "package-1": 5.0}, after, 1.0) is None
+    assert meter.compute_consumption({"package-0": 5.0, "package-1": 5.0}, after, 1.0) is None
     assert "package-1" in meter.reason
 
 
@@ -75,8 +77,8 @@ def test_what_sensors_know_is_asked_until_one_fails() -> None:
     sensors = counters("package-0", "package-1")
     meter = Meter(sensors)
     sensors[1].spoiled = "throttled"
-    assert meter.disturbances() == ["throttled"]
-    assert meter.disturbances() == []
+    assert meter.read_disturbances() == ["throttled"]
+    assert meter.read_disturbances() == []
     sensors[0].failure, sensors[1].spoiled = "gone", "throttled"
     assert meter.read() is None
-    assert meter.disturbances() == []
+    assert meter.read_disturbances() == []

@@ -5,31 +5,31 @@ import pytest
 from inspect_cost.measuring.measurement import Measurement
 from inspect_cost.measuring.protocol.run import Plan, Record
 from inspect_cost.measuring.protocol.summary import (
-    duration_text,
-    shortfalls,
-    sufficient_s,
-    with_latency,
+    add_latency,
+    estimate_sufficient_s,
+    list_shortfalls,
+    round_up_s,
 )
 from inspect_cost.measuring.protocol.window import Window
 from inspect_cost.values.quantity import Quantity
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"),
+    ("seconds", "rounded"),
     [
-        (0.5, "10s"),
-        (30.0, "30s"),
-        (30.1, "40s"),
-        (60.0, "60s"),
-        (60.1, "2m"),
-        (120.0, "2m"),
-        (3600.0, "60m"),
-        (3601.0, "2h"),
-        (7200.0, "2h"),
+        (0.5, 10),
+        (30.0, 30),
+        (30.1, 40),
+        (60.0, 60),
+        (60.1, 120),
+        (120.0, 120),
+        (3600.0, 3600),
+        (3601.0, 7200),
+        (7200.0, 7200),
     ],
 )
-def test_durations_are_rounded_up(seconds: float, text: str) -> None:
-    assert duration_text(seconds) == text
+def test_durations_are_rounded_up(seconds: float, rounded: int) -> None:
+    assert round_up_s(seconds) == rounded
 
 
 def windows(count: int, duration_s: float = 1.0, calls: int = 10) -> list[Window]:
@@ -39,11 +39,11 @@ def windows(count: int, duration_s: float = 1.0, calls: int = 10) -> list[Window
 
 def test_a_sufficient_budget_has_room_for_all_windows_with_idle_time_and_a_quarter_more() -> None:
     plan = Plan(budget_s=5.0, windows=10, window_s=1.0)
-    assert sufficient_s(plan, windows(1)) == pytest.approx(1.25 * 16 * 1.0)
+    assert estimate_sufficient_s(plan, windows(1)) == pytest.approx(1.25 * 16 * 1.0)
     # Calls of 4 s make windows of 4 s.
-    assert sufficient_s(plan, windows(1, 8.0, 2)) == pytest.approx(1.25 * 16 * 4.0)
+    assert estimate_sufficient_s(plan, windows(1, 8.0, 2)) == pytest.approx(1.25 * 16 * 4.0)
     # What took 5 s for two takes 25 s for ten.
-    assert sufficient_s(plan, windows(2)) == pytest.approx(1.25 * 25)
+    assert estimate_sufficient_s(plan, windows(2)) == pytest.approx(1.25 * 25)
 
 
 def energy(value: float, low: float, high: float) -> Quantity:
@@ -52,15 +52,15 @@ def energy(value: float, low: float, high: float) -> Quantity:
 
 def notes(plan: Plan, made: list[Window], **known: Quantity) -> list[str]:
     record = Record(made, warmed_up=True)
-    measurement = with_latency(Measurement(windows=tuple(made), **known), made)
-    return shortfalls(record, plan, made, measurement)
+    measurement = add_latency(Measurement(windows=tuple(made), **known), made)
+    return list_shortfalls(record, plan, made, measurement)
 
 
 @pytest.mark.parametrize(
     ("until", "words"),
     [
         (0.1, "Asked for ± 10.00% of the energy: ± 10.00%, reached."),
-        (0.09, "Asked for ± 9.00% of the energy: ± 10.00%, not reached: --measure-time is too"),
+        (0.09, "Asked for ± 9.00% of the energy: ± 10.00%, not reached: `measure_time_s`"),
     ],
 )
 def test_the_precision_asked_for_is_compared_with_that_of_the_energy(
@@ -83,18 +83,18 @@ def test_a_net_energy_that_may_be_nothing_says_so(low: float, hidden: bool) -> N
 
 def test_groups_are_named_where_there_are_any() -> None:
     made = windows(10)
-    measurement = with_latency(Measurement(windows=tuple(made)), made)
+    measurement = add_latency(Measurement(windows=tuple(made)), made)
     for per_sample, named in ((1, False), (2, True)):
         record = Record(made, warmed_up=True, per_sample=per_sample)
-        said = shortfalls(record, Plan(30), made, measurement)
-        assert any(f"over {per_sample} in a row" in note for note in said) is named
+        said = list_shortfalls(record, Plan(30), made, measurement)
+        assert any(f"{per_sample} back-to-back calls" in note for note in said) is named
 
 
 def test_quartiles_need_two_latencies_and_an_interval_six() -> None:
-    one = with_latency(Measurement(), windows(1, 1.0, 1))
+    one = add_latency(Measurement(), windows(1, 1.0, 1))
     assert one.latency_quartiles_s is one.latency_p95_s is None
     two = windows(2, 1.0, 1)
-    assert with_latency(Measurement(), two).latency_quartiles_s == (1.0, 1.0)
+    assert add_latency(Measurement(), two).latency_quartiles_s == (1.0, 1.0)
     assert "Latency has no confidence interval: its median needs six calls." in notes(
         Plan(30, windows=2), two
     )

@@ -1,7 +1,7 @@
 """A powercap tree whose counters a separate process drives, with a power that is known.
 
     with PowercapTree(tmp_path, one_socket(power_w=50)) as tree:
-        sensors = powercap_sensors(tree.root).usable
+        sensors = find_powercap_sensors(tree.root).usable
         began, before = time.monotonic_ns(), sensors[0].read_j()
         ...
         tree.set_power("package-0", 80)  # from now on

@@ -5,13 +5,17 @@ import time
 
 import pytest
 
-from inspect_cost.measuring.sensors.nvml import NvmlSensor, foreign_processes, nvml_sensors
+from inspect_cost.measuring.sensors.nvml import (
+    NvmlSensor,
+    find_foreign_processes,
+    find_nvml_sensors,
+)
 from inspect_cost.measuring.sensors.protocol import (
     EnergySensor,
     SensorError,
     Sensors,
     Unavailable,
-    consumed_j,
+    subtract_j,
 )
 from inspect_cost.measuring.sensors.sampled_power import SampledPowerSensor
 from tests.measuring.sensors.fake_nvml import (
@@ -26,7 +30,7 @@ NO_SUCH_PID = 2**22 + 1  # above the largest that Linux gives
 
 def found(*gpus: FakeGpu, device: str | None = None, torch_order: str = "ab") -> Sensors:
     """What is found for these GPUs, which torch numbers in that order of their UUIDs."""
-    return nvml_sensors(device, nvml=FakeNvml(*gpus), uuids=lambda: list(torch_order))
+    return find_nvml_sensors(device, nvml=FakeNvml(*gpus), uuids=lambda: list(torch_order))
 
 
 def only(sensors: Sensors) -> EnergySensor:
@@ -38,7 +42,7 @@ def only(sensors: Sensors) -> EnergySensor:
 def test_the_counter_is_in_joules() -> None:
     script = iter([1000, 5_000, 7_500])  # the first is for the question whether there is one
     sensor = only(found(FakeGpu("a", energy_mj=lambda: next(script))))
-    assert consumed_j(sensor, sensor.read_j(), sensor.read_j()) == 2.5
+    assert subtract_j(sensor, sensor.read_j(), sensor.read_j()) == 2.5
     assert (sensor.domain, sensor.device, sensor.range_j) == ("gpu-0", "cuda:0", None)
     assert sensor.recommended_window_s >= 20 * sensor.period_s
 
@@ -103,7 +107,7 @@ def test_without_a_counter_power_is_integrated() -> None:
         return 100 * (ended - began) + 500 * (ended**2 - began**2)
 
     least, most = truth_j(moments[1], moments[2]), truth_j(moments[0], moments[3])
-    assert 0.999 * least <= consumed_j(sensor, before_j, after_j) <= 1.001 * most
+    assert 0.999 * least <= subtract_j(sensor, before_j, after_j) <= 1.001 * most
 
 
 def test_samples_are_taken_between_readings() -> None:
@@ -153,16 +157,16 @@ def test_other_processes_are_a_disturbance_and_this_one_is_none() -> None:
 
 
 def test_in_a_container_one_unknown_process_is_this_one() -> None:
-    assert foreign_processes([NO_SUCH_PID]) == []
-    assert foreign_processes([NO_SUCH_PID, NO_SUCH_PID + 1]) == [NO_SUCH_PID + 1]
+    assert find_foreign_processes([NO_SUCH_PID]) == []
+    assert find_foreign_processes([NO_SUCH_PID, NO_SUCH_PID + 1]) == [NO_SUCH_PID + 1]
 
 
 def test_no_driver() -> None:
     nvml = FakeNvml(error=NVMLError_LibraryNotFound())
-    (why,) = nvml_sensors(nvml=nvml, uuids=list).unavailable
+    (why,) = find_nvml_sensors(nvml=nvml, uuids=list).unavailable
     assert why == Unavailable("nvml", why.reason, why.fix, "absent")
     assert "libnvidia-ml" in why.reason
-    (other,) = nvml_sensors(nvml=FakeNvml(error=NVMLError("odd")), uuids=list).unavailable
+    (other,) = find_nvml_sensors(nvml=FakeNvml(error=NVMLError("odd")), uuids=list).unavailable
     assert "odd" in other.reason
 
 
@@ -181,12 +185,12 @@ def test_a_real_gpu_consumes_more_under_load() -> None:
 
     if not torch.cuda.is_available():
         pytest.skip("there is no CUDA device")
-    from inspect_cost.measuring.doctor.doctor import diagnosis  # noqa: PLC0415 - as above
+    from inspect_cost.measuring.doctor.doctor import diagnose  # noqa: PLC0415 - as above
 
-    sensors = nvml_sensors("cuda:0")
+    sensors = find_nvml_sensors("cuda:0")
     if not sensors.usable:
         pytest.skip(sensors.unavailable[0].reason)
-    (examined,) = diagnosis(10, sensors=sensors).sensors
+    (examined,) = diagnose(10, sensors=sensors).sensors
     assert examined.fault == ""
     assert examined.idle_w is not None
     assert examined.load_w is not None

@@ -14,18 +14,22 @@ import pytest
 
 from inspect_cost.measuring.sensors import discovery
 from inspect_cost.measuring.sensors.discovery import find_sensors
-from inspect_cost.measuring.sensors.hwmon import hwmon_sensors
-from inspect_cost.measuring.sensors.perf import opened_counter, perf_sensors
-from inspect_cost.measuring.sensors.plugins import plugin_sensors
+from inspect_cost.measuring.sensors.hwmon import find_hwmon_sensors
+from inspect_cost.measuring.sensors.perf import find_perf_sensors, open_counter
+from inspect_cost.measuring.sensors.plugins import find_plugin_sensors
 from inspect_cost.measuring.sensors.powercap import ROOT_VARIABLE
 from inspect_cost.measuring.sensors.protocol import (
     EnergySensor,
     SensorError,
     Sensors,
     Unavailable,
-    consumed_j,
+    subtract_j,
 )
-from inspect_cost.measuring.sensors.zeus_plugin import amd_sensors, chip_sensors, zeus_sensors
+from inspect_cost.measuring.sensors.zeus_plugin import (
+    find_amd_sensors,
+    find_chip_sensors,
+    zeus_sensors,
+)
 from tests.measuring.sensors.powercap_tree import PowercapTree, one_socket
 
 RAPL_SCALE = "2.3283064365386962890625e-10"  # 2^-32 J, as Linux has it
@@ -51,7 +55,7 @@ def test_perf_counts_each_package_once(tmp_path: Path) -> None:
         asked.append((kind, config, cpu))
         return lambda: 3 << 32
 
-    found = perf_sensors(power_pmu(tmp_path, cpus="0,24-25"), opener=opener)
+    found = find_perf_sensors(power_pmu(tmp_path, cpus="0,24-25"), opener=opener)
     assert asked == [(21, 2, 0), (21, 2, 24), (21, 2, 25)]
     assert [sensor.domain for sensor in found.usable] == ["package-0", "package-1", "package-2"]
     assert found.usable[1].read_j() == 3.0
@@ -61,15 +65,15 @@ def test_perf_counts_each_package_once(tmp_path: Path) -> None:
 def test_perf_reads_a_real_counter_of_the_kernel(tmp_path: Path) -> None:
     """The software PMU's clock of one CPU, in ns, read as if 1 ns were 1 nJ: it draws 1 W."""
     try:
-        opened_counter(1, 0, 0)
+        open_counter(1, 0, 0)
     except OSError as error:
         pytest.skip(f"perf events may not be opened here: {error.strerror}")
     folder = power_pmu(tmp_path, kind=1, config="event=0x00")
     (folder / "events" / "energy-pkg.scale").write_text("1e-9\n")
-    (sensor,) = perf_sensors(folder).usable
+    (sensor,) = find_perf_sensors(folder).usable
     began, before_j = time.monotonic(), sensor.read_j()
     time.sleep(0.2)
-    power_w = consumed_j(sensor, before_j, sensor.read_j()) / (time.monotonic() - began)
+    power_w = subtract_j(sensor, before_j, sensor.read_j()) / (time.monotonic() - began)
     assert power_w == pytest.approx(1, rel=0.05)
 
 
@@ -77,13 +81,13 @@ def test_perf_without_permission_says_what_to_do(tmp_path: Path) -> None:
     def opener(*_: int) -> Callable[[], int]:
         raise OSError(errno.EACCES, os.strerror(errno.EACCES))
 
-    (why,) = perf_sensors(power_pmu(tmp_path), opener=opener).unavailable
+    (why,) = find_perf_sensors(power_pmu(tmp_path), opener=opener).unavailable
     assert (why.status, "perf_event_paranoid" in why.fix) == ("refused", True)
 
 
 def test_perf_that_is_malformed_is_refused(tmp_path: Path) -> None:
     folder = power_pmu(tmp_path, config="umask=1")
-    (why,) = perf_sensors(folder, opener=lambda *_: lambda: 0).unavailable
+    (why,) = find_perf_sensors(folder, opener=lambda *_: lambda: 0).unavailable
     assert "'umask=1' names no event" in why.reason
 
 
@@ -100,7 +104,7 @@ def chip(folder: Path, name: str, **counters: str) -> None:
 def test_hwmon_sockets_without_their_cores(tmp_path: Path) -> None:
     chip(tmp_path / "hwmon0", "nvme")
     chip(tmp_path / "hwmon1", "amd_energy", a="Ecore000", b="Ecore001", c="Esocket0", d="Esocket1")
-    found = hwmon_sensors(tmp_path)
+    found = find_hwmon_sensors(tmp_path)
     assert [(sensor.domain, sensor.read_j()) for sensor in found.usable] == [
         ("package-0", 3.0),
         ("package-1", 4.0),
@@ -110,15 +114,15 @@ def test_hwmon_sockets_without_their_cores(tmp_path: Path) -> None:
 
 def test_hwmon_without_labels_takes_a_counter_that_is_alone(tmp_path: Path) -> None:
     chip(tmp_path / "hwmon0", "board", a="")
-    (sensor,) = hwmon_sensors(tmp_path).usable
+    (sensor,) = find_hwmon_sensors(tmp_path).usable
     assert sensor.domain == "board"
     chip(tmp_path / "more" / "hwmon0", "board", a="", b="")
-    assert hwmon_sensors(tmp_path / "more").usable == ()
+    assert find_hwmon_sensors(tmp_path / "more").usable == ()
 
 
 def test_hwmon_leaves_gpus_to_others(tmp_path: Path) -> None:
     chip(tmp_path / "hwmon0", "xe", a="card")
-    (why,) = hwmon_sensors(tmp_path).unavailable
+    (why,) = find_hwmon_sensors(tmp_path).unavailable
     assert why.status == "absent"
 
 
@@ -154,13 +158,13 @@ def test_plugins_that_fail_are_named_and_the_others_go_on(monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "a_plugin", module)
     names = [*PLUGINS, "missing"]
     points = [EntryPoint(n, f"a_plugin:{n}", "inspect_cost.sensors") for n in names]
-    found = plugin_sensors(points)
+    found = find_plugin_sensors(points)
     assert [sensor.source for sensor in found.usable] == ["a meter at the wall"]
-    told = [why.reason for why in found.unavailable]
-    assert told[0] == "it raised ZeroDivisionError: division by zero"
-    assert told[1] == "it returned int, not Sensors"
-    assert "SimpleNamespace lacks" in told[2]
-    assert "AttributeError" in told[3]
+    reasons = [why.reason for why in found.unavailable]
+    assert reasons[0] == "it raised ZeroDivisionError: division by zero"
+    assert reasons[1] == "it returned int, not Sensors"
+    assert "SimpleNamespace" in reasons[2]
+    assert "AttributeError" in reasons[3]
 
 
 @dataclass
@@ -185,7 +189,7 @@ class Chip:
 
 
 def test_zeus_reads_the_parts_of_a_chip_once() -> None:
-    read = {(s.domain, s.device): s.read_j() for s in chip_sensors(Chip()).usable}
+    read = {(s.domain, s.device): s.read_j() for s in find_chip_sensors(Chip()).usable}
     assert read == {("cpu-0", "cpu"): 1.0, ("dram-0", "cpu"): 0.2, ("gpu-0", "mps"): 3.0}
 
 
@@ -198,11 +202,11 @@ def test_zeus_reads_amd_gpus_that_count() -> None:
         )
         for counts in (False, True)
     ]
-    found = amd_sensors(gpus)
+    found = find_amd_sensors(gpus)
     (sensor,) = found.usable
     assert (sensor.device, sensor.read_j(), len(found.unavailable)) == ("cuda:1", 2.5, 1)
     gpus[1].get_total_energy_consumption = Chip  # no number
-    sensor = amd_sensors(gpus).usable[0]
+    sensor = find_amd_sensors(gpus).usable[0]
     with pytest.raises(SensorError, match="MI300X"):
         sensor.read_j()
 
@@ -238,10 +242,10 @@ def test_one_door_to_the_cpus_counters(
     hwmon: Callable[..., Sensors],
     taken: list[str],
 ) -> None:
-    monkeypatch.setattr(discovery, "powercap_sensors", powercap)
+    monkeypatch.setattr(discovery, "find_powercap_sensors", powercap)
     sources = (("powercap", powercap), ("perf", perf), ("hwmon", hwmon))
     monkeypatch.setattr(discovery, "CPU_SOURCES", sources)
-    monkeypatch.setattr(discovery, "plugin_sensors", Sensors)
+    monkeypatch.setattr(discovery, "find_plugin_sensors", Sensors)
     found = find_sensors("cpu")
     assert [sensor.domain for sensor in found.usable] == taken
     assert len(found.usable) + len(found.unavailable) == len(sources)
@@ -262,8 +266,8 @@ def test_a_device_has_its_own_sensors_and_the_hosts(
 ) -> None:
     tree = PowercapTree(tmp_path, one_socket())
     plugged = Sensors((PluggedIn("mps", "apple"), PluggedIn("cuda:0", "gpu-0")))
-    monkeypatch.setattr(discovery, "plugin_sensors", lambda: plugged)
-    monkeypatch.setattr(discovery, "nvml_sensors", lambda _: Sensors())
+    monkeypatch.setattr(discovery, "find_plugin_sensors", lambda: plugged)
+    monkeypatch.setattr(discovery, "find_nvml_sensors", lambda _: Sensors())
     assert [sensor.domain for sensor in find_sensors(device, root=tree.root).usable] == domains
     monkeypatch.setenv(ROOT_VARIABLE, str(tree.root))
     assert [sensor.domain for sensor in find_sensors(device).usable] == domains

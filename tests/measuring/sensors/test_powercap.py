@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from inspect_cost.measuring.sensors.powercap import (
-    powercap_sensors,
+    find_powercap_sensors,
 )
-from inspect_cost.measuring.sensors.protocol import EnergySensor, consumed_j
+from inspect_cost.measuring.sensors.protocol import EnergySensor, subtract_j
 from tests.measuring.sensors.powercap_tree import (
     FakeZone,
     PowercapTree,
@@ -34,7 +34,7 @@ def window(tree: PowercapTree, sensors: Sequence[EnergySensor], seconds: float) 
         ended, after, other_delay_s = reading(sensors)
         if max(tree.age_s(began), tree.age_s(ended), delay_s, other_delay_s) < STARVED_S:
             break
-    measured = sum(map(consumed_j, sensors, before, after))
+    measured = sum(map(subtract_j, sensors, before, after))
     read = {sensor.source.split()[1] for sensor in sensors}
     zones = [zone.key for zone in tree.zones if zone.key in read]
     return measured / sum(tree.energy_j(zone, began, ended) for zone in zones)
@@ -68,7 +68,7 @@ def test_each_domain_is_found_once(
 ) -> None:
     del name
     tree = PowercapTree(tmp_path, zones(), listing)
-    found = powercap_sensors(tree.root)
+    found = find_powercap_sensors(tree.root)
     assert [sensor.domain for sensor in found.usable] == domains
     assert {why.status for why in found.unavailable} <= {"contained"}
     assert all(isinstance(sensor, EnergySensor) for sensor in found.usable)
@@ -80,7 +80,7 @@ def test_ten_windows_have_the_true_energy(
 ) -> None:
     del name, domains
     with PowercapTree(tmp_path, zones()) as tree:
-        sensors = powercap_sensors(tree.root).usable
+        sensors = find_powercap_sensors(tree.root).usable
         ratios = [window(tree, sensors, 0.1) for _ in range(10)]
     assert sum(ratios) / 10 == pytest.approx(1, rel=0.01)
 
@@ -97,6 +97,6 @@ def test_ten_windows_of_any_length_have_the_true_energy(
 ) -> None:
     del name, domains
     with PowercapTree(tmp_path, zones()) as tree:
-        sensors = powercap_sensors(tree.root).usable
+        sensors = find_powercap_sensors(tree.root).usable
         ratios = [window(tree, sensors, seconds) for _ in range(10)]
     assert sum(ratios) / 10 == pytest.approx(1, rel=0.01)

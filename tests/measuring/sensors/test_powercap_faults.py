@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from inspect_cost.measuring.sensors.powercap import ROOT_VARIABLE, powercap_sensors
-from inspect_cost.measuring.sensors.protocol import SensorError, Unavailable, consumed_j
+from inspect_cost.measuring.sensors.powercap import ROOT_VARIABLE, find_powercap_sensors
+from inspect_cost.measuring.sensors.protocol import SensorError, Unavailable, subtract_j
 from tests.measuring.sensors.powercap_tree import (
     AMD_RANGE_UJ,
     FakeZone,
@@ -51,7 +51,7 @@ def test_counters_for_root_only_are_named_with_the_fix(open_folder: Path) -> Non
     secret = tree.path("package-1") / "energy_uj"
     secret.chmod(0o400)
     with another_user():
-        found = powercap_sensors(tree.root)
+        found = find_powercap_sensors(tree.root)
     assert [sensor.domain for sensor in found.usable] == ["package-0", "dram-0", "dram-1"]
     (why,) = found.unavailable
     assert why.status == "refused"
@@ -64,7 +64,7 @@ def test_counters_for_root_only_are_named_with_the_fix(open_folder: Path) -> Non
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user and back")
 def test_permission_that_is_lost_during_a_run(open_folder: Path) -> None:
     tree = PowercapTree(open_folder, one_socket())
-    (sensor,) = powercap_sensors(tree.root).usable
+    (sensor,) = find_powercap_sensors(tree.root).usable
     (tree.path("package-0") / "energy_uj").chmod(0o400)
     with another_user(), pytest.raises(SensorError, match=r"energy_uj: Permission denied"):
         sensor.read_j()
@@ -73,7 +73,7 @@ def test_permission_that_is_lost_during_a_run(open_folder: Path) -> None:
 @pytest.mark.parametrize("listing", ["linked", "nested"])
 def test_a_zone_that_disappears_is_named(tmp_path: Path, listing: str) -> None:
     with PowercapTree(tmp_path, two_sockets(), listing) as tree:
-        sensors = powercap_sensors(tree.root).usable
+        sensors = find_powercap_sensors(tree.root).usable
         tree.remove("package-1")
         assert sensors[0].read_j() > 0
         with pytest.raises(SensorError, match=r"intel-rapl:1 under .* has disappeared"):
@@ -83,17 +83,17 @@ def test_a_zone_that_disappears_is_named(tmp_path: Path, listing: str) -> None:
 @pytest.mark.parametrize("content", ["", "many\n", "0x12\n"])
 def test_a_counter_that_is_no_number(tmp_path: Path, content: str) -> None:
     tree = PowercapTree(tmp_path, one_socket())
-    (sensor,) = powercap_sensors(tree.root).usable
+    (sensor,) = find_powercap_sensors(tree.root).usable
     (tree.path("package-0") / "energy_uj").write_text(content)
     with pytest.raises(SensorError, match="energy_uj holds no whole number"):
         sensor.read_j()
-    assert powercap_sensors(tree.root).usable == ()
+    assert find_powercap_sensors(tree.root).usable == ()
 
 
 def test_a_wrap_is_no_loss(tmp_path: Path) -> None:
     zone = replace(one_socket()[0], range_uj=AMD_RANGE_UJ)
     with PowercapTree(tmp_path, wrapping([zone], after_j=10)) as tree:
-        (sensor,) = powercap_sensors(tree.root).usable
+        (sensor,) = find_powercap_sensors(tree.root).usable
         began, before = time.monotonic_ns(), sensor.read_j()
         while (after := sensor.read_j()) > before or tree.energy_j(
             "package-0", began, time.monotonic_ns()
@@ -101,7 +101,7 @@ def test_a_wrap_is_no_loss(tmp_path: Path) -> None:
             time.sleep(0.01)
         truth = tree.energy_j("package-0", began, time.monotonic_ns())
     assert after < before
-    assert consumed_j(sensor, before, after) == pytest.approx(truth, rel=0.05)
+    assert subtract_j(sensor, before, after) == pytest.approx(truth, rel=0.05)
 
 
 def test_a_disabled_zone_that_counts_is_used_and_one_that_does_not_is_refused(
@@ -110,7 +110,7 @@ def test_a_disabled_zone_that_counts_is_used_and_one_that_does_not_is_refused(
     zones = [replace(zone, enabled=False) for zone in two_sockets()]
     with PowercapTree(tmp_path, zones) as tree:
         tree.stall("intel-rapl:1:0")
-        found = powercap_sensors(tree.root)
+        found = find_powercap_sensors(tree.root)
     assert [sensor.domain for sensor in found.usable] == ["package-0", "dram-0", "package-1"]
     (why,) = found.unavailable
     assert "is disabled" in why.reason
@@ -124,12 +124,14 @@ def test_a_zone_that_does_not_say_whether_it_is_enabled_is_used(
     tree = PowercapTree(tmp_path, one_socket())
     switch = tree.path("package-0") / "enabled"
     switch.unlink() if content is None else switch.write_text(content)
-    assert [sensor.domain for sensor in powercap_sensors(tree.root).usable] == ["package-0"]
+    assert [sensor.domain for sensor in find_powercap_sensors(tree.root).usable] == ["package-0"]
 
 
 def test_what_is_part_of_another_says_of_which(tmp_path: Path) -> None:
     tree = PowercapTree(tmp_path, laptop())
-    reasons = {why.source.split("(")[1]: why for why in powercap_sensors(tree.root).unavailable}
+    reasons = {
+        why.source.split("(")[1]: why for why in find_powercap_sensors(tree.root).unavailable
+    }
     assert set(reasons) == {"core)", "uncore)", "psys)"}
     assert "counted in package-0" in reasons["core)"].reason
     assert "contains the packages" in reasons["psys)"].reason
@@ -146,7 +148,7 @@ def test_the_environment_names_the_tree_and_the_source_tells(
 ) -> None:
     tree = PowercapTree(tmp_path, one_socket())
     monkeypatch.setenv(ROOT_VARIABLE, str(tree.root))
-    (sensor,) = powercap_sensors().usable
+    (sensor,) = find_powercap_sensors().usable
     assert sensor.source == f"powercap intel-rapl:0 under {tree.root}"
     monkeypatch.setenv(ROOT_VARIABLE, str(tmp_path / "nowhere"))
     (why,) = only_reasons(None)
@@ -161,6 +163,6 @@ def test_links_that_lead_out_of_a_container(tmp_path: Path) -> None:
 
 def only_reasons(root: Path | None) -> tuple[Unavailable, ...]:
     """Why nothing is usable."""
-    found = powercap_sensors(root)
+    found = find_powercap_sensors(root)
     assert found.usable == ()
     return found.unavailable

@@ -1,7 +1,7 @@
-"""Rules of writing to places given by indices, where what meets is added, multiplied or compared.
+"""Rules of indexed writes that add, multiply or compare the elements that meet at one index.
 
-Which elements meet depends on the indices' values. By convention every element of the source takes
-one operation, as it does where it meets what is there already.
+Which elements meet depends on the indices' values. By convention each element of the source takes
+one operation, as it does if it meets what is there already.
 """
 
 from collections.abc import Sequence
@@ -32,12 +32,12 @@ _STEPS: dict[str, Rule] = {
 def index_add(
     out: Tensor, x: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1
 ) -> OpCost | None:
-    """Slices of the source, scaled by alpha unless that is 1, added to those of x."""
+    """Count slices of the source, scaled by alpha unless that is 1, added to those of x."""
     return each(ADD + MUL * (abs(alpha) != 1), complex_=COMPLEX_ADD)(source)
 
 
 def scatter_add(out: Tensor, x: Tensor, dim: int, index: Tensor, source: Tensor) -> OpCost | None:
-    """As many elements of the source as there are indices."""
+    """Count one addition for each index."""
     return _STEPS["sum"](index, source)
 
 
@@ -50,7 +50,7 @@ def scatter_reduce(
     reduce: str,
     include_self: bool = True,
 ) -> OpCost | None:
-    """As `scatter_add`; a mean divides every result by how many met there."""
+    """Count one operation for each index; a mean also divides every result."""
     steps = _STEPS[reduce](index, x)
     return steps if steps is None or reduce != "mean" else steps + _divisions(out)
 
@@ -65,7 +65,7 @@ def index_reduce(
     *,
     include_self: bool = True,
 ) -> OpCost | None:
-    """Slices of the source."""
+    """Count one operation for each element of the source; a mean also divides every result."""
     steps = _STEPS[reduce](source)
     return steps if steps is None or reduce != "mean" else steps + _divisions(out)
 
@@ -77,7 +77,7 @@ def _divisions(out: Tensor) -> OpCost:
 def scatter(
     out: Tensor, x: Tensor, dim: int, index: Tensor, source: Any, *, reduce: str | None = None
 ) -> OpCost | None:
-    """Free, unless it reduces."""
+    """Count nothing, unless it reduces."""
     return FREE if reduce is None else scatter_reduce(out, x, dim, index, source, reduce=reduce)
 
 
@@ -89,7 +89,7 @@ def index_put(
     accumulate: bool = False,
     unsafe: bool = False,
 ) -> OpCost | None:
-    """Free, unless it accumulates; masks among the indices leave the values to tell how many."""
+    """Count nothing, unless it accumulates; with masks, there is one addition for each value."""
     if not accumulate or not (x.is_floating_point() or x.is_complex()):
         return FREE
     known = [i for i in indices if i is not None]
@@ -103,21 +103,21 @@ def index_put(
 def put(
     out: Tensor, x: Tensor, index: Tensor, source: Tensor, accumulate: bool = False
 ) -> OpCost | None:
-    """Free, unless it accumulates."""
+    """Count nothing, unless it accumulates."""
     return _ADD(source) if accumulate else FREE
 
 
 def bincount(
     out: Tensor, x: Tensor, weights: Tensor | None = None, minlength: int = 0
 ) -> OpCost | None:
-    """Counts are integers; weights are added up."""
+    """Count the additions of weights; counting itself is integer arithmetic, which is free."""
     return FREE if weights is None else _ADD(weights)
 
 
 def masked_index_put(
     out: Tensor, x: Tensor, mask: Tensor, indices: Sequence[Tensor | None], values: Tensor
 ) -> OpCost | None:
-    """Accumulates; dense: what the mask removes counts too."""
+    """Count an accumulation, dense: what the mask removes counts too."""
     return index_put(out, x, indices, values, accumulate=True)
 
 
@@ -130,9 +130,9 @@ def embedding_bag(
     mode: int = 0,
     *_rest: Any,
 ) -> OpCost:
-    """Looked-up rows summed (mode 0), averaged (1), or compared (2) within each bag.
+    """Count looked-up rows that are summed (mode 0), averaged (1) or compared (2) within each bag.
 
-    A sum is a contraction with the counts of a bag, or with the weights of its samples.
+    A sum is a contraction with the bag's counts, or with its samples' weights.
     """
     bags = out[0].numel()
     features = weight.shape[-1]

@@ -1,4 +1,4 @@
-"""Rules of attention, in its composite form and in the fused kernels of each device."""
+"""Rules of attention, as a composite operator and as the fused kernels of each device."""
 
 from collections.abc import Callable
 from math import prod
@@ -14,10 +14,10 @@ from inspect_cost.values.cost import OpCost
 MaskOf = Callable[..., tuple[Tensor | None, bool]]
 
 
-# --- where each kernel has its mask ---
+# --- the position of the mask among each kernel's arguments ---
 
 
-def composite(
+def composite_mask(
     query: Tensor,
     key: Tensor,
     value: Tensor,
@@ -27,11 +27,11 @@ def composite(
     *_dropout_mask: Any,
     **_scale: Any,
 ) -> tuple[Tensor | None, bool]:
-    """The operator before a kernel is chosen, and kernels whose arguments begin as its do."""
+    """Read the arguments of the composite operator, and of kernels with the same leading ones."""
     return attn_mask, is_causal
 
 
-def flash(
+def flash_mask(
     query: Tensor,
     key: Tensor,
     value: Tensor,
@@ -41,11 +41,11 @@ def flash(
     attn_mask: Tensor | None = None,
     **_kwargs: Any,
 ) -> tuple[Tensor | None, bool]:
-    """Flash attention on a CPU or a GPU."""
+    """Read the arguments of flash attention on a CPU or a GPU."""
     return attn_mask, is_causal
 
 
-def with_bias(
+def bias_mask(
     query: Tensor,
     key: Tensor,
     value: Tensor,
@@ -56,33 +56,33 @@ def with_bias(
     *_rest: Any,
     **_kwargs: Any,
 ) -> tuple[Tensor | None, bool]:
-    """Memory-efficient and cuDNN attention on a GPU."""
+    """Read the arguments of memory-efficient and cuDNN attention on a GPU."""
     return attn_bias, is_causal
 
 
 KERNELS: dict[str, MaskOf] = {
-    "aten.scaled_dot_product_attention": composite,
-    "aten._scaled_dot_product_attention_math": composite,
-    "aten._scaled_dot_product_flash_attention": flash,
-    "aten._scaled_dot_product_flash_attention_for_cpu": flash,
-    "aten._scaled_dot_product_efficient_attention": with_bias,
-    "aten._scaled_dot_product_cudnn_attention": with_bias,
-    "aten._scaled_dot_product_fused_attention_overrideable": composite,
+    "aten.scaled_dot_product_attention": composite_mask,
+    "aten._scaled_dot_product_attention_math": composite_mask,
+    "aten._scaled_dot_product_flash_attention": flash_mask,
+    "aten._scaled_dot_product_flash_attention_for_cpu": flash_mask,
+    "aten._scaled_dot_product_efficient_attention": bias_mask,
+    "aten._scaled_dot_product_cudnn_attention": bias_mask,
+    "aten._scaled_dot_product_fused_attention_overrideable": composite_mask,
 }
 
 
-# --- what they cost ---
+# --- rules ---
 
 
 def full(mask_of: MaskOf) -> Rule:
-    """(..., heads, L, E) queries and (..., heads, S, E) keys give (..., heads, L, Ev).
+    """Make the rule that counts all scores of (..., heads, L, E) queries, (..., heads, S, E) keys.
 
-    The heads are the result's: with grouped queries keys and values have fewer, each used by
-    several queries; and queries, keys and values may be broadcast over the batch.
+    The heads are those of the result, (..., heads, L, Ev): with grouped queries, keys and values
+    have fewer, and queries, keys and values may be broadcast over the batch.
     """
 
     def rule(out: Any, *args: Any, **kwargs: Any) -> OpCost:
-        heads, L, S, E, Ev = sizes(out, *args)
+        heads, L, S, E, Ev = attention_sizes(out, *args)
         mask, causal = mask_of(*args, **kwargs)
         masked = causal or mask is not None
         return formula.scaled_dot_product_attention(heads, L, S, E, Ev, masked=masked)
@@ -91,14 +91,14 @@ def full(mask_of: MaskOf) -> Rule:
 
 
 def triangular(mask_of: MaskOf) -> Rule:
-    """The same without masked scores, where which those are is known.
+    """Make the rule that leaves out masked scores, if it is known which those are.
 
-    It is known of the causal mask, and of a mask of booleans that has values.
+    It is known for the causal mask, and for a boolean mask that has values.
     """
     every_score = full(mask_of)
 
     def rule(out: Any, *args: Any, **kwargs: Any) -> OpCost | None:
-        heads, L, S, E, Ev = sizes(out, *args)
+        heads, L, S, E, Ev = attention_sizes(out, *args)
         mask, causal = mask_of(*args, **kwargs)
         if causal:
             scores, rows = heads * formula.triangle(L, S), heads * L
@@ -113,8 +113,10 @@ def triangular(mask_of: MaskOf) -> Rule:
     return rule
 
 
-def sizes(out: Any, query: Tensor, key: Tensor, *_rest: Any) -> tuple[int, int, int, int, int]:
-    """All heads, queries of each, keys of each, size of a query, size of a value."""
+def attention_sizes(
+    out: Any, query: Tensor, key: Tensor, *_rest: Any
+) -> tuple[int, int, int, int, int]:
+    """Return the number of heads, queries and keys of each, and sizes of a query and a value."""
     result = out if isinstance(out, Tensor) else out[0]
     *heads, L, Ev = result.shape
     return prod(heads), L, key.shape[-2], query.shape[-1], Ev
@@ -122,5 +124,5 @@ def sizes(out: Any, query: Tensor, key: Tensor, *_rest: Any) -> tuple[int, int, 
 
 ATTENTION: dict[str, Rule] = {name: full(mask_of) for name, mask_of in KERNELS.items()}
 
-#: In place of those under the policy that leaves masked scores out.
+#: The rules under the policy that leaves out masked scores.
 TRIANGULAR: dict[str, Rule] = {name: triangular(mask_of) for name, mask_of in KERNELS.items()}

@@ -1,4 +1,4 @@
-"""Rules of the operators that autograd calls: one for each gradient that is no plain arithmetic."""
+"""Rules of the operators that autograd calls for gradients that are not plain arithmetic."""
 
 from collections.abc import Callable, Sequence
 from math import prod
@@ -14,7 +14,7 @@ from inspect_cost.values.cost import FREE, OpCost
 
 
 def each(cost: OpCost) -> Rule:
-    """A cost for each element of the gradient that arrives."""
+    """Make the rule of a cost for each element of the incoming gradient."""
 
     def rule(out: Any, gradient: Tensor, *_rest: Any, **_kwargs: Any) -> OpCost:
         return cost * gradient.numel()
@@ -23,13 +23,13 @@ def each(cost: OpCost) -> Rule:
 
 
 def gelu(out: Tensor, gradient: Tensor, x: Tensor, *, approximate: str = "none") -> OpCost:
-    """Exact by erf, or by tanh."""
+    """Count the gradient of GELU, exact by erf or approximate by tanh."""
     cost = formula.GELU_TANH if approximate == "tanh" else formula.GELU_ERF
     return cost * gradient.numel()
 
 
 def by_row(cost: Callable[[int, int], OpCost]) -> Rule:
-    """Of softmaxes over one dimension."""
+    """Make the rule of a softmax's gradient over one dimension."""
 
     def rule(out: Tensor, gradient: Tensor, y: Tensor, dim: int, *_rest: Any) -> OpCost:
         n = y.shape[dim] if y.dim() else 1
@@ -39,7 +39,7 @@ def by_row(cost: Callable[[int, int], OpCost]) -> Rule:
 
 
 def nll_loss(out: Tensor, gradient: Tensor, x: Tensor, target: Tensor, *_rest: Any) -> OpCost:
-    """One quotient for each target."""
+    """Count one division for each target."""
     return formula.negative_log_likelihood(target.numel())
 
 
@@ -54,7 +54,7 @@ def layer_norm(
     bias: Tensor | None,
     output_mask: Sequence[bool],
 ) -> OpCost:
-    """Over the last dimensions; each element has a weight of its own."""
+    """Count the gradients of a layer norm, whose groups span the last dimensions."""
     n = prod(normalized_shape)
     rows = x.numel() // n
     core = formula.normalization(rows, n) if output_mask[0] else FREE
@@ -74,7 +74,7 @@ def group_norm(
     group: int,
     output_mask: Sequence[bool],
 ) -> OpCost:
-    """Over the channels of a group and all positions; each channel has a weight."""
+    """Count the gradients of a group norm, whose groups span some channels and all positions."""
     core = formula.normalization(N * group, C // group * HxW) if output_mask[0] else FREE
     return core + formula.affine(N * HxW, C, scaled=output_mask[1], shifted=output_mask[2])
 
@@ -92,7 +92,7 @@ def batch_norm(
     eps: float,
     output_mask: Sequence[bool],
 ) -> OpCost | None:
-    """Over the batch and all positions; unknown where kept statistics were used."""
+    """Count the gradients of a batch norm; unknown if it used stored statistics."""
     if not train:
         return None
     C = x.shape[1]
@@ -102,7 +102,7 @@ def batch_norm(
 
 
 def weight_norm(out: Any, gradient: Tensor, v: Tensor, g: Tensor, *_rest: Any) -> OpCost:
-    """Each length belongs to one group of weights."""
+    """Count the gradients of weight norm; each length belongs to one group of weights."""
     return formula.weight_norm(g.numel(), v.numel() // g.numel())
 
 
@@ -120,7 +120,7 @@ def convolution(
     groups: int,
     output_mask: Sequence[bool],
 ) -> OpCost:
-    """Of a convolution, or of a transposed one."""
+    """Count the gradients of a convolution or a transposed convolution."""
     positions = x if transposed else gradient
     of_input, of_weight, of_bias = output_mask
     return formula.convolution(
@@ -136,7 +136,7 @@ def convolution(
 def attention(
     out: Any, gradient: Tensor, query: Tensor, key: Tensor, value: Tensor, *_: Any, **_kw: Any
 ) -> OpCost:
-    """Kernels on a CPU or a GPU, of (batch, heads, length, size)."""
+    """Count the gradients of fused attention on (batch, heads, length, size)."""
     *heads, L, E = query.shape
     return formula.attention(prod(heads), L, key.shape[-2], E, value.shape[-1])
 
@@ -144,12 +144,12 @@ def attention(
 def average_pool(
     out: Tensor, gradient: Tensor, x: Tensor, kernel_size: Sequence[int], *_rest: Any
 ) -> OpCost:
-    """Windows of one size."""
+    """Count the gradient of an average over windows of one size."""
     return formula.average_pool(gradient.numel(), gradient.numel() * prod(kernel_size))
 
 
 def adaptive_average_pool(out: Tensor, gradient: Tensor, x: Tensor) -> OpCost:
-    """Windows as the sizes make them."""
+    """Count the gradient of an average over windows that the sizes determine."""
     dimensions = 3 if x.dim() == 5 else 2  # noqa: PLR2004 - with batch and channels
     sizes = zip(x.shape[-dimensions:], gradient.shape[-dimensions:], strict=True)
     taken = prod(sum(adaptive_windows(size, length)) for size, length in sizes)
@@ -157,7 +157,7 @@ def adaptive_average_pool(out: Tensor, gradient: Tensor, x: Tensor) -> OpCost:
 
 
 def interpolation(taps: int) -> Rule:
-    """Each output was made of so many inputs."""
+    """Make the rule of the gradient of outputs that were interpolated between ``taps`` inputs."""
 
     def rule(out: Tensor, gradient: Tensor, *_rest: Any, **_kwargs: Any) -> OpCost:
         return formula.spread(gradient.numel(), taps)

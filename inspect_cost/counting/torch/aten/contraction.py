@@ -1,4 +1,4 @@
-"""Rules of matrix products and convolutions, whatever numbers they are of.
+"""Rules of matrix products and convolutions of real, complex and integer numbers.
 
 A product of complex numbers takes four real MACs, and a bias two real additions. MACs of integers
 (quantised layers) are MACs.
@@ -14,14 +14,14 @@ from torch import Tensor
 
 from inspect_cost.counting.torch.aten.rule import Rule
 from inspect_cost.counting.torch.aten.sparse import product
-from inspect_cost.counting.torch.contents import is_sparse, stored_values
+from inspect_cost.counting.torch.contents import count_values, is_sparse
 from inspect_cost.formulas import contraction as formula
 from inspect_cost.formulas.pointwise import ADD, COMPLEX_MUL, MUL
 from inspect_cost.values.cost import FREE, OpCost
 
 
 def matmul(out: Tensor, a: Tensor, b: Tensor) -> OpCost | None:
-    """(..., m, k) @ (..., k, n), either of which may be a vector: k MACs a result."""
+    """Count `(..., m, k) @ (..., k, n)`, either of which may be a vector: k MACs a result."""
     if is_sparse(a) or is_sparse(b):
         return product(a, b)
     return formula.dot_products(out.numel(), a.shape[-1])
@@ -30,13 +30,13 @@ def matmul(out: Tensor, a: Tensor, b: Tensor) -> OpCost | None:
 def addmm(
     out: Tensor, added: Tensor, a: Tensor, b: Tensor, *, beta: float = 1, alpha: float = 1
 ) -> OpCost | None:
-    """Beta added + alpha a b."""
+    """Count `beta * added + alpha * (a @ b)`."""
     products = matmul(out, a, b)
     return products and _scaled_sum(out, added, products, beta, alpha)
 
 
 def _scaled_sum(out: Tensor, added: Tensor, products: OpCost, beta: float, alpha: float) -> OpCost:
-    """Beta added + alpha products; a factor of 1 is no product, and one of 0 leaves nothing."""
+    """Count `beta * added + alpha * products`; factors of 1 are free, a beta of 0 adds nothing."""
     scaling = MUL * (
         (out.numel() if abs(alpha) != 1 else 0) + (added.numel() if beta not in (0, 1) else 0)
     )
@@ -46,34 +46,34 @@ def _scaled_sum(out: Tensor, added: Tensor, products: OpCost, beta: float, alpha
 def reduced_bmm(
     out: Tensor, added: Tensor, a: Tensor, b: Tensor, *, beta: float = 1, alpha: float = 1
 ) -> OpCost:
-    """Added + the sum over the batch of a b: the sum is part of the contraction."""
+    """Count `beta * added + alpha * sum(a @ b)` over a batch; the sum is in the contraction."""
     products = OpCost(macs=out.numel() * a.shape[-1] * a.shape[0])
     return _scaled_sum(out, added, products, beta, alpha)
 
 
 def outer(out: Tensor, a: Tensor, b: Tensor) -> OpCost:
-    """One product a result, and nothing accumulated."""
+    """Count one product a result; nothing is accumulated."""
     return (COMPLEX_MUL if out.is_complex() else MUL) * out.numel()
 
 
 def addr(
     out: Tensor, added: Tensor, a: Tensor, b: Tensor, *, beta: float = 1, alpha: float = 1
 ) -> OpCost:
-    """Beta added + alpha times an outer product."""
+    """Count `beta * added + alpha * outer(a, b)`."""
     return _scaled_sum(out, added, outer(out, a, b), beta, alpha)
 
 
 def linear(out: Tensor, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> OpCost:
-    """(..., inputs) with a weight of (outputs, inputs), or (inputs) for one output."""
+    """Count (..., inputs) by a weight of (outputs, inputs), or (inputs) for a single output."""
     rows = prod(x.shape[:-1])
-    products = formula.dot_products(rows, stored_values(weight))
+    products = formula.dot_products(rows, count_values(weight))
     return products if bias is None else products + formula.bias(out.numel())
 
 
 def bilinear(
     out: Tensor, a: Tensor, b: Tensor, weight: Tensor, bias: Tensor | None = None
 ) -> OpCost:
-    """a W b for each output: W b, then the product with a."""
+    """Count `a W b` for each output: `W b`, then its product with a."""
     products = formula.dot_products(out.numel(), weight[0].numel() + a.shape[-1])
     return products if bias is None else products + formula.bias(out.numel())
 
@@ -81,14 +81,14 @@ def bilinear(
 def conv(
     out: Tensor, x: Tensor, weight: Tensor, bias: Tensor | None = None, *_sizes: Any
 ) -> OpCost:
-    """Convolution in 1, 2 or 3 dimensions, whatever its stride, padding, dilation and groups."""
+    """Count a convolution in 1, 2 or 3 dimensions, with any stride, padding, dilation, groups."""
     return formula.convolution(weight.shape, out.shape, biased=bias is not None)
 
 
 def conv_transpose(
     out: Tensor, x: Tensor, weight: Tensor, bias: Tensor | None = None, *_sizes: Any
 ) -> OpCost:
-    """Transposed convolution in 1, 2 or 3 dimensions."""
+    """Count a transposed convolution in 1, 2 or 3 dimensions."""
     return formula.transposed_convolution(x.shape, weight.shape, out.shape, biased=bias is not None)
 
 
@@ -103,14 +103,14 @@ def convolution(
     transposed: bool,
     *_rest: Any,
 ) -> OpCost:
-    """The operator that both kinds of convolution become below autograd."""
+    """Count the operator that both kinds of convolution become below autograd."""
     return (conv_transpose if transposed else conv)(out, x, weight, bias)
 
 
 def cosine_similarity(out: Tensor, a: Tensor, b: Tensor, dim: int = 1, eps: float = 1e-8) -> OpCost:
-    """x y / (||x|| ||y||): three dot products, two roots, a product and a division.
+    """Count `x . y / (||x|| ||y||)`: three dot products, two roots, a product and a division.
 
-    Both are broadcast before, so that each pair has its own products and norms.
+    Both operands are broadcast first, so each pair has its own products and norms.
     """
     shape = torch.broadcast_shapes(a.shape, b.shape)
     dots = formula.dot_products(3 * out.numel(), shape[dim] if shape else 1)
@@ -118,7 +118,7 @@ def cosine_similarity(out: Tensor, a: Tensor, b: Tensor, dim: int = 1, eps: floa
 
 
 def in_real_operations(rule: Rule) -> Rule:
-    """The rule for complex numbers too, whose products take four real MACs each."""
+    """Extend a rule to complex numbers, whose products take four real MACs each."""
 
     def wrapped(out: Tensor, *args: Any, **kwargs: Any) -> OpCost | None:
         cost = rule(out, *args, **kwargs)

@@ -8,27 +8,27 @@ from inspect_cost.formulas import distance as formula
 from inspect_cost.values.cost import OpCost
 
 
-def each_to_each(
+def cdist(
     out: Tensor, a: Tensor, b: Tensor, p: float = 2.0, compute_mode: int | None = None
 ) -> OpCost:
-    """(..., m, n) to (..., k, n), by the definition, whether by matrix products or not."""
+    """Count distances from (..., m, n) to (..., k, n) by definition, even if matmul is used."""
     return formula.distance(out.numel(), a.shape[-1], p)
 
 
-def within(out: Tensor, x: Tensor, p: float = 2.0) -> OpCost:
-    """Each pair of rows of (m, n) once."""
+def pdist(out: Tensor, x: Tensor, p: float = 2.0) -> OpCost:
+    """Count the distance of each pair of rows of (m, n) once."""
     return formula.distance(out.numel(), x.shape[-1], p)
 
 
-def whole(out: Tensor, a: Tensor, b: Tensor, p: float = 2) -> OpCost:
-    """Of two tensors, as one vector each."""
+def dist(out: Tensor, a: Tensor, b: Tensor, p: float = 2) -> OpCost:
+    """Count the distance of two tensors, each taken as one vector."""
     return formula.distance(1, torch.broadcast_shapes(a.shape, b.shape).numel(), p)
 
 
 DISTANCES: dict[str, Rule] = {
-    "aten.cdist": each_to_each,
-    "aten._cdist_forward": each_to_each,
-    "aten._euclidean_dist": each_to_each,
-    "aten._pdist_forward": within,
-    "aten.dist": whole,
+    "aten.cdist": cdist,
+    "aten._cdist_forward": cdist,
+    "aten._euclidean_dist": cdist,
+    "aten._pdist_forward": pdist,
+    "aten.dist": dist,
 }

@@ -11,24 +11,24 @@ from inspect_cost.values.cost import OpCost, total
 
 
 def complex_to_complex(out: Tensor, x: Tensor, dim: Sequence[int], *_options: Any) -> OpCost:
-    """One transform along each of the dimensions."""
+    """Count a complex transform along each of the dimensions."""
     return total(formula.fft(out.numel() // out.shape[d], out.shape[d]) for d in dim)
 
 
 def real_to_complex(out: Tensor, x: Tensor, dim: Sequence[int], *_options: Any) -> OpCost:
-    """A real transform along the last of the dimensions, then complex ones along the others."""
+    """Count a real transform along the last dimension, then complex ones along the others."""
     N = x.shape[dim[-1]]
     return formula.real_fft(x.numel() // N, N) + complex_to_complex(out, x, dim[:-1])
 
 
 def complex_to_real(out: Tensor, x: Tensor, dim: Sequence[int], *_options: Any) -> OpCost:
-    """Complex transforms along all dimensions but the last, then a real one along it."""
+    """Count complex transforms along all dimensions but the last, then a real one along it."""
     N = out.shape[dim[-1]]
     return complex_to_complex(x, x, dim[:-1]) + formula.real_fft(out.numel() // N, N)
 
 
 def fold(out: Tensor, columns: Tensor, *_sizes: Any) -> OpCost:
-    """Columns of patches summed into an image."""
+    """Count columns of patches that are summed into an image."""
     return formula.overlap_add(columns.numel(), out.numel())
 
 
@@ -42,19 +42,19 @@ def stft(
     *_options: Any,
     **_more: Any,
 ) -> OpCost:
-    """Frames of (..., samples), each windowed where there is a window, and transformed."""
+    """Count frames of (..., samples), each windowed if there is a window, and transformed."""
     frames = _frames(out, complex_=out.is_complex())
     return formula.stft(frames, n_fft, real=not x.is_complex(), windowed=window is not None)
 
 
 def istft(out: Tensor, x: Tensor, n_fft: int, *_options: Any, **_more: Any) -> OpCost:
-    """Frames of (..., bins, frames), transformed back, windowed, summed and divided."""
+    """Count frames of (..., bins, frames), transformed back, windowed, summed and divided."""
     frames = _frames(x, complex_=True)
     return formula.istft(frames, n_fft, out.numel(), real=not out.is_complex())
 
 
 def _frames(spectrum: Tensor, *, complex_: bool) -> int:
-    """How many frames all signals have; parts of complex numbers may be a dimension more."""
+    """Count the frames of all signals; complex numbers may be stored as an additional dimension."""
     bins = spectrum.shape[-2 if complex_ else -3]
     return spectrum.numel() // (bins if complex_ else 2 * bins)
 
@@ -62,7 +62,7 @@ def _frames(spectrum: Tensor, *, complex_: bool) -> int:
 def unfold_backward(
     out: Tensor, pieces: Tensor, sizes: Sequence[int], dim: int, size: int, step: int
 ) -> OpCost:
-    """Windows of a signal summed where they overlap."""
+    """Count windows of a signal that are summed where they overlap."""
     return formula.overlap_add(pieces.numel(), out.numel())
 
 

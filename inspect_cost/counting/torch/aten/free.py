@@ -1,6 +1,6 @@
-"""Operators that move, make, look up or describe data, and compute nothing.
+"""Operators that move, create, look up or describe data, and compute nothing.
 
-They are named here because forgetting an operator and knowing that it is free are two things.
+They are listed because an operator that is known to be free is not one that was forgotten.
 """
 
 from typing import Any
@@ -78,7 +78,7 @@ _LOGIC = """
 
 
 def free(*_args: Any, **_kwargs: Any) -> OpCost:
-    """Rule of an operator without arithmetic."""
+    """Return the cost of an operator without arithmetic."""
     return FREE
 
 

@@ -1,4 +1,4 @@
-"""Rules of operators that fuse several layers: each costs what its layers do one by one."""
+"""Rules of operators that fuse several layers: each costs what its layers cost one by one."""
 
 from typing import Any
 
@@ -29,9 +29,9 @@ def multi_head_attention(
     average_attn_weights: bool = True,
     mask_type: int | None = None,
 ) -> OpCost:
-    """`nn.MultiheadAttention` at inference, (B, L, E) with (B, S, E).
+    """Count `nn.MultiheadAttention` at inference, from (B, L, E) to (B, S, E).
 
-    Where the weights are needed, it scales queries, not scores, and averages over the heads.
+    If the weights are needed, it scales queries instead of scores, and averages over the heads.
     """
     B, L, E = query.shape
     S = key.shape[1]
@@ -43,7 +43,7 @@ def multi_head_attention(
 
 
 def _attention(B: int, L: int, S: int, E: int, heads: int, *, masked: bool) -> OpCost:
-    """Projections of queries, keys and values, attention, and the projection of its result."""
+    """Count projections of queries, keys and values, attention, and the output projection."""
     projections = 2 * linear(B * L, E, E, biased=True) + 2 * linear(B * S, E, E, biased=True)
     head = E // heads
     return projections + scaled_dot_product_attention(B * heads, L, S, head, head, masked=masked)
@@ -63,8 +63,9 @@ def encoder_layer(
     eps: float,
     *weights_and_mask: Any,
 ) -> OpCost:
-    """`nn.TransformerEncoderLayer` at inference: two norms, attention, two linear layers."""
+    """Count `nn.TransformerEncoderLayer` at inference: two norms, attention, two linear layers."""
     B, L, E = x.shape
+    # After eps: gain and offset of two norms, weight and bias of two layers, then the mask.
     inner: int = weights_and_mask[4].shape[0]
     mask = weights_and_mask[8] if len(weights_and_mask) > 8 else None  # noqa: PLR2004
     block = _attention(B, L, L, E, num_heads, masked=mask is not None)
@@ -85,15 +86,15 @@ def product_with_activation(
     alpha: float = 1,
     use_gelu: bool = False,
 ) -> OpCost:
-    """A linear layer, then ReLU or GELU by tanh."""
+    """Count a linear layer, then ReLU or GELU by tanh."""
     activation = GELU_TANH if use_gelu else RELU
     return linear(a.shape[0], a.shape[1], b.shape[1], biased=True) + activation * out.numel()
 
 
-def biased_and_scaled(
+def bias_and_rescale(
     out: tuple[Tensor, ...], qkv: Tensor, qkv_bias: Tensor, num_heads: int
 ) -> OpCost:
-    """Biases of queries, keys and values; queries are scaled, as the scores would be."""
+    """Count the biases of queries, keys and values, and the scaling of queries."""
     return bias(qkv.numel()) + OpCost(mul=qkv.numel() // 3)
 
 
@@ -101,5 +102,5 @@ FUSED: dict[str, Rule] = {
     "aten._native_multi_head_attention": multi_head_attention,
     "aten._transformer_encoder_layer_fwd": encoder_layer,
     "aten._addmm_activation": product_with_activation,
-    "aten._transform_bias_rescale_qkv": biased_and_scaled,
+    "aten._transform_bias_rescale_qkv": bias_and_rescale,
 }

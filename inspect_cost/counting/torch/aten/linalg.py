@@ -1,6 +1,6 @@
-"""Rules of factorisations and systems of equations, batch by batch.
+"""Rules of factorisations and systems of equations, batched.
 
-Those that iterate until they converge (eigenvalues, singular values) are in no table.
+Operators that iterate until convergence (eigenvalues, singular values) are in no table.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from inspect_cost.values.cost import OpCost
 
 
 def each_matrix(cost: Callable[[int], OpCost]) -> Rule:
-    """Rule of an operator on (..., n, n); of complex numbers, or of other shapes, unknown."""
+    """Make the rule of an operator on (..., n, n); complex numbers and other shapes are unknown."""
 
     def rule(out: Any, a: Tensor, *_args: Any, **_options: Any) -> OpCost | None:
         return cost(a.shape[-1]) * _matrices(a) if _is_square(a) else None
@@ -27,7 +27,7 @@ def _is_square(a: Tensor) -> bool:
 
 
 def _sides(out: Tensor, n: int) -> int:
-    """Solutions of n numbers each."""
+    """Count the solution vectors of n numbers each."""
     return out.numel() // n if n else 0
 
 
@@ -36,7 +36,7 @@ def _matrices(a: Tensor) -> int:
 
 
 def solve(out: Any, a: Tensor, b: Tensor, **_options: Any) -> OpCost | None:
-    """A x = b; as many right-hand sides as b has numbers for each row of a."""
+    """Count `A x = b`; b has as many right-hand sides as numbers for each row of A."""
     n = a.shape[-1]
     if not _is_square(a):
         return None
@@ -45,7 +45,7 @@ def solve(out: Any, a: Tensor, b: Tensor, **_options: Any) -> OpCost | None:
 
 
 def lu_solve(out: Tensor, factors: Tensor, pivots: Tensor, b: Tensor, **_options: Any) -> OpCost:
-    """With the factors given."""
+    """Count the solution of a system whose factors are given."""
     n = factors.shape[-1]
     return formula.lu_solve(n, _sides(out, n))
 
@@ -53,7 +53,7 @@ def lu_solve(out: Tensor, factors: Tensor, pivots: Tensor, b: Tensor, **_options
 def solve_triangular(
     out: Tensor, a: Tensor, b: Tensor, *, unitriangular: bool = False, **_options: Any
 ) -> OpCost:
-    """By substitution."""
+    """Count the solution of a triangular system by substitution."""
     n = a.shape[-1]
     return formula.triangular_solve(n, unit=unitriangular) * _sides(out, n)
 
@@ -66,18 +66,18 @@ def older_solve_triangular(
     transpose: bool = False,
     unitriangular: bool = False,
 ) -> OpCost:
-    """The same, its operands in another order."""
+    """Count `solve_triangular` with its operands in the older order."""
     return solve_triangular(out[0], a, b, unitriangular=unitriangular)
 
 
 def cholesky_solve(out: Tensor, b: Tensor, a: Tensor, upper: bool = False) -> OpCost:
-    """Two substitutions."""
+    """Count two substitutions."""
     n = a.shape[-1]
     return 2 * formula.triangular_solve(n, unit=False) * _sides(out, n)
 
 
 def cross(out: Tensor, a: Tensor, b: Tensor, *, dim: int = -1) -> OpCost | None:
-    """Vectors of three."""
+    """Count cross products of vectors of three numbers."""
     return None if out.is_complex() else formula.cross(out.numel() // 3)
 
 

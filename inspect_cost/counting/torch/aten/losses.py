@@ -1,4 +1,4 @@
-"""Rules of losses, which a forward may compute; ``reduction`` is 0 for none, 1 mean, 2 sum."""
+"""Rules of losses, which a forward may compute; ``reduction`` is 0 (none), 1 (mean) or 2 (sum)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,18 +14,18 @@ from inspect_cost.values.cost import FREE, OpCost
 MEAN, SUM = 1, 2
 
 
-def reduced(losses: int, reduction: int) -> OpCost:
-    """What is made of so many losses."""
+def reduce_losses(losses: int, reduction: int) -> OpCost:
+    """Count the reduction of a number of losses."""
     if not losses:
         return FREE
     return {MEAN: mean(1, losses), SUM: summation(1, losses)}.get(reduction, FREE)
 
 
 def pointwise_loss(element: OpCost) -> Rule:
-    """Rule of a loss that compares two tensors element by element."""
+    """Make the rule of a loss that compares two tensors element by element."""
 
     def rule(out: Tensor, x: Tensor, target: Tensor, reduction: int = MEAN, *_rest: Any) -> OpCost:
-        return element * x.numel() + reduced(x.numel(), reduction)
+        return element * x.numel() + reduce_losses(x.numel(), reduction)
 
     return rule
 
@@ -33,9 +33,9 @@ def pointwise_loss(element: OpCost) -> Rule:
 def cross_entropy(
     out: Tensor, x: Tensor, target: Tensor, weight: Tensor | None = None, reduction: int = MEAN
 ) -> OpCost:
-    """Of probabilities, weighted or not."""
+    """Count the cross-entropy of probabilities, weighted or not."""
     element = formula.CROSS_ENTROPY + (FREE if weight is None else MUL)
-    return element * x.numel() + reduced(x.numel(), reduction)
+    return element * x.numel() + reduce_losses(x.numel(), reduction)
 
 
 def cross_entropy_of_logits(
@@ -46,10 +46,10 @@ def cross_entropy_of_logits(
     pos_weight: Tensor | None = None,
     reduction: int = MEAN,
 ) -> OpCost:
-    """Of logits; positives may weigh more."""
+    """Count the cross-entropy of logits, with or without a weight for positives."""
     positive = FREE if pos_weight is None else formula.POSITIVE_WEIGHT
     element = formula.LOGITS + positive + (FREE if weight is None else MUL)
-    return element * x.numel() + reduced(x.numel(), reduction)
+    return element * x.numel() + reduce_losses(x.numel(), reduction)
 
 
 def negative_log_likelihood(
@@ -60,9 +60,9 @@ def negative_log_likelihood(
     reduction: int = MEAN,
     ignore_index: int = -100,
 ) -> OpCost:
-    """Of the targets' classes; a mean over weighted samples is divided by the weights' sum."""
+    """Count the targets' likelihoods; a weighted mean is divided by the sum of the weights."""
     samples = target.numel()
-    spent = formula.LIKELIHOOD * samples + reduced(samples, reduction)
+    spent = formula.LIKELIHOOD * samples + reduce_losses(samples, reduction)
     if weight is None:
         return spent
     weights_summed = summation(1, samples) if reduction == MEAN and samples else FREE
@@ -78,21 +78,21 @@ def multi_margin(
     weight: Tensor | None = None,
     reduction: int = MEAN,
 ) -> OpCost:
-    """(samples, classes), or one sample."""
+    """Count the margins of (samples, classes), or of one sample."""
     samples, classes = x.numel() // x.shape[-1], x.shape[-1]
     margins = formula.multi_margin(samples, classes, squared=p != 1, weighted=weight is not None)
-    return margins + reduced(samples, reduction)
+    return margins + reduce_losses(samples, reduction)
 
 
 def multi_label_margin(out: Any, x: Tensor, target: Tensor, reduction: int) -> OpCost | None:
-    """How many pairs there are depends on the targets, which have to be known."""
+    """Count the margins of all pairs; their number depends on the targets' values."""
     if target.is_meta:
         return None
     classes = x.shape[-1]
     rows = target.reshape(-1, classes).tolist()
     labels = [len(set(row[: row.index(-1)] if -1 in row else row)) for row in rows]
     pairs = sum(n * (classes - n) for n in labels)
-    return formula.multi_label_margin(pairs, len(rows)) + reduced(len(rows), reduction)
+    return formula.multi_label_margin(pairs, len(rows)) + reduce_losses(len(rows), reduction)
 
 
 def connectionist_temporal(
@@ -103,7 +103,7 @@ def connectionist_temporal(
     target_lengths: Tensor | Sequence[int],
     *_rest: Any,
 ) -> OpCost | None:
-    """(T, B, C), or (T, C): all signals as long as the longest, their labels as given."""
+    """Count (T, B, C) or (T, C), with all signals as long as the longest and labels as given."""
     samples = log_probs.shape[1] if log_probs.dim() > 2 else 1  # noqa: PLR2004
     labels = _sum_of(target_lengths)
     if labels is None:
@@ -112,7 +112,7 @@ def connectionist_temporal(
 
 
 def _sum_of(lengths: Tensor | Sequence[int]) -> int | None:
-    """Known lengths added up."""
+    """Add up lengths; None if their values are unknown."""
     if not isinstance(lengths, Tensor):
         return sum(lengths)
     return None if lengths.is_meta else int(lengths.sum())

@@ -1,4 +1,4 @@
-"""Rules of normalisations."""
+"""Rules of normalisation layers."""
 
 from collections.abc import Sequence
 from math import prod
@@ -19,7 +19,7 @@ def layer_norm(
     bias: Tensor | None = None,
     *_rest: Any,
 ) -> OpCost:
-    """Statistics over the trailing dimensions."""
+    """Count a layer norm, with statistics over the trailing dimensions."""
     n = prod(normalized_shape)
     groups = x.numel() // n
     return formula.layer_norm(groups, n, scaled=weight is not None, shifted=bias is not None)
@@ -32,7 +32,7 @@ def rms_norm(
     weight: Tensor | None = None,
     *_rest: Any,
 ) -> OpCost:
-    """Root mean square over the trailing dimensions."""
+    """Count a root mean square norm over the trailing dimensions."""
     n = prod(normalized_shape)
     return formula.rms_norm(x.numel() // n, n, scaled=weight is not None)
 
@@ -45,7 +45,7 @@ def group_norm(
     bias: Tensor | None = None,
     *_rest: Any,
 ) -> OpCost:
-    """Statistics over each group of channels of each batch entry."""
+    """Count a group norm, with statistics over each group of channels of each batch entry."""
     groups = x.shape[0] * num_groups
     if not groups:
         return FREE
@@ -64,7 +64,7 @@ def native_group_norm(
     num_groups: int,
     eps: float,
 ) -> OpCost:
-    """The operator that group norm becomes below autograd."""
+    """Count the operator that group norm becomes below autograd."""
     return group_norm(out, x, num_groups, weight, bias)
 
 
@@ -78,7 +78,7 @@ def instance_norm(
     use_input_stats: bool,
     *_rest: Any,
 ) -> OpCost:
-    """Statistics over each channel of each batch entry, or the stored ones."""
+    """Count an instance norm, with statistics of each channel and batch entry, or stored ones."""
     if use_input_stats:
         return group_norm(out, x, x.shape[1], weight, bias)
     return batch_norm(out, x, weight, bias, running_mean, running_var, training=False)
@@ -94,7 +94,7 @@ def batch_norm(
     training: bool,
     *_rest: Any,
 ) -> OpCost:
-    """With the batch's statistics in training, with the stored ones at inference."""
+    """Count a batch norm, with the batch's statistics in training and stored ones at inference."""
     kind = formula.batch_norm_training if training else formula.batch_norm_inference
     channels = x.shape[1]
     return kind(x.numel(), channels, scaled=weight is not None, shifted=bias is not None)
@@ -109,7 +109,7 @@ def batch_norm_without_training(
     var: Tensor,
     *_rest: Any,
 ) -> OpCost:
-    """The overloads that always use the stored statistics."""
+    """Count the overloads that always use stored statistics."""
     return batch_norm(out, x, weight, bias, mean, var, training=False)
 
 
@@ -121,12 +121,12 @@ def batch_norm_without_statistics(
     training: bool,
     *_rest: Any,
 ) -> OpCost:
-    """The overload that has no stored statistics, and so uses the batch's."""
+    """Count the overload without stored statistics, which uses the batch's."""
     return batch_norm(out, x, weight, bias, None, None, training)
 
 
 def weight_norm(out: Any, v: Tensor, g: Tensor, dim: int = 0) -> OpCost:
-    """One group for each entry of g."""
+    """Count a weight norm with one group for each entry of g."""
     return formula.weight_norm(v.numel(), g.numel())
 
 

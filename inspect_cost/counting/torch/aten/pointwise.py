@@ -1,7 +1,7 @@
-"""Rules of arithmetic on each element by itself.
+"""Rules of elementwise arithmetic.
 
-Integer and boolean arithmetic (positions, masks, lengths) is no floating-point operation and is
-free. Complex arithmetic is counted in real operations.
+Integer and boolean arithmetic (positions, masks, lengths) is not floating-point and is free.
+Complex arithmetic is counted in real operations.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from inspect_cost.counting.torch.aten.rule import Rule
-from inspect_cost.counting.torch.contents import stored_values
+from inspect_cost.counting.torch.contents import count_values
 from inspect_cost.formulas import pointwise as formula
 from inspect_cost.formulas.pointwise import ADD, COMPARE, DIV, MUL, SPECIAL, SQRT
 from inspect_cost.values.cost import FREE, OpCost
@@ -20,27 +20,28 @@ from inspect_cost.values.cost import FREE, OpCost
 def each(
     real: OpCost, *, complex_: OpCost | None = None, real_and_complex: OpCost | None = None
 ) -> Rule:
-    """Rule of an operator that costs the same for each element of its result.
+    """Make the rule of an operator that costs the same for each element of its result.
 
     Args:
         real: cost of one real element.
-        complex_: cost of one complex element, or None where that is not known.
-        real_and_complex: the same where one operand is real; as ``complex_`` by default.
+        complex_: cost of one complex element; None if it is unknown.
+        real_and_complex: cost of one complex element if one operand is real; ``complex_`` by
+            default.
     """
 
     def rule(out: Tensor, *args: Any, **kwargs: Any) -> OpCost | None:
-        operands = [out, *tensors((*args, *kwargs.values()))]
+        operands = [out, *_pick_tensors((*args, *kwargs.values()))]
         if any(t.is_complex() for t in operands):
             mixed = real_and_complex and any(not _is_complex(x) for x in args[:2])
             cost = real_and_complex if mixed else complex_
-            return None if cost is None else cost * stored_values(out)
-        return real * stored_values(out) if any(t.is_floating_point() for t in operands) else FREE
+            return None if cost is None else cost * count_values(out)
+        return real * count_values(out) if any(t.is_floating_point() for t in operands) else FREE
 
     return rule
 
 
-def tensors(values: tuple[Any, ...]) -> Iterator[Tensor]:
-    """The tensors among some arguments."""
+def _pick_tensors(values: tuple[Any, ...]) -> Iterator[Tensor]:
+    """Yield the tensors among some arguments."""
     return (value for value in values if isinstance(value, Tensor))
 
 
@@ -49,7 +50,7 @@ def _is_complex(operand: Any) -> bool:
 
 
 def add(out: Tensor, a: Any, b: Any, alpha: float = 1, **_out: Any) -> OpCost | None:
-    """A + alpha b; an alpha of 1 is not multiplied by."""
+    """Count `a + alpha * b`; an alpha of 1 is free."""
     real = ADD + MUL * (abs(alpha) != 1)
     return each(real, complex_=2 * real, real_and_complex=real)(out, a, b)
 
@@ -57,7 +58,7 @@ def add(out: Tensor, a: Any, b: Any, alpha: float = 1, **_out: Any) -> OpCost | 
 def addcmul(
     out: Tensor, x: Tensor, a: Tensor, b: Tensor, *, value: float = 1, **_out: Any
 ) -> OpCost | None:
-    """X + value a b."""
+    """Count `x + value * a * b`."""
     real = formula.ADDCMUL + MUL * (abs(value) != 1)
     scaled = formula.COMPLEX_SCALE * (abs(value) != 1)
     return each(real, complex_=formula.COMPLEX_MUL + formula.COMPLEX_ADD + scaled)(out, x, a, b)
@@ -66,89 +67,89 @@ def addcmul(
 def addcdiv(
     out: Tensor, x: Tensor, a: Tensor, b: Tensor, *, value: float = 1, **_out: Any
 ) -> OpCost | None:
-    """X + value a / b."""
+    """Count `x + value * a / b`."""
     return each(formula.ADDCDIV + MUL * (abs(value) != 1))(out, x, a, b)
 
 
 def divide(
     out: Tensor, a: Any, b: Any, *, rounding_mode: str | None = None, **_out: Any
 ) -> OpCost | None:
-    """A / b, rounded where that is asked for."""
+    """Count `a / b`, with a rounding if there is a rounding mode."""
     mixed = formula.COMPLEX_SHARE if _is_complex(a) else formula.REAL_OVER_COMPLEX
     real = DIV + (SPECIAL if rounding_mode else FREE)
     return each(real, complex_=formula.COMPLEX_DIV, real_and_complex=mixed)(out, a, b)
 
 
 def softplus(out: Tensor, x: Tensor, beta: float = 1, threshold: float = 20) -> OpCost | None:
-    """log(1 + exp(beta x)) / beta; a beta of 1 is neither multiplied nor divided by."""
+    """Count `log(1 + exp(beta * x)) / beta`; a beta of 1 is free."""
     return each(formula.SOFTPLUS + (MUL + DIV) * (beta != 1))(out, x)
 
 
 def equal(out: bool, a: Tensor, b: Tensor) -> OpCost | None:
-    """Whether all elements are equal: a comparison each."""
+    """Count one comparison for each element."""
     return _COMPARE(a, b)
 
 
 def all_close(out: bool, a: Tensor, b: Tensor, *_tolerances: Any) -> OpCost | None:
-    """Whether all elements are close; joining that is boolean."""
+    """Count one closeness test for each element; combining them is boolean, and free."""
     return each(formula.IS_CLOSE)(*torch.broadcast_tensors(a, b))
 
 
 def is_in(out: Tensor, elements: Any, among: Any, **_options: Any) -> OpCost | None:
-    """Each element is compared with each of the others, by the definition."""
+    """Count a comparison of each element with each of the others, by definition."""
     return each(COMPARE * (among.numel() if isinstance(among, Tensor) else 1))(out, elements, among)
 
 
 def histogram(out: Tensor, x: Tensor, *_range: Any, **_more: Any) -> OpCost | None:
-    """Where each element belongs; counting them is integer arithmetic, which is free."""
+    """Count finding each element's bin; counting the elements is integer arithmetic, and free."""
     return each(formula.HISTOGRAM)(x)
 
 
 def power(out: Tensor, base: Any, exponent: Any) -> OpCost | None:
-    """Base ^ exponent."""
+    """Count `base^exponent`."""
     constant = None if isinstance(exponent, Tensor) else exponent
     known: dict[Any, OpCost] = {1: FREE, 2: formula.COMPLEX_MUL}
     return each(formula.power(constant), complex_=known.get(constant))(out, base)
 
 
 def clamp(out: Tensor, x: Tensor, low: Any = None, high: Any = None) -> OpCost | None:
-    """One comparison for each bound that there is."""
+    """Count one comparison for each given bound."""
     bounds = (low is not None) + (high is not None)
     return each(COMPARE * bounds)(out, x)
 
 
 def gelu(out: Tensor, x: Tensor, *, approximate: str = "none") -> OpCost | None:
-    """By erf, or by tanh where the approximation is asked for."""
+    """Count GELU, exact by erf or approximate by tanh."""
     return each(formula.GELU_TANH if approximate == "tanh" else formula.GELU_ERF)(out, x)
 
 
 def dropout(out: Tensor, x: Tensor, p: float, train: bool) -> OpCost | None:
-    """Nothing at inference; in training a choice and a scaling."""
+    """Count nothing at inference; in training, a choice and a scaling."""
     return each((COMPARE + MUL) if train and p else FREE)(out, x)
 
 
 def dropout_pair(out: tuple[Tensor, Tensor], x: Tensor, p: float, train: bool) -> OpCost | None:
-    """As `dropout`; the mask comes with the result."""
+    """Count `dropout` in the form that returns its mask too."""
     return dropout(out[0], x, p, train)
 
 
 def first_of(rule: Rule) -> Rule:
-    """The rule where an operator returns more than its result."""
+    """Apply a rule to the first of an operator's several results."""
     return lambda out, *args, **kwargs: rule(out[0], *args, **kwargs)
 
 
 def prelu(out: Tensor, x: Tensor, weight: Tensor) -> OpCost | None:
-    """X or a learned multiple of it, by the sign of x."""
+    """Count a choice between x and a learned multiple of it, by the sign of x."""
     return each(formula.LEAKY_RELU)(out, x, weight)
 
 
 def where(out: Tensor, condition: Tensor, *choices: Any) -> OpCost | None:
-    """A choice for each element; without choices it lists positions, which is free."""
+    """Count a choice for each element; without choices it lists positions, which is free."""
     return each(COMPARE, complex_=COMPARE)(out, condition, *choices) if choices else FREE
 
 
 def masked_fill(out: Tensor, x: Tensor, mask: Tensor, value: Any) -> OpCost | None:
-    """A choice for each element."""
+    """Count a choice for each element."""
     return where(out, mask, x, value)
 
 

@@ -1,4 +1,4 @@
-"""The rules under a policy; those of convolutions that leave out what falls on padding."""
+"""The rules under a policy, with those of convolutions that leave out taps on padding."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -13,17 +13,17 @@ from inspect_cost.formulas import contraction as formula
 from inspect_cost.values.cost import OpCost
 from inspect_cost.values.policy import Policy
 
-Sizes = int | Sequence[int]
+PerDimension = int | Sequence[int]
 
 
-def rules_under(policy: Policy) -> Mapping[str, Rule]:
-    """The rules of all operators under a policy."""
-    chosen = dict(ATEN_RULES)
+def select_rules(policy: Policy) -> Mapping[str, Rule]:
+    """Return the rules of all operators under a policy."""
+    rules = dict(ATEN_RULES)
     if policy.taps == "valid":
-        chosen |= VALID_TAPS
+        rules |= VALID_TAPS
     if policy.attention == "triangular":
-        chosen |= TRIANGULAR
-    return chosen
+        rules |= TRIANGULAR
+    return rules
 
 
 def conv(
@@ -31,13 +31,15 @@ def conv(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
-    stride: Sizes = 1,
-    padding: Sizes | str = 0,
-    dilation: Sizes = 1,
+    stride: PerDimension = 1,
+    padding: PerDimension | str = 0,
+    dilation: PerDimension = 1,
     groups: int = 1,
 ) -> OpCost:
-    """Convolution whose taps on padding do not count."""
-    inside = _inside(x, out, weight, stride, _before(padding, weight, dilation), dilation)
+    """Count a convolution without its taps on padding."""
+    inside = _count_taps_inside(
+        x, out, weight, stride, _leading_padding(padding, weight, dilation), dilation
+    )
     return formula.valid_convolution(weight.shape, out.shape, inside, biased=bias is not None)
 
 
@@ -46,14 +48,14 @@ def conv_transpose(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
-    stride: Sizes = 1,
-    padding: Sizes = 0,
-    output_padding: Sizes = 0,
+    stride: PerDimension = 1,
+    padding: PerDimension = 0,
+    output_padding: PerDimension = 0,
     groups: int = 1,
-    dilation: Sizes = 1,
+    dilation: PerDimension = 1,
 ) -> OpCost:
-    """Transposed convolution whose cropped taps do not count."""
-    inside = _inside(out, x, weight, stride, padding, dilation)
+    """Count a transposed convolution without its cropped taps."""
+    inside = _count_taps_inside(out, x, weight, stride, padding, dilation)
     return formula.valid_transposed_convolution(
         x.shape, weight.shape, out.shape, inside, biased=bias is not None
     )
@@ -64,22 +66,36 @@ def convolution(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None,
-    stride: Sizes,
-    padding: Sizes,
-    dilation: Sizes,
+    stride: PerDimension,
+    padding: PerDimension,
+    dilation: PerDimension,
     transposed: bool,
     *_rest: Any,
 ) -> OpCost:
-    """The operator that both kinds of convolution become below autograd."""
+    """Count the operator that both kinds of convolution become below autograd."""
     if transposed:
         return conv_transpose(out, x, weight, bias, stride, padding, dilation=dilation)
     return conv(out, x, weight, bias, stride, padding, dilation)
 
 
-def _inside(
-    sized: Tensor, placed: Tensor, weight: Tensor, stride: Sizes, padding: Sizes, dilation: Sizes
+def _count_taps_inside(
+    sized: Tensor,
+    placed: Tensor,
+    weight: Tensor,
+    stride: PerDimension,
+    padding: PerDimension,
+    dilation: PerDimension,
 ) -> list[int]:
-    """`taps_inside` of each dimension, the kernel being placed at positions of ``placed``."""
+    """Count `taps_inside` of each dimension.
+
+    Args:
+        sized: the tensor that taps fall on.
+        placed: the tensor whose positions the kernel is placed at.
+        weight: the kernel.
+        stride: distance between positions.
+        padding: number of elements before the first.
+        dilation: distance between taps.
+    """
     kernel = weight.shape[2:]
     n = len(kernel)
     return [
@@ -88,26 +104,30 @@ def _inside(
             sized.shape[-n:],
             placed.shape[-n:],
             kernel,
-            _each(stride, n),
-            _each(padding, n),
-            _each(dilation, n),
+            _per_dimension(stride, n),
+            _per_dimension(padding, n),
+            _per_dimension(dilation, n),
             strict=True,
         )
     ]
 
 
-def _each(sizes: Sizes, dimensions: int) -> Sequence[int]:
-    """One for each dimension, where ATen lets one stand for all."""
+def _per_dimension(sizes: PerDimension, dimensions: int) -> Sequence[int]:
+    """Return a size for each dimension; ATen lets a single one stand for all."""
     listed = [sizes] if isinstance(sizes, int) else list(sizes)
     return listed * dimensions if len(listed) == 1 else listed
 
 
-def _before(padding: Sizes | str, weight: Tensor, dilation: Sizes) -> Sizes:
-    """How much is padded before the first element; "same" pads the odd one behind the last."""
+def _leading_padding(
+    padding: PerDimension | str, weight: Tensor, dilation: PerDimension
+) -> PerDimension:
+    """Return the padding before the first element; "same" puts an odd one at the end."""
     if not isinstance(padding, str):
         return padding
     kernel = weight.shape[2:]
-    reach = [d * (k - 1) for d, k in zip(_each(dilation, len(kernel)), kernel, strict=True)]
+    reach = [
+        d * (k - 1) for d, k in zip(_per_dimension(dilation, len(kernel)), kernel, strict=True)
+    ]
     return [r // 2 if padding == "same" else 0 for r in reach]
 
 

@@ -1,7 +1,7 @@
-"""Rules of products with quantised operands, and of quantising; MACs of integers are MACs.
+"""Rules of products with quantised operands, and of quantisation; MACs of integers are MACs.
 
-Weights are unpacked where that is what the kernel does: those of four bits to floating-point
-numbers, one product and one addition each; sums over weights of eight bits are scaled instead.
+Weights are unpacked if the kernel does so: four-bit weights become floating-point numbers with one
+product and one addition each, while sums over eight-bit weights are scaled instead.
 """
 
 from typing import Any
@@ -23,17 +23,17 @@ from inspect_cost.values.cost import FREE, OpCost
 
 
 def integer_product(out: Tensor, a: Tensor, b: Tensor) -> OpCost:
-    """(m, k) by (k, n), both of integers."""
+    """Count (m, k) by (k, n), both of integers."""
     return formula.dot_products(out.numel(), a.shape[-1])
 
 
 def weight_only_int8(out: Tensor, x: Tensor, weight: Tensor, scales: Tensor) -> OpCost:
-    """(m, k) by (n, k) of integers, a scale for each of the n outputs."""
+    """Count (m, k) by integers of (n, k), with a scale for each of the n outputs."""
     return formula.dot_products(out.numel(), x.shape[-1]) + RESCALE * out.numel()
 
 
 def weight_only_int4(out: Tensor, x: Tensor, packed: Tensor, *_groups: Any) -> OpCost:
-    """(m, k) by k n weights of four bits, which are unpacked once."""
+    """Count (m, k) by `k n` four-bit weights, each unpacked once."""
     weights = x.shape[-1] * out.shape[-1]
     return formula.dot_products(out.numel(), x.shape[-1]) + SCALE_AND_ZERO * weights
 
@@ -48,7 +48,7 @@ def scaled_product(
     *_options: Any,
     **_more: Any,
 ) -> OpCost:
-    """(m, k) by (k, n) of eight-bit floats; two scales for each output, or one product of both."""
+    """Count (m, k) by (k, n) of eight-bit floats; two single scales are multiplied once."""
     products = formula.dot_products(out.numel(), a.shape[-1])
     single = scale_a.numel() == scale_b.numel() == 1
     scaling = MUL * (out.numel() + 1) if single else 2 * MUL * out.numel()
@@ -63,9 +63,9 @@ def grouped_product(
     bias: Tensor | None = None,
     out_dtype: Any = None,
 ) -> OpCost:
-    """Groups of rows by a matrix each, of columns, or of terms: each number of a meets n of b.
+    """Count a product by groups of rows, of columns or of terms: each number of a meets n of b.
 
-    Where a has all its rows for every group (3-D by 2-D), each number of b meets m of a.
+    If a has all its rows in every group (3-D by 2-D), each number of b meets m of a instead.
     """
     by_columns = a.dim() > b.dim()
     macs = a.shape[-2] * b.numel() if by_columns else a.numel() * b.shape[-1]
@@ -73,25 +73,25 @@ def grouped_product(
 
 
 def dynamic_linear(out: Tensor, x: Tensor, packed: Any, *_options: Any) -> OpCost:
-    """X quantised by its range, integer products, scaled, and the bias added."""
+    """Count quantising x by its range, integer products, their scaling, and the bias."""
     products = formula.dot_products(out.numel(), x.shape[-1])
     biased = formula.bias(out.numel()) if packed.bias() is not None else FREE
     return dynamic_quantization(x.numel()) + products + RESCALE * out.numel() + biased
 
 
 def dynamic_linear_relu(out: Tensor, x: Tensor, packed: Any, *_options: Any) -> OpCost:
-    """As `dynamic_linear`, then a comparison of each result with 0."""
+    """Count `dynamic_linear` and a comparison of each result with 0."""
     return dynamic_linear(out, x, packed) + RELU * out.numel()
 
 
 def half_linear(out: Tensor, x: Tensor, packed: Any, *_options: Any) -> OpCost:
-    """Weights stored in half precision, which are only cast."""
+    """Count a linear layer whose weights are stored in half precision and only cast."""
     biased = formula.bias(out.numel()) if packed.bias() is not None else FREE
     return formula.dot_products(out.numel(), x.shape[-1]) + biased
 
 
 def by_element(cost: OpCost) -> Rule:
-    """Rule of quantising, and of the reverse, number by number."""
+    """Make the rule of quantising or dequantising each number."""
     return lambda out, x, *_args, **_options: cost * x.numel()
 
 

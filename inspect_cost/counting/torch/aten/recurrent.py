@@ -1,9 +1,9 @@
-"""Rules of recurrent layers and cells, and the shapes of what they return.
+"""Rules of recurrent layers and cells, and meta kernels for their results.
 
-A layer arrives as one operator. Its weights come flat: for each layer, and for each direction of
-it, W (gates H, I), U (gates H, P), two biases unless unbiased, and V (P, H) where projected. The
-shapes are needed because the layer is not run when its values are unknown: taking it apart into
-its steps would cost thousands of operators.
+A layer arrives as one operator. Its weights come as a flat list: for each layer and each of its
+directions W (gates H, I), U (gates H, P), two biases unless unbiased, and V (P, H) if projected.
+The meta kernels are needed because a layer with unknown values is not run: decomposing it into its
+steps would take thousands of operators.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -20,8 +20,15 @@ from inspect_cost.values.cost import OpCost, total
 GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}
 
 
-class Sizes(NamedTuple):
-    """One direction of one layer."""
+class CellSizes(NamedTuple):
+    """Sizes of one direction of one layer.
+
+    Attributes:
+        H: hidden units.
+        I: inputs.
+        P: size of the projected state; None if there is no projection.
+        biased: whether there are biases.
+    """
 
     H: int
     I: int
@@ -29,42 +36,42 @@ class Sizes(NamedTuple):
     biased: bool
 
 
-def lstm(s: Sizes) -> OpCost:
-    """One step."""
+def lstm(s: CellSizes) -> OpCost:
+    """Count one step."""
     return lstm_step(s.H, s.I, s.P, biased=s.biased)
 
 
-def gru(s: Sizes) -> OpCost:
-    """One step."""
+def gru(s: CellSizes) -> OpCost:
+    """Count one step."""
     return gru_step(s.H, s.I, biased=s.biased)
 
 
-def rnn_tanh(s: Sizes) -> OpCost:
-    """One step."""
+def rnn_tanh(s: CellSizes) -> OpCost:
+    """Count one step."""
     return elman_step(s.H, s.I, biased=s.biased)
 
 
-def rnn_relu(s: Sizes) -> OpCost:
-    """One step."""
+def rnn_relu(s: CellSizes) -> OpCost:
+    """Count one step."""
     return elman_step(s.H, s.I, biased=s.biased, relu=True)
 
 
-Step = Callable[[Sizes], OpCost]
+Step = Callable[[CellSizes], OpCost]
 STEPS: dict[str, Step] = {"lstm": lstm, "gru": gru, "rnn_tanh": rnn_tanh, "rnn_relu": rnn_relu}
 
 
-def directions(params: Sequence[Tensor], gates: int, cells: int) -> Iterator[Sizes]:
-    """Sizes of each direction of each layer, ``cells`` of them, from the flat weights."""
+def directions(params: Sequence[Tensor], gates: int, cells: int) -> Iterator[CellSizes]:
+    """Yield the sizes of each direction of each layer, ``cells`` in all, from the flat weights."""
     per_cell = len(params) // cells
     for first in range(0, len(params), per_cell):
         W, U = params[first], params[first + 1]
         projected, biased = per_cell in {3, 5}, per_cell in {4, 5}
         P = U.shape[1] if projected else None
-        yield Sizes(W.shape[0] // gates, W.shape[1], P, biased)
+        yield CellSizes(W.shape[0] // gates, W.shape[1], P, biased)
 
 
 def layer_rule(kind: str) -> Rule:
-    """Rule of a layer on a padded batch; (T, B, I), (B, T, I) or, for one sequence, (T, I)."""
+    """Make the rule of a layer on a batch (T, B, I) or (B, T, I), or on one sequence (T, I)."""
 
     def rule(
         out: Any,
@@ -84,7 +91,7 @@ def layer_rule(kind: str) -> Rule:
 
 
 def packed_rule(kind: str) -> Rule:
-    """Rule of a layer on packed sequences: (steps of all sequences, I)."""
+    """Make the rule of a layer on packed sequences: (steps of all sequences, I)."""
 
     def rule(
         out: Any,
@@ -104,12 +111,12 @@ def packed_rule(kind: str) -> Rule:
 
 
 def _steps(kind: str, params: Sequence[Tensor], cells: int) -> OpCost:
-    """One step of all layers in all directions."""
+    """Count one step of all layers in all directions."""
     return total(STEPS[kind](sizes) for sizes in directions(params, GATES[kind], cells))
 
 
 def cell_rule(kind: str) -> Rule:
-    """Rule of a cell: one step of each batch entry."""
+    """Make the rule of a cell: one step of each batch entry."""
 
     def rule(
         out: Any,
@@ -120,7 +127,7 @@ def cell_rule(kind: str) -> Rule:
         b: Tensor | None = None,
         c: Tensor | None = None,
     ) -> OpCost:
-        sizes = Sizes(W.shape[0] // GATES[kind], W.shape[1], None, b is not None)
+        sizes = CellSizes(W.shape[0] // GATES[kind], W.shape[1], None, b is not None)
         return STEPS[kind](sizes) * (x.numel() // x.shape[-1])
 
     return rule
@@ -138,7 +145,7 @@ def layer_result(
     batch_first: bool,
     **_options: Any,
 ) -> tuple[Tensor, ...]:
-    """What a layer returns: the sequence of states, then the last states, without values."""
+    """Make a layer's results without values: the sequence of states, then the last states."""
     states = [hx] if isinstance(hx, Tensor) else list(hx)
     features = states[0].shape[-1] * (1 + bidirectional)
     sequence = x.new_empty((*x.shape[:-1], features))
@@ -156,14 +163,14 @@ def packed_result(
     train: bool,
     bidirectional: bool,
 ) -> tuple[Tensor, ...]:
-    """As `layer_result`, for packed sequences."""
+    """Make the results of `layer_result` for packed sequences."""
     return layer_result(
         data, hx, params, has_biases, num_layers, dropout, train, bidirectional, batch_first=False
     )
 
 
 def quantized_rule(kind: str) -> Rule:
-    """Rule of a layer whose weights are packed: sizes are those of its states.
+    """Make the rule of a layer whose weights are packed: its sizes are those of its states.
 
     By convention each step quantises its input and its state, and rescales both products.
     """
@@ -173,19 +180,19 @@ def quantized_rule(kind: str) -> Rule:
     ) -> OpCost:
         num_layers, bidirectional = rest[0], rest[3]
         state = hx if isinstance(hx, Tensor) else hx[0]
-        H, ways, steps = state.shape[-1], int(1 + bidirectional), x.numel() // x.shape[-1]
-        inputs = [x.shape[-1]] + [H * ways] * (num_layers - 1)
-        each_way = total(_quantized_step(kind, H, I, biased=has_biases) for I in inputs)
-        return each_way * (ways * steps)
+        H, directions, steps = state.shape[-1], int(1 + bidirectional), x.numel() // x.shape[-1]
+        inputs = [x.shape[-1]] + [H * directions] * (num_layers - 1)
+        one_direction = total(_quantized_step(kind, H, I, biased=has_biases) for I in inputs)
+        return one_direction * (directions * steps)
 
     return rule
 
 
 def _quantized_step(kind: str, H: int, I: int, *, biased: bool) -> OpCost:
-    """A step in integers, with what turns numbers into them and back."""
+    """Count one step in integers, including the quantisation of numbers and the rescaling."""
     rescaled = RESCALE * (2 * GATES[kind] * H)
     quantized = dynamic_quantization(I) + dynamic_quantization(H)
-    return STEPS[kind](Sizes(H, I, None, biased)) + quantized + rescaled
+    return STEPS[kind](CellSizes(H, I, None, biased)) + quantized + rescaled
 
 
 def mkldnn_layer(
@@ -205,9 +212,9 @@ def mkldnn_layer(
     has_biases: bool,
     *_rest: Any,
 ) -> OpCost:
-    """One direction of one layer on a CPU; mode 2 is LSTM, 3 is GRU, as for cuDNN."""
+    """Count one direction of one layer on a CPU; mode 2 is LSTM, 3 is GRU, as for cuDNN."""
     kind = KINDS[mode]
-    sizes = Sizes(W.shape[0] // GATES[kind], W.shape[1], None, has_biases)
+    sizes = CellSizes(W.shape[0] // GATES[kind], W.shape[1], None, has_biases)
     return STEPS[kind](sizes) * (x.numel() // x.shape[-1])
 
 
@@ -229,19 +236,19 @@ def cudnn_layers(
     bidirectional: bool,
     *_rest: Any,
 ) -> OpCost:
-    """All layers on a GPU, their weights flat."""
+    """Count all layers on a GPU, whose weights are a flat list."""
     cells = num_layers * (1 + bidirectional)
     return _steps(KINDS[mode], weights, cells) * (x.numel() // x.shape[-1])
 
 
 def fused_cell(kind: str) -> Rule:
-    """Rule of a cell after its products: gates to the new state."""
+    """Make the rule of the part of a cell after its products: from gates to the new state."""
 
     def rule(
         out: Any, W_x: Tensor, U_h: Tensor, state: Tensor, b: Tensor | None = None, *_c: Any
     ) -> OpCost:
         H = state.shape[-1]
-        step = STEPS[kind](Sizes(H, 0, None, b is not None))
+        step = STEPS[kind](CellSizes(H, 0, None, b is not None))
         return replace(step, macs=0) * (state.numel() // H)
 
     return rule
@@ -260,7 +267,7 @@ RECURRENT: dict[str, Rule] = (
     | {"aten.mkldnn_rnn_layer": mkldnn_layer, "aten._cudnn_rnn": cudnn_layers}
 )
 
-#: Operator -> what it returns, without values and without running it.
+#: From an operator to the meta kernel that makes its results without running it.
 RECURRENT_RESULTS: dict[str, Callable[..., tuple[Tensor, ...]]] = {
     f"aten.{kind}.input": layer_result for kind in LAYERS
 } | {f"aten.{kind}.data": packed_result for kind in LAYERS}

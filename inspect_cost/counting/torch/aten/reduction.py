@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from inspect_cost.counting.torch.aten.rule import Dims, Rule, group_size, grouped, reduction
+from inspect_cost.counting.torch.aten.rule import Dims, Rule, cost_groups, group_size, reduction
 from inspect_cost.formulas import reduction as formula
 from inspect_cost.formulas.distance import norm as any_norm
 from inspect_cost.formulas.pointwise import ADD, COMPARE, COMPLEX_ADD, COMPLEX_MUL, MUL, SPECIAL
@@ -15,98 +15,98 @@ from inspect_cost.values.cost import FREE, OpCost
 def variance(
     out: Any, x: Tensor, dim: Dims | bool = None, *_rest: Any, **_kwargs: Any
 ) -> OpCost | None:
-    """Of all elements, or over dims; the second argument of the oldest form is a flag."""
+    """Count a variance of all elements or over dims; in the oldest form, dim is a flag."""
     n = x.numel() if isinstance(dim, bool) else group_size(x, dim)
-    return grouped(formula.variance, x, n)
+    return cost_groups(formula.variance, x, n)
 
 
 def standard_deviation(
     out: Any, x: Tensor, dim: Dims | bool = None, *_rest: Any, **_kwargs: Any
 ) -> OpCost | None:
-    """The root of `variance`."""
+    """Count the square root of `variance`."""
     n = x.numel() if isinstance(dim, bool) else group_size(x, dim)
-    return grouped(formula.standard_deviation, x, n)
+    return cost_groups(formula.standard_deviation, x, n)
 
 
 def norm(
     out: Any, x: Tensor, order: Any = 2, dim: Dims = None, *_rest: Any, **_kwargs: Any
 ) -> OpCost | None:
-    """Vector norms of any order; of complex numbers, of order 2."""
+    """Count vector norms of any order; for complex numbers, of order 2 only."""
     known = 2 if order is None else order
     if not isinstance(known, int | float):
         return None
     of_complex = formula.complex_norm2 if known == EUCLIDEAN else None
-    return grouped(lambda rows, n: any_norm(rows, n, known), x, group_size(x, dim), of_complex)
+    return cost_groups(lambda rows, n: any_norm(rows, n, known), x, group_size(x, dim), of_complex)
 
 
 EUCLIDEAN = 2
 
 
 def softmax(out: Tensor, x: Tensor, dim: int, *_rest: Any) -> OpCost | None:
-    """Over one dimension."""
-    return grouped(formula.softmax, out, group_size(x, dim))
+    """Count over one dimension."""
+    return cost_groups(formula.softmax, out, group_size(x, dim))
 
 
 def log_softmax(out: Tensor, x: Tensor, dim: int, *_rest: Any) -> OpCost | None:
-    """Over one dimension."""
-    return grouped(formula.log_softmax, out, group_size(x, dim))
+    """Count over one dimension."""
+    return cost_groups(formula.log_softmax, out, group_size(x, dim))
 
 
 def cumulative(step: OpCost, complex_step: OpCost | None = None) -> Rule:
-    """Rule of a running total: n - 1 steps a row."""
+    """Make the rule of a running total: `n - 1` steps a row."""
 
     def steps(cost: OpCost) -> Callable[[int, int], OpCost]:
         return lambda rows, n: cost * (rows * (n - 1))
 
     def rule(out: Any, x: Tensor, dim: int, **_kwargs: Any) -> OpCost | None:
         of_complex = steps(complex_step) if complex_step else None
-        return grouped(steps(step), x, group_size(x, dim), of_complex)
+        return cost_groups(steps(step), x, group_size(x, dim), of_complex)
 
     return rule
 
 
 def top_k(out: Any, x: Tensor, k: int, dim: int = -1, *_rest: Any) -> OpCost | None:
-    """By convention k n comparisons a row."""
-    return grouped(lambda rows, n: formula.top_k(rows, n, k), x, group_size(x, dim))
+    """Count `k n` comparisons a row, by convention."""
+    return cost_groups(lambda rows, n: formula.top_k(rows, n, k), x, group_size(x, dim))
 
 
 def sort(out: Any, x: Tensor, dim: int = -1, *_rest: Any, **_kwargs: Any) -> OpCost | None:
-    """By convention n ceil(log2 n) comparisons a row."""
-    return grouped(formula.sort, x, group_size(x, dim))
+    """Count `n ceil(log2 n)` comparisons a row, by convention."""
+    return cost_groups(formula.sort, x, group_size(x, dim))
 
 
 def stable_sort(
     out: Any, x: Tensor, *, stable: bool | None, dim: int = -1, descending: bool = False
 ) -> OpCost | None:
-    """As `sort`."""
+    """Count as `sort`."""
     return sort(out, x, dim)
 
 
-def _compared_with_zero(rows: int, n: int) -> OpCost:
-    """Joining what the comparisons give is boolean, or integer, and free."""
+def _comparison_with_zero(rows: int, n: int) -> OpCost:
+    """Count one comparison for each element; combining the results is not floating-point."""
     return COMPARE * (rows * n)
 
 
 def both_extremes(
     out: Any, x: Tensor, *, dim: int | None = None, keepdim: bool = False
 ) -> OpCost | None:
-    """Two searches."""
-    return grouped(lambda rows, n: formula.extremum(2 * rows, n), x, group_size(x, dim))
+    """Count two searches."""
+    return cost_groups(lambda rows, n: formula.extremum(2 * rows, n), x, group_size(x, dim))
 
 
 def trace(out: Tensor, x: Tensor) -> OpCost | None:
-    """The sum of the diagonal."""
+    """Count the sum of the diagonal."""
     n = min(x.shape)
     return formula.summation(1, n) * (2 if x.is_complex() else x.is_floating_point())
 
 
 def selection(out: Any, x: Tensor, *position: Any, **_options: Any) -> OpCost | None:
-    """Median, mode and the like over one dimension, or of all: by sorting."""
+    """Count a median over one dimension, or of all elements, as sorting."""
     return sort(out, x, _dimension(position))
 
 
 def kth_value(out: Any, x: Tensor, k: int, dim: int = -1, *_keep: Any) -> OpCost | None:
-    """By sorting."""
+    """Count as sorting."""
     return sort(out, x, dim)
 
 
@@ -115,20 +115,20 @@ def _dimension(position: tuple[Any, ...]) -> Any:
 
 
 def mode(out: Any, x: Tensor, dim: int = -1, *_keep: Any) -> OpCost | None:
-    """By sorting; telling what is next to its equal is part of it."""
+    """Count as sorting, which includes finding equal neighbours."""
     return sort(out, x, dim)
 
 
 def unique(out: Any, x: Tensor, *_options: Any, **_more: Any) -> OpCost | None:
-    """Of all elements, by sorting."""
-    return grouped(formula.sort, x, x.numel())
+    """Count as sorting all elements."""
+    return cost_groups(formula.sort, x, x.numel())
 
 
 def unique_neighbours(
     out: Any, x: Tensor, inverse: bool = False, counts: bool = False, dim: int | None = None
 ) -> OpCost | None:
-    """Each is compared with the one before."""
-    return grouped(formula.extremum, x, group_size(x, dim))
+    """Count a comparison of each element with the one before."""
+    return cost_groups(formula.extremum, x, group_size(x, dim))
 
 
 def quantile(
@@ -140,10 +140,10 @@ def quantile(
     *,
     interpolation: str = "linear",
 ) -> OpCost | None:
-    """By sorting; between two neighbours where the interpolation says so."""
+    """Count as sorting, and a weighted mean of two neighbours if the interpolation needs it."""
     quantiles = q.numel() if isinstance(q, Tensor) else 1
     between = interpolation in {"linear", "midpoint"}
-    return grouped(
+    return cost_groups(
         lambda rows, n: formula.quantile(rows, n, quantiles, interpolated=between),
         x,
         group_size(x, dim),
@@ -151,12 +151,12 @@ def quantile(
 
 
 def binary_search(out: Tensor, first: Any, second: Any, **_options: Any) -> OpCost:
-    """Of the second in the first for `searchsorted`, which has its sorted numbers first."""
+    """Count `searchsorted`, whose sorted numbers are its first argument."""
     return _search(out, first)
 
 
 def bucketize(out: Tensor, x: Any, boundaries: Tensor, **_options: Any) -> OpCost:
-    """Of the first in the second."""
+    """Count `bucketize`, whose sorted numbers are its second argument."""
     return _search(out, boundaries)
 
 
@@ -167,7 +167,7 @@ def _search(out: Tensor, places: Tensor) -> OpCost:
 
 
 def renorm(out: Tensor, x: Tensor, p: float, dim: int, maxnorm: float) -> OpCost | None:
-    """Every slice, by its norm of order 2; other orders are unknown."""
+    """Count the renormalisation of every slice by its 2-norm; other orders are unknown."""
     rows = x.shape[dim]
     return formula.renormalisation(rows, x.numel() // rows) if p == EUCLIDEAN else None
 
@@ -175,14 +175,14 @@ def renorm(out: Tensor, x: Tensor, p: float, dim: int, maxnorm: float) -> OpCost
 def embedding_renorm(
     out: Tensor, x: Tensor, indices: Tensor, max_norm: float, norm_type: float
 ) -> OpCost | None:
-    """The rows that are looked up."""
+    """Count the renormalisation of the rows that are looked up."""
     known = norm_type == EUCLIDEAN
     return formula.renormalisation(indices.numel(), x.shape[-1]) if known else None
 
 
 _SUM = reduction(formula.summation, formula.complex_summation)
 _EXTREMUM = reduction(formula.extremum)
-_TRUTH = reduction(_compared_with_zero)
+_TRUTH = reduction(_comparison_with_zero)
 
 REDUCTIONS: dict[str, Rule] = {
     "aten.sum": _SUM,

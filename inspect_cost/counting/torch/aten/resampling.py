@@ -15,18 +15,18 @@ Window = int | Sequence[int]
 
 
 def _window(kernel: Window, dimensions: int) -> Sequence[int]:
-    """A kernel size for each dimension; one number stands for all."""
+    """Return a kernel size for each dimension; a single number stands for all."""
     sizes = [kernel] if isinstance(kernel, int) else kernel
     return sizes if len(sizes) == dimensions else list(sizes) * dimensions
 
 
 def _first(out: Any) -> Tensor:
-    """The values, where an operator also returns positions."""
+    """Return the values of an operator that may also return positions."""
     return out if isinstance(out, Tensor) else out[0]
 
 
 def max_pool(dimensions: int) -> Rule:
-    """Rule of max pooling over the last ``dimensions``."""
+    """Make the rule of max pooling over the last ``dimensions``."""
 
     def rule(out: Any, x: Tensor, kernel_size: Window, *_rest: Any) -> OpCost:
         return formula.max_pool(_first(out).numel(), _window(kernel_size, dimensions))
@@ -35,7 +35,7 @@ def max_pool(dimensions: int) -> Rule:
 
 
 def average_pool(dimensions: int) -> Rule:
-    """Rule of average pooling over the last ``dimensions``."""
+    """Make the rule of average pooling over the last ``dimensions``."""
 
     def rule(out: Tensor, x: Tensor, kernel_size: Window, *_rest: Any) -> OpCost:
         return formula.average_pool(out.numel(), _window(kernel_size, dimensions))
@@ -44,31 +44,31 @@ def average_pool(dimensions: int) -> Rule:
 
 
 def adaptive_average_pool(out: Tensor, x: Tensor, output_size: Window) -> OpCost:
-    """To a given size; (B, C, T...) or (C, T...)."""
+    """Count average pooling of (B, C, T...) or (C, T...) to a given size."""
     dimensions = 1 if isinstance(output_size, int) else len(output_size)
     planes = prod(x.shape[:-dimensions])
     return formula.adaptive_average_pool(planes, x.shape[-dimensions:], out.shape[-dimensions:])
 
 
 def adaptive_max_pool(out: Any, x: Tensor, output_size: Window) -> OpCost:
-    """To a given size; (B, C, T...) or (C, T...)."""
+    """Count max pooling of (B, C, T...) or (C, T...) to a given size."""
     dimensions = 1 if isinstance(output_size, int) else len(output_size)
     planes, outs = prod(x.shape[:-dimensions]), _first(out).shape[-dimensions:]
     return formula.adaptive_max_pool(planes, x.shape[-dimensions:], outs)
 
 
 def linear_interpolation(dimensions: int) -> Rule:
-    """Rule of linear, bilinear or trilinear interpolation."""
+    """Make the rule of linear, bilinear or trilinear interpolation."""
     return lambda out, *_args, **_kwargs: formula.linear_interpolation(out.numel(), dimensions)
 
 
 def bicubic(out: Tensor, *_args: Any, **_kwargs: Any) -> OpCost:
-    """Bicubic interpolation."""
+    """Count bicubic interpolation."""
     return formula.cubic_interpolation(out.numel(), 2)
 
 
-def sampled_grid(dimensions: int) -> Rule:
-    """Rule of sampling (B, C, T...) at the points of (B, P..., d), between neighbours or at one.
+def grid_sample(dimensions: int) -> Rule:
+    """Make the rule of sampling (B, C, T...) at the points of (B, P..., d).
 
     Modes: 0 linear, 1 nearest, 2 cubic; padding: 0 zeros, 1 border, 2 reflection.
     """
@@ -95,12 +95,12 @@ ZEROS, BORDER = 0, 1
 
 
 def affine_grid(out: Tensor, theta: Tensor, size: Sequence[int], align_corners: bool) -> OpCost:
-    """Each of d coordinates of a point is a product of a row of (d, d + 1) with (x, y, ..., 1)."""
+    """Count, for each coordinate of a point, the product of a row of (d, d + 1) and (x, ..., 1)."""
     return dot_products(out.numel(), theta.shape[-1])
 
 
-def antialiased(reach: int) -> Rule:
-    """Rule of interpolation whose filter widens as the image shrinks."""
+def antialiased_interpolation(reach: int) -> Rule:
+    """Make the rule of interpolation whose filter widens as the image shrinks."""
 
     def rule(
         out: Tensor, x: Tensor, size: Sequence[int], align_corners: bool, *scales: float | None
@@ -114,7 +114,7 @@ def antialiased(reach: int) -> Rule:
 
 
 def fractional_max_pool(out: Any, x: Tensor, kernel_size: Sequence[int], *_rest: Any) -> OpCost:
-    """Windows at random places."""
+    """Count max pooling over windows at random positions."""
     return formula.max_pool(_first(out).numel(), kernel_size)
 
 
@@ -140,10 +140,10 @@ RESAMPLING: dict[str, Rule] = {
     "aten.upsample_bilinear2d": linear_interpolation(2),
     "aten.upsample_trilinear3d": linear_interpolation(3),
     "aten.upsample_bicubic2d": bicubic,
-    "aten._upsample_bilinear2d_aa": antialiased(2),
-    "aten._upsample_bicubic2d_aa": antialiased(4),
-    "aten.grid_sampler_2d": sampled_grid(2),
-    "aten.grid_sampler_3d": sampled_grid(3),
+    "aten._upsample_bilinear2d_aa": antialiased_interpolation(2),
+    "aten._upsample_bicubic2d_aa": antialiased_interpolation(4),
+    "aten.grid_sampler_2d": grid_sample(2),
+    "aten.grid_sampler_3d": grid_sample(3),
     "aten.affine_grid_generator": affine_grid,
     "aten.fractional_max_pool2d": fractional_max_pool,
     "aten.fractional_max_pool3d": fractional_max_pool,

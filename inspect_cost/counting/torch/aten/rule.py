@@ -1,4 +1,4 @@
-"""The type of a rule, and how rules read the dimensions that operators reduce over."""
+"""The type of a rule, and helpers for operators that reduce over dimensions."""
 
 from collections.abc import Callable, Sequence
 from math import prod
@@ -9,38 +9,41 @@ from torch import Tensor
 from inspect_cost.counting.torch.contents import is_sparse
 from inspect_cost.values.cost import OpCost
 
-#: From an operator's result and arguments to its cost; None where the rule does not know.
+#: From an operator's result and arguments to its cost; None if the rule cannot tell.
 Rule = Callable[..., OpCost | None]
 
 Dims = int | Sequence[int] | None
 
 
 def group_size(x: Tensor, dims: Dims) -> int:
-    """How many elements each result of a reduction over ``dims`` is made of; all dims if None."""
+    """Count the elements that each result of a reduction over ``dims`` has; None means all dims."""
     if dims is None or dims == []:
         return x.numel()
-    chosen = [dims] if isinstance(dims, int) else dims
-    return prod(x.shape[d] for d in chosen) if x.dim() else 1
+    axes = [dims] if isinstance(dims, int) else dims
+    return prod(x.shape[d] for d in axes) if x.dim() else 1
 
 
 def reduction(
     formula: Callable[[int, int], OpCost], complex_: Callable[[int, int], OpCost] | None = None
 ) -> Rule:
-    """Rule of a reduction ``formula(rows, n)`` whose operator's second argument is the dims."""
+    """Make the rule `formula(rows, n)` of a reduction whose second argument is its dims."""
 
     def rule(out: Any, x: Tensor, dim: Dims = None, *_rest: Any, **_kwargs: Any) -> OpCost | None:
-        return grouped(formula, x, group_size(x, dim), complex_)
+        return cost_groups(formula, x, group_size(x, dim), complex_)
 
     return rule
 
 
-def grouped(
+def cost_groups(
     formula: Callable[[int, int], OpCost],
     x: Tensor,
     n: int,
     complex_: Callable[[int, int], OpCost] | None = None,
 ) -> OpCost | None:
-    """``formula(rows, n)`` over all of x: free for integers; of complex numbers, where known."""
+    """Apply `formula(rows, n)` to groups of n elements of x.
+
+    Integers are free; complex numbers take ``complex_``, and are unknown without it.
+    """
     if is_sparse(x):
         return None
     if x.is_complex():

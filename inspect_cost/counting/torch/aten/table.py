@@ -1,4 +1,4 @@
-"""All rules in one table, and how an operator finds its own."""
+"""The table of all rules, and the look-up of an operator's rule."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -47,8 +47,12 @@ FAMILIES: tuple[Mapping[str, Rule], ...] = (
 )
 
 
-def merged(families: tuple[Mapping[str, Rule], ...]) -> Mapping[str, Rule]:
-    """One table of all families, in none of which an operator may stand twice."""
+def merge(families: tuple[Mapping[str, Rule], ...]) -> Mapping[str, Rule]:
+    """Merge families into one table.
+
+    Raises:
+        ValueError: an operator has two rules.
+    """
     names = Counter(name for family in families for name in family)
     twice = [name for name, count in names.items() if count > 1]
     if twice:
@@ -56,21 +60,21 @@ def merged(families: tuple[Mapping[str, Rule], ...]) -> Mapping[str, Rule]:
     return MappingProxyType({name: rule for family in families for name, rule in family.items()})
 
 
-ATEN_RULES = merged(FAMILIES)
+ATEN_RULES = merge(FAMILIES)
 
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """What counting needs to know of one overload, found once.
+    """The properties of one overload that counting needs, looked up once.
 
     Attributes:
         func: the overload.
-        name: for reports and tables: "aten.conv1d", without the overload.
-        full_name: with it: "aten.conv1d.padding".
-        rule: its cost, or None where no table has it.
+        name: name in reports and tables, without the overload: "aten.conv1d".
+        full_name: name with the overload: "aten.conv1d.padding".
+        rule: rule of its cost; None if no table has one.
         mutates: whether it writes to an operand.
-        may_alias: whether its result may lie in an operand's memory.
-        takes_device: whether it can be asked to make its result on a device.
+        may_alias: whether its result may share an operand's memory.
+        takes_device: whether it has an argument for the device of its result.
     """
 
     func: OpOverload
@@ -82,7 +86,7 @@ class Operator:
     takes_device: bool
 
 
-def described(func: OpOverload, rules: Mapping[str, Rule]) -> Operator:
+def describe(func: OpOverload, rules: Mapping[str, Rule]) -> Operator:
     """Read an overload's schema, and look up its rule."""
     schema = func._schema
     name = schema.name.replace("::", ".")
@@ -99,19 +103,19 @@ def described(func: OpOverload, rules: Mapping[str, Rule]) -> Operator:
 
 
 class Operators(dict[OpOverload, Operator]):
-    """The operators met so far, each described when it is first asked for."""
+    """A cache of operators, each described on first use."""
 
     def __init__(self, rules: Mapping[str, Rule]) -> None:
         super().__init__()
         self._rules = rules
 
     def __missing__(self, func: OpOverload) -> Operator:
-        operator = self[func] = described(func, self._rules)
+        operator = self[func] = describe(func, self._rules)
         return operator
 
 
 def find_rule(name: str, full_name: str, rules: Mapping[str, Rule]) -> Rule | None:
-    """The rule of one overload, of its operator, or of the form that does not work in place."""
+    """Find the rule of one overload, of its operator, or of their out-of-place form."""
     overload = full_name.removeprefix(name)
     plain = name.removesuffix("_")
     for key in (full_name, plain + overload, name, plain):

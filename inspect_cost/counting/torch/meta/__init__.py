@@ -1,9 +1,9 @@
-"""What common operators return, worked out here instead of by torch's own meta kernels.
+"""Meta kernels of our own: the results of common operators, without values.
 
-Those kernels are written in Python: one addition takes a tenth of a millisecond, and the first
-imports torch's compiler, which takes seconds. So the plain cases of frequent operators, contiguous
-and of one floating type, are answered here. Each function returns None for a case that is not
-plain, and torch's kernel decides, as it does on every error.
+Torch's meta kernels are written in Python: one addition takes a tenth of a millisecond, and the
+first imports torch's compiler, which takes seconds. So the plain cases of frequent operators,
+contiguous and of one floating type, are answered here. Each function returns None for a case that
+is not plain; torch's own kernel then decides, as it does on every error.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,24 +22,24 @@ from inspect_cost.counting.torch.meta.contraction import (
 )
 from inspect_cost.counting.torch.meta.plain import Result
 from inspect_cost.counting.torch.meta.pointwise import (
-    along,
-    bounded,
-    chosen,
-    compared,
+    along_dimension,
+    clamp,
+    comparison,
     complex_number,
+    conjunction,
     elementwise,
     in_place,
-    joined,
     like,
     like_first,
     quotient,
+    where,
 )
 from inspect_cost.counting.torch.meta.selection import (
     concatenation,
-    looked_up,
+    embedding,
     mean,
     next_state,
-    stacked,
+    stack,
     vector_norm,
 )
 
@@ -50,34 +50,34 @@ _ELEMENTWISE = """
 """
 _LIKE_FIRST = "_weight_norm layer_norm rms_norm group_norm batch_norm"
 
-Shape = Callable[..., Result]
+MetaKernel = Callable[..., Result]
 
-_PLAIN_CASES: dict[str, Shape] = (
+_PLAIN_CASES: dict[str, MetaKernel] = (
     {f"aten.{name}": elementwise for name in _ELEMENTWISE.split()}
     | {f"aten.{name}_": in_place for name in _ELEMENTWISE.split()}
     | {f"aten.{name}": like_first for name in _LIKE_FIRST.split()}
-    | {f"aten.{name}.Scalar": compared for name in "eq ne lt le gt ge".split()}
+    | {f"aten.{name}.Scalar": comparison for name in "eq ne lt le gt ge".split()}
     | {f"aten.conv{d}d": convolution for d in (1, 2, 3)}
     | {
         "aten.cat": concatenation,
         "aten.linalg_vector_norm": vector_norm,
         "aten.div.Tensor": quotient,
-        "aten.where.self": chosen,
+        "aten.where.self": where,
         "aten.polar": complex_number,
         "aten.complex": complex_number,
-        "aten.where.ScalarSelf": chosen,
-        "aten.where.ScalarOther": chosen,
-        "aten.__and__.Tensor": joined,
-        "aten.logical_and": joined,
-        "aten.stack": stacked,
+        "aten.where.ScalarSelf": where,
+        "aten.where.ScalarOther": where,
+        "aten.__and__.Tensor": conjunction,
+        "aten.logical_and": conjunction,
+        "aten.stack": stack,
         "aten.pow.Tensor_Scalar": elementwise,
-        "aten.clamp.default": bounded,
-        "aten.clamp_min.default": bounded,
-        "aten.clamp_max.default": bounded,
+        "aten.clamp.default": clamp,
+        "aten.clamp_min.default": clamp,
+        "aten.clamp_max.default": clamp,
         "aten.mean.dim": mean,
-        "aten.softmax": along,
-        "aten.log_softmax": along,
-        "aten.cumsum": along,
+        "aten.softmax": along_dimension,
+        "aten.log_softmax": along_dimension,
+        "aten.cumsum": along_dimension,
         "aten.mv": matrix_by_vector,
         "aten.mm": product,
         "aten.bmm": product,
@@ -86,7 +86,7 @@ _PLAIN_CASES: dict[str, Shape] = (
         "aten._sparse_addmm": sparse_sum_of_products,
         "aten._grouped_mm": grouped_product,
         "aten.linear": linear,
-        "aten.embedding": looked_up,
+        "aten.embedding": embedding,
         "aten.gru_cell": next_state,
         "aten.lstm_cell": next_state,
         "aten.rnn_tanh_cell": next_state,
@@ -102,5 +102,5 @@ _PLAIN_CASES: dict[str, Shape] = (
     }
 )
 
-#: Operator, or one overload of it -> what it returns, without values.
-SHAPES: Mapping[str, Shape] = {**_PLAIN_CASES, **RECURRENT_RESULTS}
+#: From an operator, or one overload of it, to the kernel that makes its result without values.
+META_KERNELS: Mapping[str, MetaKernel] = {**_PLAIN_CASES, **RECURRENT_RESULTS}

@@ -1,4 +1,4 @@
-"""Matrix products, attention and convolutions."""
+"""Meta kernels of matrix products, attention and convolutions."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,13 +11,13 @@ from inspect_cost.counting.torch.meta.plain import are_of_one_kind, broadcast, e
 
 
 def matrix_by_vector(matrix: Tensor, x: Tensor) -> Tensor | None:
-    """(m, k) by (k)."""
+    """Multiply (m, k) by (k)."""
     fits = matrix.dim() == 2 and x.shape == matrix.shape[1:]  # noqa: PLR2004
     return empty(matrix.shape[:1], x) if fits and are_of_one_kind([matrix, x]) else None
 
 
 def product(a: Tensor, b: Tensor) -> Tensor | None:
-    """(..., m, k) by (..., k, n), or without a batch."""
+    """Multiply (..., m, k) by (..., k, n), or without a batch."""
     fits = a.dim() == b.dim() > 1 and a.shape[-1] == b.shape[-2]
     if fits and is_sparse(a) != is_sparse(b):
         return sparse_sum_of_products(b if is_sparse(a) else a, a, b)
@@ -27,7 +27,7 @@ def product(a: Tensor, b: Tensor) -> Tensor | None:
 
 
 def sparse_sum_of_products(added: Tensor, a: Tensor, b: Tensor, **_factors: Any) -> Tensor:
-    """(m, k) by (k, n), one of which is sparse."""
+    """Multiply (m, k) by (k, n), one of which is sparse."""
     return empty((a.shape[0], b.shape[1]), added)
 
 
@@ -40,7 +40,7 @@ def attention(
     enable_gqa: bool = False,
     **_options: Any,
 ) -> Tensor | None:
-    """A value for each query: (..., H, L, E), keys (..., G, S, E) and values (..., G, S, Ev)."""
+    """Attend from queries (..., H, L, E) to keys (..., G, S, E) and values (..., G, S, Ev)."""
     del attn_mask
     if query.dim() < 3 or not are_of_one_kind([query, key, value]):  # noqa: PLR2004
         return None
@@ -60,9 +60,9 @@ def grouped_product(
     bias: Tensor | None = None,
     out_dtype: torch.dtype | None = None,
 ) -> Tensor | None:
-    """Rows of a, in groups that end at ``offs``, each group by its own matrix of b.
+    """Multiply rows of a, in groups that end at ``offs``, each group by its own matrix of b.
 
-    torch's meta kernel takes no type but bfloat16, which its CPU kernel does.
+    Torch's meta kernel accepts bfloat16 only, while its CPU kernel accepts other types too.
     """
     del bias
     rows, columns = a.shape[-2], b.shape[-1]
@@ -73,7 +73,7 @@ def grouped_product(
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor | None:
-    """(..., inputs) by (outputs, inputs), which may lie in memory in any order."""
+    """Multiply (..., inputs) by a weight of (outputs, inputs) of any memory layout."""
     added = [] if bias is None else [bias]
     fits = weight.dim() == 2 and x.dim() > 0 and x.shape[-1] == weight.shape[1]  # noqa: PLR2004
     fits = fits and (bias is None or bias.shape == weight.shape[:1])
@@ -82,7 +82,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor | No
 
 
 def packed_linear(x: Tensor, packed: Any, *_options: Any) -> Tensor:
-    """(..., inputs) by a packed weight of (outputs, inputs)."""
+    """Multiply (..., inputs) by a packed weight of (outputs, inputs)."""
     return empty((*x.shape[:-1], packed.unpack()[0].shape[0]), x)
 
 
@@ -95,7 +95,7 @@ def convolution(
     dilation: Sequence[int] = (1,),
     groups: int = 1,
 ) -> Tensor | None:
-    """(B, C, T...) by (O, C / groups, K...): as many steps as the dilated kernel fits in."""
+    """Convolve (B, C, T...) with (O, C / groups, K...), wherever the dilated kernel fits."""
     operands = [x, weight] if bias is None else [x, weight, bias]
     fits = x.dim() == weight.dim() and x.shape[1] == weight.shape[1] * groups
     if isinstance(padding, str) or not fits or not _convolvable(operands):
@@ -104,7 +104,7 @@ def convolution(
     sizes = [
         (n + 2 * p - d * (k - 1) - 1) // s + 1
         for n, k, s, p, d in zip(
-            x.shape[2:], kernel, *_for_each(kernel, stride, padding, dilation), strict=True
+            x.shape[2:], kernel, *_per_dimension(kernel, stride, padding, dilation), strict=True
         )
     ]
     return empty((x.shape[0], weight.shape[0], *sizes), x) if min(sizes) > 0 else None
@@ -120,12 +120,12 @@ def transposed_convolution(
     groups: int = 1,
     dilation: Sequence[int] = (1,),
 ) -> Tensor | None:
-    """(B, C, T...) by (C, O / groups, K...): each input starts a kernel, a stride apart."""
+    """Spread (B, C, T...) by (C, O / groups, K...): each input starts a kernel, a stride apart."""
     operands = [x, weight] if bias is None else [x, weight, bias]
     if x.dim() != weight.dim() or x.shape[1] != weight.shape[0] or not _convolvable(operands):
         return None
     kernel = weight.shape[2:]
-    options = _for_each(kernel, stride, padding, output_padding, dilation)
+    options = _per_dimension(kernel, stride, padding, output_padding, dilation)
     sizes = [
         (n - 1) * s - 2 * p + d * (k - 1) + extra + 1
         for n, k, s, p, extra, d in zip(x.shape[2:], kernel, *options, strict=True)
@@ -135,10 +135,10 @@ def transposed_convolution(
 
 
 def _convolvable(operands: Sequence[Tensor]) -> bool:
-    """Whether the result is contiguous: in one dimension always, in more if the operands are."""
+    """Return whether the result is contiguous: always in 1-D, else if the operands are."""
     return are_of_one_kind(operands) if operands[0].dim() == 3 else is_plain(operands)  # noqa: PLR2004
 
 
-def _for_each(kernel: Sequence[int], *options: Sequence[int]) -> list[Sequence[int]]:
-    """Options with one number for each dimension; a single number stands for all."""
+def _per_dimension(kernel: Sequence[int], *options: Sequence[int]) -> list[Sequence[int]]:
+    """Repeat options that are one number for all dimensions; return one number per dimension."""
     return [list(o) * len(kernel) if len(o) == 1 else o for o in options]

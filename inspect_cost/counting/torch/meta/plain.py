@@ -1,4 +1,4 @@
-"""When a case is plain, and results without values."""
+"""Tests for plain cases, and tensors without values."""
 
 from collections.abc import Sequence
 
@@ -11,12 +11,12 @@ Result = Tensor | tuple[Tensor, ...] | None
 
 
 def is_plain(tensors: Sequence[Tensor]) -> bool:
-    """Whether all are contiguous, on meta, and of one floating type."""
+    """Return whether all tensors are contiguous, dense, on meta, and of one floating type."""
     return are_of_one_kind(tensors) and all(x.is_contiguous() for x in tensors)
 
 
 def are_of_one_kind(tensors: Sequence[Tensor]) -> bool:
-    """Whether all are on meta, and of one floating type."""
+    """Return whether all tensors are dense, on meta, and of one floating type."""
     if not tensors:
         return False
     dtype = tensors[0].dtype
@@ -26,7 +26,7 @@ def are_of_one_kind(tensors: Sequence[Tensor]) -> bool:
 
 
 def is_channels_last(x: Tensor) -> bool:
-    """Whether channels lie innermost in memory: such a layout is kept by some operators."""
+    """Return whether channels are innermost in memory, a layout that some operators preserve."""
     formats = {4: torch.channels_last, 5: torch.channels_last_3d}
     if x.is_contiguous() or x.dim() not in formats:
         return False
@@ -34,12 +34,12 @@ def is_channels_last(x: Tensor) -> bool:
 
 
 def empty(shape: Sequence[int], like: Tensor) -> Tensor:
-    """A contiguous tensor without values."""
+    """Make a contiguous tensor without values."""
     return torch.empty(shape, dtype=like.dtype, device="meta")
 
 
 def compact(x: Tensor) -> Tensor:
-    """A tensor of the same shape and order of dimensions, its elements side by side."""
+    """Make a dense tensor of the same shape and order of dimensions in memory."""
     strides, reach = [0] * x.dim(), 1
     for d in sorted(range(x.dim()), key=lambda d: (x.stride(d), x.shape[d])):
         strides[d], reach = reach, reach * max(1, x.shape[d])
@@ -47,7 +47,7 @@ def compact(x: Tensor) -> Tensor:
 
 
 def broadcast(a: Sequence[int], b: Sequence[int]) -> torch.Size | None:
-    """The common shape of two, right-aligned, or None where there is none."""
+    """Return the common shape of two right-aligned shapes; None if they do not fit."""
     longer, shorter = (a, b) if len(a) >= len(b) else (b, a)
     padded = (1,) * (len(longer) - len(shorter)) + tuple(shorter)
     pairs = list(zip(longer, padded, strict=True))

@@ -1,4 +1,4 @@
-"""What works element by element: operands broadcast, or of the first one's shape."""
+"""Meta kernels of elementwise operators: operands broadcast, or the first one's shape."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,12 +19,12 @@ COMPLEX_OF = {torch.float32: torch.complex64, torch.float64: torch.complex128}
 
 
 def elementwise(*operands: Any, out: Any = None, **_options: Any) -> Tensor | None:
-    """The operands' shapes broadcast."""
+    """Broadcast the operands' shapes."""
     tensors = [x for x in operands if isinstance(x, Tensor)]
     if out is not None or not are_of_one_kind(tensors):
         return None
     if not all(x.is_contiguous() for x in tensors):
-        return _laid_out_as_first(tensors)
+        return _lay_out_as_first(tensors)
     shape = tensors[0].shape
     for x in tensors[1:]:
         if x.shape != shape:
@@ -35,53 +35,53 @@ def elementwise(*operands: Any, out: Any = None, **_options: Any) -> Tensor | No
     return empty(shape, tensors[0])
 
 
-def _laid_out_as_first(tensors: Sequence[Tensor]) -> Tensor | None:
-    """The first operand's shape and order of dimensions, where the others fit into it."""
+def _lay_out_as_first(tensors: Sequence[Tensor]) -> Tensor | None:
+    """Keep the first operand's shape and order of dimensions, if the others fit into it."""
     first = tensors[0]
     fits = all(broadcast(first.shape, x.shape) == first.shape for x in tensors[1:])
     return compact(first) if fits and not first.stride().count(0) else None
 
 
 def in_place(x: Tensor, *operands: Any, **_options: Any) -> Tensor | None:
-    """The first operand itself, where the result fits into it."""
+    """Return the first operand itself, if the result fits into it."""
     tensors = [x, *(other for other in operands if isinstance(other, Tensor))]
     fits = are_of_one_kind(tensors) and all(broadcast(x.shape, y.shape) == x.shape for y in tensors)
     return x if fits else None
 
 
 def like_first(x: Tensor, *_parameters: Any, out: Any = None, **_options: Any) -> Tensor | None:
-    """The first operand's shape, whatever the parameters."""
+    """Keep the first operand's shape, whatever the parameters."""
     return empty(x.shape, x) if out is None and is_plain([x]) else None
 
 
-def along(x: Tensor, _dim: int, dtype: torch.dtype | None = None) -> Tensor | None:
-    """The first operand's shape, for what works along a dimension, unless the type changes."""
+def along_dimension(x: Tensor, _dim: int, dtype: torch.dtype | None = None) -> Tensor | None:
+    """Keep the first operand's shape while working along a dimension, unless the type changes."""
     return empty(x.shape, x) if dtype in {None, x.dtype} and is_plain([x]) else None
 
 
-def bounded(x: Tensor, *bounds: Any, **named_bounds: Any) -> Tensor | None:
-    """The operand's shape; integers stay integers where their bounds are."""
+def clamp(x: Tensor, *bounds: Any, **named_bounds: Any) -> Tensor | None:
+    """Keep the operand's shape; integers stay integers if their bounds are integers."""
     whole = all(b is None or isinstance(b, int) for b in (*bounds, *named_bounds.values()))
     plain = x.is_meta and x.is_contiguous() and not is_sparse(x)
     return empty(x.shape, x) if plain and (x.is_floating_point() or whole) else None
 
 
 def quotient(x: Any, divisor: Any, **options: Any) -> Tensor | None:
-    """As `elementwise`; an integer by a number is a floating-point number."""
+    """Divide as `elementwise`; an integer tensor over a Python number becomes floating-point."""
     whole = isinstance(x, Tensor) and x.is_meta and not (x.is_floating_point() or x.is_complex())
     if not whole or isinstance(divisor, (Tensor, complex)) or options:
         return elementwise(x, divisor, **options)
     return torch.empty(x.shape, device="meta") if x.is_contiguous() else None
 
 
-def compared(x: Tensor, _number: float) -> Tensor | None:
-    """A truth for each element."""
+def comparison(x: Tensor, _number: float) -> Tensor | None:
+    """Return one boolean for each element."""
     plain = x.is_meta and x.is_contiguous() and not is_sparse(x)
     return torch.empty(x.shape, dtype=torch.bool, device="meta") if plain else None
 
 
-def joined(a: Tensor, b: Tensor) -> Tensor | None:
-    """Two truths for each element, as one."""
+def conjunction(a: Tensor, b: Tensor) -> Tensor | None:
+    """Combine two boolean tensors of one shape."""
     plain = all(x.is_meta and x.dtype is torch.bool and x.is_contiguous() for x in (a, b))
     return (
         torch.empty(a.shape, dtype=torch.bool, device="meta")
@@ -91,20 +91,20 @@ def joined(a: Tensor, b: Tensor) -> Tensor | None:
 
 
 def complex_number(a: Tensor, b: Tensor) -> Tensor | None:
-    """Of two parts, or of a modulus and an angle."""
+    """Combine two real tensors, as parts or as modulus and angle, into a complex one."""
     shaped = elementwise(a, b)
     if shaped is None or shaped.dtype not in COMPLEX_OF:
         return None
     return torch.empty(shaped.shape, dtype=COMPLEX_OF[shaped.dtype], device="meta")
 
 
-def chosen(condition: Tensor, a: Any, b: Any) -> Tensor | None:
-    """One of two, element by element."""
+def where(condition: Tensor, a: Any, b: Any) -> Tensor | None:
+    """Choose between two operands, element by element."""
     plain = condition.is_meta and condition.is_contiguous()
     result = elementwise(a, b) if plain else None
     return result if result is not None and result.shape == condition.shape else None
 
 
 def like(x: Tensor, *, dtype: torch.dtype | None = None, **_options: Any) -> Tensor | None:
-    """A new tensor of the same shape and type."""
+    """Make a new tensor of the same shape and type."""
     return compact(x) if dtype in {None, x.dtype} and not is_sparse(x) else None

@@ -1,4 +1,4 @@
-"""What joins tensors, takes a part of them, or reduces them; and recurrent cells."""
+"""Meta kernels that join tensors, select from them or reduce them; and recurrent cells."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +16,7 @@ from inspect_cost.counting.torch.meta.plain import (
 
 
 def concatenation(tensors: Sequence[Tensor], dim: int = 0) -> Tensor | None:
-    """Lengths along one dimension add up; the others agree."""
+    """Add up the lengths along one dimension; the others must agree."""
     first = tensors[0].shape
     if (
         not are_of_one_kind(tensors)
@@ -34,8 +34,8 @@ def concatenation(tensors: Sequence[Tensor], dim: int = 0) -> Tensor | None:
     return empty((*first[:axis], length, *first[axis + 1 :]), tensors[0])
 
 
-def stacked(tensors: Sequence[Tensor], dim: int = 0) -> Tensor | None:
-    """Side by side, along a dimension of its own."""
+def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor | None:
+    """Join tensors of one shape along a new dimension."""
     shape = list(tensors[0].shape)
     if not is_plain(list(tensors)) or any(list(x.shape) != shape for x in tensors):
         return None
@@ -43,8 +43,8 @@ def stacked(tensors: Sequence[Tensor], dim: int = 0) -> Tensor | None:
     return empty((*shape[:axis], len(tensors), *shape[axis:]), tensors[0])
 
 
-def looked_up(table: Tensor, indices: Tensor, *_options: Any) -> Tensor | None:
-    """A row of the table for each index."""
+def embedding(table: Tensor, indices: Tensor, *_options: Any) -> Tensor | None:
+    """Return a row of the table for each index."""
     whole = indices.dtype in {torch.int32, torch.int64}
     plain = whole and table.dim() == 2 and indices.is_contiguous() and is_plain([table])  # noqa: PLR2004
     return empty((*indices.shape, table.shape[1]), table) if plain else None
@@ -58,7 +58,7 @@ def vector_norm(
     *,
     dtype: torch.dtype | None = None,
 ) -> Tensor | None:
-    """One number for each entry of the dimensions that stay."""
+    """Return one number for each entry of the remaining dimensions."""
     del order
     if dim is None or dtype is not None or not x.dim() or not is_plain([x]):
         return None
@@ -71,12 +71,12 @@ def vector_norm(
 def mean(
     x: Tensor, dim: Sequence[int] | None = None, keepdim: bool = False, **_options: Any
 ) -> Tensor | None:
-    """As `vector_norm`."""
+    """Reduce as `vector_norm` does."""
     return None if _options else vector_norm(x, 2, dim or None, keepdim)
 
 
 def next_state(x: Tensor, state: Tensor | Sequence[Tensor], *_weights: Any) -> Result:
-    """What a recurrent cell makes of its state, or of the two states of an LSTM."""
+    """Return a recurrent cell's new state, or the two new states of an LSTM."""
     if isinstance(state, Tensor):
         return empty(state.shape, state) if are_of_one_kind([x, state]) else None
     return tuple(empty(s.shape, s) for s in state) if are_of_one_kind([x, *state]) else None

@@ -1,17 +1,17 @@
-"""The book of a count: what each operator of each module has cost so far."""
+"""The ledger of a count: the cost so far of each operator in each module."""
 
-from inspect_cost.counting.onnx.call import Call
-from inspect_cost.counting.onnx.table import bytes_moved
+from inspect_cost.counting.onnx.call import NodeCall
+from inspect_cost.counting.onnx.table import count_bytes_moved
 from inspect_cost.counting.report import Tally
 from inspect_cost.values.cost import FREE, OpCost
 
 
-class Book:
-    """Tallies by module and operator, in the order of the first calls.
+class Ledger:
+    """Tallies by module and operator, in the order of their first calls.
 
     Attributes:
-        uncounted: operator -> labels of its nodes, for those that nothing gives a cost.
-        notes: what was decided where the graph alone does not tell, each once.
+        uncounted: operator without a known cost -> labels of its nodes.
+        notes: decisions that the graph alone does not settle, each once, as keys in order.
     """
 
     def __init__(self) -> None:
@@ -20,12 +20,12 @@ class Book:
         self.notes: dict[str, None] = {}
 
     def enter(
-        self, module: str, call: Call, cost: OpCost | None, *, moved: int | None = None
+        self, module: str, call: NodeCall, cost: OpCost | None, *, moved: int | None = None
     ) -> None:
-        """One call; a cost of None says that nothing tells it."""
+        """Add one call; a cost of None means that no rule gives it."""
         if cost is None:
             self.uncounted.setdefault(call.operator, []).append(call.label)
-        moved = bytes_moved(call) if moved is None else moved
+        moved = count_bytes_moved(call) if moved is None else moved
         self._add(Tally(call.operator, module, 1, cost or FREE, moved, cost is not None))
 
     def _add(self, tally: Tally) -> None:
@@ -33,8 +33,8 @@ class Book:
         known = self._tallies.get(key)
         self._tallies[key] = tally if known is None else known + tally
 
-    def take(self, other: "Book", times: int = 1) -> None:
-        """All that is in another book, so many times."""
+    def add(self, other: "Ledger", times: int = 1) -> None:
+        """Add everything in another ledger, `times` times over."""
         for t in other.tallies() if times else ():
             cost, moved = t.cost * times, t.bytes_moved * times
             self._add(Tally(t.operator, t.module, t.calls * times, cost, moved, t.counted))
@@ -44,9 +44,9 @@ class Book:
 
     @property
     def flops(self) -> int:
-        """Of everything in it."""
+        """Total FLOPs of all entries."""
         return sum(tally.cost.flops for tally in self._tallies.values())
 
     def tallies(self) -> tuple[Tally, ...]:
-        """All entries."""
+        """Return all entries."""
         return tuple(self._tallies.values())

@@ -1,6 +1,5 @@
-"""Figures of three objectives and more: a matrix of pairs, or parallel coordinates."""
+"""Parallel coordinates: a figure of many objectives, with a line for each model."""
 
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -9,76 +8,51 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from inspect_cost.figures.fronts import (
-    chance_handles,
-    drawn_and_named,
-    grown,
-    kind_handles,
-    names_with_chances,
-)
-from inspect_cost.figures.geometry import Panel, is_log
+from inspect_cost.figures.fronts import label_names, make_chance_handles, make_kind_handles
+from inspect_cost.figures.geometry import is_log, separate
 from inspect_cost.figures.style import (
     COLUMN_INCHES,
     DARK,
     FAINT,
     LABEL_SIZE,
     PALETTE,
-    empty_figure,
-    line_look,
-    marker,
-    styled,
+    create_figure,
+    style_line,
+    style_marker,
+    use_style,
 )
-from inspect_cost.ranking.objectives import objective
+from inspect_cost.ranking.objectives import get_objective
 from inspect_cost.ranking.ranking import Ranking
 from inspect_cost.values.units import THOUSAND, si
 
 Array = NDArray[np.float64]
 
-CELL_INCHES = 2.5
-#: Labels are kept apart by so much of an axis.
+#: Least distance between labels, as a part of an axis.
 LEAST_GAP = 0.055
 PER_AXIS_INCHES = 1.15
 
 
-def pairs_figure(ranking: Ranking) -> Figure:
-    """A matrix of all pairs of objectives; points of the first front are coloured."""
-    return grown(lambda size, last: _pairs(ranking, size, last=last))
-
-
-def _pairs(ranking: Ranking, size: float, *, last: bool) -> tuple[Figure, bool]:
-    count = len(ranking.objectives) - 1
-    figure = empty_figure(CELL_INCHES * count * size, (CELL_INCHES * count + 0.3) * size)
-    grid = figure.subplots(count, count, squeeze=False)
-    cells: list[tuple[Axes, Panel]] = [
-        (grid[y - 1, x], Panel(ranking, x=x, y=y, steps=False))
-        for x, y in combinations(range(count + 1), 2)
-    ]
-    for row, column in combinations(range(count), 2):
-        grid[row, column].set_axis_off()
-    return figure, drawn_and_named(figure, cells, {"loc": "upper right"}, last=last)
-
-
-def parallel_figure(ranking: Ranking) -> Figure:
-    """Parallel coordinates: an axis for each objective, its best value on top.
+def draw_parallel(ranking: Ranking) -> Figure:
+    """Draw parallel coordinates: an axis for each objective, its best value on top.
 
     Models of the first front have colours and dashes of their own, and their names at the right.
     Each value is marked by its kind: filled if measured, hollow if counted or estimated, a cross
     if reported.
     """
-    with styled():
+    with use_style():
         count = len(ranking.objectives)
-        figure = empty_figure(max(COLUMN_INCHES, PER_AXIS_INCHES * count + 0.6), 3.2)
+        figure = create_figure(max(COLUMN_INCHES, PER_AXIS_INCHES * count + 0.6), 3.2)
         axes = figure.subplots()
-        heights = scaled(ranking)
+        heights = scale_values(ranking)
         rows: list[int] = np.flatnonzero(np.isfinite(heights).all(axis=1)).tolist()
         first = [row for row in rows if ranking.rank[row] == 0]
         for row in set(rows) - set(first):
             _draw_line(axes, ranking, row, heights[row], {"color": FAINT, "linewidth": 0.8})
         for place, row in enumerate(first):
-            _draw_line(axes, ranking, row, heights[row], line_look(place))
+            _draw_line(axes, ranking, row, heights[row], style_line(place))
         _write_names(axes, ranking, heights, first)
         _write_axes(axes, ranking, rows)
-        handles = _legend(ranking, rows, dominated=len(first) < len(rows))
+        handles = _make_handles(ranking, rows, dominated=len(first) < len(rows))
         if handles:
             figure.legend(
                 handles=handles, loc="outside lower center", ncols=len(handles), frameon=False
@@ -89,26 +63,30 @@ def parallel_figure(ranking: Ranking) -> Figure:
 def _draw_line(
     axes: Axes, ranking: Ranking, row: int, heights: Array, look: dict[str, Any]
 ) -> None:
-    """One model's line, with the mark of each value's kind."""
+    """Draw one model's line, with the mark of each value's kind."""
     axes.plot(heights, **look, gid=f"line:{ranking.names[row]}")
     for column, kind in enumerate(ranking.points.kinds[row]):
         if kind:
-            mark = marker(kind, look["color"])
+            mark = style_marker(kind, look["color"])
             axes.plot([column], [heights[column]], linestyle="none", markersize=4, **mark)
 
 
-def _legend(ranking: Ranking, rows: list[int], *, dominated: bool) -> list[Line2D]:
-    """What lines and marks mean, as far as they occur."""
+def _make_handles(ranking: Ranking, rows: list[int], *, dominated: bool) -> list[Line2D]:
+    """Return what lines and marks mean, for those that occur."""
     grey = Line2D([], [], color=FAINT, linewidth=0.8, label="dominated")
     return [
         *([grey] if dominated else []),
-        *kind_handles({kind for row in rows for kind in ranking.points.kinds[row]}),
-        *chance_handles(ranking),
+        *make_kind_handles({kind for row in rows for kind in ranking.points.kinds[row]}),
+        *make_chance_handles(ranking),
     ]
 
 
-def scaled(ranking: Ranking) -> Array:
-    """(n, k), each objective from 0 (its worst) to 1 (its best); logarithmic where it helps."""
+def scale_values(ranking: Ranking) -> Array:
+    """Scale each objective from 0 (its worst) to 1 (its best); logarithmic if that helps.
+
+    Returns:
+        (n, k), NaN for points that are not ranked.
+    """
     points = ranking.points
     heights = np.full(points.values.shape, np.nan)
     present = points.present
@@ -123,9 +101,9 @@ def scaled(ranking: Ranking) -> Array:
 
 
 def _write_names(axes: Axes, ranking: Ranking, heights: Array, rows: list[int]) -> None:
-    """Names to the right of the last axis, in their lines' colours."""
-    names, last = names_with_chances(ranking), heights.shape[1] - 1
-    places = spread([float(heights[row, last]) for row in rows], LEAST_GAP)
+    """Write names to the right of the last axis, in their lines' colours."""
+    names, last = label_names(ranking), heights.shape[1] - 1
+    places = separate([float(heights[row, last]) for row in rows], LEAST_GAP)
     for number, (row, place) in enumerate(zip(rows, places, strict=True)):
         axes.annotate(
             names[row],
@@ -140,34 +118,8 @@ def _write_names(axes: Axes, ranking: Ranking, heights: Array, rows: list[int]) 
         )
 
 
-def spread(places: list[float], gap: float) -> list[float]:
-    """Places moved apart, in the same order, so that neighbours are at least a gap apart.
-
-    >>> spread([0.5, 0.5, 1.0], 0.2)
-    [0.4, 0.6, 1.0]
-    """
-    order = sorted(range(len(places)), key=places.__getitem__)
-    blocks: list[tuple[float, list[int]]] = []  # (centre, members), from below
-    for index in order:
-        blocks.append((places[index], [index]))
-        while len(blocks) > 1 and _touch(blocks[-2], blocks[-1], gap):
-            upper, lower = blocks.pop(), blocks.pop()
-            members = [*lower[1], *upper[1]]
-            blocks.append((sum(places[i] for i in members) / len(members), members))
-    moved = list(places)
-    for centre, members in blocks:
-        for offset, index in enumerate(members):
-            moved[index] = round(centre + gap * (offset - (len(members) - 1) / 2), 9)
-    return moved
-
-
-def _touch(lower: tuple[float, list[int]], upper: tuple[float, list[int]], gap: float) -> bool:
-    room = gap * (len(lower[1]) + len(upper[1])) / 2
-    return upper[0] - lower[0] < room - 1e-12
-
-
 def _write_axes(axes: Axes, ranking: Ranking, rows: list[int]) -> None:
-    """An upright line for each objective, with its best value above and its worst below."""
+    """Draw a vertical line for each objective, with its best value above and its worst below."""
     count = len(ranking.objectives)
     for column in range(count):
         values = ranking.points.values[rows, column]
@@ -178,7 +130,7 @@ def _write_axes(axes: Axes, ranking: Ranking, rows: list[int]) -> None:
         for height, value, align in ((1.03, best, "bottom"), (-0.03, worst, "top")):
             text = si(value) if abs(value) >= THOUSAND else f"{value:.3g}"
             axes.text(column, height, text, ha="center", va=align, fontsize=LABEL_SIZE)
-    headings = [objective(name).heading for name in ranking.objectives]
+    headings = [get_objective(name).heading for name in ranking.objectives]
     titles = [text.replace(" (", "\n(").replace(" per ", "\nper ") for text in headings]
     axes.set_xticks(range(count), titles, parse_math=False)
     axes.tick_params(length=0, pad=12)

@@ -1,0 +1,73 @@
+"""Words of errors at the edge: parameters of Python, spelled as options of the command line."""
+
+import re
+from collections.abc import Mapping
+
+from inspect_cost.values.units import S_PER_H, S_PER_MIN
+
+#: Parameter -> option. Messages of the core name parameters in backticks: `` `year` ``.
+OPTIONS: Mapping[str, str] = {
+    "backend": "--backend",
+    "backends": "--backend",
+    "batch": "--batch",
+    "battery_wh": "--battery",
+    "cpu_power_w": "--cpu-power",
+    "device": "--device",
+    "dtype": "--dtype",
+    "format": "--format",
+    "gpu": "--gpu",
+    "grid_intensity": "--grid-intensity",
+    "hours": "--hours",
+    "input_len": "--input-len",
+    "inputs": "--input",
+    "intensity": "--intensity",
+    "max_power_w": "--max-power",
+    "measure_time_s": "--measure-time",
+    "policy": "--policy",
+    "power_kind": "--power-kind",
+    "power_w": "--power",
+    "pue": "--pue",
+    "ram_power_w": "--ram-power",
+    "report": "--report",
+    "seed": "--seed",
+    "settings": "--set",
+    "threads": "--threads",
+    "trip_counts": "--trip-count",
+    "until_ci": "--until-ci",
+    "weights": "--weights",
+    "year": "--year",
+    "zone": "--zone",
+}
+_PARAMETER = re.compile(r"`(\w+)(?:=([^`]+))?`")
+
+
+def spell_options(text: str) -> str:
+    """Replace every parameter in backticks by its option, and leave everything else as it is.
+
+    >>> spell_options("`year` needs a `zone`")
+    '--year needs a --zone'
+    >>> spell_options("`measure_time_s=420` for all.")
+    '--measure-time 7m for all.'
+    """
+    return _PARAMETER.sub(_spell, text)
+
+
+def _spell(match: re.Match[str]) -> str:
+    parameter, value = match.groups()
+    if parameter not in OPTIONS:
+        return match[0]
+    if value and parameter == "measure_time_s":
+        value = spell_duration(float(value))
+    return f"{OPTIONS[parameter]} {value}" if value else OPTIONS[parameter]
+
+
+def spell_duration(seconds: float) -> str:
+    """Return seconds as --measure-time takes them.
+
+    >>> spell_duration(30), spell_duration(420), spell_duration(7200), spell_duration(90)
+    ('30s', '7m', '2h', '90s')
+    """
+    for unit, name in ((S_PER_H, "h"), (S_PER_MIN, "m")):
+        if seconds > unit and seconds % unit == 0:
+            return f"{seconds / unit:g}{name}"
+    return f"{seconds:g}s"
