@@ -40,17 +40,18 @@ class OutputOptions:
         check_format(self.format, list_formats(kind, on_command_line=True))
         check_writable(self.output)
 
-    def write(self, result: Any, **view: Any) -> None:
+    def write(self, result: object, *, depth: int = 2, exact: bool = False) -> None:
         """Write a result; on a terminal, in its width and in colours.
 
         Args:
             result: of a type that `inspect_cost.reports.DOCUMENTS` has.
-            **view: depth and exact, of `inspect_cost.reports.View`.
+            depth: levels of a module tree.
+            exact: whether a tree has whole numbers instead of SI prefixes.
         """
         from inspect_cost.reports import render
 
-        text = render(result, self.format, **view, **describe_screen(self.output))
-        write(text, self.output)
+        screen = describe_screen(self.output)
+        write(render(result, self.format, depth=depth, exact=exact, **screen), self.output)
 
 
 def describe_screen(output: Path | None) -> dict[str, Any]:
