@@ -207,6 +207,11 @@ class Document:
         filled = (tuple(part) for part in parts)
         return cls(title, tuple(part for part in filled if part))
 
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """The blocks of all parts."""
+        return tuple(block for part in self.parts for block in part)
+
 
 def make_cells(*texts: str, style: Style = "") -> tuple[Cell, ...]:
     """Return a cell for each text."""
