@@ -13,6 +13,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from inspect_cost.calls.call import Call as Call
     from inspect_cost.carbon.estimate import CarbonEstimate as CarbonEstimate
     from inspect_cost.carbon.estimate import estimate_training_carbon as estimate_training_carbon
     from inspect_cost.counting.law import CostLaw as CostLaw
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from inspect_cost.values.errors import CountError as CountError
     from inspect_cost.values.errors import InspectCostError as InspectCostError
     from inspect_cost.values.errors import MeasurementError as MeasurementError
+    from inspect_cost.values.errors import MismatchError as MismatchError
     from inspect_cost.values.errors import NoLawError as NoLawError
     from inspect_cost.values.errors import UsageError as UsageError
     from inspect_cost.values.policy import Policy as Policy
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 __version__ = version("inspect-cost")
 
 _HOMES = {
+    "Call": "inspect_cost.calls.call",
     "CarbonEstimate": "inspect_cost.carbon.estimate",
     "CostLaw": "inspect_cost.counting.law",
     "CostReport": "inspect_cost.counting.report",
@@ -52,6 +55,7 @@ _HOMES = {
     "InspectCostError": "inspect_cost.values.errors",
     "Measurement": "inspect_cost.measuring.measurement",
     "MeasurementError": "inspect_cost.values.errors",
+    "MismatchError": "inspect_cost.values.errors",
     "NoLawError": "inspect_cost.values.errors",
     "OpCost": "inspect_cost.values.cost",
     "Policy": "inspect_cost.values.policy",
@@ -70,6 +74,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Call",
     "CarbonEstimate",
     "CostLaw",
     "CostReport",
@@ -79,6 +84,7 @@ __all__ = [
     "InspectCostError",
     "Measurement",
     "MeasurementError",
+    "MismatchError",
     "NoLawError",
     "OpCost",
     "Policy",

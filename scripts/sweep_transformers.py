@@ -1,9 +1,9 @@
-"""One forward of each architecture of `transformers`, counted; what of it has no known cost?
+"""Count one forward of each architecture of `transformers`, and list operators without a cost.
 
     python scripts/sweep_transformers.py [--only NAME ...] [--format table|markdown|json]
 
-Models are small, made from configs: nothing is downloaded, and but for a few rows, which say why,
-no weights are made. Exits with 1 if an operator is uncounted or a count fails.
+Models are small and made from configs: nothing is downloaded, and no weights are made except for a
+few rows, which say why. Exits with 1 if an operator is uncounted or a count fails.
 """
 
 import argparse
@@ -28,17 +28,17 @@ REAL_RUN = "Run on real values"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one row of the sweep gave.
+    """Result of one row of the sweep.
 
     Attributes:
-        family: its name.
-        macs: of one call, or None where it failed.
-        operators: kinds of operators that ran.
-        uncounted: operators without a known cost, and how often they ran.
-        ran_on: "shapes" or "real values", or None where it failed.
+        family: name of the family.
+        macs: multiply-accumulates of one call; None if it failed.
+        operators: number of kinds of operators that ran.
+        uncounted: operator without a known cost -> number of its calls.
+        ran_on: "shapes" or "real values"; None if it failed.
         weights: why the model was built with weights, or "".
         error: why it failed, or "".
-        seconds: building and counting.
+        seconds: time of building and counting.
     """
 
     family: str
@@ -56,10 +56,10 @@ class Outcome:
         return not self.uncounted and not self.error
 
 
-def swept(family: Family) -> Outcome:
-    """Build one architecture, and count one call of it."""
+def sweep(family: Family) -> Outcome:
+    """Build one architecture and count one call of it."""
     start = time.perf_counter()
-    torch.manual_seed(0)  # where weights are made, their course is the same at every sweep
+    torch.manual_seed(0)  # weights, if any are made, are the same in every sweep
     try:
         model = family.build() if family.weights else build_without_values(family.build)
         report = count(getattr(model, family.method), **family.inputs())
@@ -79,9 +79,9 @@ def swept(family: Family) -> Outcome:
     )
 
 
-def as_table(outcomes: Sequence[Outcome]) -> Table:
-    """The outcomes for a terminal."""
-    table = Table("Family", title=summary(outcomes), title_justify="left", box=None)
+def render_table(outcomes: Sequence[Outcome]) -> Table:
+    """Return the outcomes as a table for a terminal."""
+    table = Table("Family", title=summarise(outcomes), title_justify="left", box=None)
     for heading in ("MACs", "Operators", "Seconds"):
         table.add_column(heading, justify="right")
     for heading in ("Uncounted", "Ran on", "Remark"):
@@ -89,35 +89,40 @@ def as_table(outcomes: Sequence[Outcome]) -> Table:
     for o in outcomes:
         macs = "-" if o.macs is None else f"{o.macs:,}"
         table.add_row(
-            *(o.family, macs, str(o.operators), f"{o.seconds:.2f}"),
-            *(named(o.uncounted), o.ran_on or "-", f"[red]{o.error}" if o.error else o.weights),
+            o.family,
+            macs,
+            str(o.operators),
+            f"{o.seconds:.2f}",
+            describe_operators(o.uncounted),
+            o.ran_on or "-",
+            f"[red]{o.error}" if o.error else o.weights,
         )
     return table
 
 
-def as_markdown(outcomes: Sequence[Outcome]) -> str:
-    """The outcomes as the documentation has them."""
+def render_markdown(outcomes: Sequence[Outcome]) -> str:
+    """Return the outcomes as a table for the documentation."""
     lines = ["| family | MACs | uncounted | ran on |", "|---|---|---|---|"]
     for o in outcomes:
         macs = "-" if o.macs is None else f"{o.macs:,}"
         remark = o.error or o.weights
         ran_on = f"{o.ran_on or 'failed'}{f': {remark}' if remark else ''}"
-        lines.append(f"| {o.family} | {macs} | {named(o.uncounted)} | {ran_on} |")
-    return "\n".join([*lines, "", summary(outcomes)])
+        lines.append(f"| {o.family} | {macs} | {describe_operators(o.uncounted)} | {ran_on} |")
+    return "\n".join([*lines, "", summarise(outcomes)])
 
 
-def as_json(outcomes: Sequence[Outcome]) -> str:
-    """The outcomes for programs."""
+def render_json(outcomes: Sequence[Outcome]) -> str:
+    """Return the outcomes as JSON."""
     return json.dumps([asdict(o) for o in outcomes], indent=2)
 
 
-def named(uncounted: dict[str, int]) -> str:
-    """Operators with their calls."""
+def describe_operators(uncounted: dict[str, int]) -> str:
+    """Return operators with the number of their calls."""
     return ", ".join(f"{name} x {calls}" for name, calls in uncounted.items())
 
 
-def summary(outcomes: Sequence[Outcome]) -> str:
-    """How many were counted, and how."""
+def summarise(outcomes: Sequence[Outcome]) -> str:
+    """Return how many were counted, and how."""
     clean = sum(o.clean for o in outcomes)
     shapes = sum(o.ran_on == "shapes" for o in outcomes)
     failed = sum(bool(o.error) for o in outcomes)
@@ -128,8 +133,8 @@ def summary(outcomes: Sequence[Outcome]) -> str:
     )
 
 
-def chosen(names: Sequence[str] | None) -> list[Family]:
-    """The families asked for, in any case of letters; all by default."""
+def select_families(names: Sequence[str] | None) -> list[Family]:
+    """Return the families of these names, in any case of letters; all by default."""
     known = {family.name.lower(): family for family in FAMILIES}
     unknown = [name for name in names or () if name.lower() not in known]
     if unknown:
@@ -138,18 +143,18 @@ def chosen(names: Sequence[str] | None) -> list[Family]:
 
 
 def main() -> int:
-    """Sweep, print, and tell whether all is well."""
+    """Sweep, print, and return 0 if everything was counted."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--only", nargs="+", metavar="NAME", help="families to sweep")
     parser.add_argument("--format", choices=("table", "markdown", "json"), default="table")
     options = parser.parse_args()
     transformers.logging.set_verbosity_error()
-    warnings.simplefilter("ignore")  # of transformers, about its own deprecations
-    outcomes = [swept(family) for family in chosen(options.only)]
+    warnings.simplefilter("ignore")  # deprecations within transformers
+    outcomes = [sweep(family) for family in select_families(options.only)]
     if options.format == "table":
-        Console().print(as_table(outcomes))
+        Console().print(render_table(outcomes))
     else:
-        print(as_markdown(outcomes) if options.format == "markdown" else as_json(outcomes))
+        print(render_markdown(outcomes) if options.format == "markdown" else render_json(outcomes))
     return 0 if all(o.clean for o in outcomes) else 1
 
 

@@ -1,10 +1,10 @@
-"""Counted FLOPs against those that the CPU says it retired, for standard blocks and the zoo.
+"""Compare counted FLOPs with those that the CPU retires, for standard blocks and the zoo.
 
-    python scripts/validate_flops.py [--markdown] [SUBJECT ...]
+    python -m scripts.validate_flops [--markdown] [SUBJECT ...]
 
-Linux's `perf stat` reads the CPU's counter of retired floating-point operations, in user space, a
-fused multiply-add being two. Each subject runs N and 2N times in processes of their own, on one
-thread; the difference over N is one call. Exits with 3 where the counters cannot be seen.
+Linux's `perf stat` reads the CPU's counter of retired floating-point operations in user space; a
+fused multiply-add is two. Each subject runs N and 2N times in processes of their own, on one
+thread; the difference divided by N is one call. Exits with 3 if the counters are not accessible.
 """
 
 import argparse
@@ -20,16 +20,18 @@ from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from counting_models import Calls, ResNet50
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
 import model_zoo
+from benchmarks.counting.models import Calls, ResNet50
 from inspect_cost import CostReport, count
 from inspect_cost.subjects.inspection import inspected_preset
 
-#: Maker of the CPU -> event -> floating-point operations that one count of it stands for.
+ROOT = Path(__file__).parents[1]
+
+#: Maker of the CPU -> event -> floating-point operations per count of it.
 EVENTS: Mapping[str, Mapping[str, int]] = {
     "AuthenticAMD": {"fp_ret_sse_avx_ops.all": 1},
     "GenuineIntel": {
@@ -44,30 +46,30 @@ EVENTS: Mapping[str, Mapping[str, int]] = {
     },
 }
 NO_COUNTERS = 3
-#: FLOPs that N calls shall add up to, so that the process's own are nothing beside them.
+#: FLOPs that N calls should reach, so that those of the process itself are negligible.
 ENOUGH_FLOPS = 2 * 10**10
 MOST_CALLS = 20_000
 TOLERANCE = 0.03
 
 
 class InvisibleCountersError(Exception):
-    """The counters cannot be read; says why, and what to do."""
+    """The counters cannot be read; the message says why, and what to do."""
 
 
 class Subject(NamedTuple):
-    """Something that runs.
+    """What is run and counted.
 
     Attributes:
-        call: makes what is run.
-        report: counts it.
+        call: makes the call that is run.
+        report: counts that call.
     """
 
     call: Callable[[], Callable[[], object]]
     report: Callable[[], CostReport]
 
 
-def block(make: Callable[[], nn.Module], *shapes: tuple[int, ...]) -> Subject:
-    """A module on random inputs."""
+def make_block(make: Callable[[], nn.Module], *shapes: tuple[int, ...]) -> Subject:
+    """Return a module on random inputs."""
 
     def inputs() -> list[Tensor]:
         return [torch.rand(shape) for shape in shapes]
@@ -75,13 +77,13 @@ def block(make: Callable[[], nn.Module], *shapes: tuple[int, ...]) -> Subject:
     return Subject(lambda: partial(make().eval(), *inputs()), lambda: count(make(), *inputs()))
 
 
-def function(run: Callable[..., Tensor], *shapes: tuple[int, ...]) -> Subject:
-    """A function of tensors."""
-    return block(lambda: Calls(run), *shapes)
+def make_function(run: Callable[..., Tensor], *shapes: tuple[int, ...]) -> Subject:
+    """Return a function of tensors."""
+    return make_block(lambda: Calls(run), *shapes)
 
 
-def preset(name: str, samples: int) -> Subject:
-    """A generating call of the zoo."""
+def make_preset(name: str, samples: int) -> Subject:
+    """Return a generating call of the zoo."""
     entry = model_zoo.preset(name)
 
     def call() -> Callable[[], object]:
@@ -91,34 +93,36 @@ def preset(name: str, samples: int) -> Subject:
     return Subject(call, lambda: inspected_preset(entry, samples).count)
 
 
-def encoder() -> nn.Module:
-    """One layer of a transformer, with its fast path."""
+def make_encoder() -> nn.Module:
+    """Return one layer of a transformer, with its fast path."""
     return nn.TransformerEncoderLayer(256, 4, 1024, batch_first=True)
 
 
 SUBJECTS: Mapping[str, Subject] = {
-    "matmul 256": function(torch.matmul, (256, 256), (256, 256)),
-    "matmul 250": function(torch.matmul, (250, 250), (250, 250)),
-    "linear": block(lambda: nn.Linear(512, 512), (64, 512)),
-    "conv1d": block(lambda: nn.Conv1d(64, 64, 5), (4, 64, 1000)),
-    "conv2d 1x1": block(lambda: nn.Conv2d(64, 64, 1), (1, 64, 56, 56)),
-    "conv2d 3x3": block(lambda: nn.Conv2d(64, 64, 3, padding=1), (1, 64, 56, 56)),
-    "conv2d depthwise": block(lambda: nn.Conv2d(64, 64, 3, padding=1, groups=64), (1, 64, 56, 56)),
-    "conv transposed": block(lambda: nn.ConvTranspose1d(64, 32, 16, 8, 4), (1, 64, 200)),
-    "LSTM": block(lambda: nn.LSTM(256, 256), (100, 1, 256)),
-    "GRU": block(lambda: nn.GRU(256, 256), (100, 1, 256)),
-    "attention": function(F.scaled_dot_product_attention, *[(1, 4, 256, 64)] * 3),
-    "encoder layer": block(encoder, (1, 128, 256)),
-    "layer norm": block(lambda: nn.LayerNorm(512), (256, 512)),
-    "softmax": function(partial(torch.softmax, dim=-1), (256, 512)),
-    "ReLU": function(torch.relu, (256, 512)),
-    "GELU": function(F.gelu, (256, 512)),
-    "tanh": function(torch.tanh, (256, 512)),
-    "add": function(torch.add, (256, 512), (256, 512)),
-    "FFT": function(torch.fft.rfft, (64, 1024)),
-    "ResNet-50": block(ResNet50, (1, 3, 224, 224)),
+    "matmul 256": make_function(torch.matmul, (256, 256), (256, 256)),
+    "matmul 250": make_function(torch.matmul, (250, 250), (250, 250)),
+    "linear": make_block(lambda: nn.Linear(512, 512), (64, 512)),
+    "conv1d": make_block(lambda: nn.Conv1d(64, 64, 5), (4, 64, 1000)),
+    "conv2d 1x1": make_block(lambda: nn.Conv2d(64, 64, 1), (1, 64, 56, 56)),
+    "conv2d 3x3": make_block(lambda: nn.Conv2d(64, 64, 3, padding=1), (1, 64, 56, 56)),
+    "conv2d depthwise": make_block(
+        lambda: nn.Conv2d(64, 64, 3, padding=1, groups=64), (1, 64, 56, 56)
+    ),
+    "conv transposed": make_block(lambda: nn.ConvTranspose1d(64, 32, 16, 8, 4), (1, 64, 200)),
+    "LSTM": make_block(lambda: nn.LSTM(256, 256), (100, 1, 256)),
+    "GRU": make_block(lambda: nn.GRU(256, 256), (100, 1, 256)),
+    "attention": make_function(F.scaled_dot_product_attention, *[(1, 4, 256, 64)] * 3),
+    "encoder layer": make_block(make_encoder, (1, 128, 256)),
+    "layer norm": make_block(lambda: nn.LayerNorm(512), (256, 512)),
+    "softmax": make_function(partial(torch.softmax, dim=-1), (256, 512)),
+    "ReLU": make_function(torch.relu, (256, 512)),
+    "GELU": make_function(F.gelu, (256, 512)),
+    "tanh": make_function(torch.tanh, (256, 512)),
+    "add": make_function(torch.add, (256, 512), (256, 512)),
+    "FFT": make_function(torch.fft.rfft, (64, 1024)),
+    "ResNet-50": make_block(ResNet50, (1, 3, 224, 224)),
     **{
-        name: preset(name, samples)
+        name: make_preset(name, samples)
         for name, samples in {
             "flowavenet": 16_128,
             "sing": 64_000,
@@ -132,11 +136,11 @@ SUBJECTS: Mapping[str, Subject] = {
 }
 
 
-def found_perf() -> str:
-    """Where perf is.
+def find_perf() -> str:
+    """Return the path of perf.
 
     Raises:
-        InvisibleCountersError: it is nowhere.
+        InvisibleCountersError: it is not installed.
     """
     perf = shutil.which("perf")
     if perf is None:
@@ -146,38 +150,41 @@ def found_perf() -> str:
     return perf
 
 
-def visible_events(perf: str) -> Mapping[str, int]:
-    """The events of this CPU that perf can read.
+def find_visible_events(perf: str) -> Mapping[str, int]:
+    """Return the events of this CPU that perf can read.
 
     Raises:
         InvisibleCountersError: there are none.
     """
     cpu = Path("/proc/cpuinfo").read_text()
     known = next((events for maker, events in EVENTS.items() if maker in cpu), {})
-    said = "" if known else "the CPU is neither AMD's nor Intel's"
+    reason = "" if known else "the CPU is neither AMD's nor Intel's"
     seen = {}
     for event, operations in known.items():
-        counts, words = counted_by(perf, [event], ["true"])
-        said = words or said
+        counts, complaint = count_with_perf(perf, [event], ["true"])
+        reason = complaint or reason
         if counts:
             seen[event] = operations
     if seen:
         return seen
     raise InvisibleCountersError(
-        f"perf cannot read this CPU's floating-point counters ({said}).\n"
-        "Run this where the performance counters are passed on, such as a machine of one's own, "
+        f"perf cannot read this CPU's floating-point counters ({reason}).\n"
+        "Run this on a machine that exposes them, which most virtual machines do not, "
         "with kernel.perf_event_paranoid at 2 or less."
     )
 
 
-def counted_by(perf: str, events: Sequence[str], command: Sequence[str]) -> tuple[list[float], str]:
-    """Counts of the events in user space while the command ran, and perf's words if there are none.
+def count_with_perf(
+    perf: str, events: Sequence[str], command: Sequence[str]
+) -> tuple[list[float], str]:
+    """Return the counts of events in user space during a command, or none and perf's complaint.
 
-    Each line of perf's is: value, unit, event, nanoseconds, share of the time that it counted.
+    Each of perf's lines is: value, unit, event, nanoseconds, share of the time that it counted.
     """
     names = ",".join(f"{event}:u" for event in events)
     done = subprocess.run(  # noqa: S603 - perf, and our own script
         [perf, "stat", "-x;", "-e", names, "--", *command],
+        cwd=ROOT,
         env={**os.environ, "OMP_NUM_THREADS": "1", "LC_ALL": "C"},
         capture_output=True,
         text=True,
@@ -191,37 +198,44 @@ def counted_by(perf: str, events: Sequence[str], command: Sequence[str]) -> tupl
     return [], words[0] if words else f"perf ended with {done.returncode}"
 
 
-def retired(perf: str, events: Mapping[str, int], name: str, calls: int) -> float:
-    """Floating-point operations of a process that runs a subject so many times."""
-    command = [sys.executable, str(Path(__file__)), "--run", str(calls), name]
-    counts, said = counted_by(perf, list(events), command)
+def count_retired(perf: str, events: Mapping[str, int], name: str, calls: int) -> float:
+    """Count the floating-point operations of a process that runs a subject ``calls`` times."""
+    command = [sys.executable, "-m", "scripts.validate_flops", "--run", str(calls), name]
+    counts, complaint = count_with_perf(perf, list(events), command)
     if not counts:
         raise InvisibleCountersError(
-            f"{name} could not be run under perf: {said}.\nRun it with --run to see why."
+            f"{name} could not be run under perf: {complaint}.\nRun it with --run to see why."
         )
     return sum(operations * n for operations, n in zip(events.values(), counts, strict=True))
 
 
-def row(perf: str, events: Mapping[str, int], name: str) -> tuple[str, ...]:
-    """One subject: counted, retired, their ratio, and what the count is made of."""
+def make_row(perf: str, events: Mapping[str, int], name: str) -> tuple[str, ...]:
+    """Return one subject: counted, retired, their ratio, and the parts of the count."""
     report = SUBJECTS[name].report()
     calls = min(MOST_CALLS, ceil(ENOUGH_FLOPS / report.flops))
-    once = retired(perf, events, name, calls)
-    flops = (retired(perf, events, name, 2 * calls) - once) / calls
+    once = count_retired(perf, events, name, calls)
+    flops = (count_retired(perf, events, name, 2 * calls) - once) / calls
     ratio = flops / report.flops
     remark = "" if abs(ratio - 1) <= TOLERANCE else "beyond 3 %"
-    return (name, f"{report.flops:,}", f"{flops:,.0f}", f"{ratio:.3f}", made_of(report), remark)
+    return (
+        name,
+        f"{report.flops:,}",
+        f"{flops:,.0f}",
+        f"{ratio:.3f}",
+        describe_parts(report),
+        remark,
+    )
 
 
-def made_of(report: CostReport) -> str:
-    """Shares of the counted FLOPs; those outside MACs retire as a library pleases."""
+def describe_parts(report: CostReport) -> str:
+    """Return the shares of the counted FLOPs; those outside MACs depend on the library."""
     parts = {"MACs": 2 * report.macs, **report.flops_by_class}
     shares = {name: round(100 * n / report.flops) for name, n in parts.items()}
     return ", ".join(f"{share} % {name}" for name, share in shares.items() if share)
 
 
 def run(name: str, calls: int) -> None:
-    """Run a subject, under perf."""
+    """Run a subject; called under perf."""
     torch.set_num_threads(1)
     call = SUBJECTS[name].call()
     with torch.inference_mode():
@@ -229,8 +243,8 @@ def run(name: str, calls: int) -> None:
             call()
 
 
-def parsed() -> argparse.Namespace:
-    """The command line."""
+def parse_arguments() -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("subjects", nargs="*", default=list(SUBJECTS), metavar="SUBJECT")
     parser.add_argument("--markdown", action="store_true", help="a table for docs/validation.md")
@@ -247,15 +261,15 @@ HEADS = ("subject", "counted FLOPs", "retired", "retired / counted", "counted ar
 
 def main() -> int:
     """Print the table."""
-    options = parsed()
+    options = parse_arguments()
     if options.run is not None:
         for name in options.subjects:
             run(name, options.run)
         return 0
     try:
-        perf = found_perf()
-        events = visible_events(perf)
-        rows = [row(perf, events, name) for name in options.subjects]
+        perf = find_perf()
+        events = find_visible_events(perf)
+        rows = [make_row(perf, events, name) for name in options.subjects]
     except InvisibleCountersError as why:
         print(why, file=sys.stderr)
         return NO_COUNTERS

@@ -10,11 +10,31 @@ from typing import TextIO
 import pytest
 import torch
 
+from inspect_cost.measuring.sensors import discovery
+from inspect_cost.measuring.sensors.powercap import ROOT_VARIABLE
+from inspect_cost.measuring.sensors.protocol import Sensors
+
 # As many as CI has: tiny models gain nothing from more, and lose much on a busy machine.
 torch.set_num_threads(2)
 
 # Assertions in `prove` are explained like those in the tests.
 pytest.register_assert_rewrite("tests.formulas.proof")
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exports, compilations and fresh processes have the time that a busy machine takes."""
+    monkeypatch.setattr("inspect_cost.measuring.backends.setup.LEAST_LIMIT_S", 900.0)
+    monkeypatch.setattr("inspect_cost.measuring.memory.fresh.START_S", 900.0)
+
+
+@pytest.fixture
+def no_sensors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a machine without energy sensors, but for a powercap tree that a test names."""
+    monkeypatch.setenv(ROOT_VARIABLE, "/nowhere")
+    monkeypatch.setattr(discovery, "CPU_SOURCES", discovery.CPU_SOURCES[:1])
+    for other in ("find_nvml_sensors", "find_plugin_sensors"):
+        monkeypatch.setattr(discovery, other, lambda *_: Sensors())
 
 
 @pytest.hookimpl(wrapper=True)

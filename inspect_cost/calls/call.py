@@ -125,7 +125,7 @@ class Call:
         with ExitStack() as entered:
             entered.enter_context(torch.random.fork_rng(devices=devices))
             if self.module is not None:
-                entered.enter_context(_eval_mode(self.module))
+                entered.enter_context(eval_mode(self.module))
             if threads is not None:
                 torch.set_num_threads(threads)
                 entered.callback(torch.set_num_threads, before)
@@ -171,7 +171,8 @@ class Call:
         """Return the call with a module behind it: a plain function becomes one's forward."""
         if self.module is None:
             made = FunctionModule(self.function, self.title)
-            return replace(self, function=made, module=made)
+            device = next((tensor.device for tensor in tensors_of(made)), self.device)
+            return replace(self, function=made, module=made, device=device)
         return self.rebound(uncompiled(self.module))
 
 
@@ -275,7 +276,8 @@ def _own_copy(leaf: Any, place: torch.device | None, dtype: torch.dtype | None) 
 
 
 @contextmanager
-def _eval_mode(module: nn.Module) -> Iterator[None]:
+def eval_mode(module: nn.Module) -> Iterator[None]:
+    """Put a module and those inside it in eval mode, and restore each one's mode afterwards."""
     training = [(each, each.training) for each in module.modules()]
     module.eval()
     try:

@@ -26,10 +26,17 @@ class FunctionModule(nn.Module):
             # Past add_module(), which refuses names such as "forward".
             self._modules[child] = module
 
+    @property
+    def bound(self) -> Callable[..., Any]:
+        """The function itself, or one that refers to this module's children if they are copies."""
+        children = {name: child for name, child in self._modules.items() if child is not None}
+        if all(children.get(name) is module for name, module in referenced_modules(self.function)):
+            return self.function
+        return rebind(self.function, children)
+
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Run the function on this module's children."""
-        children = {name: child for name, child in self._modules.items() if child is not None}
-        return rebind(self.function, children)(*args, **kwargs)
+        return self.bound(*args, **kwargs)
 
     def _get_name(self) -> str:
         return self._title

@@ -4,6 +4,8 @@ Some of them know `forward` alone, and no keyword or nested arguments: the wrapp
 """
 
 import copy
+from collections.abc import Callable
+from dataclasses import replace
 from types import MethodType
 from typing import Any
 
@@ -23,10 +25,15 @@ class Positional(nn.Module):
     #: Path of the caller's model in this one.
     PREFIX = "model"
 
+    _function: Callable[..., Any]
+
     def __init__(self, call: Call) -> None:
         super().__init__()
+        call = call.as_module()
+        assert call.module is not None  # noqa: S101 - as_module() gives one
         self.model = call.module
-        self._function = call.function
+        # Past nn.Module, which would take a forward's module for a second child.
+        vars(self)["_function"] = call.function
         self._leaves, self._structure = tree_flatten((call.args, dict(call.kwargs)))
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
@@ -85,17 +92,19 @@ def undecorate(call: Call) -> Call:
     """Return the call without torch's `no_grad` around its method.
 
     Where no gradients are taken a model may overwrite its own results, and a trace loses what was
-    there. The module is changed: call this in a process, or on a copy, of its own.
+    there. A module whose forward is decorated is changed: call this in a process, or on a copy, of
+    its own. A call of another method leaves the module as it is.
     """
     if call.module is None:
         return call
     function = getattr(call.module, call.method).__func__
     while function.__code__.co_name == "decorate_context":
         function = function.__wrapped__
-    vars(call.module)[call.method] = MethodType(function, call.module)
-    if call.function is call.module:
-        return call
-    return Call(getattr(call.module, call.method), call.args, call.kwargs, call.module, call.device)
+    bound = MethodType(function, call.module)
+    if call.function is not call.module:
+        return replace(call, function=bound)
+    vars(call.module)[call.method] = bound
+    return call
 
 
 def _tensors_of_result(result: Any) -> list[Tensor]:

@@ -1,1 +1,1 @@
-"""What training a model cost in energy and CO2e: from hardware and hours, or a tracker's files."""
+"""Energy and CO2e of training a model, from hardware and hours or from a tracker's files."""

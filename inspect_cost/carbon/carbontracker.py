@@ -7,6 +7,7 @@ from pathlib import Path
 
 from inspect_cost.carbon.logged import Logged
 from inspect_cost.values.errors import UsageError
+from inspect_cost.values.notes import Note
 from inspect_cost.values.text_files import read_text
 from inspect_cost.values.units import MILLI, S_PER_H, S_PER_MIN, WH_PER_J
 
@@ -40,8 +41,8 @@ def read_carbontracker(path: Path) -> Logged:
     source = f"carbontracker {version[1]}" if version else "carbontracker"
     blocks = [_parse_block(match) for match in _BLOCK.finditer(output)]
     if blocks:
-        return _from_blocks(blocks, standard, source)
-    return _from_epochs(standard, source, path)
+        return _select_block(blocks, standard, source)
+    return _sum_epochs(standard, source, path)
 
 
 @dataclass(frozen=True)
@@ -71,27 +72,30 @@ def _parse_block(match: re.Match[str]) -> Block:
     )
 
 
-def _from_blocks(blocks: list[Block], standard: str, source: str) -> Logged:
+def _select_block(blocks: list[Block], standard: str, source: str) -> Logged:
     """Take the last actual consumption, or the prediction if only that covers all epochs."""
     actual = [block for block in blocks if block.actual]
     predicted = [block for block in blocks if not block.actual]
     taken = actual[-1] if actual else predicted[-1]
-    notes = []
+    notes: list[Note] = []
     whole = predicted[-1].epochs if predicted else None
     if actual and whole and taken.epochs and whole > taken.epochs:
         if "Training was interrupted" in standard:
-            notes.append(f"The training was interrupted after {taken.epochs} of {whole} epochs.")
+            text = f"The training was interrupted after {taken.epochs} of {whole} epochs."
+            notes.append(Note("interrupted", text))
         else:
-            notes.append(
+            text = (
                 f"{taken.epochs} of {whole} epochs were measured, {taken.energy_kwh:.4g} kWh; the "
                 "figure is carbontracker's prediction for all of them."
             )
+            notes.append(Note("predicted", text, "warning"))
             taken = predicted[-1]
     elif not actual:
-        notes.append("The log has only carbontracker's prediction.")
+        notes.append(Note("predicted", "The log has only carbontracker's prediction.", "warning"))
     pue = _PUE.search(standard)
     if not pue:
-        notes.append("The energy includes carbontracker's PUE, which this log does not name.")
+        text = "The energy includes carbontracker's PUE, which this log does not name."
+        notes.append(Note("unknown-pue", text))
     return Logged(
         energy_kwh=taken.energy_kwh,
         carbon_kgco2e=taken.carbon_kgco2e,
@@ -103,9 +107,9 @@ def _from_blocks(blocks: list[Block], standard: str, source: str) -> Logged:
     )
 
 
-def _from_epochs(standard: str, source: str, path: Path) -> Logged:
+def _sum_epochs(standard: str, source: str, path: Path) -> Logged:
     """Sum duration times power over the epochs; no PUE is in that."""
-    durations = [_seconds(*match) for match in _DURATION.findall(standard)]
+    durations = [_to_seconds(*match) for match in _DURATION.findall(standard)]
     powers: dict[str, list[float]] = {}
     unknown = 0
     for component, figure in _POWER.findall(standard):
@@ -123,9 +127,10 @@ def _from_epochs(standard: str, source: str, path: Path) -> Logged:
             f"Give the log beside it that ends in {OUTPUT}.",
         )
     joules = sum(s * w for watts in powers.values() for s, w in zip(durations, watts, strict=True))
-    notes = [f"Summed over {len(durations)} epochs of {', '.join(powers)}."]
+    notes = [Note("summed", f"Summed over {len(durations)} epochs of {', '.join(powers)}.")]
     if unknown:
-        notes.append(f"{unknown} epochs were too short to be measured, and are left out.")
+        text = f"{unknown} epochs were too short to be measured, and are left out."
+        notes.append(Note("left-out", text, "warning"))
     return Logged(
         energy_kwh=joules * WH_PER_J * MILLI,
         carbon_kgco2e=None,
@@ -137,5 +142,5 @@ def _from_epochs(standard: str, source: str, path: Path) -> Logged:
     )
 
 
-def _seconds(hours: str, minutes: str, seconds: str) -> float:
+def _to_seconds(hours: str, minutes: str, seconds: str) -> float:
     return S_PER_H * int(hours) + S_PER_MIN * int(minutes) + float(seconds)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from inspect_cost.carbon.logged import Logged
 from inspect_cost.values.errors import UsageError
+from inspect_cost.values.notes import Note
 from inspect_cost.values.text_files import read_text
 
 NEEDED = ("energy_consumed", "emissions")
@@ -27,13 +28,8 @@ def read_codecarbon(path: Path) -> Logged:
     by_sensor = shares["gpu_energy"] >= energy / 2 > 0
     version = last.get("codecarbon_version") or "of an unknown version"
     countries = dict.fromkeys(row.get("country_name") or "unknown zone" for _, row in rows)
-    notes = [f"{len(rows)} runs are added up."] if len(rows) > 1 else []
-    notes.append(
-        "Energy of "
-        + ", ".join(f"{key.partition('_')[0].upper()} {kwh:.4g} kWh" for key, kwh in shares.items())
-        + ". codecarbon models the RAM's, and the CPU's where it finds no sensor, which the file "
-        "does not say; so only energy that is mostly the GPUs' counts as measured."
-    )
+    notes = [Note("summed", f"{len(rows)} runs are added up.")] if len(rows) > 1 else []
+    notes.append(_describe_shares(shares))
     return Logged(
         energy_kwh=energy,
         carbon_kgco2e=carbon,
@@ -43,6 +39,16 @@ def read_codecarbon(path: Path) -> Logged:
         grid=f"codecarbon {version}: {', '.join(countries)}; it names no year",
         notes=tuple(notes),
     )
+
+
+def _describe_shares(shares: Mapping[str, float]) -> Note:
+    listed = (f"{key.partition('_')[0].upper()} {kwh:.4g} kWh" for key, kwh in shares.items())
+    text = (
+        f"Energy of {', '.join(listed)}. codecarbon models the RAM's, and the CPU's where it finds "
+        "no sensor, which the file does not say; so only energy that is mostly the GPUs' counts as "
+        "measured."
+    )
+    return Note("shares", text)
 
 
 Row = tuple[int, Mapping[str, str]]

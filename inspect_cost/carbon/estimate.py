@@ -19,6 +19,7 @@ from inspect_cost.values.bounds import (
     parse_bounds,
 )
 from inspect_cost.values.errors import UsageError
+from inspect_cost.values.notes import Note
 from inspect_cost.values.presentable import Presentable
 from inspect_cost.values.quantity import Kind, Quantity
 from inspect_cost.values.units import W_PER_KW
@@ -74,10 +75,10 @@ class Phase:
         return {
             "hardware": self.hardware or None,
             "count": self.count,
-            "power_w": _quantity(
+            "power_w": _make_quantity(
                 self.power.watts, "W", self.power.kind, self.power.source
             ).to_dict(),
-            "hours": _quantity(self.hours, "h", "reported", "given").to_dict(),
+            "hours": _make_quantity(self.hours, "h", "reported", "given").to_dict(),
             "note": self.note or None,
         }
 
@@ -106,7 +107,7 @@ class CarbonEstimate(Presentable):
     phases: tuple[Phase, ...] = ()
     cpu_power_w: Quantity | None = None
     ram_power_w: Quantity | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, for JSON; quantities carry their kind and source."""
@@ -169,29 +170,29 @@ def estimate_training_carbon(
             field="power_kind",
         )
     power = None if power_w is None else (power_w, power_kind, power_source)
-    phases = _phases(gpu, hours, power)
+    phases = _make_phases(gpu, hours, power)
     factor = choose_intensity(intensity, zone, year)
     overhead = Bounds.exactly(1) if pue is None else parse_bounds(pue, "pue", PLAIN, least=1)
     others = [(cpu_power_w, "cpu_power_w"), (ram_power_w, "ram_power_w")]
     cpu, ram = (Bounds.exactly(0) if w is None else parse_bounds(w, n, WATTS) for w, n in others)
     kwh = add_bounds([phase.energy_kwh(cpu, ram) for phase in phases]) * overhead
-    kind = _kind(phases, assumed=cpu.high + ram.high > 0)
+    kind = _choose_kind(phases, assumed=cpu.high + ram.high > 0)
     plain = pue is None and cpu_power_w is None and ram_power_w is None
     source = ("(n x p_max) x t" if plain else "PUE x (p_c + p_r + g x p_g) x t") + (
         "" if kind == "estimated" else ", with measured power"
     )
     return CarbonEstimate(
-        energy_kwh=_quantity(kwh, "kWh", kind, source),
-        carbon_kgco2e=_quantity(
+        energy_kwh=_make_quantity(kwh, "kWh", kind, source),
+        carbon_kgco2e=_make_quantity(
             kwh * factor.kgco2e_per_kwh, "kgCO2e", kind, f"energy x intensity ({factor.source})"
         ),
-        intensity=_quantity(factor.kgco2e_per_kwh, "kgCO2e/kWh", "reported", factor.source),
-        pue=_quantity(overhead, "", "reported", NO_PUE if pue is None else "given"),
+        intensity=_make_quantity(factor.kgco2e_per_kwh, "kgCO2e/kWh", "reported", factor.source),
+        pue=_make_quantity(overhead, "", "reported", NO_PUE if pue is None else "given"),
         formula=EQUATION_6 if plain else EQUATION_4,
         phases=phases,
-        cpu_power_w=None if cpu_power_w is None else _quantity(cpu, "W", "estimated", "given"),
-        ram_power_w=None if ram_power_w is None else _quantity(ram, "W", "estimated", "given"),
-        notes=tuple(dict.fromkeys(phase.note for phase in phases if phase.note)),
+        cpu_power_w=None if cpu_power_w is None else _make_quantity(cpu, "W", "estimated", "given"),
+        ram_power_w=None if ram_power_w is None else _make_quantity(ram, "W", "estimated", "given"),
+        notes=_collect_notes(phases),
     )
 
 
@@ -203,8 +204,8 @@ def combine(estimates: Sequence[CarbonEstimate]) -> CarbonEstimate:
     if len(estimates) == 1:
         return estimates[0]
     first = estimates[0]
-    energy = _sum([run.energy_kwh for run in estimates])
-    carbon = _sum([run.carbon_kgco2e for run in estimates])
+    energy = _add_quantities([run.energy_kwh for run in estimates])
+    carbon = _add_quantities([run.carbon_kgco2e for run in estimates])
     same = {run.intensity for run in estimates} == {first.intensity}
     mean = Quantity(
         carbon.value / energy.value, "kgCO2e/kWh", "reported", "mean of the runs, by energy"
@@ -220,14 +221,16 @@ def combine(estimates: Sequence[CarbonEstimate]) -> CarbonEstimate:
     )
 
 
-def _sum(parts: Sequence[Quantity]) -> Quantity:
+def _add_quantities(parts: Sequence[Quantity]) -> Quantity:
     """Add quantities of one unit; their ends add up, as ranges of inputs do."""
-    total = add_bounds([Bounds(*_ends(part)) for part in parts])
+    total = add_bounds([Bounds(*_get_ends(part)) for part in parts])
     measured = all(part.kind == "measured" for part in parts)
-    return _quantity(total, parts[0].unit, "measured" if measured else "estimated", parts[0].source)
+    return _make_quantity(
+        total, parts[0].unit, "measured" if measured else "estimated", parts[0].source
+    )
 
 
-def _ends(part: Quantity) -> tuple[float, float, float]:
+def _get_ends(part: Quantity) -> tuple[float, float, float]:
     low, high = part.ci95 or (part.value, part.value)
     return low, part.value, high
 
@@ -249,7 +252,7 @@ def choose_intensity(intensity: Given | None, zone: str | None, year: int | None
     return grid.DEFAULT if zone is None else grid.find_zone_intensity(zone, year)
 
 
-def _phases(
+def _make_phases(
     gpu: str | Sequence[str],
     hours: Given | Sequence[str],
     power: tuple[Given, Kind, str] | None,
@@ -269,10 +272,10 @@ def _phases(
             field="gpu",
         )
     names = names * len(times) if len(names) == 1 else names
-    return tuple(_phase(*pair, power) for pair in zip(names, times, strict=True))
+    return tuple(_make_phase(*pair, power) for pair in zip(names, times, strict=True))
 
 
-def _phase(gpu: str, hours: Given, power: tuple[Given, Kind, str] | None) -> Phase:
+def _make_phase(gpu: str, hours: Given, power: tuple[Given, Kind, str] | None) -> Phase:
     duration = parse_bounds(hours, "hours", HOURS, positive=True)
     if not gpu.strip() and power is None:
         raise UsageError(
@@ -290,11 +293,16 @@ def _phase(gpu: str, hours: Given, power: tuple[Given, Kind, str] | None) -> Pha
     return Phase(duration, count, device.name, maximum, note)
 
 
-def _kind(phases: Sequence[Phase], *, assumed: bool) -> Kind:
+def _collect_notes(phases: Sequence[Phase]) -> tuple[Note, ...]:
+    texts = dict.fromkeys(phase.note for phase in phases if phase.note)
+    return tuple(Note("power", text) for text in texts)
+
+
+def _choose_kind(phases: Sequence[Phase], *, assumed: bool) -> Kind:
     """Return "measured" only if all power is; PUE and intensity are stated factors either way."""
     measured = all(phase.power.kind == "measured" for phase in phases) and not assumed
     return "measured" if measured else "estimated"
 
 
-def _quantity(bounds: Bounds, unit: str, kind: Kind, source: str) -> Quantity:
+def _make_quantity(bounds: Bounds, unit: str, kind: Kind, source: str) -> Quantity:
     return Quantity(round(bounds.value, 12), unit, kind, source, bounds.range)

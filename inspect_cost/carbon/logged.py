@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from inspect_cost.values.notes import Note
 from inspect_cost.values.quantity import Kind
 
 
@@ -25,4 +26,4 @@ class Logged:
     kind: Kind
     source: str
     grid: str
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]

@@ -74,7 +74,7 @@ def _estimate(
     overhead = Bounds.exactly(1) if pue is None else parse_bounds(pue, "pue", PLAIN, least=1)
     energy = overhead * logged.energy_kwh
     own = intensity is None and zone is None and year is None and logged.carbon_kgco2e is not None
-    factor = _own_factor(logged) if own else choose_intensity(intensity, zone, year)
+    factor = _find_own_factor(logged) if own else choose_intensity(intensity, zone, year)
     carbon = energy * factor.kgco2e_per_kwh
     return CarbonEstimate(
         energy_kwh=Quantity(energy.value, "kWh", logged.kind, logged.source, energy.range),
@@ -92,20 +92,20 @@ def _estimate(
             source=factor.source,
             ci95=factor.kgco2e_per_kwh.range,
         ),
-        pue=_total_pue(overhead, logged, "given" if pue else logged.source),
+        pue=_compute_pue(overhead, logged, "given" if pue else logged.source),
         formula="CO2e = intensity x logged energy" + (" x PUE" if pue is not None else ""),
         notes=logged.notes,
     )
 
 
-def _total_pue(overhead: Bounds, logged: Logged, source: str) -> Quantity | None:
+def _compute_pue(overhead: Bounds, logged: Logged, source: str) -> Quantity | None:
     """Return the PUE that is in the energy; a PUE is only given where the log has 1, or none."""
     if logged.pue is None:
         return None
     return Quantity(overhead.value * logged.pue, "", "reported", source)
 
 
-def _own_factor(logged: Logged) -> Intensity:
+def _find_own_factor(logged: Logged) -> Intensity:
     """Return the intensity that the tracker used; 0 where nothing was consumed."""
     carbon = logged.carbon_kgco2e or 0.0
     value = carbon / logged.energy_kwh if logged.energy_kwh else 0.0

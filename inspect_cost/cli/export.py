@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from inspect_cost.cli.arguments import Whole, named_preset, parsed_option, parsed_setting
 from inspect_cost.cli.terminal import FAILED, OK, check_writable, complain, ended, say
-from inspect_cost.values.errors import UsageError
+from inspect_cost.values.errors import MismatchError, UsageError
 
 
 def export(
@@ -58,13 +58,13 @@ def export(
     say(f"exporting {model}: half a minute, or two for thousands of operators (flowavenet).")
     try:
         if preset:
-            done = exporting.exported_preset(
+            done = exporting.export_preset(
                 preset, output, length, weights=weights, settings=overrides, seed=seed
             )
         else:
             shapes = [specs.parsed_input(text) for text in inputs or []]
-            done = exporting.exported_model(model, output, shapes, length)
-    except exporting.MismatchError as error:
+            done = exporting.export_model(model, output, shapes, length)
+    except MismatchError as error:
         complain(ended(str(error)), error.advice)
         return FAILED
     files = " and ".join(map(str, done.files))

@@ -8,7 +8,8 @@ from cyclopts import Parameter
 
 from inspect_cost.cli.arguments import Flag, Whole
 from inspect_cost.cli.terminal import progress_bar
-from inspect_cost.cli.wording import spell_options
+from inspect_cost.cli.wording import spell_note
+from inspect_cost.measuring.backends import BACKENDS
 from inspect_cost.values.errors import UsageError
 from inspect_cost.values.units import parse_share
 
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
     from inspect_cost.measuring.measurement import Measurement
     from inspect_cost.measuring.session import Request
     from inspect_cost.reports.inspection import Report
-    from inspect_cost.subjects.workload import Conditions, Workload
+    from inspect_cost.subjects.onnx_workload import OnnxWorkload
+    from inspect_cost.subjects.workload import Conditions, OwnWorkload, PresetWorkload
 
-BACKENDS = ("eager", "compile", "onnxruntime")
 TIMES_S = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 
@@ -94,7 +95,7 @@ class Measuring:
         Raises:
             UsageError: there is no such device, or no such floating type.
         """
-        from inspect_cost.calls.target import usable_device, usable_dtype
+        from inspect_cost.calls.devices import usable_device, usable_dtype
 
         if not self.no_measure:
             usable_device(self.device)
@@ -124,14 +125,17 @@ class Measuring:
             battery_wh=parsed_battery(self.battery),
         )
 
-    def measured(self, report: "Report", workload: "Workload") -> "Report":
-        """The report with its measurements, and with the machine in its provenance."""
+    def measured(
+        self, report: "Report", subject: "PresetWorkload | OwnWorkload | OnnxWorkload"
+    ) -> "Report":
+        """Return the report with its measurements, and with the machine in its provenance."""
         from inspect_cost.measuring.doctor.machine import describe_conditions
-        from inspect_cost.measuring.session import measured
+        from inspect_cost.measuring.session import measure_with_backends
 
         with progress_bar("measuring", still=True) as progress:
             progress(0.0)
-            measurements = tuple(map(_spell_notes, measured(workload, self.request, progress)))
+            results = measure_with_backends(subject.workload(), self.request, progress)
+        measurements = tuple(map(_spell_notes, results))
         first = measurements[0]
         known = {
             **report.provenance,
@@ -142,7 +146,7 @@ class Measuring:
 
 def _spell_notes(measurement: "Measurement") -> "Measurement":
     """Let a measurement's notes speak of options instead of parameters."""
-    return replace(measurement, notes=tuple(map(spell_options, measurement.notes)))
+    return replace(measurement, notes=tuple(map(spell_note, measurement.notes)))
 
 
 def parsed_time(text: str | None) -> float | None:

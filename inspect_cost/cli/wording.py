@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+from inspect_cost.values.notes import Note
 from inspect_cost.values.units import S_PER_H, S_PER_MIN
 
 #: Parameter -> option. Messages of the core name parameters in backticks: `` `year` ``.
@@ -13,12 +14,14 @@ OPTIONS: Mapping[str, str] = {
     "battery_wh": "--battery",
     "cpu_power_w": "--cpu-power",
     "device": "--device",
+    "draws": "--draws",
     "dtype": "--dtype",
     "format": "--format",
     "gpu": "--gpu",
     "grid_intensity": "--grid-intensity",
     "hours": "--hours",
     "input_len": "--input-len",
+    "input_shapes": "--input",
     "inputs": "--input",
     "intensity": "--intensity",
     "max_power_w": "--max-power",
@@ -50,6 +53,12 @@ def spell_options(text: str) -> str:
     '--measure-time 7m for all.'
     """
     return _PARAMETER.sub(_spell, text)
+
+
+def spell_note(note: str) -> str:
+    """Return a note that speaks of options, with its code if it has one."""
+    text = spell_options(note)
+    return Note(note.code, text, note.severity) if isinstance(note, Note) else text
 
 
 def _spell(match: re.Match[str]) -> str:

@@ -5,23 +5,24 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from inspect_cost.counting.report import CostReport, Tally, ancestry
-from inspect_cost.crosschecking.families import CONTRACTIONS, OTHER, family_of
+from inspect_cost.crosschecking.families import CONTRACTIONS, OTHER, find_family
 from inspect_cost.crosschecking.peers import Peer
-from inspect_cost.crosschecking.results import Amount, Entry, PeerCount, whole
+from inspect_cost.crosschecking.results import Amount, Entry, PeerCount, to_whole
 
-#: The only family of a peer that tells layers as a whole.
+#: The only family of a peer that reports layers as a whole.
 LAYER = "layer"
 
 
 @dataclass
 class Gap:
-    """What both say of one family of operators in one module.
+    """Both counts of one family of operators in one module.
 
     Attributes:
         module: path of the module.
-        family: of its operators.
-        ours, theirs: the tallies.
-        macs: the peer's minus ours, less what is settled already.
+        family: family of the operators.
+        ours: our tallies.
+        theirs: the peer's.
+        macs: the peer's MACs minus ours, less what is settled already.
     """
 
     module: str
@@ -37,17 +38,17 @@ class Gap:
 
     @property
     def their_macs(self) -> Amount:
-        """The peer's."""
+        """MACs that the peer counted for this family here."""
         return sum(entry.macs for entry in self.theirs)
 
     @property
     def unknown(self) -> list[Entry]:
-        """What the peer met here and has no rule for."""
+        """Operators that the peer met here and has no rule for."""
         return [entry for entry in self.theirs if not entry.known]
 
     @property
     def known(self) -> list[Entry]:
-        """What the peer met here and has a rule for."""
+        """Operators that the peer met here and has a rule for."""
         return [entry for entry in self.theirs if entry.known]
 
 
@@ -55,30 +56,30 @@ Gaps = Mapping[tuple[str, str], Gap]
 
 
 def compare(report: CostReport, count: PeerCount, peer: Peer) -> Gaps:
-    """All modules and families with the difference in each; these add up to that of the totals."""
-    gaps = _collected(report, count, peer)
+    """Return the difference in each module and family; they add up to that of the totals."""
+    gaps = _collect(report, count, peer)
     for gap in gaps.values():
-        gap.macs = whole(gap.their_macs - gap.our_macs)
+        gap.macs = to_whole(gap.their_macs - gap.our_macs)
     return gaps
 
 
 def settle(gaps: Gaps) -> None:
-    """Set the same work against itself, where the two call it otherwise or see it elsewhere.
+    """Cancel differences of the same work under another name or in another module.
 
-    The gaps' sum stays as it is.
+    The sum of the gaps stays as it is.
     """
     _settle_within_modules(gaps)
     _settle_across_modules(gaps)
 
 
-def _collected(report: CostReport, count: PeerCount, peer: Peer) -> dict[tuple[str, str], Gap]:
-    """Tallies and entries, sorted by module and family."""
+def _collect(report: CostReport, count: PeerCount, peer: Peer) -> dict[tuple[str, str], Gap]:
+    """Sort tallies and entries by module and family."""
     covering = {entry.module for entry in count.entries if entry.covers}
     gaps: dict[tuple[str, str], Gap] = {}
 
     def gap(module: str, operator: str) -> Gap:
-        place = _place(module, covering)
-        family = LAYER if peer.by_layer else family_of(operator)
+        place = _find_place(module, covering)
+        family = LAYER if peer.by_layer else find_family(operator)
         return gaps.setdefault((place, family), Gap(place, family))
 
     for tally in report.tallies:
@@ -88,13 +89,13 @@ def _collected(report: CostReport, count: PeerCount, peer: Peer) -> dict[tuple[s
     return gaps
 
 
-def _place(module: str, covering: Iterable[str]) -> str:
-    """The outermost module that the peer takes as a whole and this one is in, or this one."""
+def _find_place(module: str, covering: Iterable[str]) -> str:
+    """Return the outermost module around this one that the peer takes as a whole, or this one."""
     return next((path for path in reversed(ancestry(module)) if path in covering), module)
 
 
 def _settle_within_modules(gaps: Gaps) -> None:
-    """Attention that one calls attention and the other matrix products is no difference."""
+    """Settle attention that one calls attention and the other matrix products."""
     inside: dict[str, list[Gap]] = defaultdict(list)
     for gap in gaps.values():
         if gap.family in CONTRACTIONS:
@@ -106,7 +107,7 @@ def _settle_within_modules(gaps: Gaps) -> None:
 
 
 def _settle_across_modules(gaps: Gaps) -> None:
-    """Work that one sees in a module and the other in one around it is no difference."""
+    """Settle work that one sees in a module and the other in one around it."""
     pairs = [
         (gap, gaps[path, kind])
         for (module, family), gap in gaps.items()
@@ -115,18 +116,18 @@ def _settle_across_modules(gaps: Gaps) -> None:
         for kind in (CONTRACTIONS if family in CONTRACTIONS else (family,))
         if (path, kind) in gaps
     ]
-    for gap, other in sorted(pairs, key=_unlikeness):
+    for gap, other in sorted(pairs, key=_rank_unlikeness):
         _settle(gap, other)
 
 
-def _unlikeness(pair: tuple[Gap, Gap]) -> tuple[bool, bool]:
-    """First comes work of the same kind, of which first what cancels to nothing."""
+def _rank_unlikeness(pair: tuple[Gap, Gap]) -> tuple[bool, bool]:
+    """Return a key that sorts work of the same kind first, and in it what cancels to nothing."""
     gap, other = pair
     return gap.family != other.family, gap.macs != -other.macs
 
 
 def _settle(gap: Gap, other: Gap) -> None:
-    """Set a surplus of one against a lack of the other."""
+    """Cancel a surplus of one against a lack of the other."""
     if gap.macs * other.macs < 0:
         amount = min(abs(gap.macs), abs(other.macs))
         gap.macs += amount if gap.macs < 0 else -amount

@@ -1,4 +1,4 @@
-"""Which operators do the same kind of work, by whatever name each counter calls them."""
+"""Families of operators that do the same kind of work, under every counter's names."""
 
 import re
 
@@ -26,22 +26,22 @@ _PATTERNS = (
 _FAMILIES = tuple((family, re.compile(pattern)) for family, pattern in _PATTERNS)
 
 
-def plain_name(operator: str) -> str:
-    """An operator's name without its namespace and overload, in small letters.
+def strip_namespace(operator: str) -> str:
+    """Return an operator's name without its namespace and overload, in small letters.
 
-    >>> plain_name("aten::_convolution"), plain_name("aten.lstm.input"), plain_name("Gemm")
-    ('_convolution', 'lstm', 'gemm')
+    >>> strip_namespace("aten::_convolution"), strip_namespace("aten.lstm.input")
+    ('_convolution', 'lstm')
     """
     return (
         re.sub(r"^(aten|quantized|onnx|com\.microsoft)(::|\.)", "", operator).split(".")[0].lower()
     )
 
 
-def family_of(operator: str) -> str:
-    """The family that an operator belongs to.
+def find_family(operator: str) -> str:
+    """Return the family that an operator belongs to.
 
-    >>> family_of("aten.addmm"), family_of("aten::lstm"), family_of("ConvTranspose")
+    >>> find_family("aten.addmm"), find_family("aten::lstm"), find_family("ConvTranspose")
     ('matrix product', 'recurrent', 'convolution')
     """
-    name = plain_name(operator)
+    name = strip_namespace(operator)
     return next((family for family, pattern in _FAMILIES if pattern.fullmatch(name)), OTHER)

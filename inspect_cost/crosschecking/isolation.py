@@ -14,11 +14,11 @@ from typing import Any
 
 import torch
 
-from inspect_cost.values.errors import CountError
+from inspect_cost.values.errors import CountError, one_line
 
 
-def isolated(work: Callable[[], Any], timeout_s: float) -> Any:
-    """What ``work()`` returns, from a forked process, which is a copy of this one.
+def run_isolated(work: Callable[[], Any], timeout_s: float) -> Any:
+    """Return what ``work()`` returns, from a forked process, which is a copy of this one.
 
     Raises:
         CountError: the work raised, died, or took longer than the time limit; says which.
@@ -37,7 +37,7 @@ def isolated(work: Callable[[], Any], timeout_s: float) -> Any:
         result, failure = receiver.recv()
     except EOFError:
         process.join()
-        raise CountError(f"its process {_end(process.exitcode)}") from None
+        raise CountError(f"its process {_describe_end(process.exitcode)}") from None
     finally:
         process.kill()
         process.join()
@@ -48,7 +48,7 @@ def isolated(work: Callable[[], Any], timeout_s: float) -> Any:
 
 
 def _work_and_send(work: Callable[[], Any], sender: Connection) -> None:
-    """The child's whole life."""
+    """Do the work in the child, and send what it returns or why it failed."""
     _silence()
     # Threads of the parent's pool do not exist here, and waiting for them would last for ever.
     torch.set_num_threads(1)
@@ -57,13 +57,13 @@ def _work_and_send(work: Callable[[], Any], sender: Connection) -> None:
     try:
         outcome = (work(), "")
     except Exception as error:  # noqa: BLE001 - whatever somebody else's code raises
-        outcome = (None, _shortened(error))
+        outcome = (None, one_line(error))
     sender.send(outcome)
     sender.close()
 
 
 def _silence() -> None:
-    """Neither warnings, nor logs, nor prints."""
+    """Suppress warnings, logs and prints."""
     warnings.simplefilter("ignore")
     logging.disable()
     faulthandler.disable()
@@ -72,17 +72,8 @@ def _silence() -> None:
     os.dup2(nowhere, 2)
 
 
-def _shortened(error: Exception, longest: int = 160) -> str:
-    """An error's type and the first line of what it says."""
-    if isinstance(error, CountError):
-        return str(error)
-    lines = str(error).strip().splitlines() or [""]
-    text = f"{type(error).__name__}: {lines[0]}".removesuffix(": ")
-    return text if len(text) <= longest else text[:longest] + "..."
-
-
-def _end(exit_code: int | None) -> str:
-    """How a process ended, in words."""
+def _describe_end(exit_code: int | None) -> str:
+    """Return how a process ended, in words."""
     if exit_code is not None and exit_code < 0:
         return f"was ended by {signal.Signals(-exit_code).name}"
     return f"ended with code {exit_code}"

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from inspect_cost.counting.report import CostReport
+from inspect_cost.values.notes import Note
 from inspect_cost.values.presentable import Presentable
+from inspect_cost.values.units import percent, si
 
 #: MACs as some peer sees them: whole numbers, unless the peer's are not.
 Amount = int | float
@@ -13,14 +15,14 @@ Amount = int | float
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a peer says of one operator, or of one layer, in one module.
+    """A peer's count of one operator, or of one layer, in one module.
 
     Attributes:
         module: path of the module, "" for the model itself.
-        operator: the operator's or the layer's name, in the peer's words.
+        operator: name of the operator or layer, in the peer's words.
         macs: what the peer counted, as MACs.
-        calls: how often it saw it; None where it does not tell.
-        known: False where the peer met it and has no rule for it.
+        calls: number of calls that it saw; None if it does not say.
+        known: False if the peer met it and has no rule for it.
         covers: whether it stands for everything inside the module.
     """
 
@@ -39,17 +41,17 @@ class PeerCount:
     Attributes:
         reported: the peer's total, in its own unit.
         entries: its parts as MACs; their sum is the total as MACs.
-        notes: sentences on how it was made, where that is not as usual.
+        notes: remarks on how it was made.
     """
 
     reported: Amount
     entries: tuple[Entry, ...]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def macs(self) -> Amount:
         """The total as MACs."""
-        return whole(sum(entry.macs for entry in self.entries))
+        return to_whole(sum(entry.macs for entry in self.entries))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Explanation:
 
     Attributes:
         reason: what the peer does, or does not do.
-        macs: how much that makes: the peer's minus ours.
+        macs: the part of the difference that it makes: the peer's MACs minus ours.
         modules: paths of the modules in which it does.
     """
 
@@ -72,15 +74,15 @@ class PeerResult:
     """One peer beside ours.
 
     Attributes:
-        name: of the tool.
-        version: of the tool; None where it is not installed.
-        unit: of the number that it reports, in words.
-        count: what it counted; None where it failed.
-        failure: why it counted nothing; "" where it did.
-        difference: its MACs minus ours; None where it failed.
-        explanations: what makes the difference, the largest part first.
+        name: name of the tool.
+        version: version of the tool; None if it is not installed.
+        unit: unit of the number that it reports, in words.
+        count: what it counted; None if it failed.
+        failure: why it counted nothing; "" if it did.
+        difference: its MACs minus ours; None if it failed.
+        explanations: parts of the difference, the largest first.
         unexplained: the rest of the difference, without a reason, and the modules that it is in.
-        duration_s: how long it took, its start included.
+        duration_s: seconds that it took, its start included.
     """
 
     name: str
@@ -94,7 +96,7 @@ class PeerResult:
     duration_s: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data, for JSON."""
+        """Return the result as plain data, for JSON."""
         return {
             "name": self.name,
             "version": self.version,
@@ -105,28 +107,34 @@ class PeerResult:
             "macs": self.count.macs if self.count else None,
             "difference_macs": self.difference,
             "explanations": [_explanation_dict(part) for part in self.explanations],
-            "unexplained_macs": _rest(self),
+            "unexplained_macs": _count_rest(self),
             "unexplained_modules": list(self.unexplained.modules) if self.unexplained else [],
             "notes": list(self.count.notes) if self.count else [],
             "duration_s": self.duration_s,
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CrossCheck(Presentable):
-    """Our count of a call, and what the peers say of the same.
+    """Our count of a call, and the peers' counts of the same.
 
     Attributes:
-        report: ours.
-        peers: one result for each, those that failed included.
+        report: our count.
+        peers: one result for each peer, those that failed included.
         title: what was counted, in words.
-        provenance: what made this.
+        provenance: versions, platform, time and command.
     """
 
     report: CostReport
     peers: tuple[PeerResult, ...]
     title: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        peers = ", ".join(
+            f"{result.name} {_summarize(result, self.report)}" for result in self.peers
+        )
+        return f"<CrossCheck of {self.report.model}: {si(self.report.macs, 'MACs')}; {peers}>"
 
     @property
     def by_peer(self) -> Mapping[str, PeerResult]:
@@ -139,7 +147,7 @@ class CrossCheck(Presentable):
         return {r.name: r.unexplained.macs for r in self.peers if r.unexplained}
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data, for JSON; the schema's name is in it."""
+        """Return the cross-check as plain data, for JSON; the schema's name is in it."""
         return {
             "schema": "inspect-cost/crosscheck/1",
             "model": {"title": self.title or self.report.model, "class": self.report.model},
@@ -157,17 +165,24 @@ class CrossCheck(Presentable):
         }
 
 
-def whole(number: Amount) -> Amount:
-    """The number as an int where it is one."""
+def to_whole(number: Amount) -> Amount:
+    """Return the number as an int if it is whole."""
     return int(number) if number == int(number) else number
+
+
+def _summarize(result: PeerResult, report: CostReport) -> str:
+    """Return a peer's difference in a word: "+1.2 %", "failed"."""
+    if result.difference is None:
+        return "failed"
+    return percent(result.difference, report.macs) if result.difference else "equal"
 
 
 def _explanation_dict(part: Explanation) -> dict[str, Any]:
     return {"reason": part.reason, "macs": part.macs, "modules": list(part.modules)}
 
 
-def _rest(result: PeerResult) -> Amount | None:
-    """MACs without a reason: none of no difference, unknown where the peer failed."""
+def _count_rest(result: PeerResult) -> Amount | None:
+    """Return the MACs without a reason: 0 of no difference, None if the peer failed."""
     if result.difference is None:
         return None
     return result.unexplained.macs if result.unexplained else 0

@@ -7,32 +7,29 @@ from typing import Any
 
 from torch import nn
 
+from inspect_cost.calls.call import Call
+from inspect_cost.calls.positional import fill_values, move, move_to_cpu
+from inspect_cost.calls.resolve import resolve_call
 from inspect_cost.counting.report import CostReport
-from inspect_cost.counting.torch.count import count, method_of
-from inspect_cost.crosschecking.calls import Call
+from inspect_cost.counting.torch.count import count
 from inspect_cost.crosschecking.comparison import compare
-from inspect_cost.crosschecking.explanation import explained
-from inspect_cost.crosschecking.isolation import isolated
+from inspect_cost.crosschecking.explanation import explain
+from inspect_cost.crosschecking.isolation import run_isolated
 from inspect_cost.crosschecking.peers import PEERS, Peer
-from inspect_cost.crosschecking.results import CrossCheck, PeerCount, PeerResult, whole
-from inspect_cost.values.errors import CountError
+from inspect_cost.crosschecking.results import CrossCheck, PeerCount, PeerResult, to_whole
+from inspect_cost.values.errors import CountError, UsageError
+from inspect_cost.values.notes import Note
+from inspect_cost.values.progress import Progress, ignore_progress
 
 #: Seconds that each peer may take.
 TIMEOUT_S = 120.0
 
-#: Told the share that is done.
-Progress = Callable[[float], None]
-
-
-def unseen(_done: float) -> None:
-    """No progress is shown."""
-
 
 def crosscheck(
-    model: nn.Module | Callable[..., Any],
+    target: Call | Callable[..., Any],
     /,
     *args: Any,
-    timeout_s: float = TIMEOUT_S,
+    timeout_s: float | None = None,
     **kwargs: Any,
 ) -> CrossCheck:
     """Count one call of a model, let other counters count it, and explain how they differ.
@@ -41,70 +38,87 @@ def crosscheck(
     after the other, each in a process of its own: the model is not touched, and a peer that
     fails, dies or takes too long is a row of the result.
 
+    A function that has a parameter ``timeout_s`` of its own is passed in a call:
+    ``crosscheck(inspect_cost.Call.of(model, x, timeout_s=...))``.
+
     Args:
-        model: a module, or a bound method of one, as for `inspect_cost.count`. Peers that need
-            values are given random weights where it has none and memory permits.
-        *args: the call's arguments.
-        timeout_s: seconds that each peer may take.
-        **kwargs: the call's keyword arguments.
+        target: a module, a bound method of one, a function, a `functools.partial`, or an
+            `inspect_cost.Call`. Peers that need values are given random weights if it has none and
+            memory permits.
+        *args: arguments of the call; none beside a `Call`, which has its own.
+        timeout_s: seconds that each peer may take; 120 unless given.
+        **kwargs: keyword arguments of the call.
 
     Returns:
         Our report and the peers' results. The parts of each difference, those without a reason
         included, add up to it.
 
     Raises:
-        UsageError: ``model`` is neither a module nor a method of one.
+        UsageError: ``target`` cannot be called, or ``timeout_s`` may be meant for it.
         CountError: we cannot count the call.
     """
-    report = count(model, *args, **kwargs)
-    module, method = method_of(model)
-    call = Call(module, method, args, kwargs)
-    return CrossCheck(report, crosschecked(report, call, timeout_s))
+    call = resolve_call(target, args, kwargs, {"timeout_s": timeout_s}, "crosscheck")
+    limit_s = TIMEOUT_S if timeout_s is None else timeout_s
+    if not limit_s > 0:
+        raise UsageError(f"`timeout_s` is {limit_s}", "Give seconds above 0.", field="timeout_s")
+    call = call.as_module()
+    report = count(call.function, *call.args, **call.kwargs)
+    return CrossCheck(report, crosscheck_call(report, call, limit_s))
 
 
-def crosschecked(
+def crosscheck_call(
     report: CostReport,
     call: Call,
     timeout_s: float = TIMEOUT_S,
-    progress: Progress = unseen,
+    progress: Progress = ignore_progress,
 ) -> tuple[PeerResult, ...]:
-    """What each peer says of a call that we have counted; ``progress`` is told the share done."""
-    here = call.on_cpu()
+    """Return what each peer says of a call that we have counted.
+
+    Args:
+        report: our count.
+        call: what was counted.
+        timeout_s: seconds that each peer may take.
+        progress: called with the share that is done.
+    """
+    here = move_to_cpu(call.as_module())
     results = []
     for done, peer in enumerate(PEERS, start=1):
-        results.append(_result(peer, report, here, timeout_s))
+        results.append(_crosscheck_peer(peer, report, here, timeout_s))
         progress(done / len(PEERS))
     return tuple(results)
 
 
-def _result(peer: Peer, report: CostReport, call: Call, timeout_s: float) -> PeerResult:
-    """One row, whatever becomes of the peer."""
+def _crosscheck_peer(peer: Peer, report: CostReport, call: Call, timeout_s: float) -> PeerResult:
+    """Return one row, whatever becomes of the peer."""
     row = PeerResult(peer.name, peer.version, peer.unit)
     if peer.version is None:
         return replace(row, failure=f"not installed: pip install {peer.distribution}")
     start = time.perf_counter()
     try:
-        counted: PeerCount = isolated(lambda: _counted(peer, call), timeout_s)
+        counted: PeerCount = run_isolated(lambda: _count(peer, call), timeout_s)
     except CountError as error:
         return replace(row, failure=str(error), duration_s=time.perf_counter() - start)
-    parts, rest = explained(compare(report, counted, peer), peer, call.model)
+    module = call.module or nn.Module()
+    parts, rest = explain(compare(report, counted, peer), peer, module)
     return replace(
         row,
         count=counted,
-        difference=whole(counted.macs - report.macs),
+        difference=to_whole(counted.macs - report.macs),
         explanations=parts,
         unexplained=rest,
         duration_s=time.perf_counter() - start,
     )
 
 
-def _counted(peer: Peer, call: Call) -> PeerCount:
-    """The peer's count without values if the call has none and that will do, else with them."""
+def _count(peer: Peer, call: Call) -> PeerCount:
+    """Return the peer's count without values if the call has none and that will do, else with."""
     if call.has_values:
         return peer.count(call)
     try:
-        return peer.count(call.without_values())
+        return peer.count(move(call, "meta"))
     except Exception:  # noqa: BLE001 - whatever a peer raises on tensors without values
-        note = "Run on random weights, because it could not do without values."
-    counted = peer.count(call.with_values())
+        note = Note(
+            "random-weights", "Run on random weights, because it could not do without values."
+        )
+    counted = peer.count(fill_values(call))
     return replace(counted, notes=(*counted.notes, note))

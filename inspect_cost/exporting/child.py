@@ -3,47 +3,22 @@
 import json
 import pickle
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from torch import Tensor, nn
-from torch.utils._pytree import tree_flatten, tree_unflatten
-
-from inspect_cost.calls.target import Target
-from inspect_cost.exporting.writing import write
-from inspect_cost.measuring.backends import input_name, is_tensor
-from inspect_cost.values.errors import CountError
+from inspect_cost.calls.call import Call, eval_mode
+from inspect_cost.exporting.writing import make_traceable, write_onnx
+from inspect_cost.values.errors import InspectCostError, one_line
 
 
-class Call(nn.Module):
-    """One call as a module whose forward takes its tensors, as the exporter wants it."""
-
-    def __init__(self, target: Target) -> None:
-        super().__init__()
-        self.model, self._function = target.module, target.function
-        self._leaves, self._structure = tree_flatten((target.args, target.kwargs))
-
-    @property
-    def tensors(self) -> tuple[Tensor, ...]:
-        """The call's own."""
-        return tuple(leaf for leaf in self._leaves if is_tensor(leaf))
-
-    def forward(self, *tensors: Tensor) -> Any:
-        """The call, with these in its tensors' places."""
-        given = iter(tensors)
-        leaves = [next(given) if is_tensor(leaf) else leaf for leaf in self._leaves]
-        args, kwargs = tree_unflatten(leaves, self._structure)
-        return self._function(*args, **kwargs)
-
-
-def export(target: Target, path: Path) -> str:
-    """Write the call as an ONNX file; why that cannot be, or ""."""
-    call = Call(target).eval()
-    names = [input_name(number) for number, _ in enumerate(call.tensors)]
+def try_export(call: Call, path: Path, input_names: Sequence[str]) -> str:
+    """Write a call as an ONNX file; return why that cannot be done, or ""."""
     try:
-        write(call, call.tensors, {}, path, names)
-    except CountError as error:
-        return str(error).partition("\n")[0]
+        traceable = make_traceable(call, input_names)
+        with eval_mode(traceable.module):
+            write_onnx(traceable, path)
+    except InspectCostError as error:
+        return one_line(error)
     return ""
 
 
@@ -51,8 +26,8 @@ def main() -> None:
     """Read the job, do it, write the answer."""
     job, answer = map(Path, sys.argv[1:])
     # Made by the process that started this one, in a folder that only its user can write.
-    make, path = pickle.loads(job.read_bytes())  # noqa: S301
-    error = export(make(), path)
+    make, path, input_names = pickle.loads(job.read_bytes())  # noqa: S301
+    error = try_export(make(), path, input_names)
     answer.write_text(json.dumps({"error": error}))
 
 

@@ -1,37 +1,27 @@
-"""Writing models as ONNX files, each run beside the model itself before it is kept."""
+"""Writing calls as ONNX files, each run beside the model itself before it is kept."""
 
-import inspect as signatures
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import onnxruntime  # type: ignore[import-untyped]  # has no stubs
 import torch
 from torch import Tensor, nn
 
 import model_zoo
-from inspect_cost.calls.inputs import InputSpec
-from inspect_cost.exporting.writing import write
-from inspect_cost.subjects.loading import model_factory, shortened
-from inspect_cost.values.errors import CountError, UsageError
+from inspect_cost.calls.call import Call, eval_mode
+from inspect_cost.calls.inputs import InputSpec, arguments
+from inspect_cost.exporting.verify import check_against_torch, run_by_torch
+from inspect_cost.exporting.writing import make_traceable, write_onnx
+from inspect_cost.subjects.loading import model_factory
+from inspect_cost.values.errors import UsageError
 from model_zoo.generation import build_with_weights
 
-#: Largest difference that rounding may make, relative to the largest output: phases that are summed
-#: over seconds come close to a tenth of it.
-TOLERANCE = 1e-2
 #: Deviation of random numbers in place of parameters that start at 0.
 START_STD = 0.01
-#: What an output's largest number is taken for at least.
-SMALLEST = 1e-30
 #: A model that goes sample by sample is unrolled: each sample's nodes are in the file.
 MOST_UNROLLED = 256
-
-
-class MismatchError(CountError):
-    """The exported graph computes something else than the model."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +29,10 @@ class Exported:
     """What was written.
 
     Attributes:
-        files: the ONNX file, and that of its weights where they are apart.
-        difference: the largest difference between the outputs of torch and of onnxruntime,
-            relative to the largest output.
-        note: what the file holds, in words.
+        files: the ONNX file, and that of its weights if they are apart.
+        difference: largest difference between the outputs of torch and of onnxruntime, relative to
+            the largest output.
+        note: contents of the file, in words.
     """
 
     files: tuple[Path, ...]
@@ -50,23 +40,42 @@ class Exported:
     note: str
 
 
-class Generation(nn.Module):
-    """A zoo model whose forward is its generation, with the arguments that are no tensors fixed."""
+def export_call(
+    call: Call, output: Path, note: str = "", input_names: Sequence[str] | None = None
+) -> Exported:
+    """Export a call, compare the graph's outputs with torch's, and only then put it in its place.
 
-    def __init__(self, model: nn.Module, fixed: Mapping[str, Any]) -> None:
-        super().__init__()
-        self.model = model
-        self.fixed = dict(fixed)
+    Args:
+        call: what is exported; its tensors become the graph's inputs, all else is fixed.
+        output: the file to write.
+        note: contents of the file, in words.
+        input_names: names of the graph's inputs, in the order of the call's tensors; those of the
+            parameters unless given.
 
-    def forward(self, **tensors: Tensor) -> Tensor:
-        """The audio that ``generate`` makes of these."""
-        # Without its no_grad, which would hide from the exporter which module does what.
-        kind: Any = type(self.model)
-        generated: Tensor = signatures.unwrap(kind.generate)(self.model, **tensors, **self.fixed)
-        return generated
+    Raises:
+        UsageError: something in the call has no values.
+        CountError: the call fails, or the exporter cannot do it.
+        MismatchError: the graph computes something else, and was not kept.
+    """
+    traceable = make_traceable(call, input_names)
+    with (
+        eval_mode(traceable.module),
+        tempfile.TemporaryDirectory(dir=output.resolve().parent, prefix=".export-") as folder,
+    ):
+        expected = run_by_torch(traceable)
+        draft = Path(folder) / output.name
+        write_onnx(traceable, draft)
+        difference = check_against_torch(draft, traceable, expected)
+        files = _move_files(Path(folder), output.parent)
+    return Exported(files, difference, note)
 
 
-def exported_preset(
+def _move_files(source: Path, target: Path) -> tuple[Path, ...]:
+    names = sorted(path.name for path in source.iterdir())
+    return tuple((source / name).replace(target / name) for name in names)
+
+
+def export_preset(
     preset: model_zoo.Preset,
     output: Path,
     samples: int | None = None,
@@ -80,38 +89,39 @@ def exported_preset(
     Args:
         preset: which model.
         output: the file to write.
-        samples: how long; a second, or for a model that goes sample by sample one top frame.
+        samples: how many to generate; a second of audio, or one top frame of a model that goes
+            sample by sample, unless given.
         weights: a checkpoint, as for `model_zoo.generation.generate_audio`; random unless given.
-        settings: of the model's configuration, where not as published.
-        seed: of the weights, where none are given, and of the inputs of the trial.
+        settings: settings of the model that differ from the published ones.
+        seed: seed of random weights, and of the inputs that are compared.
 
     Raises:
-        UsageError: a setting is impossible, the weights do not fit, or the length is not for this.
-        CountError: the exporter cannot do it; MismatchError: what it wrote computes otherwise.
+        UsageError: a setting is impossible, the weights do not fit, or it is too long to unroll.
+        CountError: as of `export_call`.
     """
     overrides = dict(settings or {})
     try:
         config = preset.configuration(**overrides)
-        wanted = _length(preset, config, samples)
+        wanted = _choose_length(preset, config, samples)
         model = build_with_weights(preset, weights, overrides, seed)
-        if weights is None:
-            _without_zeros(model, seed)
     except UsageError:
         raise
     except (ValueError, TypeError) as error:
         raise UsageError(
             f"{preset.name}: {error}", "Fix `settings`, `weights` or `seed`."
         ) from error
-    call = preset.call(config, wanted, "cpu", seed)
-    tensors = {k: _first_clip(v) for k, v in call.kwargs.items() if isinstance(v, Tensor)}
-    fixed = {k: v for k, v in call.kwargs.items() if k not in tensors}
-    clips = max((len(v) for v in call.kwargs.values() if isinstance(v, Tensor)), default=1)
-    note = f"{call.samples // clips:,} samples at {preset.sample_rate:,} Hz"
-    return exported(Generation(model, fixed).eval(), (), tensors, output, note)
+    if weights is None:
+        _fill_zeros(model, seed)
+    made = preset.call(config, wanted, "cpu", seed)
+    kwargs = {name: _first_clip(value) for name, value in made.kwargs.items()}
+    clips = max((len(v) for v in made.kwargs.values() if isinstance(v, Tensor)), default=1)
+    note = f"{made.samples // clips:,} samples at {preset.sample_rate:,} Hz"
+    generate: Any = model.generate
+    return export_call(Call.of(generate, **kwargs), output, note)
 
 
-def _without_zeros(model: nn.Module, seed: int) -> None:
-    """Random numbers for parameters that start at 0, whose layers would otherwise go uncompared."""
+def _fill_zeros(model: nn.Module, seed: int) -> None:
+    """Fill parameters that start at 0 with random numbers; their layers would go uncompared."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -119,109 +129,34 @@ def _without_zeros(model: nn.Module, seed: int) -> None:
                 parameter.normal_(std=START_STD, generator=generator)
 
 
-def _length(preset: model_zoo.Preset, config: Any, samples: int | None) -> int:
-    """Samples to export: a second, or one round of a model that goes sample by sample."""
+def _choose_length(preset: model_zoo.Preset, config: Any, samples: int | None) -> int:
+    """Return the samples to export: a second of audio, or one round of a stepwise model."""
     if preset.period is None:
         return samples or preset.sample_rate
     wanted = samples or preset.period(config)
     if wanted > MOST_UNROLLED:
         raise UsageError(
             f"{preset.name} goes sample by sample, and {wanted:,} would be {wanted:,} copies of it",
-            f"Export up to {MOST_UNROLLED} samples: --input-len {preset.period(config)}.",
+            f"Export up to {MOST_UNROLLED} `samples`, such as {preset.period(config)}.",
+            field="samples",
         )
     return wanted
 
 
-def _first_clip(tensor: Tensor) -> Tensor:
-    """Models of a fixed length make clips side by side; one is enough."""
-    return tensor[:1]
+def _first_clip(value: Any) -> Any:
+    """Return the first clip of an argument: models of a fixed length make clips side by side."""
+    return value[:1] if isinstance(value, Tensor) else value
 
 
-def exported_model(
+def export_model(
     spec: str, output: Path, inputs: Sequence[InputSpec] = (), length: int | None = None
 ) -> Exported:
     """Export one forward of a user's own model, ``module:Net`` or ``file.py:make_model``.
 
     Raises:
         UsageError: the model cannot be made.
-        CountError: its forward fails, or the exporter cannot do it; MismatchError: what it wrote
-            computes otherwise.
+        CountError: as of `export_call`.
     """
-    args = tuple(entry.tensor(length) for entry in inputs if entry.name is None)
-    kwargs = {entry.name: entry.tensor(length) for entry in inputs if entry.name is not None}
+    args, kwargs = arguments(inputs, length)
     note = f"one forward of {', '.join(map(str, inputs)) or 'no inputs'}"
-    return exported(model_factory(spec)().eval(), args, kwargs, output, note)
-
-
-def exported(
-    model: nn.Module,
-    args: tuple[Tensor, ...],
-    kwargs: Mapping[str, Tensor],
-    output: Path,
-    note: str = "",
-) -> Exported:
-    """Export one call, compare it with torch's, and only then put the file in its place.
-
-    Raises:
-        CountError: as `exported_preset`.
-    """
-    expected = _run_by_torch(model, args, kwargs)
-    with tempfile.TemporaryDirectory(dir=output.resolve().parent, prefix=".export-") as folder:
-        draft = Path(folder) / output.name
-        write(model, args, kwargs, draft)
-        difference = _difference(expected, _run_by_onnxruntime(draft, (*args, *kwargs.values())))
-        if not difference <= TOLERANCE:  # also where it is not a number
-            raise MismatchError(
-                f"the exported graph's outputs differ by {difference:.1e} of the largest from "
-                "torch's; it was not kept",
-                f"Rounding explains {TOLERANCE:.0e} at most: the exporter took it for another.",
-            )
-        names = sorted(path.name for path in Path(folder).iterdir())
-        for name in names:
-            (Path(folder) / name).replace(output.parent / name)
-    files = tuple(output.parent / name for name in names)
-    return Exported(files, difference, note)
-
-
-def _run_by_torch(
-    model: nn.Module, args: tuple[Tensor, ...], kwargs: Mapping[str, Tensor]
-) -> list[Tensor]:
-    try:
-        with torch.no_grad():
-            result = model(*args, **kwargs)
-    except Exception as error:
-        raise CountError(
-            f"the forward failed: {shortened(error)}",
-            "Give its inputs with --input [name=]SHAPE[:dtype].",
-        ) from error
-    flat = torch.utils._pytree.tree_leaves(result)  # noqa: SLF001 - how the exporter orders them
-    return [leaf for leaf in flat if isinstance(leaf, Tensor)]
-
-
-def _run_by_onnxruntime(path: Path, inputs: Sequence[Tensor]) -> list[Any]:
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    try:
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        names = [entry.name for entry in session.get_inputs()]
-        given = {n: t.detach().numpy() for n, t in zip(names, inputs, strict=False)}
-        return list(session.run(None, given))
-    except Exception as error:
-        raise MismatchError(
-            f"onnxruntime cannot run the exported graph: {shortened(error)}; it was not kept",
-            "Export by hand, with another opset, and count the file.",
-        ) from error
-
-
-def _difference(expected: Sequence[Tensor], got: Sequence[Any]) -> float:
-    """The largest difference, relative to each output's largest number."""
-    if [tuple(e.shape) for e in expected] != [tuple(np.shape(g)) for g in got]:
-        return float("inf")
-    largest = 0.0
-    for e, g in zip(expected, got, strict=True):
-        reference = e.detach().numpy().astype(np.float64)
-        if reference.size:
-            scale = max(float(np.abs(reference).max()), SMALLEST)
-            off = float(np.abs(reference - np.asarray(g)).max()) / scale
-            largest = off if not off <= largest else largest  # not a number stays
-    return largest
+    return export_call(Call.of(model_factory(spec)(), *args, **kwargs), output, note)

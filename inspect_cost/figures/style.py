@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from inspect_cost.values.quantity import Kind
 
-#: Okabe & Ito's palette, told apart by the colour-blind (jfly.uni-koeln.de/color, 2008), without
-#: its yellow, which print loses.
+#: Okabe & Ito's palette for the colour-blind (jfly.uni-koeln.de/color, 2008), without its yellow,
+#: which is invisible in print.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 2)))
 FIRST, LATER, FAINT, DARK = PALETTE[0], "#7F7F7F", "#B3B3B3", "#333333"

@@ -1,1 +1,1 @@
-"""What chips draw and how clean electricity is: data rows with their sources."""
+"""Power of chips and carbon intensity of electricity: data rows with their sources."""

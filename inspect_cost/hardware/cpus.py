@@ -39,7 +39,7 @@ def find_cpu(model: str | None, rows: Sequence[Device] | None = None) -> Device 
     """
     words = re.sub(r"\((R|TM)\)|®|™", "", model or "", flags=re.IGNORECASE)
     for row in read_cpus() if rows is None else rows:
-        # An EPYC 7551P is no EPYC 7551: nothing may be glued to the name on either side.
+        # An EPYC 7551P is not an EPYC 7551: the name must end where the row's does.
         if re.search(rf"(?<![\w-]){re.escape(row.name)}(?![\w+-])", words, re.IGNORECASE):
             return row
     return None

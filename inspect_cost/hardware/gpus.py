@@ -38,11 +38,11 @@ class _Row:
 
 def read_gpus() -> tuple[Device, ...]:
     """Return the GPUs of ``data/gpus.toml``."""
-    return tuple(row.device for row in _rows())
+    return tuple(row.device for row in _read_rows())
 
 
 @cache
-def _rows() -> tuple[_Row, ...]:
+def _read_rows() -> tuple[_Row, ...]:
     return tuple(map(_parse_row, tomllib.loads(TABLE.read_text(encoding="utf-8"))["gpu"]))
 
 
@@ -83,10 +83,12 @@ def find_gpu(name: str) -> Device:
     Raises:
         UsageError: none matches (near matches are shown), or several of different power do.
     """
-    words = _words(name)
-    family = [row for row in _rows() if _is_in_family(row, words)]
+    words = _split_words(name)
+    family = [row for row in _read_rows() if _is_in_family(row, words)]
     if not family:
-        raise UsageError(f"no GPU is called {name!r} in the table", _hint(name), field=FIELD)
+        raise UsageError(
+            f"no GPU is called {name!r} in the table", _suggest_gpus(name), field=FIELD
+        )
     named = words & frozenset().union(*(row.variant for row in family))
     rows = [row for row in family if named <= row.variant] if named else family
     # Without a variant in the name, the row marked as default is meant, if the model has one.
@@ -104,12 +106,14 @@ def _is_in_family(row: _Row, words: frozenset[str]) -> bool:
     """Whether the words name the row's model, and nothing that is unknown of that model."""
     if not row.model <= words:
         return False
-    variants = frozenset().union(*(other.variant for other in _rows() if other.model == row.model))
+    variants = frozenset().union(
+        *(other.variant for other in _read_rows() if other.model == row.model)
+    )
     unknown = words - row.model - variants - NOISE
     return not [word for word in unknown if not _MEMORY.fullmatch(word)]
 
 
-def _words(name: str) -> frozenset[str]:
+def _split_words(name: str) -> frozenset[str]:
     """Return lower-case words: "Tesla V100-SXM2-16 GB" has tesla, v100, sxm2 and 16gb."""
     joined = re.sub(r"(\d)\s*gib\b|(\d)\s+gb\b", r"\1\2gb", name.lower())
     split = re.sub(r"([gr]tx)(\d)", r"\1 \2", re.sub(r"(\d)ti\b", r"\1 ti", joined))
@@ -121,18 +125,20 @@ def _list_with_power(rows: list[_Row]) -> str:
     return " or ".join(f"{device.name} ({device.max_power_w:g} W)" for device in devices)
 
 
-def _hint(name: str) -> str:
+def _suggest_gpus(name: str) -> str:
     """Name the rows that share a word of the model, else those spelled alike, else all."""
-    near = [row for row in _rows() if row.model & _words(name)] or _spelled_alike(name)
-    names = [row.device.name for row in near or _rows()]
+    near = [row for row in _read_rows() if row.model & _split_words(name)] or _find_spelled_alike(
+        name
+    )
+    names = [row.device.name for row in near or _read_rows()]
     listed = f"Did you mean {' or '.join(names)}?" if near else f"There are {', '.join(names)}."
     return f"{listed} Or give its power with `power_w`."
 
 
-def _spelled_alike(name: str) -> list[_Row]:
+def _find_spelled_alike(name: str) -> list[_Row]:
     """Find rows whose model, or whose name's first two words, are spelled almost like a name."""
-    spelled = {"".join(row.device.name.lower().split()[:2]): row for row in _rows()}
-    spelled |= {next(iter(row.model)): row for row in _rows() if len(row.model) == 1}
-    wanted = "".join(sorted(_words(name) - NOISE, key=name.lower().find))
+    spelled = {"".join(row.device.name.lower().split()[:2]): row for row in _read_rows()}
+    spelled |= {next(iter(row.model)): row for row in _read_rows() if len(row.model) == 1}
+    wanted = "".join(sorted(_split_words(name) - NOISE, key=name.lower().find))
     models = [spelled[key].model for key in get_close_matches(wanted, spelled, cutoff=0.6)]
-    return [row for row in _rows() if row.model in models]
+    return [row for row in _read_rows() if row.model in models]

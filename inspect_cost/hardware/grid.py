@@ -88,13 +88,15 @@ def find_zone_intensity(zone: str, year: int | None = None) -> Intensity:
     Raises:
         UsageError: there is no such zone, or no figure for that year; or ecologits is missing.
     """
-    code = _zone_code(zone)
+    code = _find_zone_code(zone)
     return _find_latest(code, zone) if year is None else _find_year(code, zone, year)
 
 
 def _find_year(code: str, zone: str, year: int) -> Intensity:
     figures = {
-        int(row["year"]): float(row["gco2e_per_kwh"]) for row in _rows() if code in row.values()
+        int(row["year"]): float(row["gco2e_per_kwh"])
+        for row in _read_rows()
+        if code in row.values()
     }
     if code == DEFAULT.zone:
         figures[2018] = DEFAULT_KGCO2E_PER_KWH * G_PER_KG
@@ -112,7 +114,7 @@ def _find_year(code: str, zone: str, year: int) -> Intensity:
 
 
 def _find_latest(code: str, zone: str) -> Intensity:
-    mix = _ecologits_table().get(code)
+    mix = _read_ecologits().get(code)
     if mix is None:
         raise UsageError(
             f"ecologits has no zone {zone}", "Give a `year`, or an `intensity`.", field="zone"
@@ -125,7 +127,7 @@ def _find_latest(code: str, zone: str) -> Intensity:
 
 
 @cache
-def _ecologits_table() -> Mapping[str, float]:
+def _read_ecologits() -> Mapping[str, float]:
     """Return zone -> kgCO2e/kWh, from ecologits."""
     try:
         from ecologits.electricity_mix_repository import (  # noqa: PLC0415 - optional, and slow
@@ -141,13 +143,13 @@ def _ecologits_table() -> Mapping[str, float]:
 
 
 @cache
-def _rows() -> tuple[Mapping[str, str], ...]:
+def _read_rows() -> tuple[Mapping[str, str], ...]:
     """Return zone, iso2, name, year, gco2e_per_kwh of each row."""
     with YEARS.open(encoding="utf-8", newline="") as file:
         return tuple(csv.DictReader(file))
 
 
-def _zone_code(zone: str) -> str:
+def _find_zone_code(zone: str) -> str:
     """Return the alpha-3 code of a zone.
 
     Raises:
@@ -156,32 +158,32 @@ def _zone_code(zone: str) -> str:
     wanted = zone.strip().upper()
     if wanted in WORLD:
         return WORLD[0]
-    codes = _codes_by_name()
+    codes = _map_codes()
     if wanted in codes:
         return codes[wanted]
-    if len(wanted) == LONGEST_CODE and wanted in _ecologits_table():
+    if len(wanted) == LONGEST_CODE and wanted in _read_ecologits():
         return wanted
     raise UsageError(
         f"no zone is called {zone!r}",
-        f"{_hint(wanted, codes)}Give an ISO 3166 code such as FR or USA, or WOR.",
+        f"{_suggest_zones(wanted, codes)}Give an ISO 3166 code such as FR or USA, or WOR.",
         field="zone",
     )
 
 
 @cache
-def _codes_by_name() -> Mapping[str, str]:
+def _map_codes() -> Mapping[str, str]:
     """Return the alpha-3 code of each code and each name, in capitals."""
     codes = {"UK": "GBR"}  # as everybody writes it, though ISO does not
-    for row in _rows():
+    for row in _read_rows():
         codes.update(dict.fromkeys((row["zone"], row["iso2"], row["name"].upper()), row["zone"]))
     return codes
 
 
-def _hint(wanted: str, codes: Mapping[str, str]) -> str:
+def _suggest_zones(wanted: str, codes: Mapping[str, str]) -> str:
     """Ask for the zones that are spelled almost like one; "" if there are none."""
     # A code is compared with codes of its length, a name with names.
     alike = [n for n in codes if len(n) == len(wanted) or min(len(n), len(wanted)) > LONGEST_CODE]
     near = get_close_matches(wanted, alike, n=3, cutoff=ALIKE)
-    names = {row["zone"]: row["name"] for row in _rows()}
+    names = {row["zone"]: row["name"] for row in _read_rows()}
     shown = dict.fromkeys(f"{codes[n]} ({names[codes[n]]})" for n in near)
     return f"Did you mean {', '.join(shown)}? " if near else ""

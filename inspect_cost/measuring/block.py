@@ -5,14 +5,21 @@ from typing import Any, Self
 
 import torch
 
-from inspect_cost.calls.target import Target, usable_device
-from inspect_cost.measuring.measure import AnySensors, chosen_sensors, missing_sensor, planned
+from inspect_cost.calls.call import Call
+from inspect_cost.calls.devices import usable_device
+from inspect_cost.measuring.measure import (
+    AnySensors,
+    choose_sensors,
+    list_missing_sensors,
+    make_plan,
+)
 from inspect_cost.measuring.measurement import Measurement
 from inspect_cost.measuring.protocol.meter import Meter
 from inspect_cost.measuring.protocol.run import IDLE_SHARE, Plan, Record
 from inspect_cost.measuring.protocol.summary import summarize
 from inspect_cost.measuring.protocol.window import Bench, Window, Work
 from inspect_cost.measuring.sensors.protocol import Sensors
+from inspect_cost.values.notes import Note
 
 
 def measure_block(
@@ -28,7 +35,7 @@ def measure_block(
         sensors: energy counters to read; by default all that this machine has.
     """
     place = usable_device(device)
-    return Block(place, chosen_sensors(sensors, place))
+    return Block(place, choose_sensors(sensors, place))
 
 
 class Block:
@@ -43,9 +50,9 @@ class Block:
     def __init__(self, device: torch.device, found: Sensors) -> None:
         self._device, self._found = device, found
         self._meter = Meter(found.usable)
-        wait = Target(lambda: None, (), {}, device).work.synchronize
-        self._bench = Bench(Work(lambda: None, wait), self._meter)
-        self._plan = planned(device.type, None, None, 1, None, self._meter)
+        nothing = Call(lambda: None, device=device)
+        self._bench = Bench(Work(nothing.run, nothing.synchronize), self._meter)
+        self._plan = make_plan(device.type, None, None, 1, None, self._meter)
         self._idle_s = self._plan.window_s * IDLE_SHARE
 
     def __enter__(self) -> Self:
@@ -73,7 +80,7 @@ class Block:
         summary = _summarize_window(window, self._meter, self._plan)
         self.measurement = replace(
             summary,
-            notes=(*missing_sensor(self._found), *summary.notes),
+            notes=(*list_missing_sensors(self._found), *summary.notes),
             device=str(self._device),
             threads=torch.get_num_threads(),
             partial=kind is not None,
@@ -89,5 +96,7 @@ class Block:
 def _summarize_window(window: Window, meter: Meter, plan: Plan) -> Measurement:
     record = Record([window], [], warmed_up=True)
     summary = summarize(record, meter, plan)
-    note = "One block, no confidence interval: repeat it, or measure a function of it."
+    note = Note(
+        "one-block", "One block, no confidence interval: repeat it, or measure a function of it."
+    )
     return replace(summary, notes=(*summary.notes, note))

@@ -54,7 +54,7 @@ def compute_battery_hours(
         "battery_real_time_h": find_real_time_power_w(measurement, energy),
     }
     return {
-        name: _hours(battery_wh, power_w, source)
+        name: _compute_hours(battery_wh, power_w, source)
         for name, power_w in powers.items()
         if power_w is not None
     }
@@ -81,7 +81,7 @@ def find_real_time_power_w(measurement: Measurement, energy: Quantity) -> Quanti
     return Quantity(power_w, "W", net.kind, net.source)
 
 
-def _hours(battery_wh: float, power_w: Quantity, source: str) -> Quantity:
+def _compute_hours(battery_wh: float, power_w: Quantity, source: str) -> Quantity:
     """Return how long a battery lasts at a power; the interval's ends change places."""
     joules = battery_wh * J_PER_WH
     ends = power_w.ci95

@@ -26,10 +26,10 @@ def estimate_energy(
     device = _find_device(measurement.device, max_power_w)
     if device is None:
         return None, (
-            f"No estimate of the energy: {_chip_name(measurement.device)} is not in the table of "
+            f"No estimate of the energy: {_name_chip(measurement.device)} is not in the table of "
             "maximum powers; look up its TDP at its maker's, and give it as `max_power_w`."
         )
-    utilisation = _utilisation(measurement, device)
+    utilisation = _compute_utilisation(measurement, device)
     source = (
         f"maximum power x utilisation x time = {device.max_power_w:g} W ({device.name}; "
         f"{device.source}) x {utilisation:.1%} of its {device.threads} threads "
@@ -43,7 +43,7 @@ def scale_latency(latency: Quantity, power_w: float, source: str) -> Quantity:
     return Quantity(latency.value * power_w, "J", "estimated", source)
 
 
-def _utilisation(measurement: Measurement, device: Device) -> float:
+def _compute_utilisation(measurement: Measurement, device: Device) -> float:
     """Return the share of a chip's threads that were busy; more than 1 on several sockets."""
     if measurement.device.startswith("cuda"):
         return 1.0  # a GPU is taken to be busy all the time
@@ -75,14 +75,14 @@ def _find_gpu(device: str, max_power_w: float | None) -> Device | None:
     name = torch.cuda.get_device_name(device)
     if max_power_w is not None:
         return Device(name=name, kind="gpu", max_power_w=max_power_w, threads=1, source=GIVEN)
-    limit_w = _power_limit_w(f"GPU-{torch.cuda.get_device_properties(device).uuid}", name)
+    limit_w = _read_power_limit_w(f"GPU-{torch.cuda.get_device_properties(device).uuid}", name)
     if limit_w is None:
         return None
     source = "NVML's default power limit"
     return Device(name=name, kind="gpu", max_power_w=limit_w, threads=1, source=source)
 
 
-def _power_limit_w(uuid: str, name: str) -> float | None:
+def _read_power_limit_w(uuid: str, name: str) -> float | None:
     import pynvml  # type: ignore[import-untyped]  # noqa: PLC0415 - only a GPU needs it
 
     from inspect_cost.measuring.sensors.nvml import NvmlGpu  # noqa: PLC0415
@@ -95,5 +95,5 @@ def _power_limit_w(uuid: str, name: str) -> float | None:
     return NvmlGpu(pynvml, handle, 0, name).power_limit_w
 
 
-def _chip_name(device: str) -> str:
+def _name_chip(device: str) -> str:
     return device if device.startswith("cuda") else (read_cpu_model() or "this CPU")

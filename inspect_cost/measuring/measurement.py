@@ -24,7 +24,7 @@ class Measurement(Presentable):
         latency_s: the median of a call.
         latency_quartiles_s: a quarter of the calls are below the first, and above the second.
         latency_p95_s: 5 % of the calls are above.
-        sensors: the counters that were read, by their sources; none where there are none.
+        sensors: sources of the counters that were read; empty without any.
         memory: of one call; None where it was not measured.
         windows: all of them, including those that were set aside.
         calls: number of calls in the windows that count.
@@ -138,8 +138,3 @@ QUANTITIES = (
 
 def _to_dict(value: Quantity | Memory | None) -> dict[str, Any] | None:
     return None if value is None else value.to_dict()
-
-
-def make_unmeasured(reason: str, **known: Any) -> Measurement:
-    """Return an empty measurement that carries the reason."""
-    return Measurement(notes=(f"Not measured: {reason}",), **known)

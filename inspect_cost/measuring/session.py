@@ -1,6 +1,6 @@
-"""Measuring what a user named: how long it would take, each backend, what follows from it."""
+"""Measuring a workload: how long a call would take, then each backend, then what follows."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
@@ -9,29 +9,28 @@ import psutil  # type: ignore[import-untyped]  # it has no annotations
 import torch
 from torch import Tensor
 
-from inspect_cost.calls.target import Target
-from inspect_cost.measuring.backends import BACKENDS, Setup, max_relative_difference, outputs
+from inspect_cost.calls.call import Call
+from inspect_cost.measuring.backends import load_backend
+from inspect_cost.measuring.backends.outputs import compute_outputs, max_relative_difference
+from inspect_cost.measuring.backends.setup import Setup
 from inspect_cost.measuring.derived import add_derived
 from inspect_cost.measuring.estimate import estimate_energy
-from inspect_cost.measuring.measure import BUDGET_S, WINDOWS, measured_target, planned
-from inspect_cost.measuring.measurement import Measurement, make_unmeasured
+from inspect_cost.measuring.measure import BUDGET_S, WINDOWS, make_plan, measure_call
+from inspect_cost.measuring.measurement import Measurement
 from inspect_cost.measuring.memory.fresh import measure_memory
-from inspect_cost.subjects.workload import PresetWorkload, Workload
-from inspect_cost.values.errors import InspectCostError, MeasurementError
+from inspect_cost.measuring.workload import Pilot, Workload
+from inspect_cost.values.errors import MeasurementError, one_line
+from inspect_cost.values.notes import Note
+from inspect_cost.values.progress import Progress, ignore_progress
 from inspect_cost.values.units import si
 
-#: A call that takes longer than this, and than this many budgets, is not waited for.
+#: A call predicted to take longer than this, and than this many budgets, is not made.
 PATIENCE_S = 180.0
 PATIENCE_BUDGETS = 6
-#: More audio than this is tried in short first; so is all that goes sample by sample.
-LONG_AUDIO_S = 10.0
-PILOT_SAMPLES = 512
-#: A share of the free memory that a call may take.
+#: Share of the free memory that a call may take.
 MEMORY_SHARE = 0.8
-#: Getting a backend ready is worth a note from so long on.
+#: Getting a backend ready is worth a note if it takes longer than this.
 NOTABLE_S = 5.0
-
-Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True)
@@ -39,15 +38,15 @@ class Request:
     """What is asked of a measurement.
 
     Attributes:
-        budget_s: its time, for each backend; None for the default.
-        until: the precision to reach, or None.
-        threads: of the CPU, or None.
-        backends: which, the first being the one that others are compared with.
-        memory: whether to measure what a fresh process takes of it.
+        budget_s: seconds for each backend; None for the default.
+        until: half-width of the confidence interval to reach, as a share of the value, or None.
+        threads: CPU threads, or None for torch's choice.
+        backends: names of those to use; the first is what others are compared with.
+        memory: whether to measure the memory of a fresh process.
         estimate: whether to estimate the energy from maximum powers.
-        max_power_w: of the chip, instead of a table's.
-        intensity: of the grid in kgCO2e/kWh, or None for the default.
-        battery_wh: of a battery, or None.
+        max_power_w: maximum power of the chip, instead of a table's.
+        intensity: carbon intensity of the grid in kgCO2e/kWh, or None for the default.
+        battery_wh: capacity of a battery, or None.
     """
 
     budget_s: float | None = None
@@ -60,9 +59,26 @@ class Request:
     intensity: float | None = None
     battery_wh: float | None = None
 
+    def budget_on(self, device: str) -> float:
+        """Return the seconds for each backend on a device."""
+        return BUDGET_S[torch.device(device).type] if self.budget_s is None else self.budget_s
 
-def measured(
-    workload: Workload, request: Request, progress: Progress = lambda _done: None
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a pilot says of the whole call.
+
+    Attributes:
+        call_s: expected seconds of one call; None if no pilot was needed.
+        refusal: why the call is not made; None if it is.
+    """
+
+    call_s: float | None = None
+    refusal: Note | None = None
+
+
+def measure_with_backends(
+    workload: Workload, request: Request, progress: Progress = ignore_progress
 ) -> tuple[Measurement, ...]:
     """Measure a workload with each backend; one that fails gives a measurement that says why.
 
@@ -70,185 +86,201 @@ def measured(
     """
     results: list[Measurement] = []
     try:
-        for result in _measured(workload, request, progress):
+        for result in _measure_each(workload, request, progress):
             results.append(result)
             if result.partial:
                 break
     except KeyboardInterrupt:
         if not results:
-            nothing = make_unmeasured("interrupted before a call was over.")
-            return (replace(nothing, partial=True, device=workload.conditions.device),)
+            reason = Note("interrupted", "Not measured: interrupted before a call was over.")
+            return (Measurement(notes=(reason,), partial=True, device=workload.device),)
         results[-1] = replace(results[-1], partial=True)
     return tuple(results)
 
 
-def _measured(workload: Workload, request: Request, progress: Progress) -> Iterator[Measurement]:
-    device = torch.device(workload.conditions.device).type
-    budget_s = BUDGET_S[device] if request.budget_s is None else request.budget_s
+def _measure_each(
+    workload: Workload, request: Request, progress: Progress
+) -> Iterator[Measurement]:
     try:
-        expected_s, reason = foreseen(workload, budget_s, request.threads)
-        target = None if reason else workload.target()
+        prediction = predict_duration(workload, request)
+        call = None if prediction.refusal else workload.make()
     except Exception as error:  # noqa: BLE001 - what fails here must not cost the count
-        reason, target = in_one_line(error), None
-    if target is None:
-        yield make_unmeasured(f"{reason}.", device=workload.conditions.device)
+        prediction, call = Prediction(refusal=_note_failure(error)), None
+    if prediction.refusal is not None or call is None:
+        notes = (prediction.refusal,) if prediction.refusal else ()
+        yield Measurement(notes=notes, device=workload.device)
         return
-    if workload.stepwise and expected_s > budget_s / 2 and target.module is not None:
-        told = throttled(progress)
-        target.module.progress = told  # type: ignore[assignment]  # a Module takes any attribute
-    yield from _each_backend(workload, target, request, progress)
+    if _reports_its_steps(workload, request, prediction) and call.module is not None:
+        call.module.progress = throttle(progress)  # type: ignore[assignment]  # any attribute
+    yield from _measure_backends(workload, call, request, progress)
 
 
-def _each_backend(
-    workload: Workload, target: Target, request: Request, progress: Progress
+def _reports_its_steps(workload: Workload, request: Request, prediction: Prediction) -> bool:
+    """Return whether one call is so long that its own steps are the progress to show."""
+    half_s = request.budget_on(workload.device) / 2
+    return workload.stepwise and (prediction.call_s or 0.0) > half_s
+
+
+def _measure_backends(
+    workload: Workload, call: Call, request: Request, progress: Progress
 ) -> Iterator[Measurement]:
     reference: list[Tensor] | None = None
-    backends = run_by(workload, request.backends)
-    several = len(backends)
+    backends = list_backends(workload, request)
     for number, backend in enumerate(backends):
-        told = partial(_told, progress, number, several)
         difference = None
         try:
-            ready, note = _ready(workload, backend, target, request)
-            if several > 1:
-                given = outputs(ready, request.threads)
+            ready, notes = _prepare(workload, backend, call, request)
+            if len(backends) > 1:
+                outputs = compute_outputs(ready, request.threads)
                 if reference is None:
-                    reference = given
+                    reference = outputs
                 else:
-                    difference = max_relative_difference(reference, given)
-            result = _one(workload, ready, backend, request, told)
-            result = replace(result, notes=(*result.notes, *note))
+                    difference = max_relative_difference(reference, outputs)
+            part = partial(_report_part, progress, number, len(backends))
+            result = _measure_one(workload, ready, backend, request, part)
+            result = replace(result, notes=(*result.notes, *notes))
         except Exception as error:  # noqa: BLE001 - nor the other backends' results
-            result = make_unmeasured(f"{in_one_line(error)}.")
+            result = Measurement(notes=(_note_failure(error),))
         yield replace(
             result,
             backend=backend,
-            device=workload.conditions.device,
+            device=workload.device,
             max_relative_difference=difference,
         )
 
 
-def _told(progress: Progress, number: int, several: int, done: float) -> None:
-    progress((number + done) / several)
+def _report_part(progress: Progress, number: int, parts: int, done: float) -> None:
+    progress((number + done) / parts)
 
 
-def run_by(workload: Workload, backends: Sequence[str]) -> tuple[str, ...]:
-    """The backends asked for; "eager", as it is, is onnxruntime for a file that is ONNX already."""
-    return tuple(dict.fromkeys(workload.given_to if b == "eager" else b for b in backends))
+def list_backends(workload: Workload, request: Request) -> tuple[str, ...]:
+    """Return the backends to use; "eager" stands for the workload's native one."""
+    native = workload.native_backend
+    return tuple(dict.fromkeys(native if b == "eager" else b for b in request.backends))
 
 
-def _ready(
-    workload: Workload, backend: str, target: Target, request: Request
-) -> tuple[Target, tuple[str, ...]]:
-    """The call by a backend, and what there is to say of how it was made."""
-    if backend == workload.given_to:
-        return target, ()
-    if not target.by_torch:
+def _prepare(
+    workload: Workload, backend: str, call: Call, request: Request
+) -> tuple[Call, tuple[Note, ...]]:
+    """Return the call by a backend, and remarks on how it was made."""
+    if backend == workload.native_backend:
+        return call, ()
+    if not call.by_torch:
         raise MeasurementError(f"{backend} takes a PyTorch model, not an ONNX file")
     if workload.stepwise:
         raise MeasurementError(
             f"{backend} would unroll every step of a model that goes sample by sample"
         )
     started = perf_counter()
-    setup = Setup(workload.target, request.threads, request.budget_s or BUDGET_S["cpu"])
-    ready = BACKENDS[backend](target, setup)
+    setup = Setup(workload.make, request.threads, request.budget_s or BUDGET_S["cpu"])
+    ready = load_backend(backend)(call, setup)
     took_s = perf_counter() - started
-    known = f"Getting {backend} ready took {in_words(took_s)}, which no figure includes."
-    return ready, (known,) if took_s > NOTABLE_S else ()
+    if took_s <= NOTABLE_S:
+        return ready, ()
+    text = f"Getting {backend} ready took {format_duration(took_s)}, which no figure includes."
+    return ready, (Note("slow-start", text),)
 
 
-def _one(
-    workload: Workload, ready: Target, backend: str, request: Request, progress: Progress
+def _measure_one(
+    workload: Workload, call: Call, backend: str, request: Request, progress: Progress
 ) -> Measurement:
-    result = measured_target(
-        ready,
+    """Measure a call by one backend, and derive what follows."""
+    native = backend == workload.native_backend
+    plan_for = partial(make_plan, call.device.type, request.budget_s, request.until, WINDOWS, None)
+    result = measure_call(
+        call,
         threads=request.threads,
         sensors=None,
-        plan_of=partial(planned, ready.device.type, request.budget_s, request.until, WINDOWS, None),
-        make=workload.target if request.memory and backend == workload.given_to else None,
+        plan_for=plan_for,
+        make=workload.make if request.memory and native else None,
         progress=progress,
     )
-    result = replace(result, audio_s=workload.audio_s, batch=workload.conditions.batch)
-    if request.memory and backend != workload.given_to:
-        note = f"Memory is measured with {workload.given_to} only."
-        result = replace(result, notes=(*result.notes, note))
+    notes = result.notes
+    if request.memory and not native:
+        text = f"Memory is measured with {workload.native_backend} only."
+        notes = (*notes, Note("memory-native-only", text))
+    result = replace(result, audio_s=workload.audio_s, batch=workload.batch, notes=notes)
     if request.estimate:
-        energy, why = estimate_energy(result, request.max_power_w)
-        notes = (*result.notes, why) if why else result.notes
-        result = replace(result, estimated_energy_j=energy, notes=notes)
+        result = _add_estimate(result, request)
     return add_derived(result, request.intensity, request.battery_wh)
 
 
-def foreseen(workload: Workload, budget_s: float, threads: int | None) -> tuple[float, str]:
-    """About how long a call will take (0 if short), and why it will not be made, or ""."""
-    if not isinstance(workload, PresetWorkload) or not _long(workload):
-        return 0.0, ""
-    preset = workload.preset
-    pilot = workload.shortened(PILOT_SAMPLES if workload.stepwise else preset.sample_rate)
-    ratio = workload.generated / pilot.generated
-    if ratio <= 1:
-        return 0.0, ""
-    target = pilot.target()
-    call_s = timed_call(target, threads)
-    at_rate = f"at the rate of a pilot of {pilot.generated:,} samples"
-    limit_s = max(PATIENCE_S, PATIENCE_BUDGETS * budget_s)
-    if ratio * call_s > limit_s:
-        return 0.0, f"too long: one call would take about {in_words(ratio * call_s)}, {at_rate}"
+def _add_estimate(result: Measurement, request: Request) -> Measurement:
+    energy, why = estimate_energy(result, request.max_power_w)
+    notes = (*result.notes, Note("no-estimate", why)) if why else result.notes
+    return replace(result, estimated_energy_j=energy, notes=notes)
+
+
+def predict_duration(workload: Workload, request: Request) -> Prediction:
+    """Predict the time of one call by the workload's pilot, and its memory if time allows one.
+
+    The pilot's memory is measured unless the workload is stepwise, whose memory does not grow.
+    """
+    pilot = workload.pilot
+    if pilot is None or pilot.ratio <= 1:
+        return Prediction()
+    pilot_s = time_call(pilot.make(), request.threads)
+    call_s = pilot.ratio * pilot_s
+    limit_s = max(PATIENCE_S, PATIENCE_BUDGETS * request.budget_on(workload.device))
+    if call_s > limit_s:
+        text = (
+            f"Not measured: too long: one call would take about {format_duration(call_s)}, "
+            f"at the rate of {pilot.description}."
+        )
+        return Prediction(call_s, Note("too-long", text))
     if workload.stepwise:
-        return ratio * call_s, ""
-    return ratio * call_s, _too_large(pilot, threads, call_s, ratio, at_rate)
+        return Prediction(call_s)
+    return Prediction(call_s, _refuse_size(pilot, pilot_s, request.threads))
 
 
-def _long(workload: PresetWorkload) -> bool:
-    return workload.stepwise or workload.audio_s > LONG_AUDIO_S
-
-
-def in_one_line(error: Exception) -> str:
-    """What an error says; with its type, unless it is one of ours that were written to be read."""
-    text = str(error).strip().partition("\n")[0].rstrip(".")
-    return text if isinstance(error, InspectCostError) else f"{type(error).__name__}: {text}"
-
-
-def timed_call(target: Target, threads: int | None) -> float:
-    """Seconds of one call, after another that warms up."""
-    with target.inference(threads):
-        target.call()
-        target.work.synchronize()
+def time_call(call: Call, threads: int | None) -> float:
+    """Return the seconds of one call, after another that warms up."""
+    with call.inference(threads):
+        call.run()
+        call.synchronize()
         started = perf_counter()
-        target.call()
-        target.work.synchronize()
+        call.run()
+        call.synchronize()
         return perf_counter() - started
 
 
-def _too_large(
-    pilot: PresetWorkload, threads: int | None, call_s: float, ratio: float, at_rate: str
-) -> str:
-    """Why a call would not fit into memory, or ""."""
-    memory, _ = measure_memory(pilot.target, threads, call_s, torch.get_num_threads())
+def _refuse_size(pilot: Pilot, pilot_s: float, threads: int | None) -> Note | None:
+    """Return why the whole call would not fit into memory; None if it does, or nobody knows."""
+    memory, _ = measure_memory(pilot.make, threads, pilot_s, torch.get_num_threads())
     if memory is None or memory.rss_increase_b is None:
-        return ""
-    needed, free = ratio * memory.rss_increase_b.value, psutil.virtual_memory().available
-    if needed <= MEMORY_SHARE * free:
-        return ""
-    return f"too large: one call would take about {si(needed, 'B')} of memory, {at_rate}"
+        return None
+    needed_b = pilot.ratio * memory.rss_increase_b.value
+    if needed_b <= MEMORY_SHARE * psutil.virtual_memory().available:
+        return None
+    text = (
+        f"Not measured: too large: one call would take about {si(needed_b, 'B')} of memory, "
+        f"at the rate of {pilot.description}."
+    )
+    return Note("too-large", text)
 
 
-def in_words(seconds: float) -> str:
-    """A duration to two digits, in the unit that suits it."""
+def _note_failure(error: Exception) -> Note:
+    return Note("failed", f"Not measured: {one_line(error).rstrip('.')}.")
+
+
+def format_duration(seconds: float) -> str:
+    """Return a duration to two digits, in the unit that suits it."""
     for unit, length in (("years", 31_557_600), ("days", 86_400), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * length:
             return f"{float(f'{seconds / length:.2g}'):,.6g} {unit}"
     return f"{seconds:.2g} s"
 
 
-def throttled(progress: Progress, every_s: float = 1.0) -> Progress:
-    """The same, told at most once a second: what is shown takes time from what is measured."""
-    last = perf_counter()
+def throttle(
+    progress: Progress, every_s: float = 1.0, now: Callable[[], float] = perf_counter
+) -> Progress:
+    """Limit progress updates to one in ``every_s``: drawing them would disturb the measurement."""
+    last = now()
 
-    def told(done: float) -> None:
+    def report(done: float) -> None:
         nonlocal last
-        if (now := perf_counter()) - last >= every_s:
-            last = now
+        if (moment := now()) - last >= every_s:
+            last = moment
             progress(done)
 
-    return told
+    return report

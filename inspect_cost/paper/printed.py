@@ -79,7 +79,7 @@ class WhatIf:
 
 
 @cache
-def table1() -> tuple[PrintedTraining, ...]:
+def load_table1() -> tuple[PrintedTraining, ...]:
     """Return Table 1, training."""
     return tuple(
         PrintedTraining(
@@ -96,7 +96,7 @@ def table1() -> tuple[PrintedTraining, ...]:
 
 
 @cache
-def table2() -> tuple[PrintedQuality, ...]:
+def load_table2() -> tuple[PrintedQuality, ...]:
     """Return Table 2, quality and parameters."""
     return tuple(
         PrintedQuality(
@@ -112,7 +112,7 @@ def table2() -> tuple[PrintedQuality, ...]:
 
 
 @cache
-def models() -> Mapping[str, Publication]:
+def load_models() -> Mapping[str, Publication]:
     """Return the five models' facts, by name."""
     return {entry.name: entry for entry in load_publications(DATA / "models.toml")}
 
@@ -123,7 +123,7 @@ def add_publications(publications: Iterable[Publication]) -> dict[str, Publicati
     Raises:
         UsageError: two publications have one name.
     """
-    known = dict(models())
+    known = dict(load_models())
     for entry in publications:
         if entry.name in known:
             raise UsageError(f"two publications describe {entry.name}", "Rename one.")
@@ -132,14 +132,14 @@ def add_publications(publications: Iterable[Publication]) -> dict[str, Publicati
 
 
 @cache
-def remarks() -> Mapping[tuple[str, str], str]:
+def load_remarks() -> Mapping[tuple[str, str], str]:
     """Return (model, quantity) -> a possible reason for a figure that does not follow."""
     rows = _load_rows("remarks.toml", "discrepancy")
     return {(row["model"], row["quantity"]): row["remark"] for row in rows}
 
 
 @cache
-def what_ifs() -> tuple[WhatIf, ...]:
+def load_what_ifs() -> tuple[WhatIf, ...]:
     """Return other opinion scores, none of them the paper's."""
     rows = _load_rows("remarks.toml", "what_if")
     return tuple(WhatIf(**{"mos_ci": None, **row}) for row in rows)

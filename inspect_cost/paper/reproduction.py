@@ -43,14 +43,15 @@ def reproduce(
         UsageError: a further model has the name of one of the five.
     """
     known = printed.add_publications(publications)
-    rows1 = tuple(TrainingRow(row, _find_training(row.model)) for row in printed.table1())
-    rows2 = tuple(_make_quality_row(row, presets) for row in printed.table2())
+    rows1 = tuple(TrainingRow(row, _find_training(row.model)) for row in printed.load_table1())
+    rows2 = tuple(_make_quality_row(row, presets) for row in printed.load_table2())
     values = {row.printed.model: collect_model_values(row, energies) for row in rows2}
     for entry in publications:
         costs = presets.count(entry.preset, {}).facts() if entry.preset in presets else {}
         energy = energies.get(entry.preset) or energies.get(entry.name)
         values[entry.name] = collect_further_values(entry, costs, energy)
     reasons = reasons_without_score(known)
+    what_ifs = [_rank_alternative(given, values, reasons) for given in printed.load_what_ifs()]
     scored = {cost: _has_scores(cost, values) for cost in INFERENCE}
     return Reproduction(
         table1=rows1,
@@ -60,7 +61,7 @@ def reproduce(
         unavailable={cost: NOT_MEASURED for cost in INFERENCE if not scored[cost]},
         variants=tuple(_rank_variants(rows2, values, reasons)),
         discrepancies=tuple(_find_discrepancies(rows1, rows2)),
-        what_ifs=tuple(_rank_alternative(given, values, reasons) for given in printed.what_ifs()),
+        what_ifs=tuple(what_ifs),
     )
 
 
@@ -93,7 +94,7 @@ def collect_further_values(
 
 
 def _find_training(model: str) -> CarbonEstimate:
-    carbon = printed.models()[model].training
+    carbon = printed.load_models()[model].training
     if carbon is None:
         raise AssertionError(f"{model} has no training in the paper's data")
     return carbon
@@ -102,7 +103,7 @@ def _find_training(model: str) -> CarbonEstimate:
 def _make_quality_row(row: PrintedQuality, presets: PresetCounter) -> QualityRow:
     return QualityRow(
         printed=row,
-        publication=printed.models()[row.model],
+        publication=printed.load_models()[row.model],
         exact=presets.count(row.preset, row.settings),
         variants=tuple(presets.count(preset, {}) for preset in row.variants),
     )
@@ -128,7 +129,7 @@ def _rank_variants(
 def _rank_alternative(
     given: printed.WhatIf, values: Mapping[str, Any], reasons: Mapping[str, str]
 ) -> Alternative:
-    publication = printed.models()[given.model]
+    publication = printed.load_models()[given.model]
     half = given.mos_ci
     ends = (given.mos - half, given.mos + half) if half else None
     score = Quantity(given.mos, "", "reported", given.remark, ends)
@@ -138,10 +139,10 @@ def _rank_alternative(
         raise AssertionError(f"{given.model} has no MOS of the ground truth")
     others = {**values, given.model: {**values[given.model], "mos_loss": loss}}
     return Alternative(
-        given,
-        loss.value,
-        rank_models(TRAINING, others, reasons),
-        rank_models("params_printed", others, reasons),
+        given=given,
+        mos_loss=loss.value,
+        training=rank_models(TRAINING, others, reasons),
+        inference=rank_models("params_printed", others, reasons),
     )
 
 
@@ -159,7 +160,7 @@ def _find_discrepancies(
             quantity=quantity,
             printed=figure.value,
             found=found,
-            remark=printed.remarks().get((model, quantity), NO_REMARK),
+            remark=printed.load_remarks().get((model, quantity), NO_REMARK),
         )
         for model, table, quantity, figure, found in compared
         if not figure.agrees(found)

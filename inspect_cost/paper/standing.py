@@ -41,7 +41,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Standing(Presentable):
-    """Where a model stands beside others.
+    """A model's standing beside others.
 
     Attributes:
         model: its name in print.
@@ -150,7 +150,9 @@ def _find_subject(model: str, known: dict[str, Publication]) -> Publication | No
     """Return the publication of that name, of that preset, or of a preset of another size."""
     if model in known:
         return known[model]
-    sizes = {size: row.model for row in printed.table2() for size in (row.preset, *row.variants)}
+    sizes = {
+        size: row.model for row in printed.load_table2() for size in (row.preset, *row.variants)
+    }
     of_preset = {entry.preset: entry.name for entry in known.values() if entry.preset}
     name = of_preset.get(model) or sizes.get(model)
     return known[name] if name else None

@@ -15,7 +15,7 @@ from inspect_cost.carbon.estimate import CarbonEstimate, combine, estimate_train
 from inspect_cost.publications.places import Place
 from inspect_cost.values import given
 from inspect_cost.values.errors import UsageError
-from inspect_cost.values.opinion import BEST_MOS, complement, mos_ratio
+from inspect_cost.values.opinion import BEST_MOS, complement, is_on_scale, mos_ratio
 from inspect_cost.values.quantity import Quantity
 from inspect_cost.values.text_files import read_text
 
@@ -147,7 +147,7 @@ def _check_entry(key: str, entry: Any, entries: Mapping[str, Any], place: Place)
         raise place.error(key, f"{entry!r} is not a number", _hint(key))
     stem = key.removesuffix(given.CI)
     if stem != key and stem not in entries:
-        raise place.error(key, f"there is no {stem}", "Give it too.")
+        raise place.error(key, f"no {stem} is given", f"Give {stem} too.")
 
 
 def _hint(key: str) -> str:
@@ -158,7 +158,7 @@ def _hint(key: str) -> str:
 
 
 def _check_score(key: str, values: Mapping[str, Quantity], place: Place) -> None:
-    if key in values and not 0 < values[key].value <= BEST_MOS:
+    if key in values and not is_on_scale(values[key]):
         raise place.error(
             key,
             f"{values[key].value:g} is not on the scale up to {BEST_MOS}",
@@ -177,27 +177,30 @@ def _read_training(runs: Any, place: Place) -> CarbonEstimate | None:
 
 def _read_run(run: Mapping[str, Any], place: Place) -> CarbonEstimate:
     for key, value in run.items():
-        if key not in {*RUN_WORDS, *RUN_NUMBERS}:
-            near = get_close_matches(key, (*RUN_WORDS, *RUN_NUMBERS), n=1)
-            hint = f"Did you mean {near[0]}? " if near else ""
-            raise place.error(
-                key,
-                f"unknown entry {key} of a training run",
-                f"{hint}It has {', '.join((*RUN_WORDS, *RUN_NUMBERS))}.",
-            )
-        if key in RUN_WORDS:
-            _read_text(key, value, place)
-        elif isinstance(value, bool) or not isinstance(value, (int, float, str, list)):
-            raise place.error(key, f"{value!r} is not a number", 'Write 52, or "52..60".')
-        if key == "year" and not isinstance(value, int):
-            raise place.error(key, f"{value!r} is not a year", "Write year = 2023.")
+        _check_run_entry(key, value, place)
     if "hours" not in run:
         raise place.error("", "the run has no hours", "Give how long it took: hours = 52.")
     options = {key: run[key] for key in run if key not in {"what", "gpu", "hours", "source"}}
     try:
         return estimate_training_carbon(run.get("gpu", ""), run["hours"], **options)
     except UsageError as error:
-        # A parameter is a key here: without its backticks no command line takes it for an option.
+        key = error.field if error.field in run else ""
+        # Parameters are keys here: without backticks no command line takes them for options.
         message, advice = (text.replace("`", "") for text in (str(error), error.advice))
-        key = error.field or "gpu"
         raise place.error(key, message.removeprefix(f"{key} "), advice) from error
+
+
+def _check_run_entry(key: str, value: Any, place: Place) -> None:
+    """Refuse unknown entries, and values of another type."""
+    known = (*RUN_WORDS, *RUN_NUMBERS)
+    if key not in known:
+        near = get_close_matches(key, known, n=1)
+        hint = f"Did you mean {near[0]}? " if near else ""
+        advice = f"{hint}A run may have {', '.join(known)}."
+        raise place.error(key, f"a training run has no entry {key}", advice)
+    if key in RUN_WORDS:
+        _read_text(key, value, place)
+    elif isinstance(value, bool) or not isinstance(value, (int, float, str, list)):
+        raise place.error(key, f"{value!r} is not a number", 'Write 52, or "52..60".')
+    if key == "year" and not isinstance(value, int):
+        raise place.error(key, f"{value!r} is not a year", "Write year = 2023.")

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from inspect_cost.values.errors import UsageError
-from inspect_cost.values.opinion import BEST_MOS, complement, mos_ratio
+from inspect_cost.values.opinion import BEST_MOS, complement, is_on_scale, mos_ratio
 from inspect_cost.values.quantity import Quantity
 
 QUALITY = ("mos", "mos_truth", "mos_ratio", "mos_loss")
@@ -12,7 +12,7 @@ QUALITY = ("mos", "mos_truth", "mos_ratio", "mos_loss")
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model and what is known of it.
+    """A model and its known values.
 
     Attributes:
         name: its name in the ranking.
@@ -35,7 +35,7 @@ def merge_candidates(candidates: Iterable[Candidate], asked: Collection[str]) ->
         asked: the objectives to rank by.
 
     Raises:
-        UsageError: two have different values of what is asked for, or of a score behind it.
+        UsageError: two have different values of an objective, or of a score that it follows from.
     """
     known: dict[str, Candidate] = {}
     for candidate in candidates:
@@ -81,21 +81,24 @@ def complete_with_publications(
     scored = not own.keys().isdisjoint(QUALITY)
     published = {n: q for n, q in (facts or {}).items() if not (scored and n in QUALITY)}
     values = {**published, **own}
-    for name in ("mos", "mos_truth"):
-        score = values[name].value if name in values else BEST_MOS
-        if not 0 < score <= BEST_MOS:
-            raise UsageError(
-                f"{candidate.origin}: {candidate.name} has {name} = {score:g}, beyond the scale "
-                f"to {BEST_MOS}",
-                "Rescale it, or give mos_ratio itself.",
-                field=name,
-            )
+    _check_scores(values, candidate)
     if "mos_ratio" not in values and {"mos", "mos_truth"} <= values.keys():
         values["mos_ratio"] = mos_ratio(values["mos"], values["mos_truth"])
     for name, other in (("mos_loss", "mos_ratio"), ("mos_ratio", "mos_loss")):
         if name not in values and other in values:
             values[name] = complement(values[other])
     return replace(candidate, values=values)
+
+
+def _check_scores(values: Mapping[str, Quantity], candidate: Candidate) -> None:
+    for name in ("mos", "mos_truth"):
+        if name in values and not is_on_scale(values[name]):
+            raise UsageError(
+                f"{candidate.origin}: {candidate.name} has {name} = {values[name].value:g}, off "
+                f"the scale up to {BEST_MOS}",
+                "Rescale it, or give mos_ratio itself.",
+                field=name,
+            )
 
 
 def list_objectives(candidates: Sequence[Candidate]) -> list[str]:

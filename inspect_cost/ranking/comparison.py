@@ -117,7 +117,7 @@ def compare(
         reasons = "; ".join(f"{name}: {reason}" for name, reason in ranking.unranked.items())
         raise UsageError(
             f"no model has values of all of {', '.join(names)} ({reasons})",
-            "Give what is missing in a CSV or TOML file of the same names.",
+            "Give the missing values in a CSV or TOML file, under the same names.",
         )
     return Comparison(candidates, objectives, ranking)
 

@@ -151,11 +151,12 @@ Table = tuple[
 def _read_table(points: Any) -> Table:
     """Return values, half-widths, kinds, and the objectives' names, if the points have them."""
     plain = _read_plain_array(points)
-    if plain is not None:
+    if plain is not None:  # no loop in Python over perhaps a million points
         no_kinds: tuple[Kind | None, ...] = (None,) * plain.shape[1]
         kinds = LazySequence(lambda _: no_kinds, len(plain))
         return plain, np.broadcast_to(0.0, plain.shape), kinds, ()
     rows = list(points)
+    # The objectives of named values are the union of all names, in the order of appearance.
     found: tuple[str, ...] = ()
     if any(isinstance(row, Mapping) for row in rows):
         found = tuple(dict.fromkeys(str(name) for row in rows for name in row))
@@ -219,6 +220,7 @@ def _read_uncertainty(
     given: Any, names: Sequence[str] | None, objectives: Sequence[str], shape: tuple[int, ...]
 ) -> NDArray[np.float64]:
     """Return a half-width for each value, from a table or from one row for all points."""
+    # A mapping is by objective, for all points, or else by point.
     if isinstance(given, Mapping) and set(given) <= set(objectives):
         given = [given.get(name) for name in objectives]
     elif isinstance(given, Mapping):

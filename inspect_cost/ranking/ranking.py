@@ -25,7 +25,7 @@ MOST_NAMED = 5
 
 @dataclass(frozen=True, repr=False)
 class Ranking(Presentable):
-    """Where each point stands, computed when it is first read.
+    """The place of each point on fronts; attributes are computed when they are first read.
 
     Points are identified by their names, or by their positions if they have none.
 

@@ -1,20 +1,22 @@
 """From what a user names to a cross-check: presets of the zoo, and models of their own."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from torch import nn
 
 import model_zoo
+from inspect_cost.calls.call import Call
 from inspect_cost.calls.inputs import InputSpec
 from inspect_cost.counting.torch.building import build_without_values
-from inspect_cost.crosschecking.calls import Call
 from inspect_cost.crosschecking.results import CrossCheck
-from inspect_cost.crosschecking.run import TIMEOUT_S, Progress, crosschecked, unseen
+from inspect_cost.crosschecking.run import TIMEOUT_S, crosscheck_call
 from inspect_cost.reports.inspection import Report
 from inspect_cost.subjects.inspection import inspected_model, inspected_preset
 from inspect_cost.subjects.loading import model_factory
 from inspect_cost.values.errors import UsageError
+from inspect_cost.values.progress import Progress, ignore_progress
 
 
 def crosschecked_preset(
@@ -22,7 +24,7 @@ def crosschecked_preset(
     samples: int | None = None,
     settings: Mapping[str, Any] | None = None,
     timeout_s: float = TIMEOUT_S,
-    progress: Progress = unseen,
+    progress: Progress = ignore_progress,
 ) -> CrossCheck:
     """Cross-check one generating call of a preset, for a second of audio unless told otherwise.
 
@@ -35,7 +37,8 @@ def crosschecked_preset(
 
     def call(model: nn.Module, device: str, remade: Callable[[], Call] | None) -> Call:
         generation = preset.call(config, samples or preset.sample_rate, device, 0)
-        return Call(model.eval(), "generate", (), dict(generation.kwargs), remade)
+        generate: Any = model.eval().generate
+        return replace(Call.of(generate, **generation.kwargs), remake=remade)
 
     def with_weights() -> Call:
         return call(preset.build(**overrides), "cpu", None)
@@ -49,7 +52,7 @@ def crosschecked_model(
     inputs: Sequence[InputSpec] = (),
     length: int | None = None,
     timeout_s: float = TIMEOUT_S,
-    progress: Progress = unseen,
+    progress: Progress = ignore_progress,
 ) -> CrossCheck:
     """Cross-check one forward of a user's own model, ``module:Net`` or ``file.py:make_model``.
 
@@ -63,9 +66,9 @@ def crosschecked_model(
     kwargs = {entry.name: entry.tensor(length) for entry in inputs if entry.name is not None}
 
     def with_weights() -> Call:
-        return Call(make(), "forward", args, kwargs)
+        return Call.of(make(), *args, **kwargs)
 
-    call = Call(_bare(make), "forward", args, kwargs, with_weights)
+    call = replace(Call.of(_bare(make), *args, **kwargs), remake=with_weights)
     return _checked(report, call, timeout_s, progress)
 
 
@@ -79,5 +82,5 @@ def _bare(make: Callable[[], nn.Module]) -> nn.Module:
 
 def _checked(report: Report, call: Call, timeout_s: float, progress: Progress) -> CrossCheck:
     title = f"{report.subject.title}  {report.subject.call}"
-    peers = crosschecked(report.count, call, timeout_s, progress)
+    peers = crosscheck_call(report.count, call, timeout_s, progress)
     return CrossCheck(report.count, peers, title, report.provenance)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import model_zoo
-from inspect_cost.paper.printed import models as papers_models
+from inspect_cost.paper.printed import load_models
 from inspect_cost.publications.publication import Publication, collect_facts, load_publications
 from inspect_cost.ranking import tables
 from inspect_cost.ranking.candidates import Candidate, complete_with_publications, merge_candidates
@@ -47,7 +47,7 @@ def gather_candidates(
             candidates += _candidates_of(source)
         progress((done + 1) / len(sources))
     candidates += _convert(publications, {candidate.name for candidate in candidates})
-    facts = collect_facts(papers_models().values())
+    facts = collect_facts(load_models().values())
     return [
         complete_with_publications(candidate, facts.get(candidate.name))
         for candidate in merge_candidates(candidates, asked)

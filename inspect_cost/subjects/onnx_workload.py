@@ -8,12 +8,14 @@ import torch
 from onnx import TensorProto, helper
 from torch import Tensor
 
+from inspect_cost.calls.call import Call
+from inspect_cost.calls.devices import usable_device
 from inspect_cost.calls.inputs import InputSpec
-from inspect_cost.calls.target import Target, usable_device
 from inspect_cost.counting.onnx.binding import bind_inputs
 from inspect_cost.counting.onnx.loading import load_model
 from inspect_cost.counting.onnx.value import Value
-from inspect_cost.measuring.backends import onnx_target
+from inspect_cost.measuring.backends.onnxruntime import make_onnx_call
+from inspect_cost.measuring.workload import Workload
 from inspect_cost.subjects.onnx_inspection import input_shapes
 from inspect_cost.subjects.workload import Conditions
 from inspect_cost.values.errors import UsageError
@@ -39,9 +41,6 @@ class OnnxWorkload:
     length: int | None = None
     conditions: Conditions = field(default_factory=Conditions)
     threads: int | None = None
-    stepwise: bool = False
-    audio_s: float | None = None
-    given_to: str = "onnxruntime"
 
     def __post_init__(self) -> None:
         """Refuse what onnxruntime cannot change in a file."""
@@ -52,8 +51,12 @@ class OnnxWorkload:
                 "--batch is for PyTorch models", "Give the batch in a shape: --input NAME=8,1,L."
             )
 
-    def target(self) -> Target:
-        """The file's session, and random inputs.
+    def workload(self) -> Workload:
+        """Return what is measured."""
+        return Workload(self.call, device=self.conditions.device, native_backend="onnxruntime")
+
+    def call(self) -> Call:
+        """Return a run of the file's session, and random inputs.
 
         Raises:
             UsageError: there is no such file, or what is given does not fit its inputs.
@@ -63,7 +66,7 @@ class OnnxWorkload:
         shapes = input_shapes(self.path, graph, self.inputs, self.length)
         feed = {name: _tensor(name, v) for name, v in bind_inputs(graph, shapes).items()}
         device = usable_device(self.conditions.device)
-        return onnx_target(Path(self.path), feed, device, self.threads)
+        return make_onnx_call(Path(self.path), feed, device, self.threads)
 
 
 def _tensor(name: str, value: Value) -> Tensor:

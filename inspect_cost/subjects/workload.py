@@ -2,15 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
 import model_zoo
+from inspect_cost.calls.call import Call
 from inspect_cost.calls.inputs import InputSpec, arguments, batched
-from inspect_cost.calls.target import Target, target
+from inspect_cost.measuring.workload import Pilot, Workload
 from inspect_cost.subjects.loading import model_factory
 from inspect_cost.values.errors import UsageError
+from inspect_cost.values.identity import AUDIO, Output
+
+#: More audio than this is tried in short first; so is all that goes sample by sample.
+LONG_AUDIO_S = 10.0
+PILOT_SAMPLES = 512
 
 
 @dataclass(frozen=True)
@@ -30,29 +36,6 @@ class Conditions:
     seed: int = 0
 
 
-class Workload(Protocol):
-    """What can be measured; it can be pickled."""
-
-    @property
-    def conditions(self) -> Conditions:
-        """Under which."""
-
-    @property
-    def stepwise(self) -> bool:
-        """Whether one sample is made after another."""
-
-    @property
-    def audio_s(self) -> float | None:
-        """The audio that the call makes, all of a batch together."""
-
-    @property
-    def given_to(self) -> str:
-        """The backend that runs the target as it is."""
-
-    def target(self) -> Target:
-        """The call itself."""
-
-
 @dataclass(frozen=True)
 class PresetWorkload:
     """Generating with a preset of the zoo, with random weights; it can be pickled.
@@ -68,7 +51,6 @@ class PresetWorkload:
     samples: int
     settings: Mapping[str, Any] = field(default_factory=dict)
     conditions: Conditions = Conditions()
-    given_to: str = "eager"
 
     @property
     def preset(self) -> model_zoo.Preset:
@@ -86,25 +68,36 @@ class PresetWorkload:
         config = self.preset.configuration(**self.settings)
         return self.preset.call(config, self.samples, "meta", 0).samples
 
-    @property
-    def audio_s(self) -> float:
-        """The audio that the call makes, all of a batch together."""
-        return self.generated * self.conditions.batch / self.preset.sample_rate
+    def workload(self) -> Workload:
+        """Return what is measured."""
+        made = self.generated * self.conditions.batch
+        return Workload(
+            make=self.call,
+            output=Output(made, AUDIO, self.preset.sample_rate),
+            batch=self.conditions.batch,
+            device=self.conditions.device,
+            stepwise=self.stepwise,
+            pilot=self._pilot(made / self.preset.sample_rate),
+        )
 
-    def shortened(self, samples: int) -> "PresetWorkload":
-        """The same with fewer samples."""
-        return replace(self, samples=samples)
+    def _pilot(self, audio_s: float) -> Pilot | None:
+        if not self.stepwise and audio_s <= LONG_AUDIO_S:
+            return None
+        samples = PILOT_SAMPLES if self.stepwise else self.preset.sample_rate
+        short = replace(self, samples=samples)
+        description = f"a pilot of {short.generated:,} samples"
+        return Pilot(short.call, self.generated / short.generated, description)
 
-    def target(self) -> Target:
-        """The model with random weights, and its inputs."""
+    def call(self) -> Call:
+        """Return the model with random weights, and its inputs."""
         at, preset = self.conditions, self.preset
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(at.seed)
             model = preset.build(**self.settings)
-        call = preset.call(preset.configuration(**self.settings), self.samples, "cpu", at.seed)
-        kwargs = batched(dict(call.kwargs), at.batch)
+        made = preset.call(preset.configuration(**self.settings), self.samples, "cpu", at.seed)
+        kwargs = batched(dict(made.kwargs), at.batch)
         generate: Any = model.generate
-        return target(generate, (), kwargs, at.device, at.dtype)
+        return Call.of(generate, **kwargs).to(at.device, at.dtype)
 
 
 @dataclass(frozen=True)
@@ -122,12 +115,14 @@ class OwnWorkload:
     inputs: Sequence[InputSpec] = ()
     length: int | None = None
     conditions: Conditions = Conditions()
-    stepwise: bool = False
-    audio_s: float | None = None
-    given_to: str = "eager"
 
-    def target(self) -> Target:
-        """The model as its factory makes it, and its inputs.
+    def workload(self) -> Workload:
+        """Return what is measured."""
+        at = self.conditions
+        return Workload(self.call, batch=at.batch, device=at.device)
+
+    def call(self) -> Call:
+        """Return the model as its factory makes it, and its inputs.
 
         Raises:
             UsageError: an input is too large to be given values, or the model has none.
@@ -139,4 +134,4 @@ class OwnWorkload:
         args, kwargs = arguments(self.inputs, self.length, at.batch)
         if any(tensor.is_meta for tensor in (*args, *kwargs.values())):
             raise UsageError("an input is so large that it has a shape only", "Give a smaller one.")
-        return target(model, tuple(args), kwargs, at.device, at.dtype)
+        return Call.of(model, *args, **kwargs).to(at.device, at.dtype)

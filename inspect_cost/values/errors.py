@@ -37,6 +37,10 @@ class NoLawError(CountError):
     """A model's cost is not a polynomial in the length."""
 
 
+class MismatchError(CountError):
+    """An exported graph computes something other than the model."""
+
+
 class MeasurementError(InspectCostError, RuntimeError):
     """A call failed while it was being measured."""
 

@@ -22,7 +22,7 @@ PLUS_MINUS = re.compile(r"\s*(?:\+-|\+/-|±)\s*")
 def read_values(entries: Mapping[str, Any]) -> dict[str, Quantity]:
     """Return name -> value of a table's entries, without units; the kind is "reported" by default.
 
-    An entry that ends in ``_ci`` is a value of its own if there is no value that it belongs to.
+    ``x_ci`` is a value of its own if there is no ``x``.
 
     Raises:
         UsageError: an entry is invalid; `field` is its name.

@@ -8,6 +8,11 @@ from inspect_cost.values.quantity import Quantity
 BEST_MOS = 5
 
 
+def is_on_scale(mos: Quantity) -> bool:
+    """Return whether a mean opinion score is above 0 and at most the best one."""
+    return 0 < mos.value <= BEST_MOS
+
+
 def mos_ratio(mos: Quantity, truth: Quantity) -> Quantity:
     """Return `%MOS = mos / truth` (eq. 8 of Douwes, Esling & Briot 2021).
 

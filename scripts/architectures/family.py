@@ -1,6 +1,6 @@
 """Architectures of `transformers`, each with a small config and the inputs of one forward.
 
-A row changes what makes a default config large and nothing else, so that every kind of layer of an
+A row changes only what makes a default config large, so that every kind of layer of an
 architecture is reached. Names of classes and settings are those of `transformers`.
 """
 
@@ -16,39 +16,39 @@ Inputs = dict[str, Any]
 
 
 def ids(length: int = 16, name: str = "input_ids") -> Inputs:
-    """Two sequences of tokens, all of them valid in any vocabulary."""
+    """Return two sequences of tokens that are valid in any vocabulary."""
     return {name: torch.arange(2 * length).reshape(2, length) % 50 + 4}
 
 
 def masked_ids(length: int = 16) -> Inputs:
-    """The same, the second one padded at its end."""
+    """Return `ids` with the second sequence padded at its end."""
     mask = torch.ones(2, length, dtype=torch.int64)
     mask[1, length // 2 :] = 0
     return ids(length) | {"attention_mask": mask}
 
 
 def source_and_target(length: int = 16) -> Inputs:
-    """Tokens of an encoder and of a decoder."""
+    """Return tokens of an encoder and of a decoder."""
     return masked_ids(length) | ids(8, "decoder_input_ids")
 
 
 def image(size: int = 64, channels: int = 3) -> Inputs:
-    """Two square images."""
+    """Return two square images."""
     return {"pixel_values": torch.zeros(2, channels, size, size)}
 
 
 def waveform(samples: int = 4000) -> Inputs:
-    """Two signals."""
+    """Return two signals."""
     return {"input_values": torch.zeros(2, samples)}
 
 
 def with_image(inputs: Inputs, size: int = 64) -> Inputs:
-    """Text and images."""
+    """Return the inputs and images."""
     return inputs | image(size)
 
 
 def mel(bins: int, frames: int) -> Inputs:
-    """Two spectrograms."""
+    """Return two spectrograms."""
     return {"input_features": torch.zeros(2, bins, frames)}
 
 
@@ -57,12 +57,12 @@ class Family:
     """One architecture.
 
     Attributes:
-        name: as the table shows it.
+        name: name in the table.
         model: name of the model's class.
-        settings: of its config, where they differ from the defaults; sub-configs are dicts.
+        settings: settings of its config that differ from the defaults; sub-configs are dicts.
         inputs: makes the inputs of one call.
-        method: what is called.
-        weights: why it takes weights, or "" where it is built without any.
+        method: name of the method that is called.
+        weights: why it needs weights, or "" if it is built without any.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Family:
     weights: str = ""
 
     def build(self) -> nn.Module:
-        """The model in eval mode, made on torch's default device."""
+        """Build the model in eval mode, on torch's default device."""
         kind = getattr(transformers, self.model)
         model: nn.Module = kind(kind.config_class(**self.settings))
         return model.eval()
@@ -87,11 +87,11 @@ SMALL: dict[str, Any] = {
     "num_attention_heads": 4,
     "intermediate_size": 64,
 }
-#: The same with grouped queries.
+#: A small decoder or encoder with grouped queries.
 GROUPED = SMALL | {"num_key_value_heads": 2}
-#: The names of the oldest decoders.
+#: A small decoder, in the names of the oldest configs.
 GPT: dict[str, Any] = {"vocab_size": 128, "n_embd": 32, "n_layer": 2, "n_head": 4}
-#: Encoder and decoder in the names of BART and its kin.
+#: A small encoder and decoder, in the names of BART and its relatives.
 SEQ2SEQ: dict[str, Any] = {
     "vocab_size": 128,
     "d_model": 32,
@@ -117,7 +117,7 @@ VISION = {k: v for k, v in SMALL.items() if k != "vocab_size"} | {
 }
 #: Seven convolutions, then a transformer.
 SPEECH = SMALL | {"conv_dim": [32] * 7, "num_conv_pos_embedding_groups": 4}
-#: Four experts, two of which each token takes.
+#: Four experts, of which each token takes two.
 MOE = GROUPED | {"moe_intermediate_size": 32, "num_experts": 4, "num_experts_per_tok": 2}
 #: Two towers, for text and for images.
 HUB = {"text_config": SMALL, "vision_config": VISION}

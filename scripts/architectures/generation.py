@@ -5,14 +5,14 @@ from collections.abc import Callable
 from architectures.family import GPT, GROUPED, SEQ2SEQ, T5, Family, Inputs, ids, masked_ids, mel
 
 
-def continued(inputs: Callable[[], Inputs]) -> Callable[[], Inputs]:
-    """The inputs of `generate`: a prompt, after which there are four tokens more."""
+def continue_prompt(inputs: Callable[[], Inputs]) -> Callable[[], Inputs]:
+    """Return a function to the inputs of `generate`: a prompt to continue by four tokens."""
     return lambda: inputs() | {"max_new_tokens": 4, "min_new_tokens": 4, "do_sample": False}
 
 
-PROMPT = continued(masked_ids)
+PROMPT = continue_prompt(masked_ids)
 
-#: Without an end-of-sequence token the length is known, and no value is asked for.
+#: Without an end-of-sequence token the length is known without looking at values.
 ENDLESS = {"eos_token_id": None, "pad_token_id": 0}
 
 GENERATION = (
@@ -22,7 +22,7 @@ GENERATION = (
         "Mamba generate",
         "MambaForCausalLM",
         {"vocab_size": 128, "hidden_size": 32, "num_hidden_layers": 2, "state_size": 4} | ENDLESS,
-        continued(ids),
+        continue_prompt(ids),
         "generate",
     ),
     Family(
@@ -51,7 +51,7 @@ GENERATION = (
             "eos_token_id": 2,
             "decoder_start_token_id": 1,
         },
-        continued(lambda: mel(16, 64)),
+        continue_prompt(lambda: mel(16, 64)),
         "generate",
         weights="it looks at the tokens that it generated",
     ),

@@ -11,9 +11,10 @@ from inspect_cost import estimate_training_carbon
 from inspect_cost.carbon.estimate import combine
 from inspect_cost.carbon.measured_power import read_power
 from inspect_cost.hardware.gpus import find_gpu, read_gpus
-from inspect_cost.hardware.grid import _ecologits_table, find_zone_intensity
+from inspect_cost.hardware.grid import _read_ecologits, find_zone_intensity
 from inspect_cost.reports.data import SCHEMA
 from inspect_cost.values.errors import UsageError
+from tests.extras import needs_grid
 
 #: Hardware, hours, kWh and kg of Table 1; GANSynth's kg is the recomputed one, not the printed.
 TABLE_1 = [
@@ -185,15 +186,16 @@ def test_a_zone_with_a_year_names_both() -> None:
 
 
 def test_a_zone_without_a_year_is_what_ecologits_has() -> None:
+    needs_grid()
     found = find_zone_intensity("FR")
-    assert found.kgco2e_per_kwh.value == _ecologits_table()["FRA"]
+    assert found.kgco2e_per_kwh.value == _read_ecologits()["FRA"]
     assert found.source.startswith("ecologits ")
     assert "names no year" in found.source
 
 
 def test_a_zone_without_ecologits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ecologits.electricity_mix_repository", None)
-    _ecologits_table.cache_clear()
+    _read_ecologits.cache_clear()
     with pytest.raises(UsageError, match="ecologits, which is not installed") as raised:
         find_zone_intensity("FR")
     assert "inspect-cost[grid]" in raised.value.advice

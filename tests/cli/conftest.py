@@ -81,9 +81,13 @@ def run(
 
 @pytest.fixture
 def measuring(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    no_sensors: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> Callable[..., Ran]:
-    """As `run`, and it measures."""
+    """As `run`, and it measures, with the sensors of a test's own only."""
+    del no_sensors
     return runner(tmp_path, monkeypatch, capsys)
 
 
@@ -95,6 +99,7 @@ def runner(
     (tmp_path / "faulty.py").write_text("import nothing_of_that_name\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delenv("COLUMNS", raising=False)  # of the terminal that the tests are run from
 
     def run(*words: str) -> Ran:
         capsys.readouterr()

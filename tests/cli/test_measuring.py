@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from inspect_cost.cli.measuring import BACKENDS
-from inspect_cost.measuring import backends
 from tests.cli.conftest import Ran
 from tests.measuring.sensors.powercap_tree import PowercapTree, one_socket
 
@@ -24,6 +22,7 @@ TIME = ("--measure-time", "1s", "--threads", "1")
 QUICK = (*TIME, "--no-memory")
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_no_sensor_is_said_in_one_line_and_latency_and_memory_come(measuring: Run) -> None:
     result = measuring(*TINY, "--input-len", "2205", *TIME, "--format", "json")
     assert result.code == 0
@@ -67,10 +66,7 @@ def test_a_counter_gives_energy_and_the_report_names_it(
     assert measurement["derived"]["battery_continuous_h"]["value"] == pytest.approx(0.3, rel=0.02)
 
 
-def test_a_required_sensor_that_is_missing_is_3_and_the_report_is_written(
-    measuring: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("INSPECT_COST_POWERCAP_ROOT", "/nowhere")
+def test_a_required_sensor_that_is_missing_is_3_and_the_report_is_written(measuring: Run) -> None:
     result = measuring(*NET, *QUICK, "--require-energy")
     assert result.code == 3
     assert "Latency" in result.out
@@ -89,6 +85,7 @@ def test_an_estimate_stays_apart(measuring: Run) -> None:
     assert "Energy, estimated" in measuring(*words).out
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_backends_side_by_side(measuring: Run) -> None:
     result = measuring(*NET, *QUICK, "--backend", "eager,onnxruntime", "--format", "json")
     measurement = json.loads(result.out)["measurement"]
@@ -96,10 +93,6 @@ def test_backends_side_by_side(measuring: Run) -> None:
     assert measurement["backend"] == "eager"
     assert measurement["backends"][1]["max_relative_difference"] < 1e-5
     assert measurement["backends"][1]["latency_s"]["value"] > 0
-
-
-def test_the_backends_that_can_be_named_are_those_that_there_are() -> None:
-    assert tuple(backends.BACKENDS) == BACKENDS
 
 
 def test_a_batch_is_counted_and_measured_alike(measuring: Run) -> None:
@@ -131,9 +124,9 @@ MISTAKES = [
     ("--measure-time soon", "--measure-time 'soon' is no time"),
     ("--measure-time 0s", "is no time"),
     ("--until-ci 200%", "--until-ci: '200%' is not a share"),
-    ("--device tpu", "tpu is no device to measure on"),
+    ("--device tpu", "tpu cannot be measured"),
     ("--device cuda:77", "there is no device cuda:77"),
-    ("--dtype int8", "int8 is no floating data type"),
+    ("--dtype int8", "int8 is not a floating-point type"),
     ("--threads 0", "--threads 0 is not above 0"),
     ("--batch -1", "--batch -1 is not above 0"),
     ("--backend tvm", "there is no backend 'tvm'"),
@@ -169,8 +162,9 @@ class Net(torch.nn.Module):
 def test_ctrl_c_keeps_what_was_measured(tmp_path: Path) -> None:
     (tmp_path / "telling.py").write_text(TELLING)
     command = [sys.executable, "-m", "inspect_cost", "telling.py:Net", "--input", "3"]
+    endless = ("--until-ci", "0.0001%", "--measure-time", "10m", "--no-memory")
     with subprocess.Popen(  # noqa: S603 - our own interpreter
-        [*command, "--until-ci", "0.0001%", "--no-memory", "--format", "json"],
+        [*command, *endless, "--format", "json"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -182,7 +176,7 @@ def test_ctrl_c_keeps_what_was_measured(tmp_path: Path) -> None:
             time.sleep(0.05)
         time.sleep(1)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=300)
     assert process.returncode == 130
     assert "interrupted: the report has what was measured" in err
     measurement = json.loads(out)["measurement"]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Ran
+from tests.extras import needs_html
 
 Run = Callable[..., Ran]
 
@@ -143,7 +144,7 @@ def test_the_seed_decides(run: Run) -> None:
 @pytest.mark.parametrize("name", ["front.svg", "front.pdf", "front.png", "front.html"])
 def test_plots(run: Run, name: str) -> None:
     if name.endswith("html"):
-        pytest.importorskip("altair")
+        needs_html()
     result = run(*"rank paper.csv --cost params --quality mos_loss --plot".split(), name)
     assert result.code == 0, result.err
     assert f"wrote {name}" in result.err

@@ -9,7 +9,7 @@ from torch import nn
 
 from inspect_cost.crosschecking import run as runs
 from inspect_cost.crosschecking.peers import PEERS
-from inspect_cost.exporting.writing import write
+from inspect_cost.exporting.writing import Traceable, write_onnx
 from tests.cli.conftest import run
 
 __all__ = ["only", "run"]
@@ -19,12 +19,12 @@ __all__ = ["only", "run"]
 def _exporter_is_loaded(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Peers run in forks of this process, each of which would load torch's exporter anew."""
     path: Path = tmp_path_factory.mktemp("exported") / "m.onnx"
-    write(nn.Linear(2, 2), (torch.rand(1, 2),), {}, path)
+    write_onnx(Traceable(nn.Linear(2, 2), (torch.rand(1, 2),)), path)
 
 
 @pytest.fixture
 def only(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Leaves all peers out but one, for tests that ask about that."""
+    """Leave all peers out but one, for tests that ask about that."""
 
     def choose(name: str) -> None:
         monkeypatch.setattr(runs, "PEERS", tuple(peer for peer in PEERS if peer.name == name))

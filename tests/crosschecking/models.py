@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -49,7 +50,8 @@ class Custom(nn.Module):
         self.weight = nn.Parameter(torch.rand(4, 4))
 
     def forward(self, x: Tensor) -> Tensor:
-        return Product.apply(x, self.weight)
+        y: Tensor = Product.apply(x, self.weight)  # type: ignore[no-untyped-call]  # torch's own
+        return y
 
 
 class Odd(nn.Module):
@@ -78,7 +80,8 @@ class Shared(nn.Module):
         self.first, self.second = nn.Sequential(layer), nn.Sequential(layer)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.second(self.first(x))
+        y: Tensor = self.second(self.first(x))
+        return y
 
 
 class Trapped(nn.Module):
@@ -90,16 +93,21 @@ class Trapped(nn.Module):
         self.trap = trap
 
     def forward(self, x: Tensor) -> Tensor:
-        if torch.jit.is_tracing():
+        if torch.jit.is_tracing():  # type: ignore[attr-defined,no-untyped-call]  # torch's own
             TRAPS[self.trap]()
-        return self.linear(x)
+        y: Tensor = self.linear(x)
+        return y
 
 
 def _raise() -> None:
     raise ZeroDivisionError("on purpose\nand at length")
 
 
-TRAPS = {"raise": _raise, "die": os.abort, "hang": lambda: time.sleep(60)}
+TRAPS: dict[str, Callable[[], None]] = {
+    "raise": _raise,
+    "die": os.abort,
+    "hang": lambda: time.sleep(60),
+}
 
 
 class Generator(nn.Module):
@@ -127,7 +135,8 @@ class Projected(nn.Module):
         self.cell = nn.LSTMCell(4, 4)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.cell(self.gru(self.lstm(x)[0])[0][0])[0]
+        state: Tensor = self.cell(self.gru(self.lstm(x)[0])[0][0])[0]
+        return state
 
 
 class Crowded(nn.Module):

@@ -6,17 +6,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]  # it has no annotations
+import psutil  # type: ignore[import-untyped]  # it has no stubs
 import pytest
 import torch
 from torch import nn
 
-from inspect_cost import CountError, CrossCheck, crosscheck
+from inspect_cost import Call, CountError, CrossCheck, crosscheck
 from inspect_cost.counting.report import Tally
 from inspect_cost.crosschecking import run as runs
 from inspect_cost.crosschecking.comparison import compare, settle
-from inspect_cost.crosschecking.explanation import explained
-from inspect_cost.crosschecking.isolation import isolated
+from inspect_cost.crosschecking.explanation import explain
+from inspect_cost.crosschecking.isolation import run_isolated
 from inspect_cost.crosschecking.peers import PEERS
 from inspect_cost.crosschecking.results import Entry, PeerCount
 from inspect_cost.reports import render
@@ -53,7 +53,7 @@ def test_a_process_out_of_time_is_ended() -> None:
     before = set(psutil.Process().children())
     start = time.perf_counter()
     with pytest.raises(CountError, match=r"took longer than 0\.2 s"):
-        isolated(lambda: time.sleep(60), 0.2)
+        run_isolated(lambda: time.sleep(60), 0.2)
     assert time.perf_counter() - start < 30
     assert set(psutil.Process().children()) == before
 
@@ -86,7 +86,7 @@ def test_what_has_no_reason_is_shown_with_its_amount() -> None:
     model = nn.Linear(3, 4)
     report = crosscheck(model, torch.rand(2, 3)).report
     theirs = PeerCount(124, (Entry("", "linear", 124, calls=1),))
-    parts, rest = explained(compare(report, theirs, FVCORE), FVCORE, model)
+    parts, rest = explain(compare(report, theirs, FVCORE), FVCORE, model)
     assert [part.macs for part in parts] == []
     assert rest is not None
     assert (rest.macs, rest.modules) == (100, ("",))
@@ -135,9 +135,59 @@ def test_the_json_holds_everything(check: CrossCheck) -> None:
             assert peer["macs"] - data["ours"]["macs"] == peer["difference_macs"]
 
 
-def test_what_is_no_module_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"neither a torch\.nn\.Module nor"):
-        crosscheck(torch.relu, torch.rand(2))
+def test_what_cannot_be_called_is_refused() -> None:
+    with pytest.raises(UsageError, match="cannot be called"):
+        crosscheck(3)  # type: ignore[arg-type]
+    with pytest.raises(UsageError) as error:
+        crosscheck(nn.ReLU(), torch.rand(2), timeout_s=-1)
+    assert error.value.field == "timeout_s"
+
+
+def test_a_function_is_checked_with_the_modules_that_it_refers_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        runs, "PEERS", [p for p in PEERS if p.name in {"fvcore", "FlopCounterMode"}]
+    )
+    front, back = nn.Linear(3, 4), nn.Linear(4, 2)
+    check = crosscheck(lambda x: back(front(x)), torch.rand(5, 3))
+    assert check.report.macs == 5 * (3 * 4 + 4 * 2)
+    assert [result.difference for result in check.peers] == [0, 0]
+    assert check.peers[0].count is not None
+    assert {entry.module for entry in check.peers[0].count.entries} == {"front", "back"}
+
+
+class Patient(nn.Module):
+    """Has a parameter of the name of an option."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(3, 4)
+
+    def forward(self, x: torch.Tensor, timeout_s: int = 1) -> torch.Tensor:
+        for _ in range(timeout_s):
+            y: torch.Tensor = self.linear(x)
+        return y
+
+
+def test_an_option_that_is_a_parameter_too_is_not_guessed_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(runs, "PEERS", ())
+    model, x = Patient(), torch.rand(2, 3)
+    with pytest.raises(UsageError) as error:
+        crosscheck(model, x, timeout_s=3)
+    assert error.value.field == "timeout_s"
+    assert crosscheck(Call.of(model, x, timeout_s=3), timeout_s=5).report.macs == 3 * 2 * 3 * 4
+    with pytest.raises(UsageError, match="Call"):
+        crosscheck(Call.of(model, x), x)
+
+
+def test_a_cross_check_is_one_line(check: CrossCheck) -> None:
+    text = repr(check)
+    assert "\n" not in text
+    assert len(text) < 200
+    assert all(peer.name in text for peer in check.peers)
 
 
 Run = Callable[..., Ran]

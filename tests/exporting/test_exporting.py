@@ -5,17 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import onnx
-import onnxruntime
+import onnxruntime  # type: ignore[import-untyped]  # it has no stubs
 import pytest
 import torch
 from torch import Tensor, nn
 
 import model_zoo
-from inspect_cost import count, count_onnx
+from inspect_cost import Call, MismatchError, count, count_onnx
 from inspect_cost.cli import main
 from inspect_cost.exporting import onnx as exporting
-from inspect_cost.exporting.onnx import MismatchError, exported, exported_preset
-from inspect_cost.exporting.writing import quiet
+from inspect_cost.exporting import verify
+from inspect_cost.exporting.onnx import export_call, export_preset
+from inspect_cost.exporting.writing import Traceable, name_inputs, quiet
 from inspect_cost.values.errors import CountError, UsageError
 
 # torch's exporter warns of its own deprecated calls
@@ -44,13 +45,14 @@ QUICK = ("flowavenet", "wavegan")
 def test_an_exported_preset_has_the_same_macs(tmp_path: Path, name: str) -> None:
     settings, samples = SMALL[name]
     preset = model_zoo.preset(name)
-    done = exported_preset(preset, tmp_path / "m.onnx", samples, settings=settings)
+    done = export_preset(preset, tmp_path / "m.onnx", samples, settings=settings)
     assert done.difference < 1e-2
     assert [path.name for path in tmp_path.iterdir()] == ["m.onnx"]
     exported_count = count_onnx(tmp_path / "m.onnx")
     config = preset.configuration(**settings)
     model = preset.build(**settings)
-    ours = count(model.generate, **preset.call(config, samples, "cpu", 0).kwargs)
+    generate: Callable[..., Tensor] = model.generate  # type: ignore[assignment]  # of this module
+    ours = count(generate, **preset.call(config, samples, "cpu", 0).kwargs)
     assert exported_count.complete
     assert exported_count.macs == ours.macs
     # What else differs is how the exporter spells operators, not what they compute.
@@ -63,7 +65,7 @@ def test_no_parameter_of_a_random_model_is_left_at_zero() -> None:
     preset = model_zoo.preset("flowavenet")
     model = preset.build(**SMALL["flowavenet"][0])
     assert any(not parameter.any() for parameter in model.parameters())
-    exporting._without_zeros(model, 0)  # noqa: SLF001 - seen from outside only by its effect
+    exporting._fill_zeros(model, 0)  # noqa: SLF001 - seen from outside only by its effect
     assert all(parameter.any() for parameter in model.parameters())
 
 
@@ -105,7 +107,7 @@ def random_weights(model: nn.Module) -> nn.Module:
 
 def test_a_module_has_the_same_flops_in_every_class(tmp_path: Path) -> None:
     model, x = random_weights(Block()), torch.randn(2, 4, 9)
-    exported(model, (x,), {}, tmp_path / "m.onnx")
+    export_call(Call.of(model, x), tmp_path / "m.onnx")
     ours, theirs = count(model, x), count_onnx(tmp_path / "m.onnx")
     assert theirs.macs == ours.macs
     assert theirs.flops_by_class == ours.flops_by_class
@@ -151,11 +153,13 @@ def test_a_transformer_has_the_same_macs_before_and_after_onnxruntime(
 
 
 def test_a_quantised_model_has_the_macs_of_its_floats(tmp_path: Path) -> None:
-    from onnxruntime.quantization import quantize_dynamic  # noqa: PLC0415 - slow to import
+    from onnxruntime.quantization import (  # type: ignore[import-untyped]  # noqa: PLC0415 - slow
+        quantize_dynamic,
+    )
 
     model = random_weights(nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 8)))
     x = torch.randn(3, 16)
-    exported(model, (x,), {}, tmp_path / "m.onnx")
+    export_call(Call.of(model, x), tmp_path / "m.onnx")
     plain = count_onnx(tmp_path / "m.onnx")
     quantize_dynamic(tmp_path / "m.onnx", tmp_path / "q.onnx")
     quantised = count_onnx(tmp_path / "q.onnx")
@@ -167,26 +171,95 @@ def test_a_quantised_model_has_the_macs_of_its_floats(tmp_path: Path) -> None:
 
 class Unexportable(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
-        return torch.linalg.svdvals(x)
+        values: Tensor = torch.linalg.svdvals(x)
+        return values
+
+
+class Mixer(nn.Module):
+    """Generates from nested inputs, beside arguments that are not tensors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear, self.dropout = nn.Linear(3, 4), nn.Dropout(0.5)
+
+    @torch.no_grad()
+    def generate(
+        self, x: Tensor, states: list[Tensor], *, gain: Tensor, steps: int
+    ) -> list[Tensor]:
+        y = self.dropout(self.linear(x))
+        for _ in range(steps):
+            y = y + states[0]
+        return [y * gain, states[1] - 1]
+
+
+def mixing(model: nn.Module) -> Call:
+    states = [torch.randn(2, 4), torch.randn(5)]
+    generate: Callable[..., Any] = model.generate  # type: ignore[assignment]  # of this module
+    return Call.of(generate, torch.randn(2, 3), states, gain=torch.tensor(2.0), steps=2)
+
+
+def test_a_method_with_nested_inputs_is_exported_and_left_as_it_was(tmp_path: Path) -> None:
+    model = Mixer().train()
+    call = mixing(model)
+    done = export_call(call, tmp_path / "m.onnx", "a mix")
+    assert done.difference < 1e-6
+    assert (done.files, done.note) == ((tmp_path / "m.onnx",), "a mix")
+    graph = onnx.load(tmp_path / "m.onnx").graph
+    assert [entry.name for entry in graph.input] == ["x", "states_0", "states_1", "gain"]
+    assert all(module.training for module in model.modules())
+    assert "generate" not in vars(model)
+
+
+def test_inputs_are_named_after_parameters() -> None:
+    assert name_inputs(mixing(Mixer())) == ("x", "states_0", "states_1", "gain")
+    assert name_inputs(Call.of(torch.nn.ReLU(), torch.ones(1))) == ("input",)
+    assert name_inputs(Call.of(torch.add, torch.ones(1), torch.ones(1))) == ("input_0", "input_1")
+    assert name_inputs(Call.of(Mixer().generate, states=[torch.ones(1)])) == ("states_0",)
+
+
+def test_names_of_inputs_can_be_chosen(tmp_path: Path) -> None:
+    export_call(Call.of(nn.ReLU(), torch.randn(3)), tmp_path / "m.onnx", input_names=["audio"])
+    assert onnx.load(tmp_path / "m.onnx").graph.input[0].name == "audio"
+
+
+def test_a_function_is_exported(tmp_path: Path) -> None:
+    model = random_weights(nn.Linear(3, 2))
+    done = export_call(Call.of(lambda x: model(x).relu(), torch.randn(4, 3)), tmp_path / "m.onnx")
+    assert done.difference < 1e-6
+    assert count_onnx(tmp_path / "m.onnx").macs == 4 * 3 * 2
+
+
+def test_inputs_go_where_they_belong_whatever_their_order(tmp_path: Path) -> None:
+    call = Call.of(nn.Bilinear(3, 3, 2), input2=torch.randn(4, 3), input1=torch.randn(4, 3))
+    assert export_call(call, tmp_path / "m.onnx").difference < 1e-6
+
+
+def test_a_model_without_values_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="meta"):
+        export_call(Call.of(nn.Linear(3, 2).to("meta"), torch.ones(1, 3)), tmp_path / "m.onnx")
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_cannot_be_exported_is_named_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(CountError, match="svd"):
-        exported(Unexportable(), (torch.randn(3, 3),), {}, tmp_path / "m.onnx")
+        export_call(Call.of(Unexportable(), torch.randn(3, 3)), tmp_path / "m.onnx")
     assert not list(tmp_path.iterdir())
 
 
-def wrong(path: Path, inputs: Any, run: Callable[..., list[Any]]) -> list[Any]:
-    return [result * 1.1 for result in run(path, inputs)]
+Run = Callable[[Path, Traceable], list[Any]]
+
+
+def scale(run: Run) -> Run:
+    """Make onnxruntime's outputs a tenth larger."""
+    return lambda path, traceable: [result * 1.1 for result in run(path, traceable)]
 
 
 def test_a_graph_that_computes_otherwise_is_not_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = exporting._run_by_onnxruntime  # noqa: SLF001 - what is made to fail
-    monkeypatch.setattr(exporting, "_run_by_onnxruntime", lambda p, i: wrong(p, i, run))
+    monkeypatch.setattr(verify, "run_by_onnxruntime", scale(verify.run_by_onnxruntime))
     with pytest.raises(MismatchError, match=r"differ by 1.0e-01"):
-        exported(random_weights(nn.Linear(3, 2)), (torch.ones(1, 3),), {}, tmp_path / "m.onnx")
+        export_call(Call.of(random_weights(nn.Linear(3, 2)), torch.ones(1, 3)), tmp_path / "m.onnx")
     assert not list(tmp_path.iterdir())
     words = ["export", "torch.nn:Identity", "--input", "2,3", "-o", str(tmp_path / "m.onnx")]
     assert main(words) == 1
@@ -232,4 +305,4 @@ def test_mistakes(
 
 def test_a_length_that_would_be_unrolled_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="16,000 copies"):
-        exported_preset(model_zoo.preset("samplernn"), tmp_path / "m.onnx", 16_000)
+        export_preset(model_zoo.preset("samplernn"), tmp_path / "m.onnx", 16_000)

@@ -48,6 +48,19 @@ def test_quantising_and_the_reverse(m: int, n: int) -> None:
     assert both == (formula.QUANTIZE + formula.DEQUANTIZE) * (m * n)
 
 
+@EXACT
+@given(m=SIZE, n=SIZE)
+def test_requantising_multiplies_sums_by_one_scale(m: int, n: int) -> None:
+    (x,) = draw_normal((m, n))
+    sums = (1000 * x).round()
+    prove(
+        lambda sums: (sums * S).round().add(Z).clamp(-128, 127),
+        elementwise(lambda r: clamp(special(round, r * S) + Z, -128, 127)),
+        sums,
+        formula=formula.REQUANTIZE * (m * n),
+    )
+
+
 @pytest.mark.parametrize("n", [1, 2, 5])
 def test_the_range_is_two_searches_and_includes_0(n: int) -> None:
     x = torch.linspace(-1, 1, n)

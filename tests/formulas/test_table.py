@@ -5,6 +5,7 @@ import importlib
 import inspect
 import pkgutil
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -29,7 +30,7 @@ def test_no_operator_has_two_rules() -> None:
 
 
 def test_a_second_rule_for_an_operator_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"two rules: aten\.mm$"):
+    with pytest.raises(ValueError, match=r" aten\.mm$"):
         merge(({"aten.mm": free, "aten.bmm": free}, {"aten.mm": free}))
 
 
@@ -46,12 +47,7 @@ def test_forms_that_work_in_place_cost_what_the_plain_ones_do() -> None:
 @pytest.mark.parametrize("family", FAMILY_NAMES)
 def test_each_public_formula_is_in_a_proof(family: str) -> None:
     """A proof names a formula, as ``formula.matmul``, in the test of its family or policies."""
-    module = importlib.import_module(f"{formulas.__name__}.{family}")
-    public = {
-        name
-        for name, thing in vars(module).items()
-        if not name.startswith("_") and _belongs_to(module.__name__, name, thing)
-    }
+    public = find_formulas(importlib.import_module(f"{formulas.__name__}.{family}"))
     proved = find_uses(f"test_{family}.py", "formula") | find_uses("test_policies.py", family)
     assert public
     assert not public - proved
@@ -69,11 +65,19 @@ def find_uses(test: str, module: str) -> set[str]:
     }
 
 
-def _belongs_to(module: str, name: str, thing: object) -> bool:
-    """Functions defined there, and the constants of the pointwise file."""
-    if isinstance(thing, OpCost):
-        return module.endswith(".pointwise") and name != "FREE"
-    return inspect.isfunction(thing) and thing.__module__ == module
+def find_formulas(module: ModuleType) -> set[str]:
+    """Find the public functions and costs that a module defines itself."""
+    body = ast.parse(inspect.getsource(module)).body
+    functions = {node.name for node in body if isinstance(node, ast.FunctionDef)}
+    assigned = {
+        target.id
+        for node in body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    costs = {name for name in assigned if isinstance(getattr(module, name), OpCost)}
+    return {name for name in functions | costs if not name.startswith("_")}
 
 
 @pytest.mark.parametrize("path", sorted((Path(__file__).parent / "naive").glob("*.py")), ids=str)

@@ -2,13 +2,18 @@
 
 import random
 from collections.abc import Callable
+from typing import TypeVar
 
+from inspect_cost.measuring.measurement import Measurement
 from inspect_cost.measuring.protocol.clock import Clock
 from inspect_cost.measuring.protocol.meter import Meter
 from inspect_cost.measuring.protocol.run import Plan, Record, run_protocol
 from inspect_cost.measuring.protocol.summary import summarize
 from inspect_cost.measuring.protocol.window import Bench, Work
 from inspect_cost.measuring.sensors.protocol import SensorError
+from inspect_cost.values.notes import Note
+
+T = TypeVar("T")
 
 
 class Machine:
@@ -106,9 +111,20 @@ def bench(machine: Machine, *counters: Counter) -> Bench:
     return Bench(Work(machine.call), Meter(counters), machine.clock, lambda: machine.foreign_s)
 
 
-def measured(machine: Machine, *counters: Counter, plan: Plan | None = None) -> object:
+def measured(machine: Machine, *counters: Counter, plan: Plan | None = None) -> Measurement:
     """A measurement of a machine's calls."""
     plan = plan or Plan(budget_s=30)
     at = bench(machine, *counters)
     record: Record = run_protocol(at, plan)
     return summarize(record, at.meter, plan)
+
+
+def known(value: T | None) -> T:
+    """What a test takes to be known."""
+    assert value is not None
+    return value
+
+
+def codes(measurement: Measurement) -> tuple[str, ...]:
+    """The codes of a measurement's notes."""
+    return tuple(note.code for note in measurement.notes if isinstance(note, Note))

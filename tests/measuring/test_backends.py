@@ -1,34 +1,46 @@
 """The same call by other means gives the same outputs, or says why it cannot."""
 
+import subprocess
+import sys
 import time
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-import onnxruntime
+import onnxruntime  # type: ignore[import-untyped]  # it has no stubs
 import pytest
 import torch
 from torch import nn
 
+from inspect_cost.calls.call import Call
 from inspect_cost.calls.inputs import InputSpec
-from inspect_cost.calls.target import Target, target
-from inspect_cost.exporting.child import export
-from inspect_cost.exporting.onnx import exported
-from inspect_cost.measuring.backends import BACKENDS, Setup, max_relative_difference, outputs
-from inspect_cost.measuring.session import Request, measured
+from inspect_cost.exporting.onnx import export_call
+from inspect_cost.measuring.backends import BACKENDS, load_backend
+from inspect_cost.measuring.backends.outputs import compute_outputs, max_relative_difference
+from inspect_cost.measuring.backends.setup import Setup, SetupTimeoutError
+from inspect_cost.measuring.fresh_process import NoAnswerError, ask_fresh_process
+from inspect_cost.measuring.measurement import Measurement
+from inspect_cost.measuring.session import Request, measure_with_backends
 from inspect_cost.subjects.onnx_workload import OnnxWorkload
 from inspect_cost.subjects.workload import Conditions, PresetWorkload
 from inspect_cost.values.errors import MeasurementError, UsageError
+from inspect_cost.values.notes import Note
+from tests.extras import needs_compiler
 
 
-def itself(call: Target) -> Target:
-    """Makes nothing anew."""
+def itself(call: Call) -> Call:
+    """Return a call as it is."""
     return call
 
 
-def setup(call: Target, budget_s: float = 1.0) -> Setup:
-    """One thread."""
+def set_up(call: Call, budget_s: float = 900.0) -> Setup:
+    """Return the setup of a call on one thread, with the time that a busy machine takes."""
     return Setup(partial(itself, call), 1, budget_s)
+
+
+def note_codes(result: Measurement) -> list[str]:
+    """Return the codes of those notes that have one."""
+    return [note.code for note in result.notes if isinstance(note, Note)]
 
 
 class Net(nn.Module):
@@ -43,17 +55,23 @@ class Net(nn.Module):
         return [y * times, y.sum()]
 
 
-@pytest.mark.parametrize("backend", ["eager", "compile", "onnxruntime"])
+@pytest.mark.parametrize("backend", tuple(BACKENDS))
 def test_outputs_are_equal(backend: str) -> None:
+    if backend == "compile":
+        needs_compiler()
     model = Net().eval()
-    kwargs = {"bias": torch.randn(8), "times": 3}
-    call = target(model.generate, (torch.randn(2, 8),), kwargs)
-    ready = BACKENDS[backend](call, setup(call))
-    reference = outputs(call, 1)
+    call = Call.of(model.generate, torch.randn(2, 8), bias=torch.randn(8), times=3)
+    ready = load_backend(backend)(call, set_up(call))
+    reference = compute_outputs(call, 1)
     assert [t.shape for t in reference] == [(2, 8), ()]
-    difference = max_relative_difference(reference, outputs(ready, 1))
+    difference = max_relative_difference(reference, compute_outputs(ready, 1))
     assert difference is not None
     assert difference < 1e-5
+
+
+def test_the_table_of_backends_needs_no_torch() -> None:
+    script = "import sys, inspect_cost.measuring.backends; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0  # noqa: S603
 
 
 def test_differences_are_relative_to_the_largest_element() -> None:
@@ -67,9 +85,19 @@ def test_differences_are_relative_to_the_largest_element() -> None:
 def test_compile_without_a_compiler_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.delenv("CXX", raising=False)
-    call = target(nn.Linear(2, 2), (torch.ones(1, 2),), {})
+    call = Call.of(nn.Linear(2, 2), torch.ones(1, 2))
     with pytest.raises(MeasurementError, match=r"needs a C\+\+ compiler, and none is here"):
-        BACKENDS["compile"](call, setup(call))
+        load_backend("compile")(call, set_up(call))
+
+
+def test_a_function_is_compiled_with_the_modules_that_it_refers_to() -> None:
+    needs_compiler()
+    model = nn.Linear(4, 4).eval()
+    call = Call.of(lambda x: model(x).relu(), torch.randn(2, 4)).as_module()
+    ready = load_backend("compile")(call, set_up(call))
+    assert max_relative_difference(compute_outputs(call), compute_outputs(ready)) == pytest.approx(
+        0, abs=1e-5
+    )
 
 
 class Deciding(nn.Module):
@@ -79,43 +107,53 @@ class Deciding(nn.Module):
         return x + 1 if x.sum().item() > 0 else x
 
 
-def test_what_cannot_be_exported_says_so(tmp_path: Path) -> None:
-    call = target(Deciding(), (torch.ones(2),), {})
-    assert "torch.onnx.export cannot export it" in export(call, tmp_path / "model.onnx")
+def test_what_cannot_be_exported_says_so() -> None:
+    call = Call.of(Deciding(), torch.ones(2))
+    with pytest.raises(MeasurementError, match=r"torch\.onnx\.export cannot export it") as error:
+        load_backend("onnxruntime")(call, set_up(call))
+    assert not isinstance(error.value, SetupTimeoutError)
 
 
-def test_an_export_that_fails_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "inspect_cost.measuring.backends.ask_fresh_process", lambda *_: ({"error": "x"}, "")
-    )
-    call = target(Deciding(), (torch.ones(2),), {})
-    with pytest.raises(MeasurementError, match="the export to ONNX failed: x"):
-        BACKENDS["onnxruntime"](call, setup(call))
-
-
-def slow() -> NoReturn:
-    """Makes a call too late."""
+def wait() -> NoReturn:
+    """Make a call too late."""
     time.sleep(60)
     raise AssertionError
 
 
 def test_an_export_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inspect_cost.measuring.backends.LEAST_LIMIT_S", 0.5)
-    call = target(nn.Linear(2, 2), (torch.ones(1, 2),), {})
-    with pytest.raises(MeasurementError, match=r"the export to ONNX took longer than 0\.6 s"):
-        BACKENDS["onnxruntime"](call, Setup(slow, 1, 0.6))
+    monkeypatch.setattr("inspect_cost.measuring.backends.setup.LEAST_LIMIT_S", 0.5)
+    call = Call.of(nn.Linear(2, 2), torch.ones(1, 2))
+    with pytest.raises(SetupTimeoutError, match=r"0\.6 s.*`measure_time_s`"):
+        load_backend("onnxruntime")(call, Setup(wait, 1, 0.6))
 
 
 def test_an_export_may_take_a_minute_or_the_budget() -> None:
-    assert Setup(slow, 1, 30.0).limit_s == 60
-    assert Setup(slow, 1, 300.0).limit_s == 300
+    assert Setup(wait, 1, 30.0).limit_s == 60
+    assert Setup(wait, 1, 300.0).limit_s == 300
+
+
+def fail() -> NoReturn:
+    """Raise an error of the user's own."""
+    raise ZeroDivisionError("on purpose")
+
+
+def test_a_fresh_process_says_why_it_gave_no_answer() -> None:
+    with pytest.raises(NoAnswerError, match="ZeroDivisionError: on purpose") as error:
+        ask_fresh_process("measuring.memory.child", (fail, 1), 900)
+    assert not error.value.timed_out
+    with pytest.raises(NoAnswerError) as error:
+        ask_fresh_process("measuring.memory.child", (wait, 1), 0.2)
+    assert error.value.timed_out
+    with pytest.raises(NoAnswerError, match="cannot be copied") as error:
+        ask_fresh_process("measuring.memory.child", lambda: 1, 900)
+    assert not error.value.timed_out
 
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small graph of one input, with torch's own exporter."""
+    """Write a small graph of one input."""
     path = tmp_path_factory.mktemp("onnx") / "net.onnx"
-    exported(nn.Linear(8, 4).eval(), (torch.ones(2, 8),), {}, path)
+    export_call(Call.of(nn.Linear(8, 4), torch.ones(2, 8)), path)
     return path
 
 
@@ -123,36 +161,39 @@ QUICK = Request(budget_s=1.0, memory=False)
 
 
 def test_an_onnx_file_is_measured_by_onnxruntime(file: Path) -> None:
-    (result,) = measured(OnnxWorkload(str(file), threads=1), QUICK)
+    (result,) = measure_with_backends(OnnxWorkload(str(file), threads=1).workload(), QUICK)
     assert (result.backend, result.device, result.calls > 1) == ("onnxruntime", "cpu", True)
     assert result.latency_s
-    assert result.latency_s.value < 0.01
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_an_onnx_file_has_memory_of_its_process_but_not_of_torch(file: Path) -> None:
     request = Request(budget_s=1.0)
-    (result,) = measured(OnnxWorkload(str(file), threads=1), request)
+    (result,) = measure_with_backends(OnnxWorkload(str(file), threads=1).workload(), request)
     assert result.memory, result.notes
+    assert result.memory.peak_rss_b
     assert result.memory.peak_rss_b.value > 1e6
     assert result.memory.allocator_peak_b is None
 
 
 def test_an_onnx_files_inputs_are_as_counted(file: Path) -> None:
-    call = OnnxWorkload(str(file), [InputSpec(None, (2, 8), "float32")], threads=1).target()
+    call = OnnxWorkload(str(file), [InputSpec(None, (2, 8), "float32")], threads=1).call()
     (array,) = call.args[1].values()
     assert (array.shape, array.dtype) == ((2, 8), "float32")
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     (expected,) = session.run(None, {session.get_inputs()[0].name: array})
-    assert outputs(call)[0].numpy() == pytest.approx(expected)
+    assert compute_outputs(call)[0].numpy() == pytest.approx(expected)
 
 
 def test_what_an_onnx_file_cannot_do_says_so(file: Path) -> None:
     request = Request(budget_s=1.0, memory=False, backends=("eager", "compile"))
-    ran, refused = measured(OnnxWorkload(str(file), threads=1), request)
+    ran, refused = measure_with_backends(OnnxWorkload(str(file), threads=1).workload(), request)
     assert (ran.backend, refused.backend, refused.latency_s) == ("onnxruntime", "compile", None)
-    assert "compile takes a PyTorch model, not an ONNX file" in refused.notes[0]
+    assert note_codes(refused) == ["failed"]
+    assert "compile takes a PyTorch model" in refused.notes[0]
     wrong = OnnxWorkload(str(file), [InputSpec(None, (3, 8), "float32")])
-    (result,) = measured(wrong, QUICK)
+    (result,) = measure_with_backends(wrong.workload(), QUICK)
+    assert note_codes(result) == ["failed"]
     assert "and 3 was given" in result.notes[0]
     for conditions in (Conditions(batch=2), Conditions(dtype="float16")):
         with pytest.raises(UsageError, match="is for PyTorch models"):
@@ -160,9 +201,10 @@ def test_what_an_onnx_file_cannot_do_says_so(file: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("unhurried")
 def test_a_preset_by_two_backends_has_equal_outputs() -> None:
     request = Request(budget_s=1.0, memory=False, backends=("eager", "onnxruntime"))
-    eager, other = measured(PresetWorkload("wavegan", 1024), request)
+    eager, other = measure_with_backends(PresetWorkload("wavegan", 1024).workload(), request)
     assert eager.backend == "eager"
     assert other.latency_s, other.notes
     assert other.max_relative_difference is not None

@@ -37,7 +37,7 @@ def count_macs(run: Callable[[], object]) -> int:
 
 def relative_error(result: Tensor, reference: Tensor) -> float:
     """Return the largest deviation, relative to the largest reference value."""
-    return float((result - reference).abs().max() / reference.abs().max())
+    return float(((result - reference).abs().max() / reference.abs().max()).item())
 
 
 def randomise(model: M, seed: int = 0) -> M:

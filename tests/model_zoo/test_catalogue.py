@@ -44,7 +44,7 @@ def test_presets_have_the_published_figures(name: str) -> None:
 
 
 def weight_norm_flops(name: str) -> int:
-    """Of w weights with r lengths: w squares, w - r sums, r roots, r divisions, w products."""
+    """Sum for w weights, r lengths: w squares, w - r sums, r roots, r divisions, w products."""
     model = build_without_values(lambda: model_zoo.build(name))
     tensors = dict(model.named_parameters())
     directions = sum(t.numel() for key, t in tensors.items() if key.endswith("weight_v"))

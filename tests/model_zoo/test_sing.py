@@ -287,7 +287,7 @@ def test_lengths_are_the_published_ones() -> None:
     for samples in range(1, 600):
         enough = config.count_samples(config.count_frames(samples))
         assert enough >= samples > enough - 256  # one frame fewer would be too few
-    with pytest.raises(ValueError, match="14 frames are too few"):
+    with pytest.raises(ValueError, match=r"14 frames .* 16"):
         config.count_samples(14)
 
 
@@ -296,7 +296,7 @@ def test_only_a_time_table_limits_the_length() -> None:
     assert timeless.generate(*NOTES, frames=20).shape == (2, timeless.config.count_samples(20))
     with pytest.raises(ValueError, match="ends after 12 frames; 13 were asked for"):
         SING(TINY).generate(*NOTES, frames=13)
-    with pytest.raises(ValueError, match="5 frames are too few"):
+    with pytest.raises(ValueError, match=r"5 frames .* 7"):
         SING(TINY).generate(*NOTES, frames=5)
 
 
@@ -374,7 +374,7 @@ def test_leaves_the_encoder_of_a_checkpoint_out() -> None:
         ({"pitches": 0}, "pitches must be at least 1; got 0"),
         ({"time_dim": -1}, "time_dim must be at least 0; got -1"),
         ({"stride": 2048}, "kernel_size must be at least stride"),
-        ({"frames": 14}, "14 frames are too few: no sample is left; 16 are needed"),
+        ({"frames": 14}, "14 frames .* 16"),
     ],
     ids=str,
 )

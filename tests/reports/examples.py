@@ -17,6 +17,7 @@ from inspect_cost.measuring.sensors.protocol import Unavailable
 from inspect_cost.reports.inspection import Inspection, PhaseResult
 from inspect_cost.values.cost import FlopWeights, OpCost
 from inspect_cost.values.identity import AUDIO, Identity, Output, Phase
+from inspect_cost.values.notes import Note
 from inspect_cost.values.quantity import Kind, Quantity
 
 
@@ -169,7 +170,9 @@ CROSSCHECK = CrossCheck(
             name="fvcore",
             version="0.1.5",
             unit="MACs",
-            count=PeerCount(404, (Entry("", "linear", 404, calls=1),), ("It saw 1 call.",)),
+            count=PeerCount(
+                404, (Entry("", "linear", 404, calls=1),), (Note("peer-calls", "It saw 1 call."),)
+            ),
             difference=24,
             explanations=(
                 Explanation("linear counts its bias", 20, ("a|b", "out")),

@@ -1,4 +1,4 @@
-"""The hardware check, with a perf that answers as one does where counters are visible, or not."""
+"""The hardware check, with a perf that answers as if counters were visible, or not."""
 
 import os
 import platform
@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / "scripts" / "validate_flops.py"
 
-#: 1.004 of the counted FLOPs a call, on top of what the process does besides.
+#: 1.004 times the counted FLOPs per call, plus what the process does otherwise.
 SEEING = """
 event = names.split(",")
 calls = int(command[command.index("--run") + 1]) if "--run" in command else 0
@@ -35,15 +34,16 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def validated(folder: Path, perf: str, *words: str) -> subprocess.CompletedProcess[str]:
+def validate(folder: Path, perf: str, *words: str) -> subprocess.CompletedProcess[str]:
     """Run the script where ``perf`` is the only one on the path; "" for none."""
     if perf:
         fake = folder / "perf"
         fake.write_text(PERF.format(python=sys.executable) + perf)
         fake.chmod(0o755)
     return subprocess.run(  # noqa: S603 - our own interpreter and script
-        [sys.executable, str(SCRIPT), *words],
-        env={**os.environ, "PATH": str(folder), "PYTHONPATH": str(ROOT)},
+        [sys.executable, "-m", "scripts.validate_flops", *words],
+        cwd=ROOT,
+        env={**os.environ, "PATH": str(folder)},
         capture_output=True,
         text=True,
         check=False,
@@ -51,7 +51,7 @@ def validated(folder: Path, perf: str, *words: str) -> subprocess.CompletedProce
 
 
 def test_one_call_is_the_difference_of_the_repetitions(tmp_path: Path) -> None:
-    done = validated(tmp_path, SEEING, "--markdown", "matmul 256")
+    done = validate(tmp_path, SEEING, "--markdown", "matmul 256")
     assert done.returncode == 0, done.stderr
     *_, row = done.stdout.splitlines()
     assert row == "| matmul 256 | 33,554,432 | 33,688,650 | 1.004 | 100 % MACs |  |"
@@ -61,13 +61,13 @@ def test_one_call_is_the_difference_of_the_repetitions(tmp_path: Path) -> None:
     ("perf", "reason"), [(BLIND, "<not supported>"), ("", "There is no perf here")]
 )
 def test_where_counters_are_invisible_it_says_so(tmp_path: Path, perf: str, reason: str) -> None:
-    done = validated(tmp_path, perf, "matmul 256")
+    done = validate(tmp_path, perf, "matmul 256")
     assert (done.returncode, done.stdout) == (3, "")
     assert reason in done.stderr
     assert len(done.stderr.splitlines()) == 2
 
 
 def test_a_subject_that_does_not_exist(tmp_path: Path) -> None:
-    done = validated(tmp_path, SEEING, "nonsense")
+    done = validate(tmp_path, SEEING, "nonsense")
     assert done.returncode == 2
     assert "no subject nonsense; there are matmul 256" in done.stderr

@@ -142,4 +142,4 @@ def _resolve_size(
 
 def suggest_shape(name: str) -> str:
     """Return the advice to give an input a shape."""
-    return f"Give the shape of {name} in `input_shapes`."
+    return f"Give {name!r} a shape in `input_shapes`."

@@ -104,7 +104,7 @@ def find_trip_count(walk: "Walk", call: NodeCall) -> int | None:
 def _make_unknown_trips_error(call: NodeCall) -> UsageError:
     return UsageError(
         f"the number of iterations of {call.label} (Loop) depends on values",
-        f"Give the number for {call.node.name!r} in `trip_counts`.",
+        f"Give {call.node.name!r} a number in `trip_counts`.",
         field="trip_counts",
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from inspect_cost.crosschecking.calls import Call
+from inspect_cost.calls.call import Call
 from inspect_cost.crosschecking.peers.flop_counter_mode import count_with_flop_counter_mode
 from inspect_cost.crosschecking.peers.fvcore import count_with_fvcore
 from inspect_cost.crosschecking.peers.onnx import count_through_onnx
@@ -17,13 +17,13 @@ class Peer:
     """Another counter.
 
     Attributes:
-        name: of the tool.
+        name: name of the tool.
         distribution: the package that it is in.
-        unit: of the number that it reports, in words.
+        unit: unit of the number that it reports, in words.
         count: runs it; it imports the tool when called.
         absence: why it may have nothing at all for an operator that ran.
-        prunes: whether it leaves out what nothing that is returned depends on.
-        by_layer: whether it tells layers, each as a whole, and not operators.
+        prunes: whether it leaves out computations that no output depends on.
+        by_layer: whether it reports layers, each as a whole, and not operators.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Peer:
 
     @property
     def version(self) -> str | None:
-        """Of the package; None where it is not installed."""
+        """Version of the package; None if it is not installed."""
         try:
             return version(self.distribution)
         except PackageNotFoundError:

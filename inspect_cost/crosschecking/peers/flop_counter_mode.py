@@ -15,19 +15,20 @@ from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from inspect_cost.calls.call import Call
+from inspect_cost.calls.positional import positional
 from inspect_cost.counting.torch.attribution import attribute_methods
-from inspect_cost.crosschecking.calls import Call
 from inspect_cost.crosschecking.results import Entry, PeerCount
 
 FLOPS_PER_MAC = 2
 
 
 def count_with_flop_counter_mode(call: Call) -> PeerCount:
-    """Its total, and its parts by module and operator."""
+    """Return its total, and its parts by module and operator."""
     counter = FlopCounterMode(display=False)
     watch = _Watch(counter)
-    model, tensors = call.wrapped()
-    attribute_methods(call.model, watch)  # type: ignore[arg-type]  # it needs inside() alone
+    model, tensors = positional(call)
+    attribute_methods(model.model, watch)  # type: ignore[arg-type]  # it needs inside() alone
     # The watch is around the counter, so that it sees what that has taken apart.
     with torch.no_grad(), watch, counter:
         model(*tensors)
@@ -35,7 +36,7 @@ def count_with_flop_counter_mode(call: Call) -> PeerCount:
 
 
 class _Watch(TorchDispatchMode):
-    """Notes which module is at work, what the counter adds meanwhile, and what it passes over."""
+    """Records which module is at work, what the counter adds, and what it has no formula for."""
 
     def __init__(self, counter: FlopCounterMode) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch has no types here
@@ -47,7 +48,7 @@ class _Watch(TorchDispatchMode):
 
     @contextmanager
     def inside(self, module: str) -> Iterator[None]:
-        """While this lasts, operators belong to ``module``."""
+        """Attribute operators to ``module`` while this lasts."""
         self._settle()
         self._at_work.append(module)
         try:
@@ -57,7 +58,7 @@ class _Watch(TorchDispatchMode):
             self._at_work.pop()
 
     def _settle(self) -> None:
-        """What the counter has added since the last time belongs to the module at work."""
+        """Attribute what the counter has added since the last time to the module at work."""
         total = Counter(self._counter.flop_counts["Global"])
         for operator, flops in (total - self._so_far).items():
             self._flops[self._at_work[-1], operator] += flops
@@ -70,12 +71,12 @@ class _Watch(TorchDispatchMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] = MappingProxyType({}),
     ) -> Any:
-        """Run one operator, and note that it ran."""
+        """Run one operator, and record that it ran."""
         self._seen[self._at_work[-1], func.overloadpacket] += 1
         return func(*args, **kwargs or {})
 
     def entries(self) -> Iterator[Entry]:
-        """Every operator that ran, by module, with what the counter took it for."""
+        """Yield every operator that ran, by module, with what the counter took it for."""
         self._settle()
         for module, operator in self._seen | self._flops:
             macs = self._flops[module, operator] // FLOPS_PER_MAC

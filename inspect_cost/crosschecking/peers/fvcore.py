@@ -8,8 +8,9 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from inspect_cost.crosschecking.calls import Call, Positional
-from inspect_cost.crosschecking.results import Entry, PeerCount, whole
+from inspect_cost.calls.call import Call
+from inspect_cost.calls.positional import Positional, positional, undecorate
+from inspect_cost.crosschecking.results import Entry, PeerCount, to_whole
 
 Handle = Callable[[Any, Any], Any]
 
@@ -18,27 +19,27 @@ CALLS = " calls"
 
 
 def count_with_fvcore(call: Call) -> PeerCount:
-    """Its total, and its parts by module and operator."""
-    model, tensors = call.undecorated().wrapped()
+    """Return its total, and its parts by module and operator."""
+    model, tensors = positional(undecorate(call))
     analysis = import_module("fvcore.nn").FlopCountAnalysis(model, tensors)
     analysis.unsupported_ops_warnings(enabled=False).uncalled_modules_warnings(enabled=False)
     handles: dict[str, Handle] = analysis._op_handles  # noqa: SLF001 - it has no public list
-    analysis.set_op_handle(**{name: _with_calls(name, h) for name, h in handles.items()})
+    analysis.set_op_handle(**{name: _count_calls(name, h) for name, h in handles.items()})
     inside = analysis.by_module_and_operator()
     unknown = {path: analysis.unsupported_ops(path) for path in inside}
     entries = [
-        *_counted(_own(inside)),
+        *_list_entries(_subtract_inner(inside)),
         *(
             Entry(Positional.inner_path(path), operator, calls=calls, known=False)
-            for path, operators in _own(unknown).items()
+            for path, operators in _subtract_inner(unknown).items()
             for operator, calls in operators.items()
         ),
     ]
-    return PeerCount(whole(sum(entry.macs for entry in entries)), tuple(entries))
+    return PeerCount(to_whole(sum(entry.macs for entry in entries)), tuple(entries))
 
 
-def _with_calls(name: str, handle: Handle) -> Handle:
-    """The operator's rule, which also counts the operator's calls."""
+def _count_calls(name: str, handle: Handle) -> Handle:
+    """Return the operator's rule, which then counts the operator's calls too."""
 
     def counting(inputs: Any, outputs: Any) -> Counter[str]:
         counts = handle(inputs, outputs)
@@ -49,23 +50,23 @@ def _with_calls(name: str, handle: Handle) -> Handle:
     return counting
 
 
-def _own(inside: dict[str, Counter[str]]) -> dict[str, Counter[str]]:
-    """Of modules with all that is below them, what is directly in each."""
+def _subtract_inner(inside: dict[str, Counter[str]]) -> dict[str, Counter[str]]:
+    """Return what is directly in each module, from modules with all that is below them."""
     own = {path: Counter(counts) for path, counts in inside.items()}
     for path, counts in inside.items():
         if path:
-            own[_parent(path, inside)].subtract(counts)
+            own[_find_parent(path, inside)].subtract(counts)
     return {path: +counts for path, counts in own.items()}
 
 
-def _parent(path: str, known: dict[str, Counter[str]]) -> str:
+def _find_parent(path: str, known: dict[str, Counter[str]]) -> str:
     parent = path.rpartition(".")[0]
-    return parent if parent in known else _parent(parent, known)
+    return parent if parent in known else _find_parent(parent, known)
 
 
-def _counted(own: dict[str, Counter[str]]) -> list[Entry]:
+def _list_entries(own: dict[str, Counter[str]]) -> list[Entry]:
     return [
-        Entry(Positional.inner_path(path), operator, whole(macs), counts[operator + CALLS])
+        Entry(Positional.inner_path(path), operator, to_whole(macs), counts[operator + CALLS])
         for path, counts in own.items()
         for operator, macs in counts.items()
         if not operator.endswith(CALLS)

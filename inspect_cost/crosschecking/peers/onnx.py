@@ -7,31 +7,32 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from inspect_cost.calls.call import Call
+from inspect_cost.calls.positional import Positional, positional, undecorate
 from inspect_cost.counting.onnx.count import count_onnx
-from inspect_cost.crosschecking.calls import Call, Positional
 from inspect_cost.crosschecking.results import Entry, PeerCount
-from inspect_cost.exporting.writing import write
+from inspect_cost.exporting.writing import Traceable, write_onnx
 
 
 def count_through_onnx(call: Call) -> PeerCount:
-    """MACs of the graph, by module and operator."""
-    model, tensors = call.undecorated().wrapped()
+    """Return the MACs of the graph, by module and operator."""
+    model, tensors = positional(undecorate(call))
     with TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
-        write(model, tensors, {}, path)
+        write_onnx(Traceable(model, tensors), path)
         report = count_onnx(path)
-    canonical = {id(module): path for path, module in call.model.named_modules()}
-    every = call.model.named_modules(remove_duplicate=False)
+    canonical = {id(module): path for path, module in model.model.named_modules()}
+    every = model.model.named_modules(remove_duplicate=False)
     known = {path: canonical[id(module)] for path, module in every}
     entries = tuple(
-        Entry(_place(t.module, known), t.operator, t.cost.macs, t.calls, t.counted)
+        Entry(_find_place(t.module, known), t.operator, t.cost.macs, t.calls, t.counted)
         for t in report.tallies
     )
     return PeerCount(report.macs, entries)
 
 
-def _place(path: str, known: Mapping[str, str]) -> str:
-    """The first path of the module that a path of the graph is in, or is below."""
+def _find_place(path: str, known: Mapping[str, str]) -> str:
+    """Return the first path of the module that a path of the graph is in, or is below."""
     inner = Positional.inner_path(path)
     while inner not in known:
         inner = inner.rpartition(".")[0]

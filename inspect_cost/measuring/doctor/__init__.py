@@ -1,1 +1,1 @@
-"""Which sensors this machine has, and whether they tell the truth."""
+"""Diagnosis of a machine: which sensors it has, and whether their figures are right."""

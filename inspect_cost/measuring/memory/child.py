@@ -11,7 +11,7 @@ import psutil  # type: ignore[import-untyped]  # it has no annotations
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from inspect_cost.calls.target import Target
+from inspect_cost.calls.call import Call
 
 STATUS, REFERENCES = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 RESET_PEAK = "5"  # as proc(5) says
@@ -19,25 +19,25 @@ RESET_PEAK = "5"  # as proc(5) says
 LONGEST_PROFILED_S = 5.0
 
 
-def measure_peaks(target: Target, threads: int) -> dict[str, int | None]:
+def measure_peaks(call: Call, threads: int) -> dict[str, int | None]:
     """Measure the peaks of one call, in bytes; None where they are unknown."""
-    cuda = target.device.type == "cuda"
-    with target.inference(threads):
+    cuda = call.device.type == "cuda"
+    with call.inference(threads):
         if cuda:
-            torch.cuda.reset_peak_memory_stats(target.device)
+            torch.cuda.reset_peak_memory_stats(call.device)
         before = psutil.Process().memory_info().rss if _reset_peak() else None
         started = time.perf_counter()
-        target.call()
-        target.work.synchronize()
+        call.run()
+        call.synchronize()
         duration_s = time.perf_counter() - started
         peak = read_peak_rss_b()
-        seen = duration_s < LONGEST_PROFILED_S and not cuda and target.by_torch
+        seen = duration_s < LONGEST_PROFILED_S and not cuda and call.by_torch
         return {
             "rss_before_b": before,
             "rss_peak_b": peak,
-            "allocator_peak_b": measure_allocator_peak_b(target) if seen else None,
-            "cuda_peak_b": torch.cuda.max_memory_allocated(target.device)
-            if cuda and target.by_torch
+            "allocator_peak_b": measure_allocator_peak_b(call) if seen else None,
+            "cuda_peak_b": torch.cuda.max_memory_allocated(call.device)
+            if cuda and call.by_torch
             else None,
         }
 
@@ -60,10 +60,10 @@ def _reset_peak() -> bool:
     return True
 
 
-def measure_allocator_peak_b(target: Target) -> int:
+def measure_allocator_peak_b(call: Call) -> int:
     """Return most bytes that torch's CPU allocator had handed out to the call's tensors at once."""
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
-        target.call()
+        call.run()
     events = profiler.profiler.kineto_results.events()
     changes = sorted((e.start_ns(), e.nbytes()) for e in events if e.name() == "[memory]")
     return int(max(accumulate((change for _, change in changes), initial=0)))

@@ -16,12 +16,12 @@ FEWEST_LEVELS = 8
 
 def describe_idle_step(windows: Sequence[Window]) -> str | None:
     """Describe where the idle power changed from one level to another; None if it did not."""
-    levels = [sum(w.values()) for each in windows for w in _idle_sides(each)]
+    levels = [sum(w.values()) for each in windows for w in _list_idle_sides(each)]
     if len(levels) < FEWEST_LEVELS:
         return None
     # The split into two parts whose means are furthest apart, by their common standard error.
-    place = max(range(1, len(levels)), key=lambda k: _errors_apart(levels, k))
-    if _errors_apart(levels, place) < SURE:
+    place = max(range(1, len(levels)), key=lambda k: _measure_distance(levels, k))
+    if _measure_distance(levels, place) < SURE:
         return None
     before, after = fmean(levels[:place]), fmean(levels[place:])
     if abs(after - before) < NOTABLE * before:
@@ -33,12 +33,12 @@ def describe_idle_step(windows: Sequence[Window]) -> str | None:
     )
 
 
-def _idle_sides(window: Window) -> list[dict[str, float]]:
+def _list_idle_sides(window: Window) -> list[dict[str, float]]:
     sides = (window.idle_before_w, window.idle_after_w)
     return [dict(side) for side in sides if side is not None]
 
 
-def _errors_apart(levels: Sequence[float], place: int) -> float:
+def _measure_distance(levels: Sequence[float], place: int) -> float:
     """Return by how many standard errors the means on both sides of a place differ."""
     left, right = levels[:place], levels[place:]
     squares = sum((level - fmean(side)) ** 2 for side in (left, right) for level in side)

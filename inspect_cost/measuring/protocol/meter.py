@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from inspect_cost.measuring.sensors.protocol import EnergySensor, SensorError, subtract_j
+from inspect_cost.values.notes import Note
 
 #: Readings of all counters at one moment: domain -> J.
 Readings = Mapping[str, float]
@@ -39,7 +40,7 @@ class Meter:
     def __init__(self, sensors: Iterable[EnergySensor]) -> None:
         self.sensors = tuple(sensors)
         self.reason = ""
-        self.notes: list[str] = []
+        self.notes: list[Note] = []
 
     @property
     def works(self) -> bool:
@@ -102,7 +103,7 @@ class Meter:
         # Many processors list a DRAM zone that never counts anything.
         if sensor.domain.startswith("dram") and len(self.sensors) > 1:
             self.sensors = tuple(s for s in self.sensors if s is not sensor)
-            self.notes.append(f"{stalled}, and is left out.")
+            self.notes.append(Note("counter-left-out", f"{stalled}, and is left out."))
         else:
             self.reason = stalled
 

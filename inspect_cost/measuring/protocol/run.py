@@ -8,6 +8,8 @@ from statistics import median
 
 from inspect_cost.measuring.protocol.statistics import mean_interval, median_interval
 from inspect_cost.measuring.protocol.window import SHORTEST_SAMPLE_S, Bench, Window
+from inspect_cost.values.notes import Note
+from inspect_cost.values.progress import Progress, ignore_progress
 
 #: Idle time before a window, and again after it, as shares of the window.
 IDLE_SHARE = 0.25
@@ -26,7 +28,7 @@ FEWEST_UNDISTURBED = 3
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run is to do.
+    """Instructions for a run.
 
     Attributes:
         budget_s: the time that it may take.
@@ -47,7 +49,7 @@ class Plan:
 
 @dataclass
 class Record:
-    """What a run has done so far.
+    """Windows and notes of a run so far.
 
     Attributes:
         windows: all of them, in order; those that were set aside are marked.
@@ -58,7 +60,7 @@ class Record:
     """
 
     windows: list[Window] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     interrupted: bool = False
     warmed_up: bool = False
     per_sample: int = 1
@@ -74,14 +76,10 @@ class Record:
         return [window for window in self.windows if not window.disturbances]
 
 
-#: Receives the share of the whole that is done, from 0 to 1.
-Progress = Callable[[float], None]
-
-
 def run_protocol(
     bench: Bench,
     plan: Plan,
-    progress: Progress = lambda _done: None,
+    progress: Progress = ignore_progress,
     after_first: Callable[[float], None] = lambda _duration_s: None,
 ) -> Record:
     """Follow the protocol as far as the budget allows, for at least one whole call.
@@ -132,7 +130,7 @@ def _run(
             # Many calls in a row give a better latency than the warm-up did. Later windows keep
             # this one, so that all have the same number of calls and weigh the same.
             latency_s = window.duration_s / window.calls
-        progress(_progress(record, plan, 1 - (deadline - now()) / plan.budget_s))
+        progress(_compute_progress(record, plan, 1 - (deadline - now()) / plan.budget_s))
 
 
 def _run_interlude(
@@ -188,9 +186,8 @@ def _warm_up(bench: Bench, plan: Plan, record: Record, first_s: float) -> float:
         if is_stable(stretches):
             break
     else:
-        record.notes.append(
-            f"Latency was not yet stable when the warm-up ended, after {limit_s:.3g} s."
-        )
+        text = f"Latency was not yet stable when the warm-up ended, after {limit_s:.3g} s."
+        record.notes.append(Note("unstable-latency", text, "warning"))
     record.warmed_up = True
     return median(stretches[-3:]) if stretches else first_s
 
@@ -205,7 +202,7 @@ def is_stable(latencies: list[float]) -> bool:
 
 
 def _has_enough(bench: Bench, record: Record, plan: Plan) -> bool:
-    """Whether the windows suffice, or so many were disturbed that more would not help."""
+    """Whether the windows suffice, or too many were disturbed for more to help."""
     if len(record.undisturbed) >= plan.windows:
         windows = record.undisturbed
     elif len(record.windows) >= 2 * plan.windows:
@@ -231,7 +228,7 @@ def compute_precision(bench: Bench, windows: list[Window]) -> float | None:
     return (ends[1] - ends[0]) / 2 / value if ends and value else None
 
 
-def _progress(record: Record, plan: Plan, spent: float) -> float:
+def _compute_progress(record: Record, plan: Plan, spent: float) -> float:
     """Return the share that is done, by windows or by time, whichever ends the run first."""
     # How many windows a precision takes is not known beforehand.
     made = len(record.undisturbed) / plan.windows if plan.until is None else 0.0
@@ -246,13 +243,15 @@ def _set_aside(record: Record, plan: Plan) -> None:
     reasons = _list_reasons(disturbed)
     if len(record.undisturbed) >= min(plan.windows, FEWEST_UNDISTURBED):
         record.windows = [replace(w, redone=bool(w.disturbances)) for w in record.windows]
-        record.notes.append(f"{_count_windows(len(disturbed))} disturbed and redone: {reasons}.")
+        text = f"{_count_windows(len(disturbed))} disturbed and redone: {reasons}."
+        record.notes.append(Note("windows-redone", text))
     else:
         # Figures of disturbed windows, named as such, are more use than none.
-        record.notes.append(
+        text = (
             f"{_count_windows(len(disturbed))} disturbed and kept, since too few were undisturbed: "
             f"{reasons}."
         )
+        record.notes.append(Note("disturbed", text, "warning"))
 
 
 def _list_reasons(disturbed: list[Window]) -> str:

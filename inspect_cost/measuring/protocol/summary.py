@@ -11,6 +11,7 @@ from inspect_cost.measuring.protocol.meter import Meter
 from inspect_cost.measuring.protocol.run import Plan, Record
 from inspect_cost.measuring.protocol.statistics import mean_interval, median_interval, quantile
 from inspect_cost.measuring.protocol.window import Window
+from inspect_cost.values.notes import Note
 from inspect_cost.values.quantity import Quantity
 from inspect_cost.values.units import S_PER_H, S_PER_MIN
 
@@ -26,9 +27,9 @@ def summarize(record: Record, meter: Meter, plan: Plan) -> Measurement:
         measurement = add_energy(measurement, energies, meter)
     notes = [*record.notes, *meter.notes]
     if refusal:
-        notes.append(f"No energy: {refusal}.")
+        notes.append(Note("no-energy", f"No energy: {refusal}.", "warning"))
     if step := describe_idle_step(windows):
-        notes.append(step)
+        notes.append(Note("idle-step", step, "warning"))
     notes += list_shortfalls(record, plan, windows, measurement)
     return replace(
         measurement,
@@ -108,40 +109,45 @@ def add_latency(measurement: Measurement, windows: Sequence[Window]) -> Measurem
 
 def list_shortfalls(
     record: Record, plan: Plan, windows: Sequence[Window], measurement: Measurement
-) -> list[str]:
+) -> list[Note]:
     """List what the run did not reach, and what to do about it."""
-    notes = []
+    notes: list[Note] = []
     calls = sum(window.calls for window in windows)
     if record.interrupted:
-        notes.append(f"Interrupted after {_count(calls, 'call')}: these figures are partial.")
+        text = f"Interrupted after {_count(calls, 'call')}: these figures are partial."
+        notes.append(Note("interrupted", text, "warning"))
     elif len(windows) < plan.windows:
         notes.append(_explain_short_budget(plan, windows, calls))
     if not record.warmed_up and not record.interrupted:
-        notes.append("Not warmed up.")
+        notes.append(Note("not-warmed-up", "Not warmed up.", "warning"))
     if len(windows) > 1 and measurement.latency_s and measurement.latency_s.ci95 is None:
-        notes.append("Latency has no confidence interval: its median needs six calls.")
+        text = "Latency has no confidence interval: its median needs six calls."
+        notes.append(Note("no-latency-interval", text))
     net = measurement.energy_net_j
     if net and net.ci95 and net.ci95[0] <= 0:
-        notes.append("Net of idle: not distinguishable from 0, the machine's idle noise hides it.")
+        text = "Net of idle: not distinguishable from 0, the machine's idle noise hides it."
+        notes.append(Note("net-hidden", text, "warning"))
     if record.per_sample > 1:
-        notes.append(
+        text = (
             f"Calls are short: latency is the mean of {record.per_sample} back-to-back calls, and "
             "its quartiles are of those means."
         )
+        notes.append(Note("grouped-calls", text))
     if precision := _describe_precision(plan, measurement):
         notes.append(precision)
     return notes
 
 
-def _explain_short_budget(plan: Plan, windows: Sequence[Window], calls: int) -> str:
+def _explain_short_budget(plan: Plan, windows: Sequence[Window], calls: int) -> Note:
     """Say what the budget was too short for, and which would suffice."""
     budget = f"`measure_time_s={round_up_s(estimate_sufficient_s(plan, windows))}`"
     if calls == 1:
-        return f"One call, no confidence interval; {budget} for one."
-    return (
+        return Note("one-call", f"One call, no confidence interval; {budget} for one.")
+    text = (
         f"{_count(len(windows), 'window')} of the {plan.windows} that the protocol asks for; "
         f"{budget} for all."
     )
+    return Note("few-windows", text)
 
 
 def estimate_sufficient_s(plan: Plan, windows: Sequence[Window]) -> float:
@@ -165,17 +171,21 @@ def round_up_s(seconds: float) -> int:
     return int(ceil(seconds / step) * step)
 
 
-def _describe_precision(plan: Plan, measurement: Measurement) -> str:
-    """Say how precise the result is, if a precision was asked for; "" otherwise."""
+def _describe_precision(plan: Plan, measurement: Measurement) -> Note | None:
+    """Say how precise the result is, if a precision was asked for."""
     if plan.until is None:
-        return ""
+        return None
     quantity = measurement.energy_j or measurement.latency_s
     what = "energy" if measurement.energy_j else "latency"
     if quantity is None or quantity.ci95 is None:
-        return f"Asked for ± {plan.until:.2%}: there is no confidence interval of the {what}."
+        text = f"Asked for ± {plan.until:.2%}: there is no confidence interval of the {what}."
+        return Note("precision-unknown", text, "warning")
     achieved = (quantity.ci95[1] - quantity.ci95[0]) / 2 / quantity.value
-    reached = "reached" if achieved <= plan.until else "not reached: `measure_time_s` is too short"
-    return f"Asked for ± {plan.until:.2%} of the {what}: ± {achieved:.2%}, {reached}."
+    asked = f"Asked for ± {plan.until:.2%} of the {what}: ± {achieved:.2%}"
+    if achieved <= plan.until:
+        return Note("precision-reached", f"{asked}, reached.")
+    text = f"{asked}, not reached: `measure_time_s` is too short."
+    return Note("precision-missed", text, "warning")
 
 
 def _count(number: int, noun: str) -> str:

@@ -19,7 +19,7 @@ def read_count(path: Path) -> int:
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it holds no whole number.
+        ValueError: it does not hold a whole number.
     """
     for _ in range(ATTEMPTS - 1):
         # A writer that is not the kernel may have truncated the file before it writes.
@@ -40,7 +40,8 @@ def read_counter_j(path: Path, source: str) -> float:
     """Read a counter that is in microjoules, and return joules.
 
     Raises:
-        SensorError: it is gone, cannot be read, or holds no number; the message names the file.
+        SensorError: it is gone, cannot be read, or does not hold a number; the message
+            names the file.
     """
     try:
         return read_count(path) * MICRO
@@ -49,4 +50,4 @@ def read_counter_j(path: Path, source: str) -> float:
     except OSError as error:
         raise SensorError(f"{source}: cannot read {path}: {error.strerror}") from error
     except ValueError:
-        raise SensorError(f"{source}: {path} holds no whole number") from None
+        raise SensorError(f"{source}: {path} does not hold a whole number") from None

@@ -115,7 +115,7 @@ def test_a_loop_that_may_stop_early_needs_a_trip_count() -> None:
 
 
 def until(most: str, first: str = "1") -> str:
-    """A loop that ends once its counter is no longer below 4."""
+    """Return a loop that ends once its counter reaches 4."""
     return f"""g (float[4,4] x) => (float[4,4] y) <int64 n = {{{first}}}, int64 end = {{4}},
         int64 m = {{{most}}}, int64 step = {{1}}> {{
       go = Less(n, end)
@@ -305,7 +305,7 @@ def stored() -> onnx.ModelProto:
     )
 
 
-def test_weights_are_told_from_settings() -> None:
+def test_weights_are_distinguished_from_settings() -> None:
     model = stored()
     model.graph.initializer[-1].CopyFrom(onnx.numpy_helper.from_array(np.array([-1]), "shape"))
     report = count_onnx(model)

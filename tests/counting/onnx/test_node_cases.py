@@ -13,17 +13,17 @@ from inspect_cost import CostReport, count_onnx
 from inspect_cost.counting.onnx.value import MOST_INTEGERS
 from inspect_cost.values.errors import UsageError
 
-#: Operators of ONNX's newest opset whose cost depends on values, or is no textbook's.
+#: Operators of ONNX's newest opset whose cost depends on values or is in no textbook.
 WITHOUT_A_COST = {"onnx.ImageDecoder", "onnx.NonMaxSuppression", "onnx.TfIdfVectorizer"}
 #: Without a cost in some of their modes: cubic taps and reflecting edges.
 SOMETIMES = {"onnx.GridSample"}
-#: Inputs that are no tensors, results as long as values say, and one body that ONNX itself refuses.
+#: Inputs other than tensors, results whose length depends on values, a body that ONNX refuses.
 REFUSED = ("optional", "unique", "string_split_empty", "scan_sum", "affine_grid", "range_")
 
 
 @cache
 def cases() -> Mapping[str, Any]:
-    """Name -> test case with its model and data."""
+    """Return name -> test case with its model and data."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         node = pytest.importorskip("onnx.backend.test.case.node")
@@ -31,7 +31,7 @@ def cases() -> Mapping[str, Any]:
 
 
 def with_integers(case: Any) -> ModelProto | None:
-    """The model with its small integer inputs stored in it, for shapes follow from them."""
+    """Return the model with its small integer inputs stored in it, as shapes follow from them."""
     model = ModelProto()
     model.CopyFrom(case.model)
     given = case.data_sets[0][0]
@@ -50,7 +50,7 @@ def with_integers(case: Any) -> ModelProto | None:
 
 @cache
 def reports() -> Mapping[str, CostReport]:
-    """Name -> the count of each model that can be counted; other errors than ours get out."""
+    """Return name -> count of each model that can be counted; errors other than ours propagate."""
     counted, refused = {}, []
     for name, case in cases().items():
         model = with_integers(case)

@@ -347,7 +347,7 @@ CASES = [
         ),
         OpCost(macs=72, mul=12, special=12, compare=24, add=2 * 12),
     ),
-    # what ONNX's own inference tells nothing of, or in these opsets
+    # operators that ONNX's own inference does not cover, or not in these opsets
     (
         20,
         (

@@ -1,7 +1,16 @@
-"""Small models of the usual kinds, for the counting tests."""
+"""Small models of the usual kinds for the counting tests, and what these ask of a report."""
+
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from inspect_cost import CostReport
+
+
+def is_real_run(report: CostReport) -> bool:
+    """Return whether a count fell back to running the model on real values."""
+    return any(note.startswith("Run on real values") for note in report.notes)
 
 
 class Bottleneck(nn.Module):
@@ -51,7 +60,7 @@ class ResNet50(nn.Module):
         self.blocks = nn.Sequential(*blocks)
         self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2048, 1000))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         return self.head(self.blocks(self.stem(x)))
 
 
@@ -65,7 +74,7 @@ class TiedLanguageModel(nn.Module):
         self.output = nn.Linear(width, vocabulary, bias=False)
         self.output.weight = self.embedding.weight
 
-    def forward(self, ids: Tensor) -> Tensor:
+    def forward(self, ids: Tensor) -> Any:
         return self.output(self.mix(self.embedding(ids))[0])
 
 
@@ -77,12 +86,14 @@ class Routed(nn.Module):
         self.gate = nn.Linear(4, 1)
         self.left, self.right = nn.Linear(4, 4), nn.Linear(4, 4)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         return self.left(x) if self.gate(x).sum().item() > 0 else self.right(x)
 
 
 class Untidy(nn.Module):
     """Changes everything that a forward can change."""
+
+    calls: Tensor
 
     def __init__(self, fails: bool = False) -> None:
         super().__init__()
@@ -93,7 +104,7 @@ class Untidy(nn.Module):
         self.seen: list[int] = []
         self.fails = fails
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         x.mul_(2)
         self.calls += 1
         self.seen.append(len(x))

@@ -1,5 +1,7 @@
 """`count` on the usual kinds of models, against closed forms and torch's own counter."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -7,14 +9,14 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from inspect_cost import CountError, OpCost, count
 from inspect_cost.values.errors import UsageError
-from tests.counting.torch.models import ResNet50, Routed, TiedLanguageModel
+from tests.counting.torch.models import ResNet50, Routed, TiedLanguageModel, is_real_run
 
 
 def torch_macs(model: nn.Module, *inputs: Tensor) -> int:
     """Count MACs by torch's own counter, which has 2 FLOPs a MAC and nothing else."""
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
         model(*inputs)
-    flops = counter.get_total_flops()
+    flops: int = counter.get_total_flops()
     assert flops % 2 == 0
     return flops // 2
 
@@ -78,7 +80,7 @@ def test_an_lstm_without_values_returns_the_shapes_that_it_has_with_them() -> No
             self.lstm = nn.LSTM(4, 6, 2, bidirectional=True, proj_size=3, batch_first=True)
             self.shapes: list[tuple[int, ...]] = []
 
-        def forward(self, x: Tensor) -> Tensor:
+        def forward(self, x: Tensor) -> Any:
             out, (h, c) = self.lstm(x)
             shapes = [tuple(t.shape) for t in (out, h, c)]
             if shapes != [(2, 5, 6), (4, 2, 3), (4, 2, 6)]:
@@ -114,6 +116,8 @@ def test_attention_without_a_fused_kernel_has_the_same_macs(need_weights: bool) 
 def test_functional_code_is_seen() -> None:
     class Windowed(nn.Module):
         """A convolution whose kernel is multiplied by a window in each call."""
+
+        window: Tensor
 
         def __init__(self) -> None:
             super().__init__()
@@ -163,7 +167,7 @@ def test_inputs_may_be_nested_named_and_no_tensors() -> None:
             super().__init__()
             self.linear = nn.Linear(4, 2)
 
-        def forward(self, batch: dict, *, scale: float, name: str | None = None) -> Tensor:
+        def forward(self, batch: dict[str, Any], *, scale: float, name: str | None = None) -> Any:
             first, (second, third) = batch["x"]
             if name != "sum":
                 raise AssertionError(name)
@@ -180,7 +184,9 @@ def test_compiled_modules_are_counted_through_the_original() -> None:
     plain = nn.Sequential(nn.Linear(4, 4), nn.ReLU())
     x = torch.zeros(2, 4)
     expected = count(plain, x)
-    inner = nn.Sequential(torch.compile(plain[0], backend="eager"), plain[1])
+    inner = nn.Sequential(plain[0], plain[1])
+    compiled_layer: Any = torch.compile(plain[0], backend="eager")
+    inner[0] = compiled_layer
     for compiled in (torch.compile(plain, backend="eager"), inner):
         report = count(compiled, x)
         assert report.tallies == expected.tallies
@@ -228,7 +234,8 @@ def test_values_stay_known_until_they_meet_a_parameter() -> None:
             return out[:, :longest][mask] * 2
 
     report = count(Masked(), torch.zeros(2, 6, 4), torch.tensor([3, 2]))
-    assert report.notes == ("The model is in training mode; its inference (eval) was counted.",)
+    (note,) = report.notes
+    assert "training mode" in note
     assert report.macs == 2 * 3 * 16
     assert report.flops_by_class["mul"] == 5 * 4
 
@@ -249,7 +256,7 @@ def test_memory_that_was_written_to_without_values_is_no_longer_known() -> None:
     nn.init.zeros_(model.linear.bias)
     report = count(model, torch.full((2,), -1.0))
     assert report.macs == 4 + 3 * 4
-    assert report.notes[0].startswith("Run on real values")
+    assert is_real_run(report)
     assert count(model, torch.full((2,), 1.0)).macs == 4
 
 
@@ -261,7 +268,7 @@ def test_a_course_that_depends_on_values_is_run_and_says_so() -> None:
     assert report.macs == 2 * 4 + 2 * 16
     assert report.by_module["left"].macs == 2 * 16
     assert len(report.notes) == 1
-    assert report.notes[0].startswith("Run on real values")
+    assert is_real_run(report)
 
 
 def test_without_values_such_a_course_is_an_error() -> None:
@@ -287,7 +294,7 @@ def test_a_failing_forward_names_its_module() -> None:
 def test_lazy_modules_are_refused_with_advice() -> None:
     with pytest.raises(CountError, match="lazy") as caught:
         count(nn.LazyLinear(3), torch.zeros(2, 3))
-    assert "Run it once" in caught.value.advice
+    assert "once" in caught.value.advice
 
 
 def test_what_is_no_module_is_refused() -> None:

@@ -18,6 +18,9 @@ SIZE = 5
 class Net(nn.Module):
     """A matrix, a counter, and a forward that is passed in."""
 
+    window: Tensor
+    calls: Tensor
+
     def __init__(self, body: Callable[["Net", Tensor], Tensor]) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(SIZE, SIZE))

@@ -1,6 +1,7 @@
 """Cost laws are exact at lengths that were never counted, or no law is found."""
 
 from fractions import Fraction
+from typing import Any
 
 import pytest
 import torch
@@ -19,7 +20,7 @@ class Attending(nn.Module):
         super().__init__()
         self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         return self.attention(x, x, x)[0]
 
 
@@ -41,7 +42,7 @@ def test_a_quadratic_law() -> None:
     model = Attending()
     law = cost_law(model, lambda n: {"x": torch.empty(1, n, 8, device="meta")})
     assert law.degree == 2
-    assert law.macs == (0, 4 * 8 * 8, 2 * 8)
+    assert list(law.macs) == [0, 4 * 8 * 8, 2 * 8]
     direct = count(model, torch.empty(1, 1000, 8, device="meta"))
     by_law = law.report(1000)
     assert by_law.cost == direct.cost
@@ -52,7 +53,7 @@ def test_a_quadratic_law() -> None:
 def test_a_periodic_law_holds_along_its_period() -> None:
     model, x = Clockwork(), torch.zeros(1, 3)
     law = cost_law(model, lambda n: {"x": x, "length": n}, period=4)
-    assert law.macs == (9, Fraction(9 * 5, 4))
+    assert list(law.macs) == [9, Fraction(9 * 5, 4)]
     assert law.report(400).cost == count(model, x, 400).cost
     assert law.report(4 * 10**9).macs == 9 + 45 * 10**9
     assert "verified at lengths 4, 8, 12, 28, 156" in law.report(400).notes[-1]
@@ -75,7 +76,7 @@ class Strided(nn.Module):
         self.second = nn.Conv1d(4, 4, 3, stride=2)
         self.attention = nn.MultiheadAttention(4, 2, batch_first=True)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         frames = self.second(self.first(x)).transpose(1, 2)
         return self.attention(frames, frames, frames)[0]
 
@@ -101,7 +102,7 @@ def test_arguments_may_be_a_tensor_a_tuple_or_named() -> None:
         lambda n: (torch.empty(n, 3),),
         lambda n: {"input": torch.empty(n, 3)},
     ):
-        assert cost_law(linear, make).macs == (0, 15)
+        assert list(cost_law(linear, make).macs) == [0, 15]
 
 
 def test_a_law_in_words() -> None:
@@ -134,7 +135,7 @@ def test_a_model_that_takes_no_length_says_its_own_error() -> None:
 
 def test_options_of_the_count_hold_for_its_law() -> None:
     layer = nn.Conv1d(1, 1, 3, padding=1)
-    assert cost_law(layer, waveform, policy="valid").macs == (-2, 3)
+    assert list(cost_law(layer, waveform, policy="valid").macs) == [-2, 3]
 
 
 def test_a_long_stride_is_not_taken_for_a_constant() -> None:
@@ -143,4 +144,4 @@ def test_a_long_stride_is_not_taken_for_a_constant() -> None:
     law = cost_law(layer, waveform, at=16_000)
     assert law.period == 320
     assert law.report(16_000).cost == count(layer, waveform(16_000)).cost
-    assert law.macs == (-1600, 5)
+    assert list(law.macs) == [-1600, 5]

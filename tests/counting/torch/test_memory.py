@@ -30,7 +30,7 @@ def measure_allocated_peak(model: nn.Module, x: Tensor) -> int:
         kept = model(x)
     del kept
     held = peak = 0
-    for event in prof.profiler.kineto_results.events():  # type: ignore[union-attr]  # no stubs
+    for event in prof.profiler.kineto_results.events():
         if event.name() == "[memory]":
             held += event.nbytes()
             peak = max(peak, held)

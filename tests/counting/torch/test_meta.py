@@ -34,7 +34,7 @@ def tensors(draw: st.DrawFn) -> Tensor:
 
 def agree(name: str, call: Callable[..., Any], *operands: Any, **options: Any) -> bool:
     """Return whether there is a kernel's answer; assert that it is torch's, strides included."""
-    mine = META_KERNELS[name](*operands, **options)
+    mine: Any = META_KERNELS[name](*operands, **options)
     if mine is None:
         return False
     theirs = call(*operands, **options)
@@ -108,7 +108,7 @@ def test_results_written_to_a_given_tensor_are_left_to_torch() -> None:
 
 
 DENSE = torch.empty(3, 4, 5, device="meta")
-PLAIN_CALLS = {
+PLAIN_CALLS: dict[str, Callable[[Tensor], Tensor]] = {
     "permuted operands": lambda x: torch.relu(x.permute(2, 0, 1)),
     "a part of a tensor": lambda x: x[..., :2] + x[:, :1, :2],
     "a part of a permuted one": lambda x: torch.tanh(x.transpose(0, 2)[:2]),

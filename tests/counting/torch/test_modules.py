@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from inspect_cost import count
 from inspect_cost.counting.torch.aten.table import ATEN_RULES, find_rule
+from tests.counting.torch.models import is_real_run
 
 SIGNAL, IMAGE, VOLUME = torch.ones(2, 4, 8), torch.ones(2, 4, 8, 8), torch.ones(2, 4, 8, 8, 8)
 ROWS, CLASSES = torch.full((2, 4), 0.5), torch.tensor([0, 1])
@@ -138,7 +139,7 @@ def layers() -> Iterator[str]:
 
 def known(report: Any) -> None:
     assert report.complete, report.uncounted
-    assert not any(note.startswith("Run on real values") for note in report.notes)
+    assert not is_real_run(report)
 
 
 @pytest.mark.filterwarnings("ignore:enable_nested_tensor:UserWarning")

@@ -1,5 +1,6 @@
 """Architectures of `transformers` are counted completely; a script sweeps all of them."""
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,8 @@ SAMPLE = (
 @pytest.fixture
 def families(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.syspath_prepend(SCRIPTS)
-    from architectures import FAMILIES  # noqa: PLC0415 - found by the line before
-
-    return {family.name: family for family in FAMILIES}
+    families = importlib.import_module("architectures").FAMILIES  # found by the line before
+    return {family.name: family for family in families}
 
 
 def check(family: Any) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from inspect_cost import CountError, UsageError, count
+from tests.counting.torch.models import is_real_run
 
 X = torch.ones(4, 8)
 PRODUCT = 4 * 8 * 8
@@ -22,7 +23,7 @@ class Plain(nn.Module):
         super().__init__()
         self.linear = nn.Linear(8, 8)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         with torch.profiler.record_function("product"):
             return self.linear(x)
 
@@ -35,7 +36,7 @@ class Threaded(nn.Module):
         self.linear = nn.Linear(8, 8)
         self.by_pool, self.patient = by_pool, patient
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         if self.by_pool:
             with ThreadPoolExecutor(1) as pool:
                 return pool.submit(self.linear, x).result()
@@ -68,7 +69,7 @@ def test_wrapped_models_are_counted_from_shapes(name: str) -> None:
     assert report.macs == PRODUCT
     assert report.params == 72
     assert report.complete
-    assert "Run on real values" not in " ".join(report.notes)
+    assert not is_real_run(report)
     assert model(X).shape == X.shape
 
 

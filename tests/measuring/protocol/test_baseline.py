@@ -22,7 +22,7 @@ def windows(*levels: float) -> list[Window]:
     ],
 )
 def test_a_step_without_noise(levels: list[float], words: str) -> None:
-    assert f"stepped {words}" in describe_idle_step(windows(*levels))
+    assert words in (describe_idle_step(windows(*levels)) or "")
 
 
 @pytest.mark.parametrize(

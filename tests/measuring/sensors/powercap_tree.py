@@ -24,6 +24,7 @@ from bisect import bisect
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -188,6 +189,12 @@ class PowercapTree:
         """How old the counters were at a moment: more than a period where the writer is starved."""
         times, _ = self._logged(0, moment_ns)
         return (moment_ns - times[bisect(times, moment_ns) - 1]) / 1e9
+
+    def longest_gap_s(self, since_ns: int) -> float:
+        """The longest time since a moment in which nothing was written: the writer was starved."""
+        times, _ = self._logged(0, time.monotonic_ns())
+        first = bisect(times, since_ns) - 1
+        return max(b - a for a, b in pairwise(times[first:])) / 1e9
 
     def _logged(self, index: int, until_ns: int) -> tuple[list[int], list[float]]:
         record = struct.Struct("q" + "d" * len(self.zones))

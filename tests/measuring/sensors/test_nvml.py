@@ -2,9 +2,12 @@
 
 import os
 import time
+from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
+from inspect_cost.measuring.sensors import sampled_power
 from inspect_cost.measuring.sensors.nvml import (
     NvmlSensor,
     find_foreign_processes,
@@ -82,25 +85,47 @@ def test_a_gpu_without_mig_is_not_refused() -> None:
     assert only(found(FakeGpu("a", mig=None)))
 
 
-def test_without_a_counter_power_is_integrated() -> None:
+class Meter:
+    """A GPU's power by the number and the moment of a sample, which is the sensor's moment too.
+
+    So the integral is exact, however late a busy machine runs the sensor's thread.
+    """
+
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, power_w: Callable[[int, float], float]
+    ) -> None:
+        self.start, self.moments, self.power_w = time.monotonic(), list[float](), power_w
+        monkeypatch.setattr(sampled_power, "time", SimpleNamespace(monotonic=self.last_moment))
+
+    def power_mw(self) -> int:
+        self.moments.append(self.now_s())
+        return round(1000 * self.power_w(len(self.moments), self.moments[-1]))
+
+    def now_s(self) -> float:
+        return time.monotonic() - self.start
+
+    def last_moment(self) -> float:
+        return self.moments[-1]
+
+    def wait_for(self, samples: int) -> None:
+        while len(self.moments) < samples:
+            assert self.now_s() < 60, "nobody takes samples"
+            time.sleep(0.01)
+
+
+def test_without_a_counter_power_is_integrated(monkeypatch: pytest.MonkeyPatch) -> None:
     """A ramp of 1 kW/s: the trapezoidal rule is exact, whenever the samples come."""
-    start = time.monotonic()
-    gpu = FakeGpu(
-        "a",
-        name="Tesla P100",
-        energy_mj=None,
-        power_mw=lambda: round(1000 * (100 + 1000 * (time.monotonic() - start))),
-    )
-    sensor = only(found(gpu))
+    meter = Meter(monkeypatch, lambda _, moment_s: 100 + 1000 * moment_s)
+    sensor = only(found(FakeGpu("a", name="Tesla P100", energy_mj=None, power_mw=meter.power_mw)))
     assert isinstance(sensor, SampledPowerSensor)
     assert "sampled power" in sensor.source
-    moments = [time.monotonic() - start]
+    moments = [meter.now_s()]
     before_j = sensor.read_j()
-    moments.append(time.monotonic() - start)
-    time.sleep(0.3)
-    moments.append(time.monotonic() - start)
+    moments.append(meter.now_s())
+    meter.wait_for(samples=10)
+    moments.append(meter.now_s())
     after_j = sensor.read_j()
-    moments.append(time.monotonic() - start)
+    moments.append(meter.now_s())
     sensor.close()
 
     def truth_j(began: float, ended: float) -> float:
@@ -110,21 +135,17 @@ def test_without_a_counter_power_is_integrated() -> None:
     assert 0.999 * least <= subtract_j(sensor, before_j, after_j) <= 1.001 * most
 
 
-def test_samples_are_taken_between_readings() -> None:
-    """A pulse of power that neither reading sees."""
-    start = time.monotonic()
-    pulse = FakeGpu(
-        "a",
-        energy_mj=None,
-        power_mw=lambda: 100_000 if 0.1 < time.monotonic() - start < 0.3 else 0,
-    )
-    sensor = only(found(pulse))
+def test_samples_are_taken_between_readings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pulse of power that neither reading sees: of the fifth sample to the ninth."""
+    meter = Meter(monkeypatch, lambda number, _: 100 if 5 <= number <= 9 else 0)
+    sensor = only(found(FakeGpu("a", energy_mj=None, power_mw=meter.power_mw)))
     assert isinstance(sensor, SampledPowerSensor)
     sensor.read_j()
-    time.sleep(0.45)
+    meter.wait_for(samples=10)
     energy_j = sensor.read_j()
     sensor.close()
-    assert energy_j == pytest.approx(20, rel=0.3)
+    fourth, fifth, *_, ninth, tenth = meter.moments[3:10]
+    assert energy_j == pytest.approx(100 * ((ninth - fourth) + (tenth - fifth)) / 2)
 
 
 def test_neither_counter_nor_power() -> None:

@@ -27,9 +27,15 @@ NOBODY = 65534
 
 
 @contextmanager
-def another_user() -> Iterator[None]:
-    """Without root's right to read everything."""
-    os.seteuid(NOBODY)
+def only_what_modes_allow() -> Iterator[None]:
+    """Without root's right to read everything, which others lack anyway."""
+    if os.geteuid() != 0:
+        yield
+        return
+    try:
+        os.seteuid(NOBODY)
+    except OSError as error:
+        pytest.skip(f"root cannot become another user here: {error.strerror}")
     try:
         yield
     finally:
@@ -45,12 +51,11 @@ def open_folder() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user and back")
 def test_counters_for_root_only_are_named_with_the_fix(open_folder: Path) -> None:
     tree = PowercapTree(open_folder, two_sockets())
     secret = tree.path("package-1") / "energy_uj"
-    secret.chmod(0o400)
-    with another_user():
+    secret.chmod(0)
+    with only_what_modes_allow():
         found = find_powercap_sensors(tree.root)
     assert [sensor.domain for sensor in found.usable] == ["package-0", "dram-0", "dram-1"]
     (why,) = found.unavailable
@@ -61,12 +66,11 @@ def test_counters_for_root_only_are_named_with_the_fix(open_folder: Path) -> Non
     assert "every local user" in why.fix
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user and back")
 def test_permission_that_is_lost_during_a_run(open_folder: Path) -> None:
     tree = PowercapTree(open_folder, one_socket())
     (sensor,) = find_powercap_sensors(tree.root).usable
-    (tree.path("package-0") / "energy_uj").chmod(0o400)
-    with another_user(), pytest.raises(SensorError, match=r"energy_uj: Permission denied"):
+    (tree.path("package-0") / "energy_uj").chmod(0)
+    with only_what_modes_allow(), pytest.raises(SensorError, match=r"energy_uj: Permission denied"):
         sensor.read_j()
 
 
@@ -85,7 +89,7 @@ def test_a_counter_that_is_no_number(tmp_path: Path, content: str) -> None:
     tree = PowercapTree(tmp_path, one_socket())
     (sensor,) = find_powercap_sensors(tree.root).usable
     (tree.path("package-0") / "energy_uj").write_text(content)
-    with pytest.raises(SensorError, match="energy_uj holds no whole number"):
+    with pytest.raises(SensorError, match="energy_uj does not hold a whole number"):
         sensor.read_j()
     assert find_powercap_sensors(tree.root).usable == ()
 

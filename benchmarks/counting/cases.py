@@ -1,6 +1,6 @@
 """Cases of the counting benchmark: a model, its inputs, and its MACs in closed form.
 
-Layers have no biases where that is a choice, since some tools count one as a MAC for each output.
+Layers have no biases if that is a choice, since some tools count a bias as a MAC per output.
 """
 
 import warnings
@@ -10,7 +10,9 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from counting_models import (
+from torch import Tensor, nn
+
+from benchmarks.counting.models import (
     GPT2,
     Calls,
     Product,
@@ -21,11 +23,16 @@ from counting_models import (
     ViT,
     WindowedDecoder,
 )
-from torch import Tensor, nn
 
 
 class Case(NamedTuple):
-    """What is counted, and what it truly costs."""
+    """A model with inputs, and its true cost.
+
+    Attributes:
+        make: makes the model.
+        inputs: arguments of its forward.
+        macs: true number of multiply-accumulates.
+    """
 
     make: Callable[[], nn.Module]
     inputs: tuple[Tensor, ...]
@@ -33,52 +40,53 @@ class Case(NamedTuple):
 
 
 def case(make: Callable[[], nn.Module], macs: int, *shapes: tuple[int, ...]) -> Case:
-    """Inputs are random, of these shapes."""
+    """Return a case with random inputs of these shapes."""
     return Case(make, tuple(torch.rand(shape) for shape in shapes), macs)
 
 
 def ids(*shape: int) -> tuple[Tensor, ...]:
-    """Tokens."""
+    """Return random tokens."""
     return (torch.randint(0, 50, shape),)
 
 
 def int8_linear() -> nn.Module:
-    """A linear layer whose weight is int8 and whose input is quantised as it comes."""
+    """Return a linear layer with an int8 weight that quantises its input dynamically."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch says that the tool has moved
-        return torch.ao.quantization.quantize_dynamic(
+        warnings.simplefilter("ignore")  # torch warns that the function has moved
+        model: nn.Module = torch.ao.quantization.quantize_dynamic(
             nn.Sequential(nn.Linear(64, 32, bias=False)), {nn.Linear}
         )
+        return model
 
 
 def encoder() -> nn.Module:
-    """Takes the fast path in eval mode."""
+    """Return an encoder that takes the fast path in eval mode."""
     layer = nn.TransformerEncoderLayer(64, 4, 128, batch_first=True)
     return nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
 
 
 def attention_macs(batch: int, queries: int, keys: int, width: int) -> int:
-    """Scores, and the values that they weigh."""
+    """Return the MACs of scores and of the weighted sum of values."""
     return 2 * batch * queries * keys * width
 
 
 def projected_attention_macs(batch: int, length: int, width: int) -> int:
-    """Attention with its four projections."""
+    """Return the MACs of attention with its four projections."""
     return 4 * batch * length * width**2 + attention_macs(batch, length, length, width)
 
 
 def transformer_macs(batch: int, length: int, width: int, hidden: int) -> int:
-    """One layer of a transformer."""
+    """Return the MACs of one layer of a transformer."""
     return projected_attention_macs(batch, length, width) + 2 * batch * length * width * hidden
 
 
 def recurrent_macs(gates: int, steps: int, sizes: list[tuple[int, int]]) -> int:
-    """Gates x hidden x (input + hidden) for each cell and step."""
+    """Return `gates * hidden * (input + hidden)` MACs for each cell and step."""
     return steps * sum(gates * H * (I + H) for H, I in sizes)
 
 
 def resnet50_macs() -> int:
-    """Batch 1, 224 x 224, strides in the 3 x 3 convolutions: 4.09 GMAC."""
+    """Return the MACs at batch 1, 224 x 224, with strides in the 3 x 3 convolutions: 4.09 G."""
     macs, inputs, side = 112**2 * 64 * 3 * 49, 64, 56
     for width, depth, stride in ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2)):
         after = side // stride

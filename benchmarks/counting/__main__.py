@@ -1,11 +1,11 @@
-"""Counting against its peers in one run: how exact, how fast, and what each leaves behind.
+"""Compare counters in one run: how exact and how fast they are, and what they leave changed.
 
-    python scripts/bench_counting.py [--env DIR] [--threads 2] [--quick] [TOOL ...]
+    python -m benchmarks.counting [--env DIR] [--threads 2] [--quick] [TOOL ...]
 
-Peers come from PyPI into an environment that is made once in --env and sees the packages of this
-one, so that all use the same torch. Each trial of each tool has a process of its own. The cases
-have closed-form MACs (counting_cases.py). Times are multiples of the model's plain forward in the
-same process: give the machine nothing else to do.
+Peers are installed from PyPI into an environment that is made once in --env and that sees the
+packages of this one, so that all use the same torch. Each trial of each tool has a process of its
+own. The cases have closed-form MACs (cases.py). Times are multiples of the model's plain forward
+in the same process, on a machine with nothing else to do.
 """
 
 import argparse
@@ -19,20 +19,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from counting_tools import APART, INSTALLED, TOOLS
 from rich.console import Console
 from rich.table import Table
 
-ROOT = Path(__file__).parents[1]
+from benchmarks.counting.tools import APART, INSTALLED, TOOLS
+
+ROOT = Path(__file__).parents[2]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "inspect-cost"
-SILENT_ERROR = 0.01  # off by more than this with no sign is a silent miss
+SILENT_ERROR = 0.01  # a larger error that the tool does not report is silent
 TRIAL_LIMIT_S = 1200
 
 Results = list[dict[str, Any]]
 
 
-def made_environment(folder: Path) -> Path:
-    """The Python of an environment with the peers, made now unless it is there."""
+def make_environment(folder: Path) -> Path:
+    """Return the Python of an environment with the peers, made unless it exists."""
     python = folder / "bin" / "python"
     done = folder / "peers.txt"
     wanted = "\n".join(INSTALLED)
@@ -51,14 +52,13 @@ def made_environment(folder: Path) -> Path:
     return python
 
 
-def trial(python: Path, kind: str, tool: str, *arguments: str) -> Results:
-    """What a trial of a tool printed; as far as it came, if it died."""
-    script = str(ROOT / "scripts" / "counting_trials.py")
+def run_trial(python: Path, kind: str, tool: str, *arguments: str) -> Results:
+    """Run a trial of a tool and return its results, up to where it died if it did."""
     paths = [str(ROOT), *([str(python.parents[1] / APART)] if tool == APART else [])]
     print(f"{tool}: {kind} {' '.join(arguments)}", file=sys.stderr)
     try:
-        done = subprocess.run(  # noqa: S603 - our own interpreter and script
-            [str(python), script, kind, tool, *arguments],
+        done = subprocess.run(  # noqa: S603 - our own interpreter and module
+            [str(python), "-m", "benchmarks.counting.trials", kind, tool, *arguments],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(paths[::-1])},
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -73,19 +73,20 @@ def trial(python: Path, kind: str, tool: str, *arguments: str) -> Results:
 
 
 def is_exact(result: dict[str, Any]) -> bool:
-    """The true MACs, and nothing said to be missing."""
+    """Return whether the MACs are the true ones, and the tool reports none missing."""
     return bool(result.get("macs") == result["truth"] and not result["incomplete"])
 
 
 def is_silent(result: dict[str, Any]) -> bool:
-    """Wrong, and without a sign."""
+    """Return whether the MACs are wrong and the tool does not report it."""
     if "macs" not in result or result["incomplete"]:
         return False
     return bool(abs(result["macs"] - result["truth"]) > SILENT_ERROR * max(1, result["truth"]))
 
 
-def summary_row(tool: str, exactness: Results, speed: Results, threads: Results) -> list[str]:
-    """One tool in a line."""
+def make_summary_row(tool: str, exactness: Results, speed: Results, threads: Results) -> list[str]:
+    """Return the summary of one tool."""
+    judged = select_cases(exactness)
     cases = [r for r in exactness if r.get("truth")]
     free = [r for r in exactness if r.get("truth") == 0]
     touched = sorted({what for r in exactness if "truth" in r for what in r["touched"]})
@@ -95,9 +96,9 @@ def summary_row(tool: str, exactness: Results, speed: Results, threads: Results)
         tool,
         f"{sum(map(is_exact, cases))} of {len(cases)}",
         f"{sum(map(is_exact, free))} of {len(free)}",
-        str(sum(map(is_silent, exactness_cases(exactness)))),
-        str(sum("error" in r for r in exactness_cases(exactness))),
-        *(multiple(r) for r in speed),
+        str(sum(map(is_silent, judged))),
+        str(sum("error" in r for r in judged)),
+        *(format_multiple(r) for r in speed),
         *["-"] * (3 - len(speed)),
         f"{right['right']} of {right['of']}",
         ", ".join(touched) or "nothing",
@@ -105,34 +106,32 @@ def summary_row(tool: str, exactness: Results, speed: Results, threads: Results)
     ]
 
 
-def exactness_cases(results: Results) -> Results:
-    """Without the model that raises."""
+def select_cases(results: Results) -> Results:
+    """Return the results without that of the model that raises."""
     return [result for result in results if "truth" in result]
 
 
-def multiple(result: dict[str, Any]) -> str:
-    """Counting time over the forward's."""
+def format_multiple(result: dict[str, Any]) -> str:
+    """Return the time of counting over that of the forward."""
     if "error" in result:
         return "fails"
     return f"{result['counting_s'] / result['forward_s']:.2f}"
 
 
-def case_table(found: dict[str, Results]) -> Table:
-    """Which case each tool gets right: MACs over the truth."""
-    table = Table(
-        "case", *found, title="MACs over the truth; ~ where it says that some are missing"
-    )
-    names = [result["case"] for result in exactness_cases(next(iter(found.values())))]
+def make_case_table(found: dict[str, Results]) -> Table:
+    """Return a table of MACs over the truth, by case and tool."""
+    table = Table("case", *found, title="MACs over the truth; ~ if the tool reports some missing")
+    names = [result["case"] for result in select_cases(next(iter(found.values())))]
     for name in names:
         by_tool = [
             next((r for r in results if r["case"] == name), {}) for results in found.values()
         ]
-        table.add_row(name, *map(share, by_tool))
+        table.add_row(name, *map(format_share, by_tool))
     return table
 
 
-def share(result: dict[str, Any]) -> str:
-    """A result as a share of the truth, or what became of it."""
+def format_share(result: dict[str, Any]) -> str:
+    """Return a result as a share of the truth, or as a failure."""
     if "macs" not in result:
         return "fails"
     sign = "~" if result["incomplete"] else ""
@@ -142,12 +141,12 @@ def share(result: dict[str, Any]) -> str:
     return sign + ("1" if result["macs"] == result["truth"] else f"{ratio:.4g}")
 
 
-def llama_table(python: Path) -> Table:
-    """Large models without weights: ours as users call them, the peer with a mask."""
+def make_llama_table(python: Path) -> Table:
+    """Return a table of large models without weights; the peer needs an explicit mask."""
     table = Table("model", "tool", "parameters", "MACs", "seconds", "MB added", title="No weights")
     for size in ("Llama-7B", "Llama-70B"):
         for tool, masked in (("inspect-cost", "plain"), ("FlopCounterMode", "masked")):
-            runs = [r for _ in range(3) for r in trial(python, "llama", tool, size, masked)]
+            runs = [r for _ in range(3) for r in run_trial(python, "llama", tool, size, masked)]
             best = min(runs, key=lambda r: r["seconds"], default=None)
             if best is None or "error" in best:
                 table.add_row(size, tool, "-", "-", "-", best["error"] if best else "died")
@@ -157,8 +156,8 @@ def llama_table(python: Path) -> Table:
     return table
 
 
-def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("tools", nargs="*", default=list(TOOLS), metavar="TOOL")
     parser.add_argument("--env", type=Path, default=CACHE / "bench-counting")
@@ -175,22 +174,22 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main() -> None:
     """Print the tables."""
-    options = parsed()
+    options = parse_arguments()
     os.environ["BENCH_THREADS"] = os.environ["OMP_NUM_THREADS"] = str(options.threads)
-    python = made_environment(options.env.resolve())
+    python = make_environment(options.env.resolve())
     heads = ("exact", "0 is 0", "silent", "fails", "ResNet-50", "GPT-2", "LSTM", "threads")
     table = Table("tool", *heads, "touched", "touched when it raises")
     table.title = "Cases exact, and counting time over the plain forward's"
     found = {}
     for tool in options.tools:
-        found[tool] = trial(python, "exactness", tool)
-        rest = (trial(python, "speed", tool), trial(python, "threads", tool))
-        table.add_row(*summary_row(tool, found[tool], *rest))
+        found[tool] = run_trial(python, "exactness", tool)
+        speed, threads = (run_trial(python, kind, tool) for kind in ("speed", "threads"))
+        table.add_row(*make_summary_row(tool, found[tool], speed, threads))
     console = Console(width=160)
     console.print(table)
     if not options.quick:
-        console.print(case_table(found))
-        console.print(llama_table(python))
+        console.print(make_case_table(found))
+        console.print(make_llama_table(python))
 
 
 if __name__ == "__main__":

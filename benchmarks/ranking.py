@@ -1,8 +1,8 @@
-"""Ranking against moocore itself in one run: how long each takes on random points.
+"""Compare ranking with moocore itself in one run: how long each takes on random points.
 
-    python scripts/bench_ranking.py [--points 1000000] [--objectives 3] [--repeat 3]
+    python -m benchmarks.ranking [--points 1000000] [--objectives 3] [--repeat 3]
 
-Times are the best of the repetitions, and are to be compared with each other, not between machines.
+Times are the best of the repetitions; compare them with each other, not between machines.
 """
 
 import argparse
@@ -18,8 +18,8 @@ from rich.table import Table
 from inspect_cost import rank
 
 
-def best_time(run: Callable[[], Any], repeat: int) -> float:
-    """Seconds of the quickest run."""
+def measure_best_s(run: Callable[[], Any], repeat: int) -> float:
+    """Measure the fastest of several runs, in seconds."""
     times = []
     for _ in range(repeat):
         start = time.perf_counter()
@@ -52,7 +52,7 @@ def main() -> None:
             lambda: rank(points, maximise=up).rank,
         ),
     ):
-        their_time, our_time = best_time(theirs, options.repeat), best_time(ours, options.repeat)
+        their_time, our_time = (measure_best_s(run, options.repeat) for run in (theirs, ours))
         table.add_row(what, f"{their_time:.2f}", f"{our_time:.2f}", f"{our_time / their_time:.2f}")
     Console().print(f"{options.points:,} points, {options.objectives} objectives")
     Console().print(table)

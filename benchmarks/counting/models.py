@@ -1,4 +1,4 @@
-"""Models of the counting benchmark: standard ones, written out, and small ones that trip counters.
+"""Models of the counting benchmark: standard ones, written out, and small ones that are difficult.
 
 ResNet-50 (He et al. 2016), GPT-2 small (Radford et al. 2019), ViT-B/16 (Dosovitskiy et al. 2021).
 """
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 
 class Calls(nn.Module):
-    """A function of the input and of parameters, as a model."""
+    """Model that calls a function of the inputs and of parameters."""
 
     def __init__(self, function: Callable[..., object], *shapes: tuple[int, ...]) -> None:
         super().__init__()
@@ -19,13 +19,13 @@ class Calls(nn.Module):
         self.weights = nn.ParameterList(torch.rand(shape) for shape in shapes)
 
     def forward(self, x: Tensor, y: Tensor | None = None, z: Tensor | None = None) -> object:
-        """The function's result."""
+        """Return the function's result."""
         given = [tensor for tensor in (x, y, z) if tensor is not None]
         return self.function(*given, *self.weights)
 
 
 class Product(torch.autograd.Function):
-    """A matrix product with a gradient of the user's own."""
+    """Matrix product with a user-defined gradient."""
 
     @staticmethod
     def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor, weight: Tensor) -> Tensor:
@@ -35,7 +35,7 @@ class Product(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: torch.autograd.function.FunctionCtx, grad: Tensor) -> tuple[Tensor, Tensor]:
-        """The gradients of both."""
+        """Return the gradients of both operands."""
         x, weight = ctx.saved_tensors
         return grad @ weight.T, x.T @ grad
 
@@ -144,7 +144,7 @@ class ViT(nn.Module):
 
 
 class WindowedDecoder(nn.Module):
-    """SING's kind: an LSTM, convolutions, and a transposed one whose kernel has a window."""
+    """Decoder like SING's: LSTM, convolution, and a transposed one with a windowed kernel."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -186,14 +186,14 @@ class TiedHead(nn.Module):
 
 
 class Raising(nn.Module):
-    """Fails half-way."""
+    """Model that fails half-way."""
 
     def __init__(self) -> None:
         super().__init__()
         self.norm, self.linear = nn.BatchNorm1d(8), nn.Linear(8, 8)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Raises ZeroDivisionError."""
+        """Raise ZeroDivisionError."""
         self.linear(self.norm(x))
         raise ZeroDivisionError("on purpose")
 
