@@ -1,4 +1,4 @@
-"""What a result says, between results and formats.
+"""Documents: what stands between results and formats.
 
 A section turns a result into blocks, a format turns blocks into text, and neither knows the other.
 Cells keep the number that they show, so that a format may write it in its own way.
@@ -89,7 +89,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Fact:
-    """A name with its value; one without a name says more on the one before it."""
+    """A name with its value; a fact without a name adds to the one before it."""
 
     name: str
     value: Cell = Cell()
@@ -165,7 +165,7 @@ class Tree:
 
 @dataclass(frozen=True)
 class Definition:
-    """A term, and what is to be known of it, a paragraph each."""
+    """A term with paragraphs on it."""
 
     term: str
     texts: tuple[Cell, ...]
@@ -191,7 +191,7 @@ Block = Heading | Prose | Notes | Code | Facts | Table | Tree | Definitions
 
 @dataclass(frozen=True)
 class Document:
-    """What a result says.
+    """A result as blocks of text and tables.
 
     Attributes:
         title: for whoever files it; the text itself begins with a heading of its own.

@@ -73,7 +73,7 @@ SCHEMAS: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Presented:
-    """A result, and what formats read of it.
+    """A result in the forms that formats read.
 
     Attributes:
         result: the result itself.
@@ -87,7 +87,7 @@ class Presented:
 
     @cached_property
     def document(self) -> Document:
-        """What it says."""
+        """The result as blocks of text and tables."""
         return find_entry(type(self.result), self.documents)(self.result, self.view)
 
     @property
@@ -97,7 +97,7 @@ class Presented:
 
     @property
     def data(self) -> Mapping[str, Any]:
-        """All of it as plain data, with the name of its schema."""
+        """The result as plain data, with the name of its schema."""
         data: dict[str, Any] = self.result.to_dict()
         if "schema" in data:
             return data

@@ -30,7 +30,7 @@ class Laws(Presentable):
 
 @dataclass(frozen=True)
 class TrainingCarbon(Presentable):
-    """What training several models took and emitted.
+    """Energy and emissions of training several models.
 
     Attributes:
         estimates: model -> its training; None if that is not published.
@@ -48,7 +48,7 @@ class TrainingCarbon(Presentable):
 
 @dataclass(frozen=True)
 class Conventions(Presentable):
-    """What each number means.
+    """The meaning of each number.
 
     Attributes:
         texts: topic -> its convention.

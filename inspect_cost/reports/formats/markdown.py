@@ -73,7 +73,7 @@ def write(block: Block) -> str:
 
 @write.register
 def write_heading(block: Heading) -> str:
-    """One level below the page's title, with a paragraph of what is beside and below it."""
+    """Write it one level below a page's title, and a paragraph of what is beside and below it."""
     title = f"{'#' * (block.level + 1)} {escape(block.text)}"
     remarks = [escape_line(" ".join(block.remarks))] if block.remarks else []
     below = LINE_BREAK.join([*remarks, *map(write_cell, block.lines)])
@@ -82,7 +82,7 @@ def write_heading(block: Heading) -> str:
 
 @write.register
 def write_prose(block: Prose) -> str:
-    """A list, or a paragraph whose lines stay apart."""
+    """Write a list, or a paragraph whose lines stay apart."""
     if block.listed:
         return "\n".join(f"- {write_cell(line)}" for line in block.lines)
     return LINE_BREAK.join(map(write_cell, block.lines))
@@ -90,14 +90,14 @@ def write_prose(block: Prose) -> str:
 
 @write.register
 def write_notes(block: Notes) -> str:
-    """A list, one level deeper for each further indentation."""
+    """Write a list, one level deeper for each further indentation."""
     margin = " " * max(0, block.indent - LIST_INDENT)
     return "\n".join(f"{margin}- {write_cell(line)}" for line in block.lines)
 
 
 @write.register
 def write_code(block: Code) -> str:
-    """A fenced block; the fence is longer than any run of backticks in it."""
+    """Write a fenced block; the fence is longer than any run of backticks in it."""
     longest = max((len(run) for run in re.findall("`+", block.text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}{block.language}\n{replace_controls(block.text)}\n{fence}"
@@ -105,7 +105,7 @@ def write_code(block: Code) -> str:
 
 @write.register
 def write_facts(block: Facts) -> str:
-    """A table without a header: names in bold, values, remarks."""
+    """Write a table without a header: names in bold, values, remarks."""
     remarks = any(row.remark for row in block.rows)
     columns = (Column(), Column(align=block.align), *([Column()] if remarks else []))
     rows = (
@@ -118,13 +118,13 @@ def write_facts(block: Facts) -> str:
 
 @write.register
 def write_table(block: Table) -> str:
-    """A table; rows that stand out are in bold."""
+    """Write a table; rows that stand out are in bold."""
     return write_rows(block.columns, map(write_row, block.rows))
 
 
 @write.register
 def write_tree(block: Tree) -> str:
-    """A table whose names are indented by wide spaces."""
+    """Write a table whose names are indented by wide spaces."""
     rows = (
         [LEVEL * row.depth + write_in_table(row.cells[0]), *map(write_in_table, row.cells[1:])]
         for row in block.rows
@@ -134,7 +134,7 @@ def write_tree(block: Tree) -> str:
 
 @write.register
 def write_definitions(block: Definitions) -> str:
-    """Terms in bold, each with a list."""
+    """Write terms in bold, each with a list."""
     return "\n\n".join(
         "\n".join([f"{mark(escape(entry.term), 'strong')}\n", *write_items(entry.texts)])
         for entry in block.entries

@@ -84,7 +84,7 @@ def write(block: Block) -> str:
 
 @write.register
 def write_heading(block: Heading) -> str:
-    """The title in bold, with what is beside and below it."""
+    """Write the title in bold, with what is beside and below it."""
     remarks = f" &ensp;{clean(' '.join(block.remarks))}" if block.remarks else ""
     size = "font-size:1.15em" if block.level == 1 else ""
     title = tag("div", tag("b", clean(block.text)) + remarks, size)
@@ -93,25 +93,25 @@ def write_heading(block: Heading) -> str:
 
 @write.register
 def write_prose(block: Prose) -> str:
-    """A line below the other."""
+    """Write one line below the other."""
     return write_lines(block.lines, block.indent)
 
 
 @write.register
 def write_notes(block: Notes) -> str:
-    """A line below the other."""
+    """Write one line below the other."""
     return write_lines(block.lines, block.indent)
 
 
 @write.register
 def write_code(block: Code) -> str:
-    """Text of fixed width."""
+    """Write text of fixed width."""
     return tag("pre", escape(replace_controls(block.text)), CODE)
 
 
 @write.register
 def write_facts(block: Facts) -> str:
-    """Names in bold, values, remarks in grey."""
+    """Write names in bold, values, and remarks in grey."""
     columns = (Column(style="strong"), Column(align=block.align), Column(style="remark", wrap=True))
     rows = (Row((Cell(row.name), row.value, Cell(row.remark))) for row in block.rows)
     return write_rows(columns, rows)
@@ -119,19 +119,19 @@ def write_facts(block: Facts) -> str:
 
 @write.register
 def write_table(block: Table) -> str:
-    """Columns under their names."""
+    """Write columns under their names."""
     return write_rows(block.columns, block.rows)
 
 
 @write.register
 def write_tree(block: Tree) -> str:
-    """Columns under their names; the first is indented."""
+    """Write columns under their names, the first indented."""
     return write_rows(block.columns, block.rows)
 
 
 @write.register
 def write_definitions(block: Definitions) -> str:
-    """Terms in bold, paragraphs indented."""
+    """Write terms in bold, and paragraphs indented."""
     return "\n".join(
         tag("div", tag("b", clean(entry.term))) + "\n" + write_lines(entry.texts, 4)
         for entry in block.entries

@@ -105,7 +105,7 @@ def draw(block: Block) -> RenderableType:
 
 @draw.register
 def draw_heading(block: Heading) -> RenderableType:
-    """The title in bold with what is beside and below it."""
+    """Draw the title in bold, with what is beside and below it."""
     text = Text(replace_controls(block.text), style=STYLES["heading"])
     for number, remark in enumerate(block.remarks):
         text.append(f"{' ' if number else '  '}{remark}", style="default")
@@ -116,26 +116,26 @@ def draw_heading(block: Heading) -> RenderableType:
 
 @draw.register
 def draw_prose(block: Prose) -> RenderableType:
-    """Lines that go on at the margin where they are broken."""
+    """Draw lines that go on at the margin if they are broken."""
     return Group(*(draw_cell(line, " " * block.indent) for line in block.lines))
 
 
 @draw.register
 def draw_notes(block: Notes) -> RenderableType:
-    """Lines that keep their indentation where they are broken."""
+    """Draw lines that keep their indentation if they are broken."""
     return shift(Group(*map(draw_cell, block.lines)), block.indent)
 
 
 @draw.register
 def draw_code(block: Code) -> RenderableType:
-    """Lines indented by two."""
+    """Draw lines indented by two."""
     lines = block.text.splitlines()
     return Group(*(Text(f"  {line}", style=STYLES["command"]) for line in lines))
 
 
 @draw.register
 def draw_facts(block: Facts) -> RenderableType:
-    """Names in bold, values, remarks in grey."""
+    """Draw names in bold, values, and remarks in grey."""
     numbers = block.align == "right"
     remarks = any(row.remark for row in block.rows)
     grid = Grid.grid(padding=(0, 3 if numbers else 2))
@@ -150,7 +150,7 @@ def draw_facts(block: Facts) -> RenderableType:
 
 @draw.register
 def draw_table(block: Table) -> RenderableType:
-    """Columns with two spaces between them."""
+    """Draw columns with two spaces between them."""
     grid = make_grid() if block.has_header else Grid.grid(padding=(0, 2))
     for column in block.columns:
         add_column(grid, column, column.min_width)
@@ -161,7 +161,7 @@ def draw_table(block: Table) -> RenderableType:
 
 @draw.register
 def draw_tree(block: Tree) -> RenderableType:
-    """A table whose names are indented. Digits are never cut: if a line is too short, names are."""
+    """Draw a table with indented names; if a line is too short, names are cut, never digits."""
     labels = ["  " * row.depth + row.cells[0].text for row in block.rows]
     grid = make_grid()
     names, *others = block.columns
@@ -176,7 +176,7 @@ def draw_tree(block: Tree) -> RenderableType:
 
 @draw.register
 def draw_definitions(block: Definitions) -> RenderableType:
-    """Terms, and paragraphs indented by four."""
+    """Draw terms, and paragraphs indented by four."""
     return Wrapped(block)
 
 
