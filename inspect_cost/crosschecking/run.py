@@ -7,11 +7,11 @@ from typing import Any
 
 from torch import nn
 
+from inspect_cost.calls.arguments import share_keywords
 from inspect_cost.calls.call import Call
 from inspect_cost.calls.positional import fill_values, move, move_to_cpu
-from inspect_cost.calls.resolve import resolve_call
 from inspect_cost.counting.report import CostReport
-from inspect_cost.counting.torch.count import count
+from inspect_cost.counting.torch.count import count_call
 from inspect_cost.crosschecking.comparison import compare
 from inspect_cost.crosschecking.explanation import explain
 from inspect_cost.crosschecking.isolation import run_isolated
@@ -25,6 +25,7 @@ from inspect_cost.values.progress import Progress, ignore_progress
 TIMEOUT_S = 120.0
 
 
+@share_keywords
 def crosscheck(
     target: Call | Callable[..., Any],
     /,
@@ -57,12 +58,12 @@ def crosscheck(
         UsageError: ``target`` cannot be called, or ``timeout_s`` may be meant for it.
         CountError: we cannot count the call.
     """
-    call = resolve_call(target, args, kwargs, {"timeout_s": timeout_s}, "crosscheck")
+    call = target if isinstance(target, Call) else Call.of(target, *args, **kwargs)
     limit_s = TIMEOUT_S if timeout_s is None else timeout_s
     if not limit_s > 0:
         raise UsageError(f"`timeout_s` is {limit_s}", "Give seconds above 0.", field="timeout_s")
     call = call.as_module()
-    report = count(call.function, *call.args, **call.kwargs)
+    report = count_call(call)
     return CrossCheck(report, crosscheck_call(report, call, limit_s))
 
 

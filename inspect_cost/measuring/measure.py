@@ -9,9 +9,10 @@ from typing import Any
 
 import torch
 
+from inspect_cost.calls.arguments import share_keywords
 from inspect_cost.calls.call import Call, check_arguments
-from inspect_cost.calls.function import FunctionModule, referenced_modules
-from inspect_cost.calls.resolve import resolve_call
+from inspect_cost.calls.captured import find_captured
+from inspect_cost.calls.function import FunctionModule
 from inspect_cost.measuring.fresh_process import MakeCall
 from inspect_cost.measuring.measurement import Measurement
 from inspect_cost.measuring.memory.fresh import measure_memory
@@ -40,6 +41,7 @@ GPU_DELAY_S = 0.3
 AnySensors = Sensors | Iterable[EnergySensor]
 
 
+@share_keywords
 def measure(
     target: Call | Callable[..., Any],
     /,
@@ -98,19 +100,7 @@ def measure(
             fit it, or the model has no values (it is on "meta").
         MeasurementError: the call itself fails.
     """
-    options = {
-        "device": device,
-        "dtype": dtype,
-        "threads": threads,
-        "sensors": sensors,
-        "measure_time_s": measure_time_s,
-        "until_ci": until_ci,
-        "windows": windows,
-        "window_s": window_s,
-        "peak_memory": peak_memory,
-        "progress": progress,
-    }
-    given = resolve_call(target, args, kwargs, options, "measure")
+    given = target if isinstance(target, Call) else Call.of(target, *args, **kwargs)
     _check_numbers(Real, {"measure_time_s": measure_time_s, "window_s": window_s})
     _check_numbers(Integral, {"threads": threads, "windows": windows})
     call = prepare_call(given, device, dtype)
@@ -153,7 +143,7 @@ def prepare_call(
         UsageError: the arguments do not fit, or as `Call.to`.
     """
     check_arguments(call)
-    if call.module is None and any(referenced_modules(call.function)):
+    if call.module is None and find_captured(call.function):
         call = call.as_module()
     return call.to(device, dtype)
 
@@ -217,7 +207,8 @@ def measure_call(
 def without_wrapper(call: Call) -> Call:
     """Return a plain function's call without the module around it, which takes time of its own."""
     if isinstance(call.function, FunctionModule):
-        return replace(call, function=call.function.bound)
+        args, kwargs = call.function.give_arguments(call.args, call.kwargs)
+        return replace(call, function=call.function.bound, args=args, kwargs=kwargs)
     return call
 
 

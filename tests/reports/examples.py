@@ -140,7 +140,7 @@ COUNT = CostReport(
         Tally("aten.addmm", "out", 2, OpCost(macs=80, add=4), 500),
         Tally("own.strange", "out", 3, OpCost(), 50, counted=False),
     ),
-    notes=("Two calls were merged.",),
+    notes=(Note("merged", "Two calls were merged."),),
     unread=(),
     peak_activation_bytes=1234,
     input_bytes=96,

@@ -9,6 +9,7 @@ from markdown_it.token import Token
 
 from inspect_cost.counting.report import CostReport, Storage
 from inspect_cost.reports import render
+from inspect_cost.values.notes import Note
 from tests.reports.examples import COUNT
 
 NAMES = (
@@ -31,7 +32,8 @@ REPLACED = {"two\nlines": "twolines", "esc\x1b[2Jape": "esc\N{REPLACEMENT CHARAC
 
 def name_modules(*names: str) -> CostReport:
     modules = tuple((name.replace(".", ""), name, Storage(params=1)) for name in names)
-    return replace(COUNT, modules=(("", "Net", Storage()), *modules), notes=names, tallies=())
+    notes = tuple(Note("", name) for name in names)
+    return replace(COUNT, modules=(("", "Net", Storage()), *modules), notes=notes, tallies=())
 
 
 def read_markdown(text: str) -> list[Token]:
