@@ -12,14 +12,49 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+#: Public name -> the module that defines it. A new name is one line here, and an import below for
+#: type checkers, which cannot read a table; a test compares the two.
+PUBLIC = {
+    "Call": "inspect_cost.calls.call",
+    "CarbonEstimate": "inspect_cost.carbon.estimate",
+    "CostLaw": "inspect_cost.counting.law",
+    "CostReport": "inspect_cost.counting.report",
+    "CountError": "inspect_cost.values.errors",
+    "CountOptions": "inspect_cost.counting.options",
+    "CrossCheck": "inspect_cost.crosschecking.results",
+    "FlopWeights": "inspect_cost.values.cost",
+    "InspectCostError": "inspect_cost.values.errors",
+    "Measurement": "inspect_cost.measuring.measurement",
+    "MeasurementError": "inspect_cost.values.errors",
+    "MismatchError": "inspect_cost.values.errors",
+    "NoLawError": "inspect_cost.values.errors",
+    "Note": "inspect_cost.values.notes",
+    "OpCost": "inspect_cost.values.cost",
+    "Output": "inspect_cost.values.identity",
+    "Policy": "inspect_cost.values.policy",
+    "Quantity": "inspect_cost.values.quantity",
+    "UsageError": "inspect_cost.values.errors",
+    "cost_law": "inspect_cost.counting.torch.law_search",
+    "count": "inspect_cost.counting.count",
+    "count_onnx": "inspect_cost.counting.onnx.count",
+    "crosscheck": "inspect_cost.crosschecking.run",
+    "estimate_training_carbon": "inspect_cost.carbon.estimate",
+    "load_publications": "inspect_cost.publications.publication",
+    "measure": "inspect_cost.measuring.measure",
+    "measure_block": "inspect_cost.measuring.block",
+    "rank": "inspect_cost.ranking.ranking",
+    "windowed_convolution": "inspect_cost.counting.torch.module_costs",
+}
+
 if TYPE_CHECKING:
     from inspect_cost.calls.call import Call as Call
     from inspect_cost.carbon.estimate import CarbonEstimate as CarbonEstimate
     from inspect_cost.carbon.estimate import estimate_training_carbon as estimate_training_carbon
+    from inspect_cost.counting.count import count as count
     from inspect_cost.counting.law import CostLaw as CostLaw
     from inspect_cost.counting.onnx.count import count_onnx as count_onnx
+    from inspect_cost.counting.options import CountOptions as CountOptions
     from inspect_cost.counting.report import CostReport as CostReport
-    from inspect_cost.counting.torch.count import count as count
     from inspect_cost.counting.torch.law_search import cost_law as cost_law
     from inspect_cost.counting.torch.module_costs import (
         windowed_convolution as windowed_convolution,
@@ -39,77 +74,22 @@ if TYPE_CHECKING:
     from inspect_cost.values.errors import MismatchError as MismatchError
     from inspect_cost.values.errors import NoLawError as NoLawError
     from inspect_cost.values.errors import UsageError as UsageError
+    from inspect_cost.values.identity import Output as Output
+    from inspect_cost.values.notes import Note as Note
     from inspect_cost.values.policy import Policy as Policy
     from inspect_cost.values.quantity import Quantity as Quantity
 
 __version__ = version("inspect-cost")
-
-_HOMES = {
-    "Call": "inspect_cost.calls.call",
-    "CarbonEstimate": "inspect_cost.carbon.estimate",
-    "CostLaw": "inspect_cost.counting.law",
-    "CostReport": "inspect_cost.counting.report",
-    "CountError": "inspect_cost.values.errors",
-    "CrossCheck": "inspect_cost.crosschecking.results",
-    "FlopWeights": "inspect_cost.values.cost",
-    "InspectCostError": "inspect_cost.values.errors",
-    "Measurement": "inspect_cost.measuring.measurement",
-    "MeasurementError": "inspect_cost.values.errors",
-    "MismatchError": "inspect_cost.values.errors",
-    "NoLawError": "inspect_cost.values.errors",
-    "OpCost": "inspect_cost.values.cost",
-    "Policy": "inspect_cost.values.policy",
-    "Quantity": "inspect_cost.values.quantity",
-    "UsageError": "inspect_cost.values.errors",
-    "cost_law": "inspect_cost.counting.torch.law_search",
-    "count": "inspect_cost.counting.torch.count",
-    "count_onnx": "inspect_cost.counting.onnx.count",
-    "crosscheck": "inspect_cost.crosschecking.run",
-    "estimate_training_carbon": "inspect_cost.carbon.estimate",
-    "load_publications": "inspect_cost.publications.publication",
-    "measure": "inspect_cost.measuring.measure",
-    "measure_block": "inspect_cost.measuring.block",
-    "rank": "inspect_cost.ranking.ranking",
-    "windowed_convolution": "inspect_cost.counting.torch.module_costs",
-}
-
-__all__ = [
-    "Call",
-    "CarbonEstimate",
-    "CostLaw",
-    "CostReport",
-    "CountError",
-    "CrossCheck",
-    "FlopWeights",
-    "InspectCostError",
-    "Measurement",
-    "MeasurementError",
-    "MismatchError",
-    "NoLawError",
-    "OpCost",
-    "Policy",
-    "Quantity",
-    "UsageError",
-    "cost_law",
-    "count",
-    "count_onnx",
-    "crosscheck",
-    "estimate_training_carbon",
-    "load_publications",
-    "measure",
-    "measure_block",
-    "rank",
-    "windowed_convolution",
-]
+__all__ = list(PUBLIC)
 
 
 def __getattr__(name: str) -> object:
     """Load a public name from the module that defines it (PEP 562)."""
-    if name not in _HOMES:
+    if name not in PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(PUBLIC[name]), name)
 
 
 def __dir__() -> list[str]:
-    """The public names."""
-    return sorted([*globals(), *_HOMES])
+    """Return the names of this module, those not yet loaded included."""
+    return sorted([*globals(), *PUBLIC])

@@ -22,8 +22,7 @@ from rich.table import Table
 
 from inspect_cost import CountError, count
 from inspect_cost.counting.torch.building import build_without_values
-
-REAL_RUN = "Run on real values"
+from inspect_cost.values.notes import codes
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def sweep(family: Family) -> Outcome:
     except (CountError, ImportError) as error:
         seconds = time.perf_counter() - start
         return Outcome(family.name, None, 0, {}, None, family.weights, str(error), seconds)
-    real = any(note.startswith(REAL_RUN) for note in report.notes)
+    real = "real-run" in codes(report.notes)
     return Outcome(
         family.name,
         report.macs,

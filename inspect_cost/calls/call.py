@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from types import MappingProxyType, MethodType
 from typing import Any
 
@@ -66,25 +67,30 @@ class Call:
                 f"{type(target).__name__} cannot be called",
                 "Give a torch.nn.Module, a bound method of one, or a function.",
             )
+        if isinstance(target, type) and issubclass(target, nn.Module):
+            raise UsageError(
+                f"{target.__name__} is a class, of which no instance was made",
+                f"Pass a module of it, such as {target.__name__}(...).",
+            )
         module = target if isinstance(target, nn.Module) else _module_behind(target)
-        tensors = (*tensors_of(module), *tensors_in((args, kwargs)))
-        device = next((tensor.device for tensor in tensors), CPU)
-        return cls(target, args, kwargs, module, device)
+        return cls(target, args, kwargs, module, _device_of(module, (args, kwargs)))
 
     @property
     def title(self) -> str:
         """Name of the model's class, or of the function."""
+        if isinstance(self.module, FunctionModule):
+            return self.module.title
         if self.module is not None:
-            return type(uncompiled(self.module)).__name__
+            return type(unwrap_compiled(self.module)).__name__
         name = getattr(self.function, "__name__", type(self.function).__name__)
         return "function" if name == "<lambda>" else str(name)
 
     @property
     def method(self) -> str:
-        """Name of the method of the module that is called: "forward", "generate"."""
+        """Name under which the module has the method that is called: "forward", "generate"."""
         if self.module is None or isinstance(self.function, nn.Module):
             return FORWARD
-        return str(getattr(self.function, "__name__", FORWARD))
+        return _name_of_method(self.function) or FORWARD
 
     @property
     def dtype(self) -> str:
@@ -169,24 +175,33 @@ class Call:
 
     def as_module(self) -> "Call":
         """Return the call with a module behind it: a plain function becomes one's forward."""
-        if self.module is None:
-            made = FunctionModule(self.function, self.title)
-            device = next((tensor.device for tensor in tensors_of(made)), self.device)
-            return replace(self, function=made, module=made, device=device)
-        return self.rebound(uncompiled(self.module))
+        if self.module is not None:
+            original = unwrap_compiled(self.module)
+            return self if original is self.module else self.rebound(original)
+        made = FunctionModule(self.function, self.title)
+        args, kwargs = made.take_arguments(self.args, self.kwargs)
+        device = _device_of(made, (*made.tensors.values(), args, kwargs))
+        return replace(self, function=made, module=made, args=args, kwargs=kwargs, device=device)
 
 
-def uncompiled(module: nn.Module) -> nn.Module:
+def unwrap_compiled(module: nn.Module) -> nn.Module:
     """Return the original of a module that `torch.compile` wrapped; other modules as they are."""
     if type(module).__name__ != "OptimizedModule":  # importing its class would import the compiler
         return module
-    original: nn.Module = module._orig_mod  # type: ignore[assignment]  # noqa: SLF001 - it has no public form
+    original: nn.Module = module._orig_mod  # type: ignore[assignment]
     return original
 
 
 def tensors_of(module: nn.Module | None) -> tuple[Tensor, ...]:
     """Return a module's parameters and buffers."""
     return () if module is None else (*module.parameters(), *module.buffers())
+
+
+def _device_of(module: nn.Module | None, arguments: Any) -> torch.device:
+    """Return the device of the first tensor; not all of a large model's have to be gone through."""
+    stored = () if module is None else chain(module.parameters(), module.buffers())
+    first = next(chain(stored, tensors_in(arguments)), None)
+    return CPU if first is None else first.device
 
 
 def tensors_in(arguments: Any) -> tuple[Tensor, ...]:
@@ -207,9 +222,11 @@ def check_arguments(call: Call) -> None:
     try:
         signature.bind(*call.args, **call.kwargs)
     except TypeError as error:
+        name = call.title if call.module is None else f"{call.method} of {call.title}"
         raise UsageError(
-            f"the arguments do not fit {call.method} of {call.title}: {error}",
+            f"the arguments do not fit {name}: {error}",
             f"It takes {describe_parameters(signature)}: pass tensors, such as torch.zeros(1, 3).",
+            field=_first_missing(signature, call),
         ) from None
 
 
@@ -248,17 +265,46 @@ def describe_parameters(signature: inspect.Signature) -> str:
     return ", ".join(names) or "no arguments"
 
 
+def _first_missing(signature: inspect.Signature, call: Call) -> str:
+    """Return the name of the first parameter that an argument is missing for, or ""."""
+    try:
+        given = signature.bind_partial(*call.args, **call.kwargs).arguments
+    except TypeError:  # an argument without a parameter, which has no name to give
+        return ""
+    needed = (
+        name
+        for name, p in signature.parameters.items()
+        if p.default is p.empty and p.kind not in {p.VAR_POSITIONAL, p.VAR_KEYWORD}
+    )
+    return next((name for name in needed if name not in given), "")
+
+
 def _signed(call: Call) -> Callable[..., Any]:
     """Return what has the signature: a module's forward."""
     if isinstance(call.function, nn.Module):
-        return uncompiled(call.function).forward
+        return unwrap_compiled(call.function).forward
     return call.function
 
 
 def _module_behind(function: Callable[..., Any]) -> nn.Module | None:
     if isinstance(function, MethodType) and isinstance(function.__self__, nn.Module):
-        return function.__self__
+        return function.__self__ if _name_of_method(function) else None
     return None
+
+
+def _name_of_method(method: Any) -> str | None:
+    """Return the name under which a module has a method; None if it was bound by hand.
+
+    It need not be the method's own: that of an alias or of a decorator's wrapper is another.
+    """
+    module, function = method.__self__, method.__func__
+    name = str(getattr(function, "__name__", ""))
+    if getattr(getattr(module, name, None), "__func__", None) is function:
+        return name
+    places = (vars(module), *(vars(kind) for kind in type(module).__mro__))
+    members = (item for place in places for item in place.items())
+    found = (name for name, member in members if getattr(member, "__func__", member) is function)
+    return next(found, None)
 
 
 def _must_move(module: nn.Module, place: torch.device | None, dtype: torch.dtype | None) -> bool:

@@ -1,78 +1,152 @@
 """A plain function as a module, so that what it refers to is counted, copied and put in eval mode.
 
-``lambda x: decoder(encoder(x))`` holds two modules in its closure. As children of a module they
-have paths, parameters and modes; a copy of that module runs the function on the copies.
+``lambda x: decoder(encoder(x))`` refers to two modules. As children of a module they have paths,
+parameters and modes; a copy of that module runs the function on the copies.
 """
 
-from collections.abc import Callable, Iterator
-from types import CellType, FunctionType, MethodType
+import inspect
+import weakref
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map
+
+from inspect_cost.calls.captured import Path, find_captured, place, replace_captured
+
+
+@dataclass(frozen=True)
+class Child:
+    """Stands for a module among a function's arguments, which is a child of its module.
+
+    Attributes:
+        path: of the child.
+    """
+
+    path: Path
+
+
+class Holder(nn.Module):
+    """A list, or an object that is no module, in which a function finds some."""
 
 
 class FunctionModule(nn.Module):
-    """A module whose forward is a function; the modules that the function names are its children.
+    """A module whose forward is a function; modules that the function refers to are its children.
+
+    They have the names of the variables that hold them: "encoder", "nets.0", "pipeline.decoder".
 
     Attributes:
         function: the function.
+        title: its name.
+        tensors: tensors that it refers to, parameters apart.
     """
 
     def __init__(self, function: Callable[..., Any], name: str) -> None:
         super().__init__()
         self.function = function
-        self._title = name
-        for child, module in referenced_modules(function):
-            # Past add_module(), which refuses names such as "forward".
-            self._modules[child] = module
+        self.tensors: dict[Path, Tensor] = {}
+        self.title = name
+        #: Identities of what the function refers to, and where a copy of this module has it.
+        self._captured: dict[int, Path] = {}
+        self._paths: list[Path] = []
+        self._ready: tuple[weakref.ref[nn.Module], Callable[..., Any]] | None = None
+        self.training = False
+        for path, value in find_captured(function).items():
+            self._captured[id(value)] = path
+            self._adopt(path, value)
 
     @property
-    def bound(self) -> Callable[..., Any]:
-        """The function itself, or one that refers to this module's children if they are copies."""
-        children = {name: child for name, child in self._modules.items() if child is not None}
-        if all(children.get(name) is module for name, module in referenced_modules(self.function)):
-            return self.function
-        return rebind(self.function, children)
+    def is_empty(self) -> bool:
+        """Whether the function refers to no module and no tensor."""
+        return not self._paths
+
+    def take_arguments(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Make the modules among arguments children, and return the arguments without them."""
+        named = zip(_parameter_names(self.function, len(args)), args, strict=True)
+        taken = tuple(self._take(name, value) for name, value in named)
+        return taken, {name: self._take(name, value) for name, value in kwargs.items()}
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Run the function on this module's children."""
-        return self.bound(*args, **kwargs)
+        function = self.bind()
+        args, kwargs = self.restore_arguments(args, kwargs)
+        return function(*args, **kwargs)
+
+    def bind(self) -> Callable[..., Any]:
+        """Return the function as it refers to this module's children."""
+        if self._ready is None or self._ready[0]() is not self:
+            # Not yet, or this is a copy of the module that was made ready.
+            found = {identity: self._find(path) for identity, path in self._captured.items()}
+            function = replace_captured(self.function, found)
+            self._ready = (weakref.ref(self), function)
+        return self._ready[1]
+
+    def restore_arguments(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return arguments with this module's children where `take_arguments` took modules out."""
+        restored: tuple[tuple[Any, ...], dict[str, Any]]
+        restored = tree_map(self._give, (args, dict(kwargs)))
+        return restored
+
+    def _take(self, name: str, value: Any) -> Any:
+        def take(leaf: Any) -> Any:
+            if not isinstance(leaf, nn.Module):
+                return leaf
+            known = [path for path in self._paths if self._find(path) is leaf]
+            path = known[0] if known else place((name,), self._paths)
+            if not known:
+                self._adopt(path, leaf)
+            return Child(path)
+
+        return tree_map(take, value)
+
+    def _give(self, leaf: Any) -> Any:
+        return self._find(leaf.path) if isinstance(leaf, Child) else leaf
+
+    def _adopt(self, path: Path, value: nn.Module | Tensor) -> None:
+        """Register a module or a parameter under its path; lists and objects become modules."""
+        self._paths.append(path)
+        if isinstance(value, Tensor) and not isinstance(value, nn.Parameter):
+            self.tensors[path] = value if value.is_leaf else value.detach()
+            return
+        *outer, name = path
+        holder: Any = self
+        for part in outer:
+            # Past add_module(), which refuses names such as "forward".
+            holder = holder._modules.setdefault(part, Holder())
+        members = holder._parameters if isinstance(value, nn.Parameter) else holder._modules
+        members[name] = value
+        self.training |= isinstance(value, nn.Module) and value.training
+
+    def _find(self, path: Path) -> Any:
+        """Return what is registered under a path."""
+        if path in self.tensors:
+            return self.tensors[path]
+        *outer, name = path
+        holder: Any = self
+        for part in outer:
+            holder = holder._modules[part]
+        return holder._modules[name] if name in holder._modules else holder._parameters[name]
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "FunctionModule":
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch has no types here
+        self.tensors = {path: fn(tensor) for path, tensor in self.tensors.items()}
+        return self
 
     def _get_name(self) -> str:
-        return self._title
+        return self.title
 
 
-def referenced_modules(function: Callable[..., Any]) -> Iterator[tuple[str, nn.Module]]:
-    """Yield the modules that a function refers to by name: in its closure, then among globals."""
-    plain = function.__func__ if isinstance(function, MethodType) else function
-    if not isinstance(plain, FunctionType):
-        return
-    for name, cell in zip(plain.__code__.co_freevars, plain.__closure__ or (), strict=True):
-        if isinstance(value := _content(cell), nn.Module):
-            yield name, value
-    for name in plain.__code__.co_names:
-        if isinstance(value := plain.__globals__.get(name), nn.Module):
-            yield name, value
-
-
-def rebind(function: Callable[..., Any], modules: dict[str, nn.Module]) -> Callable[..., Any]:
-    """Return a function that refers to other modules under the same names."""
-    if isinstance(function, MethodType):
-        return MethodType(rebind(function.__func__, modules), function.__self__)
-    if not modules or not isinstance(function, FunctionType):
-        return function
-    code = function.__code__
-    cells = zip(code.co_freevars, function.__closure__ or (), strict=True)
-    closure = tuple(CellType(modules[n]) if n in modules else cell for n, cell in cells)
-    named = {n: m for n, m in modules.items() if n in code.co_names}
-    space = {**function.__globals__, **named} if named else function.__globals__
-    made = FunctionType(code, space, function.__name__, function.__defaults__, closure)
-    made.__kwdefaults__ = function.__kwdefaults__
-    return made
-
-
-def _content(cell: CellType) -> Any:
+def _parameter_names(function: Callable[..., Any], count: int) -> list[str]:
+    """Return the names of this many positional parameters; numbers where they have none."""
     try:
-        return cell.cell_contents
-    except ValueError:  # it is not assigned yet
-        return None
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        parameters = {}.values()
+    kinds = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
+    names = [p.name for p in parameters if p.kind in kinds][:count]
+    return names + [str(i) for i in range(len(names), count)]

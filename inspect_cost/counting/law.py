@@ -10,6 +10,8 @@ from typing import Any
 from inspect_cost.counting.report import CostReport, Tally
 from inspect_cost.values.cost import OpCost
 from inspect_cost.values.errors import UsageError
+from inspect_cost.values.notes import Note
+from inspect_cost.values.presentable import Presentable
 
 #: What a tally holds, as numbers: calls, the fields of an `OpCost`, bytes; the dead calls, the
 #: fields of their cost; those of what is fixed.
@@ -19,8 +21,8 @@ Entry = tuple[str, str, bool]
 NOTHING: Amounts = (0,) * (3 * len(fields(OpCost)) + 3)
 
 
-@dataclass(frozen=True)
-class CostLaw:
+@dataclass(frozen=True, repr=False)
+class CostLaw(Presentable):
     """Costs at the lengths start, start + period, start + 2 period, ...
 
     Attributes:
@@ -91,9 +93,10 @@ class CostLaw:
             _tally(entry, _extrapolated(rows, steps)) for entry, rows in self.differences.items()
         )
         lengths = ", ".join(f"{n:,}" for n in self.counted_at)
-        note = (
+        note = Note(
+            "by-law",
             f"By the cost law, an exact polynomial of degree {self.degree} in the length, counted "
-            f"and verified at lengths {lengths}."
+            f"and verified at lengths {lengths}.",
         )
         peak, inputs = _memory_after(self.memory, steps)
         return replace(
@@ -140,6 +143,9 @@ class CostLaw:
             return f"L >= {self.start:,}"
         lengths = [f"{self.start + n * self.period:,}" for n in range(3)]
         return f"L = {', '.join(lengths)}, ..."
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.example.model}: {self}>"
 
     def __str__(self) -> str:
         return f"MACs(L) = {polynomial_text(self.macs)} for {self.domain}"

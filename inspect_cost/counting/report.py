@@ -1,4 +1,4 @@
-"""What a count yields: the calls of operators, by module, and all that follows from them.
+"""Results of a count: the calls of operators, by module, and all that follows from them.
 
 `Tally` is the calls of one operator in one module, `CostReport` a whole run; torch is not needed.
 """
@@ -8,13 +8,72 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
+from typing import Protocol
 
 from inspect_cost.counting.waste import ModuleUse, UnreadParameter, Waste
 from inspect_cost.values.cost import FREE, OpCost, total
+from inspect_cost.values.notes import Note
+from inspect_cost.values.presentable import Presentable
+from inspect_cost.values.units import exact, si
+
+
+class _Counted(Protocol):
+    @property
+    def cost(self) -> OpCost: ...
+
+    @property
+    def bytes_moved(self) -> int: ...
+
+
+class CostFigures:
+    """Base class of what has a `cost` and `bytes_moved`: the figures that follow from them."""
+
+    __slots__ = ()
+
+    @property
+    def macs(self: _Counted) -> int:
+        """Multiply-accumulates."""
+        return self.cost.macs
+
+    @property
+    def flops(self: _Counted) -> int:
+        """2 x MACs + all other arithmetic."""
+        return self.cost.flops
+
+    @property
+    def flops_by_class(self: _Counted) -> dict[str, int]:
+        """The arithmetic outside contractions by class: flops = 2 macs + the sum of these."""
+        return self.cost.flops_by_class
+
+    @property
+    def arithmetic_intensity(self: _Counted) -> float | None:
+        """FLOPs per byte moved; None if nothing was moved."""
+        return self.cost.flops / self.bytes_moved if self.bytes_moved else None
+
+
+class _Storing(Protocol):
+    @property
+    def storage(self) -> "Storage": ...
+
+
+class StorageFigures:
+    """Base class of what has a `storage`: the figures of its parameters."""
+
+    __slots__ = ()
+
+    @property
+    def params(self: _Storing) -> int:
+        """Elements of the parameters, tied ones once, as stored."""
+        return self.storage.params
+
+    @property
+    def param_bytes(self: _Storing) -> int:
+        """Size of the parameters in bytes, as stored."""
+        return self.storage.param_bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(CostFigures):
     """All calls of one operator made directly by one module.
 
     Attributes:
@@ -23,7 +82,7 @@ class Tally:
         calls: how often it ran.
         cost: its arithmetic, all calls together.
         bytes_moved: operands read once and results written once, per call, all calls together.
-        counted: False where nothing tells the operator's cost; `cost` is then no statement.
+        counted: False if no rule covers the operator; `cost` is then meaningless.
         dead_calls: those whose result never reaches the output.
         dead_cost: their arithmetic.
         fixed_cost: arithmetic of the calls that depend on nothing but parameters and buffers.
@@ -57,8 +116,9 @@ class Tally:
 
     @property
     def arithmetic_intensity(self) -> float | None:
-        """FLOPs per byte moved; None where nothing was moved, or nothing tells the FLOPs."""
-        return per_byte(self.cost, self.bytes_moved) if self.counted else None
+        """FLOPs per byte moved; None if nothing was moved, or the FLOPs are unknown."""
+        known = self.counted and self.bytes_moved
+        return self.cost.flops / self.bytes_moved if known else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +148,9 @@ class Storage:
         """Elements of the parameters once weight norm is folded into plain kernels."""
         return self.params - self.weight_norm_lengths
 
-    @property
-    def frozen(self) -> int:
-        """Elements of the parameters that require no gradient."""
-        return self.params - self.trainable
-
 
 @dataclass(frozen=True, slots=True)
-class ModuleCost:
+class ModuleCost(CostFigures, StorageFigures):
     """One module of the tree with all that is below it.
 
     Attributes:
@@ -127,36 +182,17 @@ class ModuleCost:
         """Levels below the model, which has 0."""
         return self.path.count(".") + 1 if self.path else 0
 
-    @property
-    def params(self) -> int:
-        """Elements of its parameters."""
-        return self.storage.params
 
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulates of everything inside."""
-        return self.cost.macs
-
-    @property
-    def flops(self) -> int:
-        """2 x MACs + all other arithmetic of everything inside."""
-        return self.cost.flops
-
-    @property
-    def arithmetic_intensity(self) -> float | None:
-        """FLOPs per byte moved; None where nothing was moved."""
-        return per_byte(self.cost, self.bytes_moved)
-
-
-@dataclass(frozen=True)
-class CostReport:
+@dataclass(frozen=True, repr=False)
+class CostReport(CostFigures, StorageFigures, Presentable):
     """What one call of a model costs; everything else follows from the tallies.
 
     Attributes:
         model: name of the model's class.
         modules: (path, class name, storage) of each module, parents first.
         tallies: per module and operator.
-        notes: sentences on how the count was made, where that is not as usual.
+        notes: remarks on how the count was made, if that is not as usual; docs/counting.md has
+            their codes.
         policy: "dense": every tap of every computed output counts, on padding or masked or not.
         unread: the parameters on which nothing depends that the call gives; None where the data
             flow is not known.
@@ -168,7 +204,7 @@ class CostReport:
     model: str
     modules: tuple[tuple[str, str, Storage], ...]
     tallies: tuple[Tally, ...]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     policy: str = "dense"
     unread: tuple[UnreadParameter, ...] | None = None
     peak_activation_bytes: int | None = None
@@ -179,45 +215,15 @@ class CostReport:
         """What the whole model stores."""
         return self.modules[0][2]
 
-    @property
-    def params(self) -> int:
-        """Elements of the model's parameters, tied ones once, as stored."""
-        return self.storage.params
-
-    @property
-    def param_bytes(self) -> int:
-        """Size of the model's parameters in bytes, as stored."""
-        return self.storage.param_bytes
-
     @cached_property
     def cost(self) -> OpCost:
         """All arithmetic of the call."""
         return total(tally.cost for tally in self.tallies)
 
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulates."""
-        return self.cost.macs
-
-    @property
-    def flops(self) -> int:
-        """2 x MACs + all other arithmetic."""
-        return self.cost.flops
-
-    @property
-    def flops_by_class(self) -> dict[str, int]:
-        """The arithmetic outside contractions by class: flops = 2 macs + the sum of these."""
-        return self.cost.flops_by_class
-
     @cached_property
     def bytes_moved(self) -> int:
         """Bytes of every operator's operands and results."""
         return sum(tally.bytes_moved for tally in self.tallies)
-
-    @property
-    def arithmetic_intensity(self) -> float | None:
-        """FLOPs per byte moved; None where nothing was moved."""
-        return per_byte(self.cost, self.bytes_moved)
 
     @cached_property
     def by_operator(self) -> Mapping[str, Tally]:
@@ -295,6 +301,12 @@ class CostReport:
         """Whether every operator that ran has a cost in the totals."""
         return not self.uncounted
 
+    def __repr__(self) -> str:
+        bound = "" if self.complete else "at least "
+        macs, flops = si(self.macs, "MAC"), si(self.flops, "FLOP")
+        params = f"{exact(self.params)} params"
+        return f"<{type(self).__name__} {self.model}: {params}, {bound}{macs}, {bound}{flops}>"
+
 
 def _use(module: ModuleCost, unread: frozenset[UnreadParameter]) -> ModuleUse:
     return ModuleUse(
@@ -308,11 +320,6 @@ def _use(module: ModuleCost, unread: frozenset[UnreadParameter]) -> ModuleUse:
         unread=unread,
         judged=module.judged,
     )
-
-
-def per_byte(cost: OpCost, bytes_moved: int) -> float | None:
-    """Arithmetic intensity: FLOPs for each byte; None where nothing is moved."""
-    return cost.flops / bytes_moved if bytes_moved else None
 
 
 def ancestry(path: str) -> list[str]:

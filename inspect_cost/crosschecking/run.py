@@ -7,11 +7,11 @@ from typing import Any
 
 from torch import nn
 
+from inspect_cost.calls.arguments import share_keywords
 from inspect_cost.calls.call import Call
 from inspect_cost.calls.positional import fill_values, move, move_to_cpu
-from inspect_cost.calls.resolve import resolve_call
 from inspect_cost.counting.report import CostReport
-from inspect_cost.counting.torch.count import count
+from inspect_cost.counting.torch.count import count_call
 from inspect_cost.crosschecking.comparison import compare
 from inspect_cost.crosschecking.explanation import explain
 from inspect_cost.crosschecking.isolation import run_isolated
@@ -25,11 +25,12 @@ from inspect_cost.values.progress import Progress, ignore_progress
 TIMEOUT_S = 120.0
 
 
+@share_keywords
 def crosscheck(
     target: Call | Callable[..., Any],
     /,
     *args: Any,
-    timeout_s: float | None = None,
+    timeout_s: float = TIMEOUT_S,
     **kwargs: Any,
 ) -> CrossCheck:
     """Count one call of a model, let other counters count it, and explain how they differ.
@@ -46,7 +47,7 @@ def crosscheck(
             `inspect_cost.Call`. Peers that need values are given random weights if it has none and
             memory permits.
         *args: arguments of the call; none beside a `Call`, which has its own.
-        timeout_s: seconds that each peer may take; 120 unless given.
+        timeout_s: seconds that each peer may take.
         **kwargs: keyword arguments of the call.
 
     Returns:
@@ -57,13 +58,11 @@ def crosscheck(
         UsageError: ``target`` cannot be called, or ``timeout_s`` may be meant for it.
         CountError: we cannot count the call.
     """
-    call = resolve_call(target, args, kwargs, {"timeout_s": timeout_s}, "crosscheck")
-    limit_s = TIMEOUT_S if timeout_s is None else timeout_s
-    if not limit_s > 0:
-        raise UsageError(f"`timeout_s` is {limit_s}", "Give seconds above 0.", field="timeout_s")
-    call = call.as_module()
-    report = count(call.function, *call.args, **call.kwargs)
-    return CrossCheck(report, crosscheck_call(report, call, limit_s))
+    if not timeout_s > 0:
+        raise UsageError(f"`timeout_s` is {timeout_s}", "Give seconds above 0.", field="timeout_s")
+    call = target if isinstance(target, Call) else Call.of(target, *args, **kwargs)
+    report = count_call(call)
+    return CrossCheck(report, crosscheck_call(report, call, timeout_s))
 
 
 def crosscheck_call(

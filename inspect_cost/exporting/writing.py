@@ -14,7 +14,7 @@ from onnxscript import opset18
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten_with_path
 
-from inspect_cost.calls.call import Call, tensors_in, uncompiled
+from inspect_cost.calls.call import Call, tensors_in, unwrap_compiled
 from inspect_cost.calls.function import FunctionModule
 from inspect_cost.calls.positional import Positional, move_to_cpu, undecorate
 from inspect_cost.values.errors import CountError, UsageError, one_line
@@ -99,7 +99,7 @@ def name_inputs(call: Call) -> tuple[str, ...]:
 def _list_parameters(call: Call) -> list[str]:
     """Return a name for each positional argument."""
     function = call.function
-    signed = uncompiled(function).forward if isinstance(function, nn.Module) else function
+    signed = unwrap_compiled(function).forward if isinstance(function, nn.Module) else function
     try:
         parameters = inspect.signature(signed).parameters.values()
     except (TypeError, ValueError):  # built-in functions have none

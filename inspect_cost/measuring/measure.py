@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
+from inspect_cost.calls.arguments import share_keywords
 from inspect_cost.calls.call import Call, check_arguments
-from inspect_cost.calls.function import FunctionModule, referenced_modules
-from inspect_cost.calls.resolve import resolve_call
+from inspect_cost.calls.function import FunctionModule
 from inspect_cost.measuring.fresh_process import MakeCall
 from inspect_cost.measuring.measurement import Measurement
 from inspect_cost.measuring.memory.fresh import measure_memory
@@ -40,6 +40,7 @@ GPU_DELAY_S = 0.3
 AnySensors = Sensors | Iterable[EnergySensor]
 
 
+@share_keywords
 def measure(
     target: Call | Callable[..., Any],
     /,
@@ -50,10 +51,10 @@ def measure(
     sensors: AnySensors | None = None,
     measure_time_s: float | None = None,
     until_ci: float | str | None = None,
-    windows: int | None = None,
+    windows: int = WINDOWS,
     window_s: float | None = None,
-    peak_memory: bool | None = None,
-    progress: Progress | None = None,
+    peak_memory: bool = True,
+    progress: Progress = ignore_progress,
     **kwargs: Any,
 ) -> Measurement:
     """Measure what one call of a model takes: energy, power, latency, memory.
@@ -82,10 +83,9 @@ def measure(
             unless given.
         until_ci: stop once the half-width of the 95 % confidence interval of the energy (without a
             sensor: of the latency) is below this share of the value: 0.02, or "2%".
-        windows: how many windows at least; 10 unless given.
+        windows: how many windows at least.
         window_s: seconds that each lasts; what the slowest sensor recommends unless given.
-        peak_memory: whether to run the call in a fresh process too, to see its memory; yes unless
-            given.
+        peak_memory: whether to run the call in a fresh process too, to see its memory.
         progress: called with the share that is done, from 0 to 1.
         **kwargs: keyword arguments of the call.
 
@@ -98,28 +98,17 @@ def measure(
             fit it, or the model has no values (it is on "meta").
         MeasurementError: the call itself fails.
     """
-    options = {
-        "device": device,
-        "dtype": dtype,
-        "threads": threads,
-        "sensors": sensors,
-        "measure_time_s": measure_time_s,
-        "until_ci": until_ci,
-        "windows": windows,
-        "window_s": window_s,
-        "peak_memory": peak_memory,
-        "progress": progress,
-    }
-    given = resolve_call(target, args, kwargs, options, "measure")
     _check_numbers(Real, {"measure_time_s": measure_time_s, "window_s": window_s})
     _check_numbers(Integral, {"threads": threads, "windows": windows})
-    call = prepare_call(given, device, dtype)
+    given = target if isinstance(target, Call) else Call.of(target, *args, **kwargs)
+    prepare = partial(prepare_call, given, device, dtype)
+    call = prepare()
     plan_for = partial(
         make_plan,
         call.device.type,
         measure_time_s,
         parse_precision(until_ci),
-        windows or WINDOWS,
+        windows,
         window_s,
     )
     return measure_call(
@@ -127,8 +116,8 @@ def measure(
         threads=threads,
         sensors=sensors,
         plan_for=plan_for,
-        make=None if peak_memory is False else partial(_itself, call),
-        progress=progress or ignore_progress,
+        make=prepare if peak_memory else None,
+        progress=progress,
     )
 
 
@@ -153,9 +142,10 @@ def prepare_call(
         UsageError: the arguments do not fit, or as `Call.to`.
     """
     check_arguments(call)
-    if call.module is None and any(referenced_modules(call.function)):
-        call = call.as_module()
-    return call.to(device, dtype)
+    held = call.as_module() if call.module is None else call
+    if isinstance(held.module, FunctionModule) and held.module.is_empty:
+        held = call  # nothing would be put in eval mode, or moved
+    return held.to(device, dtype)
 
 
 def measure_call(
@@ -216,9 +206,10 @@ def measure_call(
 
 def without_wrapper(call: Call) -> Call:
     """Return a plain function's call without the module around it, which takes time of its own."""
-    if isinstance(call.function, FunctionModule):
-        return replace(call, function=call.function.bound)
-    return call
+    if not isinstance(call.function, FunctionModule):
+        return call
+    args, kwargs = call.function.restore_arguments(call.args, call.kwargs)
+    return replace(call, function=call.function.bind(), args=args, kwargs=kwargs)
 
 
 def make_plan(
@@ -286,10 +277,6 @@ def list_missing_sensors(found: Sensors) -> tuple[Note, ...]:
             f"No energy: no sensor{reason}; inspect-cost doctor says how to get one.",
         ),
     )
-
-
-def _itself(call: Call) -> Call:
-    return call
 
 
 def _try_memory(

@@ -9,15 +9,19 @@ import torch
 from torch import nn
 
 import model_zoo
+from inspect_cost.calls.call import Call
 from inspect_cost.calls.inputs import InputSpec, arguments, batched
+from inspect_cost.counting.count import count
 from inspect_cost.counting.law import CostLaw
+from inspect_cost.counting.options import CountOptions
 from inspect_cost.counting.report import CostReport
 from inspect_cost.counting.torch.building import build_without_values
-from inspect_cost.counting.torch.count import count, count_disposable
-from inspect_cost.counting.torch.law_search import VERIFIED_AFTER, Arguments, cost_law
+from inspect_cost.counting.torch.count import count_disposable
+from inspect_cost.counting.torch.law_search import VERIFIED_AFTER, cost_law
 from inspect_cost.reports.inspection import Audio, Report, Subject
 from inspect_cost.subjects.loading import model_factory, shortened
 from inspect_cost.values.errors import CountError, NoLawError, UsageError
+from inspect_cost.values.notes import Note
 from inspect_cost.values.provenance import describe_run
 
 T = TypeVar("T")
@@ -55,7 +59,8 @@ def inspected_preset(
             "Count a training step of a module of your own, whose forward makes the loss.",
         )
     if preset.period is None:
-        report = count_disposable(generating.method, call.kwargs, **options)
+        call_once = Call.of(generating.method, **call.kwargs)
+        report = count_disposable(call_once, CountOptions.of(**options))
     else:
         report = generating.law(**options).report(call.samples)
     subject = Subject(
@@ -140,7 +145,7 @@ def inspected_model(
     def counted(model: nn.Module) -> CostReport:
         args, kwargs = arguments(inputs, length, batch)
         _check_arguments(spec, model, args, kwargs)
-        return count(model.eval(), *args, **kwargs, **options)
+        return count(Call.of(model.eval(), *args, **kwargs), **options)
 
     report = _of_own_model(spec, inputs, counted)
     shapes = ", ".join(str(entry) for entry in inputs) or "no inputs"
@@ -178,9 +183,14 @@ def model_law(
 
     def lawful(model: nn.Module) -> CostLaw:
         _check_arguments(spec, model, *arguments(inputs, length or 1))
+
+        def make_call(length: int) -> Call:
+            args, kwargs = arguments(inputs, length)
+            return Call.of(model, *args, **kwargs)
+
         return cost_law(
             model.eval(),
-            lambda n: Arguments(*arguments(inputs, n)),
+            make_call,
             period=period,
             at=length,
             **options,
@@ -214,7 +224,7 @@ def with_law(
         else:
             law = preset_law(model_zoo.preset(model), report.subject.settings, **options)
     except NoLawError as error:
-        note = f"No cost law: {error}. This length was counted in full."
+        note = Note("no-law", f"No cost law: {error}. This length was counted in full.")
         counted = replace(report.count, notes=(*report.count.notes, note))
         return replace(report, count=counted)
     return replace(report, law=law)

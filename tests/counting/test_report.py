@@ -102,3 +102,31 @@ def test_views_move_nothing_and_lookups_read_what_they_return() -> None:
     report = count(Moved(), torch.zeros(2, 3, dtype=torch.int64))
     assert report.bytes_moved == 2 * (6 * 8 * 4) + 6 * 8
     assert report.complete
+
+
+def test_a_report_in_one_line() -> None:
+    linear = nn.Linear(1000, 1000)
+    report = count(linear, torch.zeros(1, 1000))
+    assert repr(report) == "<CostReport Linear: 1,001,000 params, 1.000 MMAC, 2.001 MFLOP>"
+    incomplete = count(
+        nn.Sequential(linear), torch.zeros(1, 1000), op_costs={"aten.linear": unknown}
+    )
+    assert repr(incomplete) == (
+        "<CostReport Sequential: 1,001,000 params, at least 0 MAC, at least 0 FLOP>"
+    )
+
+
+def unknown(*_: object) -> None:
+    return None
+
+
+def test_reports_modules_and_operators_have_the_same_figures() -> None:
+    report = count(nn.Sequential(nn.Linear(3, 4), nn.ReLU()), torch.zeros(2, 3))
+    linear, module = report.by_operator["aten.linear"], report.by_module["0"]
+    for figures in (linear, module):
+        assert (figures.macs, figures.flops) == (24, 2 * 24 + 8)
+        assert figures.flops_by_class["add"] == 8
+        assert figures.arithmetic_intensity == 56 / (4 * (6 + 12 + 4 + 8))
+    assert (module.params, module.param_bytes) == (report.params, report.param_bytes) == (16, 64)
+    assert report.macs == 24
+    assert report.flops == 56 + 8

@@ -17,6 +17,7 @@ from inspect_cost.counting.report import CostReport
 from inspect_cost.counting.torch.law_search import cost_law
 from inspect_cost.counting.waste import Waste, find_pattern, group_by_pattern
 from inspect_cost.subjects.inspection import inspected_preset
+from inspect_cost.values.notes import codes
 
 Body = Callable[["Net", Tensor], object]
 
@@ -163,7 +164,7 @@ def test_values_that_python_reads_reach_the_output(read: Callable[[Tensor], obje
         return net.a(x)
 
     report = count(Net(body), torch.ones(1, 3))
-    assert report.notes  # it was run on real values
+    assert "real-run" in codes(report.notes)
     assert not waste_of(report)
 
 
@@ -174,7 +175,7 @@ def test_waste_is_found_in_a_run_on_real_values() -> None:
         return y * y.sum().item()
 
     report = count(Net(body), torch.ones(1, 3))
-    assert report.notes
+    assert "real-run" in codes(report.notes)
     assert [m.path for m in waste_of(report).modules] == ["b"]
 
 

@@ -15,6 +15,7 @@ from inspect_cost.counting.onnx.call import NodeCall
 from inspect_cost.counting.onnx.ledger import Ledger
 from inspect_cost.counting.onnx.value import UnknownShapeError, Value, make_known
 from inspect_cost.values.errors import UsageError
+from inspect_cost.values.notes import Note
 
 if TYPE_CHECKING:
     from inspect_cost.counting.onnx.graph import Walk
@@ -48,9 +49,8 @@ def branch(walk: "Walk", call: NodeCall, module: str) -> Values:
     costlier = 0 if ledgers[0].flops >= ledgers[1].flops else 1
     walk.ledger.add(ledgers[costlier])
     name = ("then", "else")[costlier]
-    walk.ledger.notes[
-        f"{call.label} (If) depends on values: its costlier branch, {name}, was counted."
-    ] = None
+    text = f"{call.label} (If) depends on values: its costlier branch, {name}, was counted."
+    walk.ledger.notes[Note("costlier-branch", text, "warning")] = None
     # The other branch may return other contents, so that none are known.
     return _drop_contents(returned[costlier])
 

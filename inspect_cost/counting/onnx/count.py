@@ -16,6 +16,7 @@ from inspect_cost.counting.onnx.table import ONNX_RULES
 from inspect_cost.counting.report import CostReport, Storage, ancestry
 from inspect_cost.values.cost import OpCost
 from inspect_cost.values.errors import UsageError
+from inspect_cost.values.notes import Note
 
 MOST_NAMED = 5
 
@@ -109,11 +110,12 @@ def _sort_parents_first(paths: Iterable[str]) -> list[str]:
     return sorted(rank, key=lambda path: [rank[p] for p in reversed(ancestry(path))])
 
 
-def _describe_uncounted(ledger: Ledger) -> list[str]:
-    """Return a sentence per operator without a known cost, with the names of its nodes."""
+def _describe_uncounted(ledger: Ledger) -> list[Note]:
+    """Return a note per operator without a known cost, with the names of its nodes."""
     notes = []
     for operator, nodes in ledger.uncounted.items():
         named = list(dict.fromkeys(nodes))
         more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
-        notes.append(f"{operator} has no known cost: {', '.join(named[:MOST_NAMED])}{more}.")
+        text = f"{operator} has no known cost: {', '.join(named[:MOST_NAMED])}{more}."
+        notes.append(Note("uncounted", text, "warning"))
     return notes

@@ -4,6 +4,7 @@ from inspect_cost.counting.onnx.call import NodeCall
 from inspect_cost.counting.onnx.table import count_bytes_moved
 from inspect_cost.counting.report import Tally
 from inspect_cost.values.cost import FREE, OpCost
+from inspect_cost.values.notes import Note
 
 
 class Ledger:
@@ -17,7 +18,7 @@ class Ledger:
     def __init__(self) -> None:
         self._tallies: dict[tuple[str, str], Tally] = {}
         self.uncounted: dict[str, list[str]] = {}
-        self.notes: dict[str, None] = {}
+        self.notes: dict[Note, None] = {}
 
     def enter(
         self, module: str, call: NodeCall, cost: OpCost | None, *, moved: int | None = None

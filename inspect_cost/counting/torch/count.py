@@ -1,15 +1,18 @@
-"""`count`: the cost of one call of a model, from shapes alone wherever that is possible."""
+"""Counting one call of a model, from shapes alone wherever that is possible."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from types import MappingProxyType, MethodType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves, tree_map_only
+from torch.utils._pytree import tree_map_only
 
+from inspect_cost.calls.arguments import refuse_mistakes
+from inspect_cost.calls.call import FORWARD, Call
+from inspect_cost.calls.function import FunctionModule
+from inspect_cost.counting.options import CountOptions, as_rule, make_unused_error
 from inspect_cost.counting.report import CostReport
 from inspect_cost.counting.torch.aten import Rule
 from inspect_cost.counting.torch.aten.policies import select_rules
@@ -19,7 +22,7 @@ from inspect_cost.counting.torch.dataflow import DataFlow
 from inspect_cost.counting.torch.ledger import Ledger
 from inspect_cost.counting.torch.memories import count_reachable_bytes
 from inspect_cost.counting.torch.mode import CountingMode
-from inspect_cost.counting.torch.module_costs import ModuleRule, apply_module_costs
+from inspect_cost.counting.torch.module_costs import apply_module_costs
 from inspect_cost.counting.torch.placement import META, drop_values
 from inspect_cost.counting.torch.storage import collect_storage
 from inspect_cost.counting.torch.substitute import (
@@ -27,11 +30,10 @@ from inspect_cost.counting.torch.substitute import (
     copy_with_values,
     copy_without_values,
     find_home,
-    unwrap_compiled,
 )
-from inspect_cost.counting.torch.surroundings import UNTOUCHED, eagerly
-from inspect_cost.values.errors import CountError, InspectCostError, UsageError
-from inspect_cost.values.policy import DENSE, Policy, named_policy
+from inspect_cost.counting.torch.surroundings import preserve_process_state, run_eagerly
+from inspect_cost.values.errors import CountError, InspectCostError
+from inspect_cost.values.notes import Note
 
 #: What to do about errors that torch words for itself, by a part of their message.
 ADVICE = {
@@ -39,85 +41,185 @@ ADVICE = {
     "does not require grad": "An inference is counted; a forward may not ask for gradients.",
 }
 
+DEFAULTS = CountOptions()
+
+
+def count_call(
+    call: Call, options: CountOptions = DEFAULTS, used: set[str] | None = None
+) -> CostReport:
+    """Count one call; neither the model nor the process is changed.
+
+    Args:
+        call: of a module, a method of one, or a function.
+        options: how to count it.
+        used: where the names in ``op_costs`` that apply are added. Unless it is given, one that
+            does not apply is an error.
+
+    Raises:
+        UsageError: the arguments are a usual mistake, a key of ``op_costs`` or ``module_costs``
+            matches nothing, or there is nothing to compute a gradient of.
+        CountError: the call fails, or it needs values that a model on "meta" lacks.
+    """
+    applied: set[str] = set() if used is None else used
+    run = _Run(call.as_module(), options, applied)
+    with preserve_process_state():
+        try:
+            report = run_eagerly(lambda: _count_in_any_way(run))
+        except CountError as failure:
+            refuse_mistakes(call, failure)
+            raise
+    if used is None:
+        check_op_costs(options, applied, report)
+    notes = tuple(_notes(run))
+    return replace(report, notes=(*report.notes, *notes)) if notes else report
+
+
+def count_disposable(call: Call, options: CountOptions = DEFAULTS) -> CostReport:
+    """Count a call of a model without values that was made for this alone: nothing is copied.
+
+    The model must be in eval mode, and is of no use afterwards.
+
+    Raises:
+        UsageError: as `count_call`.
+        CountError: as `count_call`.
+    """
+    applied: set[str] = set()
+    with preserve_process_state():
+        report = _Run(call, options, applied).count(lambda model: model)
+    check_op_costs(options, applied, report)
+    return report
+
+
+def check_op_costs(options: CountOptions, applied: set[str], report: CostReport) -> None:
+    """Refuse costs of operators that did not run.
+
+    Args:
+        options: with the costs.
+        applied: names of the costs that were asked for.
+        report: of the call, with the operators that ran.
+
+    Raises:
+        UsageError: one was not asked for.
+    """
+    for name in options.op_costs:
+        if name not in applied:
+            raise make_unused_error("op_costs", name, report.by_operator, "operators")
+
 
 @dataclass(frozen=True)
-class Way:
-    """How a run is to be counted.
+class _Run:
+    """One call to be counted, of a module or a method of one.
 
     Attributes:
-        rules: what operators cost.
-        module_costs: what some modules cost as a whole, by class or by path.
-        policy: by which the rules were chosen.
-        backward: whether gradients are computed after the call, as in a training step.
+        call: of the caller's model.
+        options: how to count it.
+        applied: where the names of the users' costs are added that were asked for.
     """
 
-    rules: Mapping[str, Rule]
-    module_costs: Mapping[type[nn.Module] | str, ModuleRule]
-    policy: Policy = DENSE
-    backward: bool = False
+    call: Call
+    options: CountOptions
+    applied: set[str]
 
+    @property
+    def module(self) -> nn.Module:
+        """The caller's model."""
+        if self.call.module is None:
+            raise TypeError("a call of a plain function is counted as_module()")
+        return self.call.module
 
-@dataclass(frozen=True)
-class Run:
-    """One call to be counted: a method of a model, and its arguments."""
-
-    model: nn.Module
-    method: str
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-
-    def count(self, stand_in: Callable[[nn.Module], nn.Module], way: Way) -> CostReport:
+    def count(self, make_stand_in: Callable[[nn.Module], nn.Module]) -> CostReport:
         """Run a stand-in of the model under the counting mode.
 
         Raises:
             CountError: the call raised; the cause is the original error.
         """
-        model, ledger = nn.Module.train(stand_in(self.model), way.backward), Ledger()
+        options, inputs = self.options, (self.call.args, self.call.kwargs)
+        original = self.module
+        model, ledger = nn.Module.train(make_stand_in(original), options.backward), Ledger()
         modules = collect_storage(model)
-        apply_module_costs(model, ledger, way.module_costs)
-        backward = BackwardPass(ledger) if way.backward else None
+        apply_module_costs(model, ledger, options.module_costs)
+        backward = BackwardPass(ledger) if options.backward else None
         attribute_methods(model, ledger, backward.attribute if backward else None)
-        call = model if self.method == "forward" else getattr(model, self.method)
-        inputs = (self.args, self.kwargs)
-        args, kwargs = copy_inputs(inputs)
-        home = find_home(self.model, inputs)
+        home, (args, kwargs) = find_home(original, inputs), copy_inputs(inputs)
         if backward and any(parameter.is_meta for parameter in model.parameters()):
             # Autograd wants a gradient on the device of its tensor: nothing keeps its values.
-            args, kwargs = tree_map_only(Tensor, _real_numbers_to_meta, (args, kwargs))
-            home = META
+            home, (args, kwargs) = META, _drop_real_numbers(model, (args, kwargs))
         # A training step changes its parameters, so that nothing is the same in the next.
         flow = DataFlow(() if backward else (*model.parameters(), *model.buffers()))
-        mode = CountingMode(ledger, way.rules, home, flow)
-        with _blaming(ledger):
-            with torch.inference_mode(not way.backward), torch.set_grad_enabled(way.backward), mode:
-                out = call(*args, **kwargs)
-                if isinstance(out, Iterator):
-                    out = list(out)  # a generator does its work when it is read
-                if backward:
-                    backward.run(out)
+        mode = CountingMode(ledger, self._rules(), home, flow)
+        with _name_failing_module(ledger):
+            out = self._run(model, args, kwargs, mode, backward)
             if ledger.off_thread_module is not None:
                 raise make_off_thread_error(ledger.off_thread_module)
         found = flow.finish(out, (args, kwargs), model)
         return CostReport(
-            type(self.model).__name__,
-            modules,
-            tuple(found.mark(ledger.collect_tallies())),
+            model=self.call.title,
+            modules=_with_title(modules, self.call.title),
+            tallies=tuple(found.mark(ledger.collect_tallies())),
             unread=found.unread,
             peak_activation_bytes=found.peak_bytes,
             input_bytes=count_reachable_bytes(inputs),
-            policy=str(way.policy),
+            policy=str(options.policy),
         )
 
-    @property
-    def has_values(self) -> bool:
-        """Whether the model and its inputs hold real numbers, so that it could really be run."""
-        tensors = (*self.model.parameters(), *tree_leaves((self.args, self.kwargs)))
-        return not any(isinstance(t, Tensor) and t.is_meta for t in tensors)
+    def _run(
+        self,
+        model: nn.Module,
+        args: Any,
+        kwargs: Any,
+        mode: CountingMode,
+        backward: BackwardPass | None,
+    ) -> Any:
+        """Make the call of the stand-in, under the mode."""
+        method = self.call.method
+        function = model if method == FORWARD else self.call.rebound(model).function
+        training = self.options.backward
+        with torch.inference_mode(not training), torch.set_grad_enabled(training), mode:
+            out = function(*args, **kwargs)
+            if isinstance(out, Iterator):
+                out = list(out)  # a generator does its work when it is read
+            if backward:
+                backward.run(out)
+        return out
+
+    def _rules(self) -> Mapping[str, Rule]:
+        """Return what operators cost, the user's costs before those of the tables."""
+        own = {
+            name: as_rule("op_costs", name, cost, self.applied)
+            for name, cost in self.options.op_costs.items()
+        }
+        return {**select_rules(self.options.policy), **own}
+
+
+def _count_in_any_way(run: _Run) -> CostReport:
+    """Count without values if that works, otherwise with them if there are any."""
+    try:
+        return run.count(copy_without_values)
+    except CountError as failure:
+        if not run.call.has_values:
+            raise
+        reason = failure
+    # Outside the except clause, so that an error of the real run stands for itself.
+    report = run.count(copy_with_values)
+    where = f" in {reason.module_path}" if reason.module_path else ""
+    text = f"Run on real values, because shapes alone were not enough{where}: {reason}"
+    return replace(report, notes=(Note("real-run", text.partition("\n")[0]),))
+
+
+def _notes(run: _Run) -> Iterator[Note]:
+    """Yield what a reader should know of the mode that was counted."""
+    if run.options.backward:
+        yield Note(
+            "training-step",
+            "A training step: the call in training mode, and the gradients of all parameters.",
+        )
+    elif run.module.training:
+        yield Note("train-mode", "The model is in training mode; its inference (eval) was counted.")
 
 
 @contextmanager
-def _blaming(ledger: Ledger) -> Iterator[None]:
-    """An error of the call becomes one that says where it happened."""
+def _name_failing_module(ledger: Ledger) -> Iterator[None]:
+    """Turn an error of the call into one that says where it happened."""
     try:
         yield
     except InspectCostError:
@@ -131,112 +233,18 @@ def _blaming(ledger: Ledger) -> Iterator[None]:
         ) from error
 
 
-def count(
-    model: nn.Module | Callable[..., Any],
-    /,
-    *args: Any,
-    op_costs: Mapping[str, Rule] | None = None,
-    module_costs: Mapping[type[nn.Module] | str, ModuleRule] | None = None,
-    policy: Policy | str = DENSE,
-    backward: bool = False,
-    **kwargs: Any,
-) -> CostReport:
-    """Count what one call of a model costs: parameters, MACs, FLOPs and bytes, exactly.
-
-    The call is followed operator by operator on tensors that have shapes and no values, as an
-    inference (`eval`, no gradients). The model is not touched and not run; where its course
-    depends on values computed from its parameters, it is run for real, which the report's notes
-    say. What each number means is in `inspect_cost.values.conventions`.
-
-    Args:
-        model: a module, of which the forward is counted, or a bound method of one, such as
-            ``model.generate``. It may be on any device, "meta" included, or `torch.compile`d.
-        *args: the call's arguments: tensors on any device, nested or not, and anything else.
-        op_costs: rules for operators that have none, or to be used instead; from names such as
-            "mylib.scan" to functions of the operator's result and arguments that return an
-            `OpCost`.
-        module_costs: what some modules cost as a whole, instead of the sum of their operators;
-            from a class, or from a module's path, to a function of the module, its inputs (a
-            tuple) and its output that returns an `OpCost`, or None if it does not know.
-        policy: "dense", "valid" (no taps on padding, no masked scores), or a `Policy`.
-        backward: count a training step: the call in training mode, and the gradients of its
-            outputs with respect to all parameters that require one.
-        **kwargs: the call's keyword arguments.
-
-    Returns:
-        The report, with all operators that have no known cost in its ``uncounted``.
-
-    Raises:
-        UsageError: ``model`` is neither a module nor a method of one, there is no such policy, or
-            there is nothing to compute a gradient of.
-        CountError: the call itself fails, or it needs values that a model on "meta" lacks.
-    """
-    module, method = method_of(model)
-    run = Run(module, method, args, kwargs)
-    with UNTOUCHED:
-        way = _way(op_costs or {}, module_costs or {}, policy, backward)
-        report = eagerly(lambda: _counted(run, way))
-    if backward:
-        note = "A training step: the call in training mode, and the gradients of all parameters."
-    elif module.training:
-        note = "The model is in training mode; its inference (eval) was counted."
-    else:
-        return report
-    return replace(report, notes=(*report.notes, note))
+def _drop_real_numbers(model: nn.Module, inputs: Any) -> Any:
+    """Return inputs without the values of what gradients flow through."""
+    if isinstance(model, FunctionModule):
+        model.tensors = {path: _drop_number(tensor) for path, tensor in model.tensors.items()}
+    return tree_map_only(Tensor, _drop_number, inputs)
 
 
-def count_disposable(
-    method: Callable[..., Any], kwargs: Mapping[str, Any], **way: Any
-) -> CostReport:
-    """As `count`, of a model without values that was made for this alone: no stand-in is needed.
-
-    The model must be in eval mode, and is of no use afterwards.
-    """
-    module, name = method_of(method)
-    with UNTOUCHED:
-        return Run(module, name, (), dict(kwargs)).count(lambda model: model, _way(**way))
-
-
-def _way(
-    op_costs: Mapping[str, Rule] = MappingProxyType({}),
-    module_costs: Mapping[type[nn.Module] | str, ModuleRule] = MappingProxyType({}),
-    policy: Policy | str = DENSE,
-    backward: bool = False,
-) -> Way:
-    """Options of a count as the way to do it."""
-    try:
-        chosen = named_policy(policy)
-    except ValueError as error:
-        raise UsageError(str(error), "Give one of these, or an inspect_cost.Policy.") from None
-    return Way({**select_rules(chosen), **op_costs}, module_costs, chosen, backward)
-
-
-def _real_numbers_to_meta(tensor: Tensor) -> Tensor:
+def _drop_number(tensor: Tensor) -> Tensor:
     return drop_values(tensor) if tensor.is_floating_point() or tensor.is_complex() else tensor
 
 
-def method_of(model: nn.Module | Callable[..., Any]) -> tuple[nn.Module, str]:
-    """The module to count, and which of its methods."""
-    if isinstance(model, nn.Module):
-        return unwrap_compiled(model), "forward"
-    if isinstance(model, MethodType) and isinstance(model.__self__, nn.Module):
-        return unwrap_compiled(model.__self__), model.__name__
-    raise UsageError(
-        f"{model!r} is neither a torch.nn.Module nor a bound method of one",
-        "Wrap the computation in a module whose forward does it.",
-    )
-
-
-def _counted(run: Run, way: Way) -> CostReport:
-    """Without values if that works, else with them if there are any."""
-    try:
-        return run.count(copy_without_values, way)
-    except CountError as failure:
-        if not run.has_values:
-            raise
-        reason = failure
-    # Outside the except clause, so that an error of the real run stands for itself.
-    report = run.count(copy_with_values, way)
-    where = f" in {reason.module_path}" if reason.module_path else ""
-    note = f"Run on real values, because shapes alone were not enough{where}: {reason}"
-    return replace(report, notes=(note.partition("\n")[0],))
+def _with_title(modules: Any, title: str) -> Any:
+    """Return the modules' list with the title of the call for the model's class."""
+    (path, _kind, storage), *inner = modules
+    return ((path, title, storage), *inner)

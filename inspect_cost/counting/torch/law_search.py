@@ -7,15 +7,14 @@ forward differences), and it is verified at further lengths before it says anyth
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from torch import nn
-
+from inspect_cost.calls.call import Call
 from inspect_cost.counting.law import CostLaw, foretold, law_through
+from inspect_cost.counting.options import CountOptions
 from inspect_cost.counting.report import CostReport
-from inspect_cost.counting.torch.count import count
+from inspect_cost.counting.torch.count import check_op_costs, count_call
 from inspect_cost.values.errors import CountError, NoLawError
 
 #: Polynomials of a higher degree are not looked for.
@@ -42,29 +41,12 @@ WELL_BEYOND = 64
 LARGEST_DOUBLINGS = 24
 
 
-@dataclass(frozen=True)
-class Arguments:
-    """Of a call, some by position and some by name."""
-
-    args: Sequence[Any] = ()
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, inputs: Any) -> "Arguments":
-        """What may stand for them: a mapping of names, a tuple, or a single argument."""
-        if isinstance(inputs, Arguments):
-            return inputs
-        if isinstance(inputs, Mapping):
-            return cls(kwargs=inputs)
-        return cls(inputs if isinstance(inputs, (tuple, list)) else (inputs,))
-
-
-#: From a length to a call's arguments.
+#: From a length to a call's arguments, or to the call.
 MakeInputs = Callable[[int], Any]
 
 
 def cost_law(
-    model: nn.Module | Callable[..., Any],
+    target: Callable[..., Any],
     make_inputs: MakeInputs,
     *,
     period: int | None = None,
@@ -76,27 +58,50 @@ def cost_law(
     """Find the law of a model's cost in the length of its inputs or of what it generates.
 
     Args:
-        model: as for `count`: a module, or a bound method of one.
+        target: as for `count`: a module, a bound method of one, or a function.
         make_inputs: from a length to the call's arguments: a tensor, a tuple, a mapping of
-            keyword arguments, or both as `Arguments`.
-        period: the law is sought along lengths that differ by this; where none is given, the
-            smallest of `PERIODS` along which there is a law.
+            keyword arguments, or a whole `Call`.
+        period: the law is sought along lengths that differ by this; by default, the smallest of
+            `PERIODS` along which there is a law.
         start: the shortest length, by default the period, or the first that the model takes.
         at: a length that the law must hold for.
-        verified_after: the law must also hold at lengths so many periods after those that it is
+        verified_after: the law must also hold at lengths this many periods after those that it is
             taken from. A far one uncovers a period that was overlooked.
-        **options: of `count`, such as ``policy``.
+        **options: of `count`: ``policy``, ``op_costs``, ``module_costs``, ``backward``.
 
     Raises:
         NoLawError: no polynomial of degree 3 or less fits.
         CountError: the call fails.
+        UsageError: as of `count`.
     """
+    chosen, applied = CountOptions.of(**options), set[str]()
 
     @cache
     def counted(length: int) -> CostReport:
-        inputs = Arguments.of(make_inputs(length))
-        return count(model, *inputs.args, **inputs.kwargs, **options)
+        return count_call(_as_call(target, make_inputs(length)), chosen, applied)
 
+    law = _find_law(counted, period, start, at, verified_after)
+    check_op_costs(chosen, applied, law.example)
+    return law
+
+
+def _as_call(target: Callable[..., Any], inputs: Any) -> Call:
+    """Return the call of a target with a tensor, a tuple or a mapping; a call is one already."""
+    if isinstance(inputs, Call):
+        return inputs
+    if isinstance(inputs, Mapping):
+        return Call.of(target, **inputs)
+    return Call.of(target, *(inputs if isinstance(inputs, (tuple, list)) else (inputs,)))
+
+
+def _find_law(
+    counted: Callable[[int], CostReport],
+    period: int | None,
+    start: int | None,
+    at: int | None,
+    verified_after: Sequence[int] | None,
+) -> CostLaw:
+    """Return the law of what is counted at each length; `cost_law` describes the parameters."""
     periods = PERIODS if period is None else (period,)
     after = verified_after or (FAR_AFTER if period is None else VERIFIED_AFTER)
     for step in periods:

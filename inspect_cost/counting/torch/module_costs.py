@@ -6,38 +6,55 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
+from inspect_cost.counting.options import Cost, as_rule, make_unused_error
 from inspect_cost.counting.torch.ledger import Ledger
 from inspect_cost.formulas import contraction as formula
 from inspect_cost.formulas.pointwise import MUL
 from inspect_cost.values.cost import OpCost
+from inspect_cost.values.errors import UsageError
 
 #: From a module, its inputs and its output to its cost; None if the rule does not know.
-ModuleRule = Callable[[Any, tuple[Any, ...], Any], OpCost | None]
+ModuleRule = Callable[..., OpCost | None]
 
 
-def apply_module_costs(
-    model: nn.Module, ledger: Ledger, rules: Mapping[type[nn.Module] | str, ModuleRule]
-) -> None:
-    """Make each forward of a module that has a rule enter what the rule returns.
+def apply_module_costs(model: nn.Module, ledger: Ledger, costs: Mapping[Any, Cost]) -> None:
+    """Make each forward of a module that has a cost enter that cost.
 
     This changes the modules, so it is for a stand-in, never for the caller's model.
 
     Args:
         model: the stand-in.
         ledger: where costs are entered.
-        rules: rules by class, which also hold for subclasses, or by path; a path takes precedence.
+        costs: costs by class, which also hold for subclasses, or by path; a path takes precedence.
+
+    Raises:
+        UsageError: no module has such a path or is of such a class.
     """
-    for path, module in model.named_modules() if rules else ():
-        rule = rules.get(path) or _find_rule(type(module), rules)
-        if rule:
+    if not costs:
+        return
+    modules: dict[str, nn.Module] = dict(model.named_modules())
+    _check_keys(modules, costs)
+    for path, module in modules.items():
+        cost = costs[path] if path in costs else _find_cost(type(module), costs)
+        if cost is not None:
+            name = f"{path or 'the model'} ({type(module).__name__})"
+            rule = as_rule("module_costs", name, cost)
             vars(module)["forward"] = _wrap_forward(module, ledger, rule)
 
 
-def _find_rule(
-    kind: type[nn.Module], rules: Mapping[type[nn.Module] | str, ModuleRule]
-) -> ModuleRule | None:
-    """Find the rule of the nearest class in the method resolution order."""
-    return next((rules[base] for base in kind.__mro__ if base in rules), None)
+def _check_keys(modules: Mapping[str, nn.Module], costs: Mapping[Any, Cost]) -> None:
+    for key in costs:
+        if isinstance(key, str):
+            if key not in modules:
+                raise make_unused_error("module_costs", key, modules, "paths")
+        elif not any(isinstance(module, key) for module in modules.values()):
+            classes = dict.fromkeys(type(module).__name__ for module in modules.values())
+            raise make_unused_error("module_costs", key.__name__, classes, "classes")
+
+
+def _find_cost(kind: type[nn.Module], costs: Mapping[Any, Cost]) -> Cost | None:
+    """Find the cost of the nearest class in the method resolution order."""
+    return next((costs[base] for base in kind.__mro__ if base in costs), None)
 
 
 def _wrap_forward(module: nn.Module, ledger: Ledger, rule: ModuleRule) -> Callable[..., Any]:
@@ -69,9 +86,16 @@ def windowed_convolution(window: Literal["per call", "folded"] = "per call") -> 
     Returns:
         A rule for modules with the attributes of `torch.nn.Conv1d` or `torch.nn.ConvTranspose1d`,
         in any number of dimensions.
+
+    Raises:
+        UsageError: ``window`` is something else.
     """
     if window not in ("per call", "folded"):
-        raise ValueError(f"window must be 'per call' or 'folded', not {window!r}")
+        raise UsageError(
+            f"`window` {window!r} is neither 'per call' nor 'folded'",
+            "Choose one of these.",
+            field="window",
+        )
 
     def rule(module: Any, inputs: tuple[Any, ...], out: Tensor) -> OpCost:
         weight, biased = module.weight, module.bias is not None

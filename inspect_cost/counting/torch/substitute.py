@@ -16,6 +16,7 @@ from torch.jit._script import RecursiveScriptModule
 from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_leaves
 
+from inspect_cost.calls.call import unwrap_compiled
 from inspect_cost.counting.torch.placement import drop_values
 from inspect_cost.values.errors import CountError
 
@@ -25,14 +26,6 @@ T = TypeVar("T")
 IMMUTABLE = frozenset(
     {type(None), bool, int, float, complex, str, bytes, FunctionType, torch.dtype, torch.device}
 )
-
-
-def unwrap_compiled(model: nn.Module) -> nn.Module:
-    """Return the original of a module that `torch.compile` wrapped; any other module unchanged."""
-    if type(model).__name__ != "OptimizedModule":  # importing its class would import the compiler
-        return model
-    original: nn.Module = model._orig_mod  # type: ignore[assignment]  # a Module's attribute
-    return original
 
 
 def copy_without_values(model: nn.Module) -> nn.Module:

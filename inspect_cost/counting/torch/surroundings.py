@@ -1,4 +1,4 @@
-"""Leaving the process as it was: random states and compilation, on one thread or on many."""
+"""The process stays as it was: random states and compilation, on one thread or on many."""
 
 import gc
 import random
@@ -52,8 +52,8 @@ class Shared:
 
 
 @contextmanager
-def _random_states_kept() -> Iterator[None]:
-    """Python's, NumPy's and torch's generators continue afterwards as if nothing was drawn."""
+def _preserve_random_states() -> Iterator[None]:
+    """Let Python's, NumPy's and torch's generators continue as if nothing had been drawn."""
     python, cpu = random.getstate(), torch.get_rng_state()
     numpy = sys.modules.get("numpy.random")  # where it was never imported, nothing is kept
     numpy_state = numpy.get_state() if numpy else None
@@ -70,8 +70,8 @@ def _random_states_kept() -> Iterator[None]:
 
 
 @contextmanager
-def _eager() -> Iterator[None]:
-    """Functions under `torch.compile` run as they were written.
+def _force_eager() -> Iterator[None]:
+    """Run functions under `torch.compile` as they were written.
 
     Nothing can have been compiled where the compiler was never imported; importing it takes
     longer than most counts.
@@ -83,8 +83,8 @@ def _eager() -> Iterator[None]:
         yield
 
 
-def eagerly(call: Callable[[], T]) -> T:
-    """Call; once more, with the compiler told to stay out, if it was imported only meanwhile.
+def run_eagerly(call: Callable[[], T]) -> T:
+    """Call; again, with the compiler told to stay out, if only the call imported it.
 
     `torch.cond` and its kin import and use it where they are first called.
     """
@@ -99,8 +99,8 @@ def eagerly(call: Callable[[], T]) -> T:
 
 
 @contextmanager
-def _dispatch_flags_kept() -> Iterator[None]:
-    """Torch's record that some dispatch mode is active, which modes on two threads leave wrong.
+def _preserve_dispatch_flags() -> Iterator[None]:
+    """Restore torch's record of active dispatch modes, which modes on two threads leave wrong.
 
     Compiled code consults it, and would run uncompiled for the rest of the process.
     """
@@ -116,8 +116,8 @@ def _is_mode_flag(name: str) -> bool:
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
-    """Python searches for no garbage meanwhile: a count makes many small objects that it keeps.
+def _pause_garbage_collection() -> Iterator[None]:
+    """Pause the search for garbage: a count makes many small objects that it keeps.
 
     Each search would go through all of them again. Nor does what an activation's memory is held
     by then depend on when one happens.
@@ -132,10 +132,22 @@ def _uncollected() -> Iterator[None]:
 
 
 @contextmanager
-def _kept() -> Iterator[None]:
-    with _random_states_kept(), _dispatch_flags_kept(), _eager(), _uncollected():
+def _preserve() -> Iterator[None]:
+    with (
+        _preserve_random_states(),
+        _preserve_dispatch_flags(),
+        _force_eager(),
+        _pause_garbage_collection(),
+    ):
         yield
 
 
-#: Process-wide state during a count.
-UNTOUCHED = Shared(_kept)
+_PRESERVED = Shared(_preserve)
+
+
+def preserve_process_state() -> AbstractContextManager[object]:
+    """Return a context that restores random states, the compiler's stance and flags of torch.
+
+    Overlapping counts on several threads share it.
+    """
+    return _PRESERVED

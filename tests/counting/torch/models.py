@@ -6,11 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from inspect_cost import CostReport
+from inspect_cost.values.notes import codes
 
 
 def is_real_run(report: CostReport) -> bool:
     """Return whether a count fell back to running the model on real values."""
-    return any(note.startswith("Run on real values") for note in report.notes)
+    return "real-run" in codes(report.notes)
 
 
 class Bottleneck(nn.Module):

@@ -11,6 +11,7 @@ from inspect_cost import CountError, count
 from inspect_cost.counting.law import polynomial_text
 from inspect_cost.counting.torch.law_search import cost_law
 from inspect_cost.values.errors import UsageError
+from inspect_cost.values.notes import codes
 
 
 class Attending(nn.Module):
@@ -56,7 +57,8 @@ def test_a_periodic_law_holds_along_its_period() -> None:
     assert list(law.macs) == [9, Fraction(9 * 5, 4)]
     assert law.report(400).cost == count(model, x, 400).cost
     assert law.report(4 * 10**9).macs == 9 + 45 * 10**9
-    assert "verified at lengths 4, 8, 12, 28, 156" in law.report(400).notes[-1]
+    assert law.counted_at == (4, 8, 12, 28, 156)
+    assert codes(law.report(400).notes) == ("train-mode", "by-law")
     with pytest.raises(UsageError, match="not for 401"):
         law.report(401)
 
@@ -108,6 +110,7 @@ def test_arguments_may_be_a_tensor_a_tuple_or_named() -> None:
 def test_a_law_in_words() -> None:
     law = cost_law(nn.Linear(3, 5), lambda n: torch.empty(n, 3))
     assert str(law) == "MACs(L) = 15 L for L >= 1"
+    assert repr(law) == "<CostLaw Linear: MACs(L) = 15 L for L >= 1>"
     assert law.to_dict()["macs"] == ["0", "15"]
     assert law.to_dict()["flops"] == ["0", "35"]
     clock = cost_law(Clockwork(), lambda n: {"x": torch.zeros(1, 3), "length": n}, period=4)
@@ -115,7 +118,7 @@ def test_a_law_in_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("coefficients", "text"),
+    ("values", "text"),
     [
         ((), "0"),
         ((0, 1), "L"),
@@ -124,8 +127,8 @@ def test_a_law_in_words() -> None:
         ((0, 0, 0, -2_000), "-2,000 L^3"),
     ],
 )
-def test_polynomials_as_people_write_them(coefficients: tuple[int, ...], text: str) -> None:
-    assert polynomial_text([Fraction(c) for c in coefficients]) == text
+def test_polynomials_as_people_write_them(values: tuple[int, ...], text: str) -> None:
+    assert polynomial_text([Fraction(value) for value in values]) == text
 
 
 def test_a_model_that_takes_no_length_says_its_own_error() -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 import model_zoo
-from inspect_cost import OpCost, count, windowed_convolution
+from inspect_cost import OpCost, UsageError, count, windowed_convolution
 from inspect_cost.counting.torch.module_costs import ModuleRule
 
 Rules = Mapping[type[nn.Module] | str, ModuleRule]
@@ -119,3 +119,28 @@ def hann_flops() -> int:
             return torch.hann_window(5)
 
     return count(Window()).flops
+
+
+def test_a_constant_is_the_cost_of_each_call() -> None:
+    x = torch.ones(4, 4)
+    assert count(model(), x, module_costs={"1": OpCost(macs=7)}).by_module["1"].macs == 7
+    twice = count(Pair(Special(), Special()), x, module_costs={Strange: OpCost(add=5)})
+    assert twice.cost == OpCost(add=10)
+
+
+@pytest.mark.parametrize(
+    ("key", "suggestion"), [(nn.Conv1d, "Linear"), ("1.iner", "1.inner"), (Special, "Strange")]
+)
+def test_a_key_that_matches_no_module_is_refused(key: Any, suggestion: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        count(model(), torch.ones(4, 4), module_costs={key: OpCost()})
+    assert caught.value.field == "module_costs"
+    assert suggestion in caught.value.advice
+
+
+@pytest.mark.parametrize("costs", [{"1": 7}, {3: OpCost()}, {"1": lambda *_: 7}])
+def test_what_is_no_cost_is_refused(costs: Any) -> None:
+    with pytest.raises(UsageError) as caught:
+        count(model(), torch.ones(4, 4), module_costs=costs)
+    assert caught.value.field == "module_costs"
+    assert "OpCost" in caught.value.advice or "class or a path" in str(caught.value)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from inspect_cost import OpCost, count
+from inspect_cost import CountError, OpCost, UsageError, count
 
 
 class Decomposed(nn.Module):
@@ -39,6 +39,37 @@ def test_a_cost_given_with_the_call_completes_the_count() -> None:
     assert report.complete
     assert report.flops_by_class["mul"] == 12 + 2 * 12
     assert not count(Decomposed(), x).complete  # what one call was given is not kept
+
+
+@pytest.mark.parametrize("name", ["aten._linalg_svd", "aten::_linalg_svd"])
+def test_a_constant_is_the_cost_of_each_call(name: str) -> None:
+    report = count(Decomposed(), torch.zeros(3, 4), op_costs={name: OpCost(mul=7)})
+    assert report.complete
+    assert report.flops_by_class["mul"] == 12 + 2 * 7
+
+
+@pytest.mark.parametrize(
+    ("name", "suggestion"), [("aten.linalg_svd", "aten._linalg_svd"), ("xyz", "aten.linear")]
+)
+def test_a_name_that_matches_no_operator_is_refused(name: str, suggestion: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        count(Decomposed(), torch.zeros(3, 4), op_costs={name: OpCost()})
+    assert caught.value.field == "op_costs"
+    assert suggestion in caught.value.advice
+
+
+@pytest.mark.parametrize("given", [3, (1, 2), "7"])
+def test_what_is_no_cost_is_refused(given: Any) -> None:
+    for costs in ({"aten.linear": given}, {"aten.linear": lambda *_: given}):
+        with pytest.raises(UsageError) as caught:
+            count(Decomposed(), torch.zeros(3, 4), op_costs=costs)
+        assert caught.value.field == "op_costs"
+
+
+def test_a_rule_that_fails_is_named() -> None:
+    with pytest.raises(CountError, match=r"`op_costs` for aten\.linear") as caught:
+        count(Decomposed(), torch.zeros(3, 4), op_costs={"aten.linear": lambda _out: OpCost()})
+    assert isinstance(caught.value.__cause__, TypeError)
 
 
 @pytest.fixture
