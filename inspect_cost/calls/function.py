@@ -56,11 +56,6 @@ class FunctionModule(nn.Module):
             self._captured[id(value)] = path
             self._adopt(path, value)
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether the function refers to no module and no tensor."""
-        return not self._paths
-
     def take_arguments(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -71,12 +66,12 @@ class FunctionModule(nn.Module):
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Run the function on this module's children."""
-        function = self.bind()
-        args, kwargs = self.restore_arguments(args, kwargs)
-        return function(*args, **kwargs)
+        args, kwargs = self.give_arguments(args, kwargs)
+        return self.bound(*args, **kwargs)
 
-    def bind(self) -> Callable[..., Any]:
-        """Return the function as it refers to this module's children."""
+    @property
+    def bound(self) -> Callable[..., Any]:
+        """The function, referring to this module's children."""
         if self._ready is None or self._ready[0]() is not self:
             # Not yet, or this is a copy of the module that was made ready.
             found = {identity: self._find(path) for identity, path in self._captured.items()}
@@ -84,13 +79,12 @@ class FunctionModule(nn.Module):
             self._ready = (weakref.ref(self), function)
         return self._ready[1]
 
-    def restore_arguments(
+    def give_arguments(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Return arguments with this module's children where `take_arguments` took modules out."""
-        restored: tuple[tuple[Any, ...], dict[str, Any]]
-        restored = tree_map(self._give, (args, dict(kwargs)))
-        return restored
+        """Return arguments with the children that `take_arguments` took out."""
+        given: tuple[tuple[Any, ...], dict[str, Any]] = tree_map(self._give, (args, dict(kwargs)))
+        return given
 
     def _take(self, name: str, value: Any) -> Any:
         def take(leaf: Any) -> Any:

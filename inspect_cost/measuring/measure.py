@@ -8,9 +8,12 @@ from numbers import Integral, Real
 from typing import Any
 
 import torch
+from torch import nn
+from torch.utils._pytree import tree_leaves
 
 from inspect_cost.calls.arguments import share_keywords
 from inspect_cost.calls.call import Call, check_arguments
+from inspect_cost.calls.captured import find_captured
 from inspect_cost.calls.function import FunctionModule
 from inspect_cost.measuring.fresh_process import MakeCall
 from inspect_cost.measuring.measurement import Measurement
@@ -98,9 +101,9 @@ def measure(
             fit it, or the model has no values (it is on "meta").
         MeasurementError: the call itself fails.
     """
+    given = target if isinstance(target, Call) else Call.of(target, *args, **kwargs)
     _check_numbers(Real, {"measure_time_s": measure_time_s, "window_s": window_s})
     _check_numbers(Integral, {"threads": threads, "windows": windows})
-    given = target if isinstance(target, Call) else Call.of(target, *args, **kwargs)
     prepare = partial(prepare_call, given, device, dtype)
     call = prepare()
     plan_for = partial(
@@ -142,10 +145,15 @@ def prepare_call(
         UsageError: the arguments do not fit, or as `Call.to`.
     """
     check_arguments(call)
-    held = call.as_module() if call.module is None else call
-    if isinstance(held.module, FunctionModule) and held.module.is_empty:
-        held = call  # nothing would be put in eval mode, or moved
-    return held.to(device, dtype)
+    if call.module is None and _refers_to_modules(call):
+        call = call.as_module()
+    return call.to(device, dtype)
+
+
+def _refers_to_modules(call: Call) -> bool:
+    """Return whether a plain function finds modules or tensors, or is given modules."""
+    given = tree_leaves((call.args, dict(call.kwargs)))
+    return bool(find_captured(call.function)) or any(isinstance(leaf, nn.Module) for leaf in given)
 
 
 def measure_call(
@@ -206,10 +214,10 @@ def measure_call(
 
 def without_wrapper(call: Call) -> Call:
     """Return a plain function's call without the module around it, which takes time of its own."""
-    if not isinstance(call.function, FunctionModule):
-        return call
-    args, kwargs = call.function.restore_arguments(call.args, call.kwargs)
-    return replace(call, function=call.function.bind(), args=args, kwargs=kwargs)
+    if isinstance(call.function, FunctionModule):
+        args, kwargs = call.function.give_arguments(call.args, call.kwargs)
+        return replace(call, function=call.function.bound, args=args, kwargs=kwargs)
+    return call
 
 
 def make_plan(

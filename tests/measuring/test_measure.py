@@ -139,6 +139,19 @@ def test_modules_that_a_function_refers_to_are_measured_like_a_model() -> None:
     assert not model.seen  # a copy ran
 
 
+def apply_model(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """Apply a model that is an argument."""
+    out: torch.Tensor = model(x)
+    return out
+
+
+def test_modules_that_a_function_is_given_are_measured_like_a_model() -> None:
+    model = Watching().train()
+    assert quick(apply_model, model, torch.ones(1, 4)).dtype == "float32"
+    assert {seen[0] for seen in model.seen} == {False}
+    assert model.training
+
+
 def test_a_function_is_timed_without_the_module_around_it() -> None:
     model = Watching()
 
