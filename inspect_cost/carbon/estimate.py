@@ -3,9 +3,9 @@
 Douwes, Esling & Briot 2021 (arXiv 2107.02621), eq. 6 and, with everything around the GPUs, eq. 4.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from inspect_cost.hardware import grid
 from inspect_cost.hardware.gpus import find_gpu, parse_gpu_count
@@ -19,7 +19,8 @@ from inspect_cost.values.bounds import (
     parse_bounds,
 )
 from inspect_cost.values.errors import UsageError
-from inspect_cost.values.notes import Note
+from inspect_cost.values.notes import Note, read_notes, write_notes
+from inspect_cost.values.presentable import Presentable
 from inspect_cost.values.quantity import Kind, Quantity
 from inspect_cost.values.units import W_PER_KW
 
@@ -74,16 +75,26 @@ class Phase:
         return {
             "hardware": self.hardware or None,
             "count": self.count,
-            "power_w": _make_quantity(
-                self.power.watts, "W", self.power.kind, self.power.source
-            ).to_dict(),
-            "hours": _make_quantity(self.hours, "h", "reported", "given").to_dict(),
+            "power_w": _write_bounds(self.power.watts, "W", self.power.kind, self.power.source),
+            "hours": _write_bounds(self.hours, "h", "reported", "given"),
             "note": self.note or None,
         }
 
+    @classmethod
+    def from_dict(cls, written: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` gives."""
+        power = Quantity.from_dict(written["power_w"])
+        return cls(
+            hours=Bounds(*_get_ends(Quantity.from_dict(written["hours"]))),
+            count=written["count"],
+            hardware=written["hardware"] or "",
+            power=Power(Bounds(*_get_ends(power)), power.kind, power.source),
+            note=written["note"] or "",
+        )
 
-@dataclass(frozen=True)
-class CarbonEstimate:
+
+@dataclass(frozen=True, repr=False)
+class CarbonEstimate(Presentable):
     """Energy and emissions of a training; ranges of inputs are ranges of results (``ci95``).
 
     Attributes:
@@ -108,6 +119,13 @@ class CarbonEstimate:
     ram_power_w: Quantity | None = None
     notes: tuple[Note, ...] = ()
 
+    def __repr__(self) -> str:
+        carbon, energy = self.carbon_kgco2e, self.energy_kwh
+        return (
+            f"<CarbonEstimate {carbon.value:.3g} kgCO2e ({carbon.kind}), "
+            f"{energy.value:.3g} kWh ({energy.kind})>"
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, for JSON; quantities carry their kind and source."""
         return {
@@ -122,8 +140,24 @@ class CarbonEstimate:
                 "cpu_power_w": self.cpu_power_w and self.cpu_power_w.to_dict(),
                 "ram_power_w": self.ram_power_w and self.ram_power_w.to_dict(),
             },
-            "notes": list(self.notes),
+            "notes": write_notes(self.notes),
         }
+
+    @classmethod
+    def from_dict(cls, written: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` gives."""
+        inputs = written["inputs"]
+        return cls(
+            energy_kwh=Quantity.from_dict(written["energy_kwh"]),
+            carbon_kgco2e=Quantity.from_dict(written["carbon_kgco2e"]),
+            intensity=Quantity.from_dict(inputs["intensity"]),
+            pue=Quantity.or_none(inputs["pue"]),
+            formula=written["formula"],
+            phases=tuple(Phase.from_dict(phase) for phase in inputs["phases"]),
+            cpu_power_w=Quantity.or_none(inputs["cpu_power_w"]),
+            ram_power_w=Quantity.or_none(inputs["ram_power_w"]),
+            notes=read_notes(written["notes"]),
+        )
 
 
 def estimate_training_carbon(
@@ -305,3 +339,8 @@ def _choose_kind(phases: Sequence[Phase], *, assumed: bool) -> Kind:
 
 def _make_quantity(bounds: Bounds, unit: str, kind: Kind, source: str) -> Quantity:
     return Quantity(round(bounds.value, 12), unit, kind, source, bounds.range)
+
+
+def _write_bounds(bounds: Bounds, unit: str, kind: Kind, source: str) -> dict[str, Any]:
+    """Return a number or a range as a quantity's plain data, with all its digits."""
+    return Quantity(bounds.value, unit, kind, source, bounds.range).to_dict()

@@ -5,8 +5,9 @@ from dataclasses import astuple, dataclass, fields, replace
 from fractions import Fraction
 from itertools import pairwise
 from math import comb
-from typing import Any
+from typing import Any, Self
 
+from inspect_cost.counting import as_data
 from inspect_cost.counting.report import CostReport, Tally
 from inspect_cost.values.cost import OpCost
 from inspect_cost.values.errors import UsageError
@@ -151,7 +152,11 @@ class CostLaw(Presentable):
         return f"MACs(L) = {polynomial_text(self.macs)} for {self.domain}"
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data, for JSON; coefficients are exact, "45/4", lowest power first."""
+        """Return plain data, for JSON; coefficients are exact, "45/4", lowest power first."""
+        return {**self.summarize(), **_write_exactly(self)}
+
+    def summarize(self) -> dict[str, Any]:
+        """Return the polynomials as plain data: the law cannot be read back from these alone."""
         return {
             "kind": "counted",
             "period": self.period,
@@ -163,6 +168,20 @@ class CostLaw(Presentable):
             "text": str(self),
             "verified_at": list(self.counted_at),
         }
+
+    @classmethod
+    def from_dict(cls, written: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` gives."""
+        differences = dict(_read_differences(row) for row in written["differences"])
+        memory = written["memory"]
+        return cls(
+            start=written["start"],
+            period=written["period"],
+            differences=differences,
+            example=_read_example(written["example"], differences),
+            counted_at=tuple(written["verified_at"]),
+            memory=None if memory is None else tuple(map(tuple, memory)),
+        )
 
 
 def polynomial_text(coefficients: Sequence[Fraction], variable: str = "L") -> str:
@@ -289,3 +308,46 @@ def _tally(entry: Entry, amounts: Amounts) -> Tally:
     moved, dead_calls, *others = amounts[kinds + 1 :]
     spent, in_vain, fixed = OpCost(*cost), OpCost(*others[:kinds]), OpCost(*others[kinds:])
     return Tally(operator, module, calls, spent, moved, counted, dead_calls, in_vain, fixed)
+
+
+def _write_exactly(law: CostLaw) -> dict[str, Any]:
+    """Return what it takes to read a law back; the example's tallies only if they are its own."""
+    example = as_data.write_count(law.example)
+    if law.example.tallies == _tallies_at_start(law.differences):
+        del example["tallies"]
+    return {
+        "differences": [_write_differences(*entry) for entry in law.differences.items()],
+        "memory": None if law.memory is None else list(map(list, law.memory)),
+        "example": example,
+    }
+
+
+def _write_differences(entry: Entry, rows: tuple[Amounts, ...]) -> dict[str, Any]:
+    operator, module, counted = entry
+    return {
+        "operator": operator,
+        "module": module,
+        **({} if counted else {"counted": False}),
+        "differences": [as_data.write_amounts(_tally(entry, amounts)) for amounts in rows],
+    }
+
+
+def _read_differences(row: Mapping[str, Any]) -> tuple[Entry, tuple[Amounts, ...]]:
+    entry = row["operator"], row["module"], row.get("counted", True)
+    tallies = (as_data.read_amounts(*entry[:2], d, counted=entry[2]) for d in row["differences"])
+    return entry, tuple(_amounts(tally) for tally in tallies)
+
+
+def _read_example(
+    written: Mapping[str, Any], differences: Mapping[Entry, tuple[Amounts, ...]]
+) -> CostReport:
+    if "tallies" in written:
+        return CostReport.from_dict(written)
+    tallies = _tallies_at_start(differences)
+    return replace(CostReport.from_dict({**written, "tallies": []}), tallies=tallies)
+
+
+def _tallies_at_start(differences: Mapping[Entry, tuple[Amounts, ...]]) -> tuple[Tally, ...]:
+    """Return the tallies that a law foretells for its first length, without those of no calls."""
+    tallies = (_tally(entry, rows[0]) for entry, rows in differences.items() if rows)
+    return tuple(tally for tally in tallies if tally.calls)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import Protocol
+from typing import Any, Protocol, Self
 
 from inspect_cost.counting.waste import ModuleUse, UnreadParameter, Waste
 from inspect_cost.values.cost import FREE, OpCost, total
@@ -306,6 +306,19 @@ class CostReport(CostFigures, StorageFigures, Presentable):
         macs, flops = si(self.macs, "MAC"), si(self.flops, "FLOP")
         params = f"{exact(self.params)} params"
         return f"<{type(self).__name__} {self.model}: {params}, {bound}{macs}, {bound}{flops}>"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain data, for JSON."""
+        from inspect_cost.counting import as_data  # noqa: PLC0415 - which takes these types
+
+        return as_data.write_count(self)
+
+    @classmethod
+    def from_dict(cls, written: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` gives."""
+        from inspect_cost.counting import as_data  # noqa: PLC0415 - which makes these types
+
+        return cls(**as_data.read_count(written))
 
 
 def _use(module: ModuleCost, unread: frozenset[UnreadParameter]) -> ModuleUse:

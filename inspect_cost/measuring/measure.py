@@ -8,12 +8,9 @@ from numbers import Integral, Real
 from typing import Any
 
 import torch
-from torch import nn
-from torch.utils._pytree import tree_leaves
 
 from inspect_cost.calls.arguments import share_keywords
 from inspect_cost.calls.call import Call, check_arguments
-from inspect_cost.calls.captured import find_captured
 from inspect_cost.calls.function import FunctionModule
 from inspect_cost.measuring.fresh_process import MakeCall
 from inspect_cost.measuring.measurement import Measurement
@@ -145,15 +142,10 @@ def prepare_call(
         UsageError: the arguments do not fit, or as `Call.to`.
     """
     check_arguments(call)
-    if call.module is None and _refers_to_modules(call):
-        call = call.as_module()
+    wrapped = call.as_module() if call.module is None else call
+    if isinstance(wrapped.module, FunctionModule) and wrapped.module.refers:
+        call = wrapped  # modules among the arguments, too
     return call.to(device, dtype)
-
-
-def _refers_to_modules(call: Call) -> bool:
-    """Return whether a plain function finds modules or tensors, or is given modules."""
-    given = tree_leaves((call.args, dict(call.kwargs)))
-    return bool(find_captured(call.function)) or any(isinstance(leaf, nn.Module) for leaf in given)
 
 
 def measure_call(

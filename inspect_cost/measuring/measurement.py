@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from inspect_cost.measuring.memory.memory import Memory
 from inspect_cost.measuring.protocol.window import Window
+from inspect_cost.values.identity import Output
+from inspect_cost.values.notes import read_notes, write_notes
+from inspect_cost.values.presentable import Presentable
 from inspect_cost.values.quantity import Quantity
 
 
-@dataclass(frozen=True)
-class Measurement:
+@dataclass(frozen=True, repr=False)
+class Measurement(Presentable):
     """One measured inference. Energy and power are gross unless named net of idle.
 
     Attributes:
@@ -33,7 +36,7 @@ class Measurement:
         device: "cpu", "cuda:0".
         dtype: of the model's parameters, or "".
         threads: of the CPU.
-        audio_s: the audio that one call makes, in seconds; None where it makes none.
+        output: what one call yields, a batch together; None if nobody said.
         batch: inferences in one call.
         estimated_energy_j: of one call, from maximum powers; never merged with what is measured.
         max_relative_difference: of its outputs from the first backend's, relative to the largest.
@@ -59,7 +62,7 @@ class Measurement:
     device: str = "cpu"
     dtype: str = ""
     threads: int | None = None
-    audio_s: float | None = None
+    output: Output | None = None
     batch: int = 1
     estimated_energy_j: Quantity | None = None
     max_relative_difference: float | None = None
@@ -78,6 +81,11 @@ class Measurement:
         return self.latency_s.scaled(1 / self.audio_s, "s/s")
 
     @property
+    def audio_s(self) -> float | None:
+        """Seconds of audio that one call makes, a batch together; None if it makes none."""
+        return self.output.units if self.output is not None and self.output.is_audio else None
+
+    @property
     def throughput_per_s(self) -> Quantity | None:
         """Inferences a second; each one of a batch counts."""
         latency = self.latency_s
@@ -91,12 +99,35 @@ class Measurement:
     @property
     def energy_per_audio_second_j(self) -> Quantity | None:
         """Gross energy for a second of audio."""
-        if self.energy_j is None or not self.audio_s:
+        return self.energy_per_output_j if self.audio_s else None
+
+    @property
+    def energy_per_output_j(self) -> Quantity | None:
+        """Gross energy for a unit of output."""
+        return self._per_output(self.energy_j)
+
+    @property
+    def latency_per_output_s(self) -> Quantity | None:
+        """Seconds of computing for a unit of output."""
+        return self._per_output(self.latency_s)
+
+    def _per_output(self, quantity: Quantity | None) -> Quantity | None:
+        if quantity is None or self.output is None:
             return None
-        return self.energy_j.scaled(1 / self.audio_s)
+        return quantity.scaled(1 / self.output.units)
+
+    def __repr__(self) -> str:
+        latency = f"{self.latency_s.value:.3g} s" if self.latency_s else "no latency"
+        energy = f"{self.energy_j.value:.3g} J" if self.energy_j else "no energy"
+        interrupted = ", interrupted" if self.partial else ""
+        return f"<Measurement {self.backend} on {self.device}: {latency}, {energy}{interrupted}>"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, for JSON; quantities carry their kind and source."""
+        return {**self.summarize(), "windows": [window.to_dict() for window in self.windows]}
+
+    def summarize(self) -> dict[str, Any]:
+        """Return plain data without the single latencies of each window."""
         quartiles = self.latency_quartiles_s
         return {
             **{name: _to_dict(getattr(self, name)) for name in QUANTITIES},
@@ -105,34 +136,73 @@ class Measurement:
             "latency_p95_s": self.latency_p95_s,
             "sensors": list(self.sensors),
             "memory": _to_dict(self.memory),
-            "windows": [window.to_dict() for window in self.windows],
+            "windows": [window.summarize() for window in self.windows],
             "calls": self.calls,
-            "notes": list(self.notes),
+            "notes": write_notes(self.notes),
             "partial": self.partial,
             "backend": self.backend,
             "device": self.device,
             "dtype": self.dtype,
             "threads": self.threads,
+            "output": self.output and self.output.to_dict(),
             "audio_s": self.audio_s,
             "batch": self.batch,
             "max_relative_difference": self.max_relative_difference,
             "derived": {name: _to_dict(value) for name, value in self.derived.items()},
         }
 
+    @classmethod
+    def from_dict(cls, written: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` gives."""
+        quartiles, memory, output = (
+            written[name] for name in ("latency_quartiles_s", "memory", "output")
+        )
+        return cls(
+            **{name: Quantity.or_none(written[name]) for name in MEASURED},
+            energy_by_domain_j=_read_quantities(written["energy_by_domain_j"]),
+            latency_quartiles_s=quartiles and (quartiles[0], quartiles[1]),
+            latency_p95_s=written["latency_p95_s"],
+            sensors=tuple(written["sensors"]),
+            memory=memory and Memory.from_dict(memory),
+            windows=tuple(Window.from_dict(window) for window in written["windows"]),
+            calls=written["calls"],
+            notes=read_notes(written["notes"]),
+            partial=written["partial"],
+            backend=written["backend"],
+            device=written["device"],
+            dtype=written["dtype"],
+            threads=written["threads"],
+            output=output and Output.from_dict(output),
+            batch=written["batch"],
+            max_relative_difference=written["max_relative_difference"],
+            derived=_read_quantities(written["derived"]),
+        )
 
-#: Attributes that are quantities, in the order of the JSON.
-QUANTITIES = (
+
+#: Fields that are quantities.
+MEASURED = (
     "energy_j",
     "energy_net_j",
     "power_w",
     "power_net_w",
     "idle_power_w",
     "latency_s",
+    "estimated_energy_j",
+)
+#: Fields and properties that are quantities, in the order of the JSON.
+QUANTITIES = (
+    *MEASURED[:-1],
     "real_time_factor",
     "throughput_per_s",
     "energy_per_audio_second_j",
+    "latency_per_output_s",
+    "energy_per_output_j",
     "estimated_energy_j",
 )
+
+
+def _read_quantities(written: Mapping[str, Any]) -> dict[str, Quantity]:
+    return {name: Quantity.from_dict(value) for name, value in written.items()}
 
 
 def _to_dict(value: Quantity | Memory | None) -> dict[str, Any] | None:

@@ -199,7 +199,7 @@ def _measure_one(
     if request.memory and not native:
         text = f"Memory is measured with {workload.native_backend} only."
         notes = (*notes, Note("memory-native-only", text))
-    result = replace(result, audio_s=workload.audio_s, batch=workload.batch, notes=notes)
+    result = replace(result, output=workload.output, batch=workload.batch, notes=notes)
     if request.estimate:
         result = _add_estimate(result, request)
     return add_derived(result, request.intensity, request.battery_wh)

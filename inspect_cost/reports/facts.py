@@ -1,93 +1,80 @@
-"""The facts that models are ranked by, from a report."""
+"""The facts of a report: what ranking, comparing, budgets and tables read, by name."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Mapping
 
-from inspect_cost.reports.data import read_report, whole_report
-from inspect_cost.values.errors import UsageError
-from inspect_cost.values.quantity import Quantity, check_number
+from inspect_cost.counting.report import CostReport
+from inspect_cost.measuring.measurement import Measurement
+from inspect_cost.values.identity import Output
+from inspect_cost.values.quantity import Quantity
 
-#: Objective -> its section and key in a report.
-COUNTED: Mapping[str, tuple[str, str]] = {
-    "params": ("count", "params"),
-    "param_bytes": ("count", "param_bytes"),
-    "macs": ("count", "macs"),
-    "macs_per_s": ("audio", "macs_per_second"),
-    "flops": ("count", "flops"),
-    "flops_per_s": ("audio", "flops_per_second"),
-    "bytes_moved": ("count", "bytes_moved"),
-}
-#: Objective -> its key in a report's measurement.
-MEASURED: Mapping[str, str] = {
-    "latency_s": "latency_s",
-    "real_time_factor": "real_time_factor",
-    "energy_j": "energy_j",
-    "energy_net_j": "energy_net_j",
-    "energy_j_per_s": "energy_per_audio_second_j",
-    "estimated_energy_j": "estimated_energy_j",
-    "power_w": "power_w",
-}
-#: Keys of memory in a report's measurement, the most informative first.
-MEMORY = ("cuda_peak_b", "peak_rss_b")
+#: Facts of a count that are lower bounds where an operator has no known cost.
+BOUNDED = ("macs", "flops", "bytes_moved")
+#: Facts of a measurement that are quantities of it, by the names of its attributes.
+MEASURED = (
+    "latency_s",
+    "energy_j",
+    "energy_net_j",
+    "estimated_energy_j",
+    "power_w",
+)
 
 
-def facts_of_report(report: Mapping[str, Any], origin: str) -> dict[str, Quantity]:
-    """Return objective -> value from a report as data, schema inspect-cost/report/1.
+def find_facts(
+    count: CostReport, output: Output | None, measurement: Measurement | None, origin: str
+) -> dict[str, Quantity]:
+    """Return name -> quantity of everything that is known of one phase.
 
-    If the cost of some operator is unknown, MACs, FLOPs and bytes are only lower bounds, and are
-    left out.
+    If the cost of some operator is unknown, sums are only lower bounds, and are left out.
 
     Args:
-        report: what `Report.to_dict` returns.
-        origin: the source of counted values: a file, or "preset sing".
-
-    Raises:
-        KeyError, TypeError, ValueError, AttributeError: the report is incomplete.
+        count: of the phase.
+        output: what its call yields; rates follow from it.
+        measurement: of its call.
+        origin: source of the counted values: a file, a preset.
     """
-    return _counted_facts(report, origin) | _measured_facts(report.get("measurement") or {})
+    facts = {"params": count.params, "param_bytes": count.param_bytes}
+    if count.complete:
+        facts |= {name: getattr(count, name) for name in BOUNDED}
+    counted = {name: Quantity(value, "", "counted", origin) for name, value in facts.items()}
+    found = {**counted, **(_measured(measurement) if measurement else {})}
+    return {**found, **(dict(_rates(found, output)) if output else {})}
 
 
-def _counted_facts(report: Mapping[str, Any], origin: str) -> dict[str, Quantity]:
-    complete = not report["count"].get("uncounted")
-    facts: dict[str, Quantity] = {}
-    for name, (section, key) in COUNTED.items():
-        number = (report.get(section) or {}).get(key)
-        if number is not None and (complete or name.startswith("param")):
-            facts[name] = Quantity(check_number(number), "", "counted", origin)
-    return facts
+def _measured(measurement: Measurement) -> dict[str, Quantity]:
+    found = {name: getattr(measurement, name) for name in MEASURED}
+    memory = measurement.memory
+    # What the device's own allocator saw says more than the process's resident set.
+    found["memory"] = (memory.cuda_peak_b or memory.peak_rss_b) if memory else None
+    return {name: quantity for name, quantity in found.items() if quantity is not None}
 
 
-def _measured_facts(measurement: Mapping[str, Any]) -> dict[str, Quantity]:
-    memory = measurement.get("memory") or {}
-    written = {name: measurement.get(key) for name, key in MEASURED.items()}
-    written["memory"] = next((memory[key] for key in MEMORY if memory.get(key)), None)
-    return {name: Quantity.from_dict(entry) for name, entry in written.items() if entry is not None}
+def _rates(facts: Mapping[str, Quantity], output: Output) -> Iterator[tuple[str, Quantity]]:
+    """Yield the facts per unit of output; of audio also under the names per second."""
+    per_unit = 1 / output.units
+    for name, rate in (
+        ("macs", "macs_per_output"),
+        ("flops", "flops_per_output"),
+        ("bytes_moved", "bytes_per_output"),
+        ("latency_s", "latency_per_output_s"),
+        ("energy_j", "energy_per_output_j"),
+    ):
+        if name in facts:
+            yield rate, _per_unit(facts[name], output, per_unit)
+    if output.is_audio:
+        for name, rate, unit in (
+            ("macs", "macs_per_s", ""),
+            ("flops", "flops_per_s", ""),
+            ("latency_s", "real_time_factor", "s/s"),
+            ("energy_j", "energy_j_per_s", ""),
+        ):
+            if name in facts:
+                found = _per_unit(facts[name], output, per_unit)
+                yield rate, found.scaled(1, unit) if unit else found
 
 
-def read_measured_energies(paths: Iterable[Path]) -> dict[str, Quantity]:
-    """Return model -> measured energy per second of audio, in J, from those reports that have it.
-
-    Raises:
-        UsageError: a file is not a report of this tool, or two measured the same model.
-    """
-    energies: dict[str, Quantity] = {}
-    for path in paths:
-        name, energy = _read_energy(path)
-        if name in energies:
-            raise UsageError(f"two reports measured {name}", "Give only one of them.")
-        if energy is not None:
-            energies[name] = energy
-    return energies
-
-
-def _read_energy(path: Path) -> tuple[str, Quantity | None]:
-    report = read_report(path)
-    with whole_report(path):
-        name = str(report["model"]["name"])
-        written = (report["measurement"] or {}).get(MEASURED["energy_j_per_s"])
-        if written is None:
-            return name, None
-        energy = Quantity.from_dict(written)
-    return name, replace(energy, source=f"{energy.source}, in {path}")
+def _per_unit(quantity: Quantity, output: Output, per_unit: float) -> Quantity:
+    """Return a quantity per unit of output; counted ones are divided exactly."""
+    if quantity.kind == "counted":
+        value = output.per_unit(quantity.value)
+        return Quantity(value, quantity.unit, quantity.kind, quantity.source)
+    return quantity.scaled(per_unit)

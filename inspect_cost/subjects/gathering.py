@@ -1,19 +1,18 @@
 """Candidates from what a user names: reports, tables, publications, presets of the zoo."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import model_zoo
 from inspect_cost.paper.printed import load_models
 from inspect_cost.publications.publication import Publication, collect_facts, load_publications
 from inspect_cost.ranking import tables
 from inspect_cost.ranking.candidates import Candidate, complete_with_publications, merge_candidates
-from inspect_cost.reports.data import HOW_TO_WRITE, parsed_reports, whole_report
-from inspect_cost.reports.facts import facts_of_report
+from inspect_cost.reports.data import load_inspections
+from inspect_cost.reports.facts import find_facts
 from inspect_cost.subjects.inspection import inspected_preset
 from inspect_cost.values.errors import UsageError
-from inspect_cost.values.text_files import read_text
+from inspect_cost.values.identity import AUDIO, Output
 
 REPORTS, PUBLICATIONS = ".json", ".toml"
 #: Endings of the names of files that can be ranked.
@@ -75,16 +74,10 @@ def read_reports(path: Path) -> list[Candidate]:
     Raises:
         UsageError: the file cannot be read, or is not a complete report.
     """
-    reports = parsed_reports(read_text(path), str(path))
-    if not reports:
-        raise UsageError(f"{path} has no reports", HOW_TO_WRITE)
-    with whole_report(path):
-        return [_candidate_of(report, str(path)) for report in reports]
-
-
-def _candidate_of(report: Mapping[str, Any], origin: str) -> Candidate:
-    facts = facts_of_report(report, origin)
-    return Candidate(str(report["model"]["name"]), facts, origin)
+    return [
+        Candidate(found.identity.name, found.facts(str(path)), str(path))
+        for found in load_inspections(path)
+    ]
 
 
 def _count_preset(name: str) -> Candidate:
@@ -92,7 +85,10 @@ def _count_preset(name: str) -> Candidate:
         preset = model_zoo.preset(name)
     except model_zoo.UnknownModelError as error:
         raise UsageError(str(error.args[0]), f"Or give a file: {', '.join(SUFFIXES)}.") from None
-    return _candidate_of(inspected_preset(preset).to_dict(), f"preset {name}")
+    report, origin = inspected_preset(preset), f"preset {name}"
+    audio = report.audio
+    output = Output(audio.samples_generated, AUDIO, audio.sample_rate) if audio else None
+    return Candidate(name, find_facts(report.count, output, None, origin), origin)
 
 
 def _convert(publications: Sequence[Publication], named: set[str]) -> Iterator[Candidate]:

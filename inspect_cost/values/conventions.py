@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+#: Raised when a convention changes what a number means; reports refer to it.
+VERSION = 1
 #: Topic -> one convention, in the words that `inspect-cost conventions` prints.
 CONVENTIONS: Mapping[str, str] = MappingProxyType(
     {

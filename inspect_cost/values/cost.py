@@ -1,9 +1,10 @@
 """The arithmetic of an operator, by class: frozen values that add up. Nothing here needs torch."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
 from functools import reduce
 from operator import add
+from typing import Any, Self
 
 #: Classes of the arithmetic outside contractions, in the order of the reports.
 ARITHMETIC_CLASSES = ("add", "mul", "div", "sqrt", "special", "compare")
@@ -20,6 +21,15 @@ class FlopWeights:
     sqrt: int = 1
     special: int = 1
     compare: int = 1
+
+    def to_dict(self) -> dict[str, int]:
+        """Return the weights as plain data, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, written: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` gives."""
+        return cls(**{kind.name: written[kind.name] for kind in fields(cls)})
 
 
 CONVENTIONAL = FlopWeights()
@@ -88,6 +98,15 @@ class OpCost:
             weight: int = getattr(weights, name)
             flops += weight * operations
         return flops
+
+    def to_dict(self) -> dict[str, int]:
+        """Return the operations as plain data, for JSON, without the zeros."""
+        return {name: operations for name, operations in asdict(self).items() if operations}
+
+    @classmethod
+    def from_dict(cls, written: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` gives; other keys are left alone."""
+        return cls(**{kind.name: written.get(kind.name, 0) for kind in fields(cls)})
 
 
 FREE = OpCost()

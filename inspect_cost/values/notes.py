@@ -59,3 +59,14 @@ def codes(notes: Iterable[Note]) -> tuple[str, ...]:
     ('no-sensor',)
     """
     return tuple(note.code for note in notes)
+
+
+def write_notes(notes: Iterable[str]) -> list[dict[str, str]]:
+    """Return notes as plain data, for JSON; a bare sentence has no code."""
+    known = (note if isinstance(note, Note) else Note("", note) for note in notes)
+    return [note.to_dict() for note in known]
+
+
+def read_notes(written: Iterable[str | Mapping[str, Any]]) -> tuple[Note, ...]:
+    """Read what `write_notes` gives, or the bare sentences that older files have."""
+    return tuple(Note.from_dict(note) for note in written)

@@ -55,6 +55,11 @@ class Quantity:
             (check_number(ends[0]), check_number(ends[1])) if ends else None,
         )
 
+    @classmethod
+    def or_none(cls, written: Mapping[str, Any] | None) -> Self | None:
+        """Read what `to_dict` returns, or the null of an unknown value."""
+        return None if written is None else cls.from_dict(written)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, for JSON."""
         return {

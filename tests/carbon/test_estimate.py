@@ -2,17 +2,14 @@
 
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from inspect_cost import estimate_training_carbon
 from inspect_cost.carbon.estimate import combine
-from inspect_cost.carbon.measured_power import read_power
 from inspect_cost.hardware.gpus import find_gpu, read_gpus
 from inspect_cost.hardware.grid import _read_ecologits, find_zone_intensity
-from inspect_cost.reports.data import SCHEMA
 from inspect_cost.values.errors import UsageError
 from tests.extras import needs_grid
 
@@ -76,31 +73,6 @@ def test_measured_power_makes_a_measured_result_until_something_is_assumed() -> 
     assert measured.carbon_kgco2e.kind == "measured"
     mixed = estimate_training_carbon("T4", 1, power_w=61.5, power_kind="measured", cpu_power_w=100)
     assert mixed.carbon_kgco2e.kind == "estimated"
-
-
-def test_power_from_a_report(tmp_path: Path) -> None:
-    power = {"value": 61.0, "unit": "W", "kind": "measured", "source": "RAPL", "ci95": [60, 62]}
-    path = tmp_path / "report.json"
-    path.write_text(json.dumps({"schema": SCHEMA, "measurement": {"power_w": power}}))
-    found = read_power(path)
-    assert (found.value, found.kind, found.ci95) == (61.0, "measured", (60, 62))
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ({"schema": SCHEMA, "measurement": None}, "has no measured power"),
-        ({"schema": SCHEMA, "measurement": {"power_w": {"value": "61"}}}, "no whole report"),
-        ({"schema": SCHEMA}, "no whole report"),
-        ({"measurement": None}, "no report of this tool: its schema is None"),
-        ([], "has 0 reports"),
-    ],
-)
-def test_no_power_from_what_has_none(content: object, message: str, tmp_path: Path) -> None:
-    path = tmp_path / "report.json"
-    path.write_text(json.dumps(content))
-    with pytest.raises(UsageError, match=message):
-        read_power(path)
 
 
 def test_everything_is_in_the_json_with_its_source() -> None:

@@ -9,6 +9,7 @@ from inspect_cost.measuring.derived import add_derived
 from inspect_cost.measuring.estimate import estimate_energy
 from inspect_cost.measuring.measurement import Measurement
 from inspect_cost.measuring.protocol.window import Window
+from inspect_cost.values.identity import AUDIO, Output
 from inspect_cost.values.quantity import Quantity
 
 NAMES = [
@@ -49,7 +50,7 @@ def measurement() -> Measurement:
     return Measurement(
         latency_s=Quantity(0.5, "s", "measured", "clock", (0.4, 0.6)),
         windows=(window,),
-        audio_s=2.0,
+        output=Output(32_000, AUDIO, 16_000),
     )
 
 

@@ -1,6 +1,5 @@
 """The paper's figures as its preprint prints them, and what recomputing by hand gives."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +7,17 @@ import pytest
 
 from inspect_cost import load_publications
 from inspect_cost.figures.saving import render_figure
+from inspect_cost.measuring.measurement import Measurement
 from inspect_cost.paper.figure import draw_figure_3, make_panels
-from inspect_cost.paper.reproduction import Reproduction, reproduce
-from inspect_cost.reports.data import SCHEMA
-from inspect_cost.reports.facts import read_measured_energies
-from inspect_cost.reports.paper import paper_table
-from inspect_cost.reports.view import View
+from inspect_cost.paper.reproduction import reproduce
+from inspect_cost.paper.results import Reproduction
+from inspect_cost.reports import render
+from inspect_cost.reports.measured_facts import read_measured_energies
 from inspect_cost.subjects.counted_presets import CountedPresets
 from inspect_cost.values.errors import UsageError
+from inspect_cost.values.identity import AUDIO, Output
+from inspect_cost.values.quantity import Quantity
+from tests.reports.small import make_inspection, write_inspection
 
 #: Model -> kWh, CO2e printed, CO2e by 0.437 x kWh.
 TABLE_1 = {
@@ -98,24 +100,24 @@ def test_what_ifs_are_marked_unverified(data: dict[str, Any]) -> None:
     assert own["fronts"] == {"training": ["SING", "WaveGAN"], "params_printed": ["SING"]}
 
 
-def report(path: Path, name: str, joules: float | None) -> Path:
-    energy = joules and {"value": joules, "unit": "J", "kind": "measured", "source": "RAPL"}
-    measurement = {"energy_per_audio_second_j": energy}
-    content = {"schema": SCHEMA, "model": {"name": name}, "measurement": measurement}
-    path.write_text(json.dumps(content))
-    return path
+def write_report(path: Path, name: str, joules: float | None) -> Path:
+    energy = None if joules is None else Quantity(joules, "J", "measured", "RAPL")
+    output = Output(16_000, AUDIO, 16_000)
+    return write_inspection(
+        path, make_inspection(name, Measurement(energy_j=energy), output=output)
+    )
 
 
 def test_measured_energy_makes_a_front_of_its_own(presets: CountedPresets, tmp_path: Path) -> None:
     joules = {"flowavenet": 90.0, "sing": 2.0, "wavegan": 3.0, "gansynth": None}
-    paths = [report(tmp_path / f"{name}.json", name, j) for name, j in joules.items()]
+    paths = [write_report(tmp_path / f"{name}.json", name, j) for name, j in joules.items()]
     found = reproduce(presets, read_measured_energies(paths))
     assert found.inference["energy_j_per_s"].names == ["FloWaveNet", "SING"]
     assert not found.unavailable
 
 
 def test_the_table_shows_each_mark(paper: Reproduction) -> None:
-    text = paper_table(paper, View(width=100))
+    text = render(paper)
     for marked in ("15.45 *", "272 *", "0.26 *", "89M *", "15M *", "186M *"):
         assert marked in text
     assert text.count(" *\n") + text.count(" * ") >= 6

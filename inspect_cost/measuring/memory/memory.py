@@ -1,7 +1,8 @@
 """Memory that one inference takes, as data; `child` measures it."""
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 from inspect_cost.values.quantity import Quantity
 
@@ -27,6 +28,11 @@ class Memory:
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, for JSON."""
         return {name: value and value.to_dict() for name, value in vars(self).items()}
+
+    @classmethod
+    def from_dict(cls, written: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` gives."""
+        return cls(**{f.name: Quantity.or_none(written[f.name]) for f in fields(cls)})
 
 
 def make_bytes(value: int | None, source: str) -> Quantity | None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import repeat
 from statistics import median
-from typing import Any
+from typing import Any, Self
 
 from inspect_cost.measuring.protocol.clock import Clock
 from inspect_cost.measuring.protocol.disturbance import ForeignLoad, describe_foreign_load
@@ -65,17 +65,49 @@ class Window:
         return {d: (w + after[d]) / 2 for d, w in self.idle_before_w.items() if d in after}
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain data, for JSON; of the latencies, the median."""
+        """Return plain data, for JSON."""
+        return {
+            **self.summarize(),
+            "latencies_s": list(self.latencies_s),
+            "idle_before_w": _copy(self.idle_before_w),
+            "idle_after_w": _copy(self.idle_after_w),
+        }
+
+    def summarize(self) -> dict[str, Any]:
+        """Return plain data without single latencies and idle stretches: their means and median."""
         return {
             "duration_s": self.duration_s,
             "calls": self.calls,
             "latency_s": median(self.latencies_s),
-            "energy_j": None if self.energy_j is None else dict(self.energy_j),
+            "energy_j": _copy(self.energy_j),
             "idle_power_w": self.idle_power_w,
             "cpu_s": self.cpu_s,
             "disturbances": list(self.disturbances),
             "redone": self.redone,
         }
+
+    @classmethod
+    def from_dict(cls, written: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` gives.
+
+        Of what `summarize` gives, the medians and means stand for what they summarise.
+        """
+        idle = written["idle_power_w"]
+        return cls(
+            duration_s=written["duration_s"],
+            calls=written["calls"],
+            latencies_s=tuple(written.get("latencies_s") or [written["latency_s"]]),
+            energy_j=written["energy_j"],
+            idle_before_w=written.get("idle_before_w", idle),
+            idle_after_w=written.get("idle_after_w", idle),
+            cpu_s=written["cpu_s"],
+            disturbances=tuple(written["disturbances"]),
+            redone=written["redone"],
+        )
+
+
+def _copy(by_domain: Mapping[str, float] | None) -> dict[str, float] | None:
+    return None if by_domain is None else dict(by_domain)
 
 
 @dataclass(frozen=True)
