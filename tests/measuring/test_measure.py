@@ -28,7 +28,7 @@ from inspect_cost.measuring.memory.memory import Memory
 from inspect_cost.measuring.sensors.powercap import find_powercap_sensors
 from inspect_cost.measuring.sensors.protocol import EnergySensor, Sensors, Unavailable
 from inspect_cost.values.errors import MeasurementError, UsageError
-from inspect_cost.values.notes import Note
+from inspect_cost.values.notes import codes
 from tests.measuring.sensors.powercap_tree import PowercapTree, one_socket, two_sockets, wrapping
 from tests.measuring.simulated import Counter, Machine
 
@@ -56,8 +56,8 @@ def interval(value: Quantity | None) -> tuple[float, float]:
 
 
 def note_codes(result: Measurement) -> list[str]:
-    """Return the codes of those notes that have one."""
-    return [note.code for note in result.notes if isinstance(note, Note)]
+    """Return the codes of a measurement's notes, in their order."""
+    return list(codes(result.notes))
 
 
 class Watching(nn.Module):
