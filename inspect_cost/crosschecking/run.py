@@ -97,7 +97,7 @@ def _crosscheck_peer(peer: Peer, report: CostReport, call: Call, timeout_s: floa
         counted: PeerCount = run_isolated(lambda: _count(peer, call), timeout_s)
     except CountError as error:
         return replace(row, failure=str(error), duration_s=time.perf_counter() - start)
-    module = call.module or nn.Module()
+    module = call.module if call.module is not None else nn.Module()
     parts, rest = explain(compare(report, counted, peer), peer, module)
     return replace(
         row,
