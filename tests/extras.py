@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from inspect_cost.measuring.backends import CPP_COMPILERS
+from inspect_cost.measuring.backends.compiled import CPP_COMPILERS
 
 
 def needs_grid() -> None:

@@ -47,13 +47,10 @@ class FunctionModule(nn.Module):
         self.function = function
         self.tensors: dict[Path, Tensor] = {}
         self.title = name
-        #: Identities of what the function refers to, and where a copy of this module has it.
-        self._captured: dict[int, Path] = {}
         self._paths: list[Path] = []
         self._ready: tuple[weakref.ref[nn.Module], Callable[..., Any]] | None = None
         self.training = False
         for path, value in find_captured(function).items():
-            self._captured[id(value)] = path
             self._adopt(path, value)
 
     def take_arguments(
@@ -70,13 +67,18 @@ class FunctionModule(nn.Module):
         return self.bound(*args, **kwargs)
 
     @property
+    def refers(self) -> bool:
+        """Whether the function refers to a module or a tensor, or was given a module."""
+        return bool(self._paths)
+
+    @property
     def bound(self) -> Callable[..., Any]:
         """The function, referring to this module's children."""
         if self._ready is None or self._ready[0]() is not self:
             # Not yet, or this is a copy of the module that was made ready.
-            found = {identity: self._find(path) for identity, path in self._captured.items()}
-            function = replace_captured(self.function, found)
-            self._ready = (weakref.ref(self), function)
+            captured = find_captured(self.function)
+            own = {id(captured[p]): self._find(p) for p in self._paths if p in captured}
+            self._ready = (weakref.ref(self), replace_captured(self.function, own))
         return self._ready[1]
 
     def give_arguments(
@@ -130,6 +132,15 @@ class FunctionModule(nn.Module):
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch has no types here
         self.tensors = {path: fn(tensor) for path, tensor in self.tensors.items()}
         return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Identities mean nothing in another process, and a weak reference cannot go there.
+        return {**vars(self), "_ready": None, "_captured": {}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[no-untyped-call]  # torch has no types here
+        captured = find_captured(self.function).items()
+        self._captured = {id(value): path for path, value in captured}
 
     def _get_name(self) -> str:
         return self.title

@@ -53,8 +53,8 @@ class CountOptions:
             advice = "Pass one of these, or an inspect_cost.Policy."
             raise UsageError(f"`policy`: {error}", advice, field="policy") from None
         named = {_dotted(name): cost for name, cost in (op_costs or {}).items()}
-        _check_costs("op_costs", named, (str,))
-        _check_costs("module_costs", module_costs or {}, (str, type))
+        check_costs("op_costs", named, (str,))
+        check_costs("module_costs", module_costs or {}, (str, type))
         return cls(chosen, named, dict(module_costs or {}), backward)
 
 
@@ -82,9 +82,47 @@ def as_rule(
                 f"the function in `{option}` for {name} failed: {type(error).__name__}: {error}",
                 field=option,
             ) from error
-        return _check_given(option, name, given)
+        return check_cost(option, name, given)
 
     return rule
+
+
+def check_costs(option: str, costs: Mapping[Any, Any], kinds: tuple[type, ...]) -> None:
+    """Refuse costs that are neither an `OpCost` nor a function, and keys of other kinds.
+
+    Raises:
+        UsageError: one is.
+    """
+    for key, cost in costs.items():
+        if not isinstance(key, kinds):
+            wanted = "a name" if kinds == (str,) else "a class or a path"
+            raise UsageError(
+                f"the key {key!r} of `{option}` is not {wanted}",
+                'Write an operator as "aten.linear".' if kinds == (str,) else "",
+                field=option,
+            )
+        if not (isinstance(cost, OpCost) or callable(cost)):
+            raise UsageError(
+                f"`{option}` has {cost!r} for {key!r}, which is not a cost",
+                "Give an inspect_cost.OpCost, or a function that returns one.",
+                field=option,
+            )
+
+
+def check_cost(option: str, name: str, given: Any) -> OpCost | None:
+    """Return what a user's function gave for an operator or a module.
+
+    Raises:
+        UsageError: it is neither an `OpCost` nor None.
+    """
+    if given is None or isinstance(given, OpCost):
+        return given
+    raise UsageError(
+        f"the function in `{option}` for {name} returned {given!r}, which is not an OpCost",
+        "Return an inspect_cost.OpCost, such as OpCost(macs=..., add=...), or None if it is "
+        "unknown.",
+        field=option,
+    )
 
 
 def make_unused_error(option: str, key: str, known: Iterable[str], kind: str) -> UsageError:
@@ -105,34 +143,6 @@ def make_unused_error(option: str, key: str, known: Iterable[str], kind: str) ->
     return UsageError(
         f"{key!r} in `{option}` matches nothing in this call",
         f"{question}The {kind} of this call are {listed}{more}.",
-        field=option,
-    )
-
-
-def _check_costs(option: str, costs: Mapping[Any, Any], kinds: tuple[type, ...]) -> None:
-    for key, cost in costs.items():
-        if not isinstance(key, kinds):
-            wanted = "a name" if kinds == (str,) else "a class or a path"
-            raise UsageError(
-                f"the key {key!r} of `{option}` is not {wanted}",
-                'Write an operator as "aten.linear".' if kinds == (str,) else "",
-                field=option,
-            )
-        if not (isinstance(cost, OpCost) or callable(cost)):
-            raise UsageError(
-                f"`{option}` has {cost!r} for {key!r}, which is not a cost",
-                "Give an inspect_cost.OpCost, or a function that returns one.",
-                field=option,
-            )
-
-
-def _check_given(option: str, name: str, given: Any) -> OpCost | None:
-    if given is None or isinstance(given, OpCost):
-        return given
-    raise UsageError(
-        f"the function in `{option}` for {name} returned {given!r}, which is not an OpCost",
-        "Return an inspect_cost.OpCost, such as OpCost(macs=..., add=...), or None if it is "
-        "unknown.",
         field=option,
     )
 

@@ -11,7 +11,6 @@ import torch
 
 from inspect_cost.calls.arguments import share_keywords
 from inspect_cost.calls.call import Call, check_arguments
-from inspect_cost.calls.captured import find_captured
 from inspect_cost.calls.function import FunctionModule
 from inspect_cost.measuring.fresh_process import MakeCall
 from inspect_cost.measuring.measurement import Measurement
@@ -143,8 +142,9 @@ def prepare_call(
         UsageError: the arguments do not fit, or as `Call.to`.
     """
     check_arguments(call)
-    if call.module is None and find_captured(call.function):
-        call = call.as_module()
+    wrapped = call.as_module() if call.module is None else call
+    if isinstance(wrapped.module, FunctionModule) and wrapped.module.refers:
+        call = wrapped  # modules among the arguments, too
     return call.to(device, dtype)
 
 

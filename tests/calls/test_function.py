@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import pickle
 from collections.abc import Callable
 from types import SimpleNamespace
 
@@ -22,6 +23,10 @@ def through_global(x: Tensor) -> Tensor:
 
 def through_helper(x: Tensor, times: int = 2) -> Tensor:
     return through_global(x) if times == 1 else through_helper(x, times - 1)
+
+
+def through_comprehension(x: Tensor) -> Tensor:
+    return torch.cat([GLOBAL(row) for row in x.split(1)])
 
 
 class Pipeline:
@@ -122,7 +127,7 @@ def test_a_module_is_found_and_a_copy_runs_on_its_copy(
     assert torch.equal(function(x), net(x))
 
 
-@pytest.mark.parametrize("function", [through_global, through_helper])
+@pytest.mark.parametrize("function", [through_global, through_helper, through_comprehension])
 def test_globals_are_found_in_the_functions_that_a_function_calls_too(function: Function) -> None:
     twin = copy.deepcopy(FunctionModule(function, "f"))
     assert [name for name, _ in twin.named_parameters()] == ["GLOBAL.weight", "GLOBAL.bias"]
@@ -130,6 +135,16 @@ def test_globals_are_found_in_the_functions_that_a_function_calls_too(function: 
     nn.init.zeros_(twin.get_parameter("GLOBAL.bias"))
     assert not twin(torch.ones(1, 2)).any()
     assert torch.equal(function(torch.ones(1, 2)), GLOBAL(torch.ones(1, 2)))
+
+
+def test_another_process_gets_a_copy_that_runs_on_its_own_modules() -> None:
+    module, x = FunctionModule(through_helper, "f"), torch.zeros(1, 2)
+    nn.init.zeros_(module.get_parameter("GLOBAL.bias"))
+    assert not module(x).any()
+    sent = pickle.dumps(module)
+    nn.init.ones_(GLOBAL.bias)
+    assert torch.equal(through_helper(x), torch.ones(1, 2))
+    assert not pickle.loads(sent)(x).any()  # noqa: S301 - we wrote it
 
 
 def test_an_attribute_with_the_name_of_a_global_is_not_taken_for_it() -> None:

@@ -222,3 +222,7 @@ def test_an_onnx_file_or_model_is_counted_by_the_same_function(tmp_path: Path, n
         assert count(source, input_shapes={"N": 2}).macs == 24
     constant = count(model, input_shapes={"N": 2}, op_costs={"onnx.MatMul": OpCost(macs=1)})
     assert constant.macs == 1
+    for costs in ({"onnx.MatMull": OpCost()}, {"onnx.MatMul": 7}, {"onnx.MatMul": lambda _: 7}):
+        with pytest.raises(UsageError) as caught:
+            count(model, input_shapes={"N": 2}, op_costs=costs)  # type: ignore[arg-type]
+        assert caught.value.field == "op_costs"

@@ -7,12 +7,13 @@ from pathlib import Path
 from onnx import ModelProto
 
 from inspect_cost.counting.onnx.binding import InputShapes, bind_inputs
-from inspect_cost.counting.onnx.call import Rule
+from inspect_cost.counting.onnx.call import NodeCall, Rule
 from inspect_cost.counting.onnx.graph import Settings, Walk
 from inspect_cost.counting.onnx.ledger import Ledger
 from inspect_cost.counting.onnx.loading import iterate_nodes, load_model, read_opsets
 from inspect_cost.counting.onnx.storage import collect_storage
 from inspect_cost.counting.onnx.table import ONNX_RULES
+from inspect_cost.counting.options import check_cost, check_costs, make_unused_error
 from inspect_cost.counting.report import CostReport, Storage, ancestry
 from inspect_cost.values.cost import OpCost
 from inspect_cost.values.errors import UsageError
@@ -46,11 +47,14 @@ def count_onnx(
 
     Raises:
         UsageError: the file cannot be read or is malformed, an axis has no size, a shape cannot
-            be inferred, or a loop's number of iterations is not known.
+            be inferred, a loop's number of iterations is not known, or a name in ``op_costs``
+            matches no operator that ran.
     """
     model = load_model(source)
     _check_trip_counts(model, trip_counts or {})
-    own = {name: _make_rule(cost) for name, cost in (op_costs or {}).items()}
+    check_costs("op_costs", op_costs or {}, (str,))
+    applied: set[str] = set()
+    own = {name: _make_rule(name, cost, applied) for name, cost in (op_costs or {}).items()}
     settings = Settings(
         rules={**ONNX_RULES, **own},
         functions={(f.domain, f.name, f.overload): f for f in model.functions},
@@ -60,6 +64,10 @@ def count_onnx(
     inputs = bind_inputs(model.graph, input_shapes or {})
     walk = Walk(settings, ledger, read_opsets(model), ChainMap(dict(inputs)))
     walk.follow_graph(model.graph, [inputs.get(entry.name) for entry in model.graph.input], "")
+    for name in own:
+        if name not in applied:
+            ran = dict.fromkeys(tally.operator for tally in ledger.tallies())
+            raise make_unused_error("op_costs", name, ran, "operators")
     storages = collect_storage(model, settings.class_names)
     return CostReport(
         model=model.graph.name or "graph",
@@ -85,8 +93,14 @@ def _check_trip_counts(model: ModelProto, trip_counts: Mapping[str, int]) -> Non
             )
 
 
-def _make_rule(cost: Rule | OpCost) -> Rule:
-    return (lambda _call: cost) if isinstance(cost, OpCost) else cost
+def _make_rule(name: str, cost: Rule | OpCost, applied: set[str]) -> Rule:
+    """Return a user's cost as a rule that checks what it yields, and adds its name to a set."""
+
+    def rule(call: NodeCall) -> OpCost | None:
+        applied.add(name)
+        return check_cost("op_costs", name, cost if isinstance(cost, OpCost) else cost(call))
+
+    return rule
 
 
 def _list_modules(
