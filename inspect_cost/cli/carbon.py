@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from inspect_cost.cli.arguments import Whole
-from inspect_cost.cli.terminal import OK, check_writable, write
-from inspect_cost.cli.view import screen_view
+from inspect_cost.cli.output import OutputOptions
+from inspect_cost.cli.terminal import OK
 from inspect_cost.values.errors import UsageError
 
 if TYPE_CHECKING:
     from inspect_cost.carbon.estimate import CarbonEstimate
+    from inspect_cost.reports.results import TrainingCarbon
 
 
 def carbon(
@@ -36,8 +37,7 @@ def carbon(
     emissions: Path | None = None,
     tracker_log: Annotated[Path | None, Parameter(name="--tracker-log")] = None,
     models: Path | None = None,
-    format: Literal["table", "json"] = "table",  # noqa: A002 - the option's name
-    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    writing: Annotated[OutputOptions | None, Parameter(name="*")] = None,
 ) -> int:
     """Estimate what training a model took and emitted.
 
@@ -74,12 +74,9 @@ def carbon(
         Log of carbontracker, instead of hardware and hours.
     models
         TOML file of models and their publications, instead: the training of each.
-    format
-        What to write: a table to read, or JSON with everything in it.
-    output
-        File to write to, instead of standard output.
     """
-    check_writable(output)
+    wanted = writing or OutputOptions()
+    wanted.check()
     devices = {"gpu": gpu, "hours": hours, "power": power, "report": report}
     devices |= {"cpu-power": cpu_power, "ram-power": ram_power}
     factors = {"intensity": intensity, "zone": zone, "year": year, "pue": pue}
@@ -90,17 +87,13 @@ def carbon(
     }
     tracker = only_one(files, devices)
     if models:
-        write(of_models(models, factors, output, as_json=format == "json"), output)
+        wanted.write(of_models(models, factors))
         return OK
     if tracker:
         estimate = from_tracker(tracker, files[tracker], factors)
     else:
         estimate = from_hardware(devices, power_kind, factors)
-
-    from inspect_cost.reports.carbon import carbon_json, carbon_table
-
-    view = screen_view(output)
-    write(carbon_json(estimate) if format == "json" else carbon_table(estimate, view), output)
+    wanted.write(estimate)
     return OK
 
 
@@ -114,7 +107,7 @@ def only_one(files: dict[str, Any], devices: dict[str, Any]) -> str | None:
     return given[0] if given else None
 
 
-def of_models(path: Path, factors: dict[str, Any], output: Path | None, *, as_json: bool) -> str:
+def of_models(path: Path, factors: dict[str, Any]) -> "TrainingCarbon":
     """What training each model of a file emitted."""
     given = [f"--{name}" for name, value in factors.items() if value is not None]
     if given:
@@ -122,11 +115,9 @@ def of_models(path: Path, factors: dict[str, Any], output: Path | None, *, as_js
             f"{' and '.join(given)} and --models both say it", f"Write it into {path} instead."
         )
     from inspect_cost.publications.publication import load_publications
-    from inspect_cost.reports.carbon import models_json, models_table
+    from inspect_cost.reports.results import TrainingCarbon
 
-    found = {entry.title: entry.training for entry in load_publications(path)}
-    view = screen_view(output)
-    return models_json(found) if as_json else models_table(found, view)
+    return TrainingCarbon({entry.title: entry.training for entry in load_publications(path)})
 
 
 def from_tracker(option: str, path: Path, factors: dict[str, Any]) -> "CarbonEstimate":

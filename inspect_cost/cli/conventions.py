@@ -1,15 +1,20 @@
 """``inspect-cost conventions``: what the numbers mean."""
 
-import textwrap
+from typing import Annotated
 
-from inspect_cost.cli.terminal import OK, write
+from cyclopts import Parameter
+
+from inspect_cost.cli.output import OutputOptions
+from inspect_cost.cli.terminal import OK
 from inspect_cost.values.conventions import CONVENTIONS
 
 
-def conventions() -> int:
+def conventions(*, writing: Annotated[OutputOptions | None, Parameter(name="*")] = None) -> int:
     """Print what each number means."""
-    for topic, text in CONVENTIONS.items():
-        write(
-            f"{topic}\n" + textwrap.fill(text, 92, initial_indent="    ", subsequent_indent="    ")
-        )
+    wanted = writing or OutputOptions()
+    wanted.check()
+
+    from inspect_cost.reports.results import Conventions
+
+    wanted.write(Conventions(CONVENTIONS))
     return OK

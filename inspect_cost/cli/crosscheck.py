@@ -1,11 +1,7 @@
 """``inspect-cost crosscheck``: other counters on the same call, and why they differ."""
 
-import os
-import shutil
-import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -16,7 +12,8 @@ from inspect_cost.cli.arguments import (
     parsed_option,
     parsed_setting,
 )
-from inspect_cost.cli.terminal import FAILED, OK, check_writable, complain, progress_bar, write
+from inspect_cost.cli.output import OutputOptions
+from inspect_cost.cli.terminal import FAILED, OK, complain, progress_bar
 from inspect_cost.values.errors import UsageError
 
 
@@ -28,8 +25,7 @@ def crosscheck(
     inputs: Annotated[list[str] | None, Parameter(name="--input", negative="")] = None,
     settings: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None,
     timeout: float = 120.0,
-    format: Literal["table", "json"] = "table",  # noqa: A002 - the option's name
-    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    writing: Annotated[OutputOptions | None, Parameter(name="*")] = None,
     strict: Annotated[bool, Flag] = False,
 ) -> int:
     """Count with fvcore, thop, FlopCounterMode and through ONNX too, and explain the differences.
@@ -46,25 +42,16 @@ def crosscheck(
         NAME=VALUE: a preset's setting to differ from the published one; repeat it for several.
     timeout
         Seconds that each of the other counters may take.
-    format
-        What to write: tables to read, or JSON with everything in it.
-    output
-        File to write to, instead of standard output.
     strict
         Exit with 1 if any part of a difference has no explanation.
     """
     if not 0 < timeout < float("inf"):
         raise UsageError(f"--timeout {timeout:g} is no time limit", "Give seconds, such as 60.")
-    check_writable(output)
+    wanted = writing or OutputOptions()
+    wanted.check()
     check = checked(model, input_len, inputs or [], settings or [], timeout)
 
-    from inspect_cost.crosschecking.renderers import RENDERERS
-    from inspect_cost.reports import View
-
-    to_screen = output is None and sys.stdout.isatty()
-    color = to_screen and "NO_COLOR" not in os.environ
-    width = shutil.get_terminal_size((100, 24)).columns if to_screen else 100
-    write(RENDERERS[format](check, View(width=width, color=color)), output)
+    wanted.write(check)
     if check.unexplained and strict:
         complain(f"unexplained under --strict: {', '.join(check.unexplained)}.")
         return FAILED

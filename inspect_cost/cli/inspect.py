@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -19,16 +18,14 @@ from inspect_cost.cli.arguments import (
 )
 from inspect_cost.cli.counting import Counting
 from inspect_cost.cli.measuring import Measuring
+from inspect_cost.cli.output import OutputOptions
 from inspect_cost.cli.terminal import (
     FAILED,
     INTERRUPTED,
     NO_SENSOR,
     OK,
-    check_writable,
     complain,
-    write,
 )
-from inspect_cost.cli.view import screen_view
 from inspect_cost.values.errors import InspectCostError, UsageError
 
 
@@ -42,8 +39,7 @@ def inspect(
     trip_counts: Annotated[list[str] | None, Parameter(name="--trip-count", negative="")] = None,
     depth: Annotated[int, Whole] = 2,
     exact: Annotated[bool, Flag] = False,
-    format: Literal["table", "json"] = "table",  # noqa: A002 - the option's name
-    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    writing: Annotated[OutputOptions | None, Parameter(name="*")] = None,
     counting: Annotated[Counting | None, Parameter(name="*")] = None,
     measuring: Annotated[Measuring | None, Parameter(name="*")] = None,
     strict: Annotated[bool, Flag] = False,
@@ -67,15 +63,12 @@ def inspect(
         Levels of the module tree to show.
     exact
         Whole numbers in the module tree, instead of SI prefixes.
-    format
-        What to write: a table to read, or JSON with everything in it.
-    output
-        File to write to, instead of standard output.
     strict
         Exit with 1 if any operator has no known cost.
     """
     options, counted = measuring or Measuring(), counting or Counting()
-    check_writable(output)
+    wanted = writing or OutputOptions()
+    wanted.check()
     options.check()
     weights = counted.weights
     check_inputs_and_settings(model, inputs or [], settings or [])
@@ -87,9 +80,7 @@ def inspect(
         report = inspected(model, input_len, inputs or [], settings or [], options, counted)
     report = replace(report, weights=weights, standing=standing_of(model, report, counted))
 
-    from inspect_cost.reports import RENDERERS
-
-    write(RENDERERS[format](report, screen_view(output, depth=depth, exact=exact)), output)
+    wanted.write(report, depth=depth, exact=exact)
     return exit_code(report, options, strict=strict)
 
 

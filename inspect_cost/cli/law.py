@@ -1,7 +1,7 @@
 """``inspect-cost law``: costs as polynomials in the length."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -11,8 +11,8 @@ from inspect_cost.cli.arguments import (
     parsed_setting,
 )
 from inspect_cost.cli.figures import write_figure
-from inspect_cost.cli.terminal import OK, check_writable, write
-from inspect_cost.cli.view import screen_view
+from inspect_cost.cli.output import OutputOptions
+from inspect_cost.cli.terminal import OK, check_writable
 from inspect_cost.values.errors import UsageError
 
 PLOTTED = (100, 10_000_000)  # lengths
@@ -24,8 +24,7 @@ def law(
     input_len: Annotated[str | None, Parameter(name="--input-len")] = None,
     period: Annotated[str | None, Parameter(name="--period")] = None,
     settings: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None,
-    format: Literal["table", "json"] = "table",  # noqa: A002 - the option's name
-    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    writing: Annotated[OutputOptions | None, Parameter(name="*")] = None,
     plot: Path | None = None,
 ) -> int:
     """Find what models cost as exact polynomials in the length of what they process.
@@ -43,24 +42,21 @@ def law(
         Lengths differ by multiples of this; found unless given. Presets know theirs.
     settings
         NAME=VALUE: a preset's setting to differ from the published one; repeat it for several.
-    format
-        What to write: a table to read, or JSON with exact coefficients.
-    output
-        File to write to, instead of standard output.
     plot
         Draw MACs against length for all models into this file: .svg, .pdf or .png.
     """
     if not models:
         raise UsageError("no model is named", "Write, for example, inspect-cost law flowavenet.")
-    check_writable(output)
+    wanted = writing or OutputOptions()
+    wanted.check()
     check_plot(plot)
     length, step = parsed_option("--input-len", input_len), parsed_option("--period", period)
     overrides = dict(map(parsed_setting, settings or []))
     laws = {model: found(model, inputs or [], length, step, overrides) for model in models}
 
-    from inspect_cost.reports.law import LAW_RENDERERS
+    from inspect_cost.reports.results import Laws
 
-    write(LAW_RENDERERS[format](laws, screen_view(output)), output)
+    wanted.write(Laws(laws))
     if plot:
         write_figure(drawn(laws), plot)
     return OK

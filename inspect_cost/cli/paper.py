@@ -1,13 +1,13 @@
 """``inspect-cost paper``: the 2021 paper, recomputed."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from inspect_cost.cli.figures import write_figure
-from inspect_cost.cli.terminal import OK, check_writable, write
-from inspect_cost.cli.view import screen_view
+from inspect_cost.cli.output import OutputOptions
+from inspect_cost.cli.terminal import OK, check_writable
 
 
 def paper(
@@ -15,8 +15,7 @@ def paper(
     reports: Annotated[list[Path] | None, Parameter(negative="", consume_multiple=True)] = None,
     models: Path | None = None,
     plot: Path | None = None,
-    format: Literal["table", "json"] = "table",  # noqa: A002 - the option's name
-    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    writing: Annotated[OutputOptions | None, Parameter(name="*")] = None,
 ) -> int:
     """Recompute the tables and fronts of Douwes, Esling & Briot 2021.
 
@@ -33,13 +32,10 @@ def paper(
     plot
         Figure to write, .svg, .pdf, .png, or .html to explore: the paper's Figure 3, and what
         changes it.
-    format
-        What to write: a table to read, or JSON with everything in it.
-    output
-        File to write to, instead of standard output.
     """
-    for path in (output, plot):
-        check_writable(path)
+    wanted = writing or OutputOptions()
+    wanted.check()
+    check_writable(plot)
     from inspect_cost.figures.saving import check_suffix
 
     suffix = check_suffix(plot) if plot else ""
@@ -47,7 +43,6 @@ def paper(
     from inspect_cost.paper.reproduction import reproduce
     from inspect_cost.publications.publication import load_publications
     from inspect_cost.reports.measured_facts import read_measured_energies
-    from inspect_cost.reports.paper import paper_json, paper_table
     from inspect_cost.subjects.counted_presets import CountedPresets
 
     publications = load_publications(models) if models else ()
@@ -57,6 +52,5 @@ def paper(
         from inspect_cost.paper.figure import draw_figure_3, draw_interactive_figure_3
 
         write_figure((draw_interactive_figure_3 if suffix == HTML else draw_figure_3)(found), plot)
-    view = screen_view(output)
-    write(paper_json(found) if format == "json" else paper_table(found, view), output)
+    wanted.write(found)
     return OK

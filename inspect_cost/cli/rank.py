@@ -1,14 +1,14 @@
 """``inspect-cost rank``: where models stand."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from inspect_cost.cli.arguments import Whole
 from inspect_cost.cli.figures import write_figure
-from inspect_cost.cli.terminal import OK, check_writable, progress_bar, write
-from inspect_cost.cli.view import screen_view
+from inspect_cost.cli.output import OutputOptions
+from inspect_cost.cli.terminal import OK, check_writable, progress_bar
 from inspect_cost.values.errors import UsageError
 
 Names = Annotated[list[str] | None, Parameter(negative="")]
@@ -24,8 +24,7 @@ def rank(
     seed: Annotated[int, Whole] = 0,
     draws: Annotated[int, Whole] = 10_000,
     plot: Path | None = None,
-    format: Literal["table", "json", "csv"] = "table",  # noqa: A002 - the option's name
-    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    writing: Annotated[OutputOptions | None, Parameter(name="*")] = None,
 ) -> int:
     """Rank models by two objectives or more: which of them no other beats in all.
 
@@ -49,20 +48,17 @@ def rank(
         How many there are.
     plot
         Figure to write: .svg, .pdf, .png, or .html to explore.
-    format
-        What to write: a table to read, JSON with everything, or CSV.
-    output
-        File to write to, instead of standard output.
     """
     if not sources and models is None:
         raise UsageError("nothing is named to rank", "Give reports, tables, or presets.")
-    for path in (output, plot):
-        check_writable(path)
+    check_writable(plot)
+    wanted = writing or OutputOptions()
 
     from inspect_cost.figures.saving import check_suffix
-    from inspect_cost.ranking.comparison import compare
+    from inspect_cost.ranking.comparison import Comparison, compare
     from inspect_cost.ranking.objectives import choose_objectives
 
+    wanted.check(Comparison)
     objectives = choose_objectives(*map(split, (cost, quality, maximise, minimise)))
     suffix = check_suffix(plot) if plot else ""
 
@@ -75,10 +71,7 @@ def rank(
         from inspect_cost.figures.drawing import draw_ranking
 
         write_figure(draw_ranking(comparison.ranking, suffix), plot)
-
-    from inspect_cost.reports.ranking import RANKING_RENDERERS
-
-    write(RANKING_RENDERERS[format](comparison, screen_view(output)), output)
+    wanted.write(comparison)
     return OK
 
 

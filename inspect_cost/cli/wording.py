@@ -16,6 +16,7 @@ OPTIONS: Mapping[str, str] = {
     "device": "--device",
     "draws": "--draws",
     "dtype": "--dtype",
+    "format": "--format",
     "gpu": "--gpu",
     "grid_intensity": "--grid-intensity",
     "hours": "--hours",

@@ -1,24 +1,20 @@
 """``inspect-cost zoo``: what models there are."""
 
-import textwrap
+from typing import Annotated
 
-from inspect_cost.cli.terminal import OK, write
+from cyclopts import Parameter
+
+from inspect_cost.cli.output import OutputOptions
+from inspect_cost.cli.terminal import OK
 
 
-def zoo() -> int:
+def zoo(*, writing: Annotated[OutputOptions | None, Parameter(name="*")] = None) -> int:
     """List the presets of the model zoo."""
-    import model_zoo
+    wanted = writing or OutputOptions()
+    wanted.check()
 
-    for preset in model_zoo.PRESETS.values():
-        lines = (
-            f"{preset.title}: {preset.paper}",
-            f"generates {preset.generates}, at {preset.sample_rate:,} Hz",
-            f"{preset.params:,} parameters; published: {preset.reported_params}",
-            f"deviations: {preset.deviations}",
-        )
-        indented = (
-            textwrap.fill(line, 96, initial_indent="    ", subsequent_indent="        ")
-            for line in lines
-        )
-        write("\n".join((preset.name, *indented)))
+    import model_zoo
+    from inspect_cost.reports.results import Catalogue
+
+    wanted.write(Catalogue(tuple(model_zoo.PRESETS.values())))
     return OK

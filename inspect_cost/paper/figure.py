@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from inspect_cost.figures.fronts import draw_pareto
 from inspect_cost.figures.geometry import Panel
 from inspect_cost.paper.fronts import INFERENCE, Front
-from inspect_cost.paper.reproduction import Reproduction
+from inspect_cost.paper.results import Reproduction
 from inspect_cost.ranking.objectives import get_objective
 
 LOSS = "1 - %MOS"

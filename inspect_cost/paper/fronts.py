@@ -50,6 +50,12 @@ class Front:
         ranked = [str(name) for name in points.labels if name not in self.ranking.unranked]
         return sorted(ranked, key=lambda name: points.values[points.position[name], column])
 
+    @property
+    def dominated(self) -> dict[str, list[str]]:
+        """Dominated model -> the models that dominate it."""
+        found = {name: self.dominators(name) for name in self.by_quality}
+        return {name: winners for name, winners in found.items() if winners}
+
     def dominators(self, name: str) -> list[str]:
         """Return the models that dominate one."""
         return [str(winner) for winner in self.ranking.dominated_by[name] or ()]

@@ -1,111 +1,29 @@
 """The paper recomputed: its two tables, its fronts, and every figure that does not follow."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 from inspect_cost.carbon.estimate import CarbonEstimate
 from inspect_cost.paper import printed
-from inspect_cost.paper.counted import Counted, PresetCounter, rename_costs
-from inspect_cost.paper.fronts import INFERENCE, TRAINING, Front, rank_models, reasons_without_score
-from inspect_cost.paper.printed import PrintedQuality, PrintedTraining
+from inspect_cost.paper.counted import PresetCounter, rename_costs
+from inspect_cost.paper.fronts import INFERENCE, TRAINING, rank_models, reasons_without_score
+from inspect_cost.paper.printed import PrintedQuality
+from inspect_cost.paper.results import (
+    HOURS_PER_DAY,
+    Alternative,
+    Discrepancy,
+    QualityRow,
+    Reproduction,
+    TrainingRow,
+    Variant,
+)
 from inspect_cost.publications.publication import Publication
 from inspect_cost.values.quantity import Quantity
 
-HOURS_PER_DAY = 24
 NOT_MEASURED = "no report with measured energy of a model that has a MOS was given (--reports)"
 NO_REMARK = "Does not follow from its inputs."
-
-
-@dataclass(frozen=True)
-class TrainingRow:
-    """A row of Table 1, printed and recomputed by eq. 6."""
-
-    printed: PrintedTraining
-    recomputed: CarbonEstimate
-
-
-@dataclass(frozen=True)
-class QualityRow:
-    """A row of Table 2, printed, recomputed by eq. 8, and counted.
-
-    Attributes:
-        printed: the row.
-        publication: its inputs.
-        exact: the published architecture.
-        variants: other published sizes.
-    """
-
-    printed: PrintedQuality
-    publication: Publication
-    exact: Counted
-    variants: tuple[Counted, ...]
-
-
-@dataclass(frozen=True)
-class Discrepancy:
-    """A printed figure that does not follow.
-
-    Attributes:
-        model: the model that the figure describes.
-        table: where it is printed.
-        quantity: "co2e_kg", "hours", "mos_loss" or "params".
-        printed: the printed number.
-        found: the number that the paper's own inputs, or the published architecture, give.
-        remark: a possible reason.
-    """
-
-    model: str
-    table: str
-    quantity: str
-    printed: float
-    found: float
-    remark: str
-
-
-@dataclass(frozen=True)
-class Alternative:
-    """Fronts that would follow from another opinion score than the paper's."""
-
-    given: printed.WhatIf
-    mos_loss: float
-    training: Front
-    inference: Front
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A front of inference with another published size of one model."""
-
-    model: str
-    counted: Counted
-    front: Front
-
-
-@dataclass(frozen=True)
-class Reproduction:
-    """The paper, recomputed.
-
-    Attributes:
-        table1: training.
-        table2: quality and parameters.
-        training: the front against training CO2e.
-        inference: cost of inference -> front.
-        unavailable: cost of inference -> why it has no front.
-        variants: fronts by exact parameters with other published sizes.
-        discrepancies: printed figures that do not follow.
-        what_ifs: results of other scores, none of them the paper's.
-    """
-
-    table1: tuple[TrainingRow, ...]
-    table2: tuple[QualityRow, ...]
-    training: Front
-    inference: Mapping[str, Front]
-    unavailable: Mapping[str, str]
-    variants: tuple[Variant, ...]
-    discrepancies: tuple[Discrepancy, ...]
-    what_ifs: tuple[Alternative, ...]
 
 
 def reproduce(

@@ -1,6 +1,6 @@
 """One model beside the paper's: its training carbon, its quality, its place on the fronts."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -11,14 +11,9 @@ from inspect_cost.paper.reproduction import collect_further_values
 from inspect_cost.publications.publication import Publication
 from inspect_cost.values.presentable import Presentable
 from inspect_cost.values.quantity import Quantity
-from inspect_cost.values.units import exact, si
 
-#: Objective beside quality -> its title in a line of text.
-COSTS = {
-    TRAINING: "training CO2e",
-    "params_exact": "parameters",
-    "macs_per_s": "MACs per second of audio",
-}
+#: Objectives beside quality.
+COSTS = (TRAINING, "params_exact", "macs_per_s")
 
 
 @dataclass(frozen=True)
@@ -86,11 +81,6 @@ class Standing(Presentable):
     places: tuple[Place, ...]
     unranked: str
     source: str
-
-    @property
-    def text(self) -> str:
-        """A few lines about it."""
-        return standing_text(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, for JSON."""
@@ -222,48 +212,3 @@ def _find_place(name: str, values: dict[str, dict[str, Quantity]], found: Front)
         dominated_by=tuple(found.dominators(name)),
         probability_optimal=found.ranking.probability_optimal[name],
     )
-
-
-def standing_text(found: Standing) -> str:
-    """Return a few lines: training, quality, and the place on each front."""
-    return "\n".join(_lines(found))
-
-
-def _lines(found: Standing) -> Iterator[str]:
-    yield f"{found.model} as published, beside {', '.join(found.beside)}"
-    carbon = found.training
-    if carbon:
-        yield (
-            f"  training   {carbon.carbon_kgco2e.value:.3g} kg CO2e ({carbon.carbon_kgco2e.kind}), "
-            f"{carbon.energy_kwh.value:.3g} kWh at {carbon.intensity.value:.3g} kgCO2e/kWh"
-        )
-    else:
-        yield "  training   not published"
-    if found.unranked:
-        yield f"  quality    unranked: {found.unranked}"
-        return
-    if found.mos_loss:
-        yield f"  quality    1 - %MOS = {found.mos_loss.value:.4f} ({found.mos_loss.kind})"
-    for place in found.places:
-        yield f"  {COSTS[place.cost]}: {_verdict(place)}"
-
-
-def _verdict(place: Place) -> str:
-    if place.value is None or place.rank is None:
-        return f"unranked, {place.reason}"
-    amount = _amount(place)
-    if place.rank == 0:
-        chance = (
-            ""
-            if place.probability_optimal is None
-            else f" (probability {place.probability_optimal:.0%})"
-        )
-        return f"{amount}, Pareto-optimal{chance} among {place.of}"
-    return f"{amount}, dominated by {', '.join(place.dominated_by)}, front {place.rank + 1}"
-
-
-def _amount(place: Place) -> str:
-    value = place.value.value if place.value else 0.0
-    if place.cost == TRAINING:
-        return f"{value:.3g} kg"
-    return exact(int(value)) if place.cost == "params_exact" else si(value)

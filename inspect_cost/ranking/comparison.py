@@ -10,13 +10,14 @@ from inspect_cost.ranking.points import Label
 from inspect_cost.ranking.ranking import DRAWS, Ranking, rank
 from inspect_cost.values.errors import UsageError
 from inspect_cost.values.given import HOW_TO_WRITE
+from inspect_cost.values.presentable import Presentable
 from inspect_cost.values.quantity import Quantity
 
 SCHEMA = "inspect-cost/ranking/1"
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Presentable):
     """Candidates, the objectives they were ranked by, and where they stand.
 
     Attributes:
@@ -49,22 +50,12 @@ class Comparison:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON, with the name of its schema."""
-        ranking = self.ranking
-        reference = ranking.reference
+        models = (*self.ranked, *self.unranked)
         return {
             "schema": SCHEMA,
+            **self.ranking.to_dict(),
             "objectives": [_objective_dict(objective) for objective in self.objectives],
-            "front": ranking.front,
-            "fronts": ranking.fronts,
-            "models": [self._model_dict(candidate) for candidate in (*self.ranked, *self.unranked)],
-            "unranked": dict(ranking.unranked),
-            "knee": ranking.knee,
-            "hypervolume": ranking.hypervolume,
-            "reference": reference and dict(zip(ranking.objectives, reference, strict=True)),
-            "significant": ranking.significant,
-            "warning": ranking.warning,
-            "seed": ranking.seed,
-            "draws": ranking.draws if ranking.points.uncertain else 0,
+            "models": [self._model_dict(candidate) for candidate in models],
         }
 
     def _model_dict(self, candidate: Candidate) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Rankings of points by several objectives at once."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,6 +13,7 @@ from inspect_cost.ranking import measures, sorting
 from inspect_cost.ranking.points import Label, LazySequence, PerPoint, Point, Points, read_points
 from inspect_cost.ranking.uncertainty import Chances, certain_ranks, simulate_ranks
 from inspect_cost.values.errors import UsageError
+from inspect_cost.values.presentable import Presentable
 
 #: A front is significant if its members are optimal with at least this probability, and all other
 #: points are not optimal with at least this probability.
@@ -22,7 +24,7 @@ MOST_NAMED = 5
 
 
 @dataclass(frozen=True, repr=False)
-class Ranking:
+class Ranking(Presentable):
     """The place of each point on fronts; attributes are computed when they are first read.
 
     Points are identified by their names, or by their positions if they have none.
@@ -221,6 +223,40 @@ class Ranking:
         for row, thing in zip(self._rows.tolist(), of_ranked.tolist(), strict=True):
             things[row] = thing
         return PerPoint(things, self.points)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data, for JSON."""
+        reference = self.reference
+        return {
+            "objectives": [
+                {"name": name, "direction": "maximise" if maximise else "minimise"}
+                for name, maximise in zip(self.objectives, self.points.maximise, strict=True)
+            ],
+            "front": self.front,
+            "fronts": self.fronts,
+            "models": [self._describe_point(label) for label in self.names],
+            "unranked": dict(self.unranked),
+            "knee": self.knee,
+            "hypervolume": self.hypervolume,
+            "reference": reference and dict(zip(self.objectives, reference, strict=True)),
+            "significant": self.significant,
+            "warning": self.warning,
+            "seed": self.seed,
+            "draws": self.draws if self.points.uncertain else 0,
+        }
+
+    def _describe_point(self, label: Label) -> dict[str, Any]:
+        values = self.points.values[self.points.position[label]].tolist()
+        known = [None if math.isnan(value) else value for value in values]
+        return {
+            "name": label,
+            "rank": self.rank[label],
+            "values": dict(zip(self.objectives, known, strict=True)),
+            "dominated_by": self.dominated_by[label] or [],
+            "probability_optimal": self.probability_optimal[label],
+            "expected_rank": self.expected_rank[label],
+            "hypervolume_contribution": self.contributions[label],
+        }
 
 
 def rank(

@@ -1,11 +1,11 @@
-"""How a report is to be shown."""
+"""Choices that formats leave to the reader."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class View:
-    """How a report is to be shown, where its format leaves a choice.
+    """How a result is shown, where its format leaves a choice.
 
     Attributes:
         depth: levels of the module tree below the model.

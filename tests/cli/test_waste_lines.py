@@ -1,4 +1,4 @@
-"""Waste and memory are told in the table and in the JSON."""
+"""Unused work and memory in the table and in the JSON."""
 
 import json
 from pathlib import Path
@@ -31,7 +31,7 @@ def net(tmp_path: Path) -> str:
     return f"{tmp_path / 'net.py'}:Net"
 
 
-def test_the_table_says_it(net: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unused_work_is_in_the_table(net: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([net, "--no-measure", "--input", "5,4"]) == 0
     shown = capsys.readouterr().out
     assert "60 parameters and 240 MAC (85.7 %) never reach the output:" in shown
@@ -41,7 +41,7 @@ def test_the_table_says_it(net: str, capsys: pytest.CaptureFixture[str]) -> None
     assert "Peak activations" in shown
 
 
-def test_the_json_has_it(net: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unused_work_is_in_the_json(net: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([net, "--no-measure", "--input", "5,4", "--format", "json"]) == 0
     counted = json.loads(capsys.readouterr().out)["count"]
     waste = counted["waste"]

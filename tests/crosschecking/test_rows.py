@@ -18,9 +18,8 @@ from inspect_cost.crosschecking.comparison import compare, settle
 from inspect_cost.crosschecking.explanation import explain
 from inspect_cost.crosschecking.isolation import run_isolated
 from inspect_cost.crosschecking.peers import PEERS
-from inspect_cost.crosschecking.renderers import RENDERERS
 from inspect_cost.crosschecking.results import Entry, PeerCount
-from inspect_cost.reports import View
+from inspect_cost.reports import render
 from inspect_cost.values.errors import UsageError
 from tests.cli.conftest import Ran
 from tests.crosschecking.models import Faulty, Trapped
@@ -116,7 +115,7 @@ def check() -> CrossCheck:
 
 
 def test_the_table(check: CrossCheck) -> None:
-    text = RENDERERS["table"](check, View())
+    text = render(check)
     assert all(len(line) <= 100 for line in text.splitlines())
     assert f"{check.report.macs:,}" in text
     assert "FLOPs, 2 a MAC" in text
@@ -125,7 +124,7 @@ def test_the_table(check: CrossCheck) -> None:
 
 
 def test_the_json_holds_everything(check: CrossCheck) -> None:
-    data = json.loads(RENDERERS["json"](check, View()))
+    data = json.loads(render(check, "json"))
     assert data["schema"] == "inspect-cost/crosscheck/1"
     assert data["ours"]["macs"] == check.report.macs
     assert [peer["name"] for peer in data["peers"]] == ["fvcore", "thop", "FlopCounterMode", "ONNX"]

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from inspect_cost.paper.as_data import as_data
-from inspect_cost.paper.reproduction import Reproduction, reproduce
+from inspect_cost.paper.reproduction import reproduce
+from inspect_cost.paper.results import Reproduction
 from inspect_cost.subjects.counted_presets import CountedPresets
 
 
@@ -21,4 +21,4 @@ def paper(presets: CountedPresets) -> Reproduction:
 
 @pytest.fixture(scope="session")
 def data(paper: Reproduction) -> dict[str, Any]:
-    return as_data(paper)
+    return paper.to_dict()

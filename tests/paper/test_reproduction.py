@@ -9,10 +9,10 @@ from inspect_cost import load_publications
 from inspect_cost.figures.saving import render_figure
 from inspect_cost.measuring.measurement import Measurement
 from inspect_cost.paper.figure import draw_figure_3, make_panels
-from inspect_cost.paper.reproduction import Reproduction, reproduce
+from inspect_cost.paper.reproduction import reproduce
+from inspect_cost.paper.results import Reproduction
+from inspect_cost.reports import render
 from inspect_cost.reports.measured_facts import read_measured_energies
-from inspect_cost.reports.paper import paper_table
-from inspect_cost.reports.view import View
 from inspect_cost.subjects.counted_presets import CountedPresets
 from inspect_cost.values.errors import UsageError
 from inspect_cost.values.identity import AUDIO, Output
@@ -117,7 +117,7 @@ def test_measured_energy_makes_a_front_of_its_own(presets: CountedPresets, tmp_p
 
 
 def test_the_table_shows_each_mark(paper: Reproduction) -> None:
-    text = paper_table(paper, View(width=100))
+    text = render(paper)
     for marked in ("15.45 *", "272 *", "0.26 *", "89M *", "15M *", "186M *"):
         assert marked in text
     assert text.count(" *\n") + text.count(" * ") >= 6

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from inspect_cost import load_publications
-from inspect_cost.paper.standing import find_standing, list_presets_beside, standing_text
+from inspect_cost.paper.standing import find_standing, list_presets_beside
+from inspect_cost.reports import render
 from inspect_cost.subjects.counted_presets import CountedPresets, find_preset_standing
 from inspect_cost.values.quantity import Quantity
 
@@ -21,7 +22,7 @@ def test_flowavenet_beside_the_other_four(presets: CountedPresets) -> None:
         ("params_exact", 0, 3),
         ("macs_per_s", 0, 3),
     ]
-    assert "35.7 kg CO2e (estimated)" in standing_text(found)
+    assert "35.7 kg CO2e (estimated)" in render(found)
 
 
 def test_the_longer_wavegan_stands_in_the_shorters_place(presets: CountedPresets) -> None:
@@ -37,7 +38,7 @@ def test_without_opinion_scores_a_model_is_unranked(presets: CountedPresets, mod
     found = find_preset_standing(model, presets)
     assert found is not None
     assert found.unranked == "pairwise preference, no MOS"
-    assert "unranked: pairwise preference, no MOS" in standing_text(found)
+    assert "unranked: pairwise preference, no MOS" in render(found)
     assert all(place.rank is None for place in found.places)
 
 

@@ -9,12 +9,13 @@ from inspect_cost.measuring.doctor.known_load import multiply_matrices
 from inspect_cost.measuring.doctor.machine import describe_machine, describe_versions
 from inspect_cost.measuring.sensors.discovery import find_every_sensor
 from inspect_cost.measuring.sensors.protocol import Sensors, Unavailable
+from inspect_cost.values.presentable import Presentable
 
 SCHEMA = "inspect-cost/doctor/1"
 
 
 @dataclass(frozen=True)
-class Diagnosis:
+class Diagnosis(Presentable):
     """Findings on a machine's sensors.
 
     Attributes:

@@ -17,8 +17,7 @@ from inspect_cost.measuring.doctor.examination import poll_sensor
 from inspect_cost.measuring.doctor.known_load import multiply_matrices
 from inspect_cost.measuring.sensors.powercap import ROOT_VARIABLE, find_powercap_sensors
 from inspect_cost.measuring.sensors.protocol import Sensors
-from inspect_cost.reports import View
-from inspect_cost.reports.doctor import doctor_table
+from inspect_cost.reports import render
 from tests.measuring.sensors.powercap_tree import (
     FakeZone,
     PowercapTree,
@@ -176,7 +175,7 @@ def test_the_known_load_keeps_the_cpu_busy() -> None:
 def test_the_screen_shows_all_and_no_more_than_its_width(tmp_path: Path) -> None:
     with PowercapTree(tmp_path, laptop()) as tree:
         found = diagnosed(tree)
-    text = doctor_table(found, View(width=100))
+    text = render(found)
     assert text.startswith("Energy can be measured here: package-0.")
     for part in ("intel-rapl:0", "(psys)", "(core)", "contains the packages", "governor", "torch"):
         assert part in " ".join(text.split())
