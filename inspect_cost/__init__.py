@@ -24,6 +24,7 @@ PUBLIC = {
     "CrossCheck": "inspect_cost.crosschecking.results",
     "FlopWeights": "inspect_cost.values.cost",
     "InspectCostError": "inspect_cost.values.errors",
+    "Inspection": "inspect_cost.reports.inspection",
     "Measurement": "inspect_cost.measuring.measurement",
     "MeasurementError": "inspect_cost.values.errors",
     "MismatchError": "inspect_cost.values.errors",
@@ -39,6 +40,7 @@ PUBLIC = {
     "count_onnx": "inspect_cost.counting.onnx.count",
     "crosscheck": "inspect_cost.crosschecking.run",
     "estimate_training_carbon": "inspect_cost.carbon.estimate",
+    "load": "inspect_cost.reports.data",
     "load_publications": "inspect_cost.publications.publication",
     "measure": "inspect_cost.measuring.measure",
     "measure_block": "inspect_cost.measuring.block",
@@ -66,6 +68,8 @@ if TYPE_CHECKING:
     from inspect_cost.measuring.measurement import Measurement as Measurement
     from inspect_cost.publications.publication import load_publications as load_publications
     from inspect_cost.ranking.ranking import rank as rank
+    from inspect_cost.reports.data import load as load
+    from inspect_cost.reports.inspection import Inspection as Inspection
     from inspect_cost.values.cost import FlopWeights as FlopWeights
     from inspect_cost.values.cost import OpCost as OpCost
     from inspect_cost.values.errors import CountError as CountError

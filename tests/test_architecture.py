@@ -15,7 +15,7 @@ ALLOWED: dict[str, set[str]] = {
     "formulas": {"values"},
     "counting": {"calls", "formulas", "values"},
     "hardware": {"values"},
-    "carbon": {"hardware", "reports", "values"},
+    "carbon": {"hardware", "values"},
     "publications": {"carbon", "values"},
     "ranking": {"values"},
     "figures": {"ranking", "values"},

@@ -1,11 +1,11 @@
 """What a cross-check yields: frozen values, from a peer's tallies to explained differences."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
 
 from inspect_cost.counting.report import CostReport
-from inspect_cost.values.notes import Note
+from inspect_cost.values.notes import Note, read_notes, write_notes
 from inspect_cost.values.presentable import Presentable
 from inspect_cost.values.units import percent, si
 
@@ -32,6 +32,15 @@ class Entry:
     calls: int | None = None
     known: bool = True
     covers: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the entry as plain data, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, written: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` gives."""
+        return cls(**{f.name: written[f.name] for f in fields(cls)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +76,15 @@ class Explanation:
     reason: str
     macs: Amount
     modules: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the explanation as plain data, for JSON."""
+        return {"reason": self.reason, "macs": self.macs, "modules": list(self.modules)}
+
+    @classmethod
+    def from_dict(cls, written: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` gives."""
+        return cls(written["reason"], written["macs"], tuple(written["modules"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +124,29 @@ class PeerResult:
             "reported": self.count.reported if self.count else None,
             "macs": self.count.macs if self.count else None,
             "difference_macs": self.difference,
-            "explanations": [_explanation_dict(part) for part in self.explanations],
+            "explanations": [part.to_dict() for part in self.explanations],
             "unexplained_macs": _count_rest(self),
             "unexplained_modules": list(self.unexplained.modules) if self.unexplained else [],
-            "notes": list(self.count.notes) if self.count else [],
+            "unexplained_reason": self.unexplained.reason if self.unexplained else None,
+            "notes": write_notes(self.count.notes) if self.count else [],
             "duration_s": self.duration_s,
+            "entries": [entry.to_dict() for entry in self.count.entries] if self.count else None,
         }
+
+    @classmethod
+    def from_dict(cls, written: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` gives."""
+        return cls(
+            name=written["name"],
+            version=written["version"],
+            unit=written["unit"],
+            count=_read_peer_count(written),
+            failure=written["failure"] or "",
+            difference=written["difference_macs"],
+            explanations=tuple(Explanation.from_dict(part) for part in written["explanations"]),
+            unexplained=_read_unexplained(written),
+            duration_s=written["duration_s"],
+        )
 
 
 @dataclass(frozen=True, repr=False)
@@ -158,11 +193,23 @@ class CrossCheck(Presentable):
                 "flops": self.report.flops,
                 "complete": self.report.complete,
                 "uncounted": dict(self.report.uncounted),
-                "notes": list(self.report.notes),
+                "notes": write_notes(self.report.notes),
             },
+            "title": self.title,
+            "count": self.report.to_dict(),
             "peers": [result.to_dict() for result in self.peers],
             "provenance": dict(self.provenance),
         }
+
+    @classmethod
+    def from_dict(cls, written: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` gives."""
+        return cls(
+            report=CostReport.from_dict(written["count"]),
+            peers=tuple(PeerResult.from_dict(result) for result in written["peers"]),
+            title=written["title"],
+            provenance=dict(written["provenance"]),
+        )
 
 
 def to_whole(number: Amount) -> Amount:
@@ -177,8 +224,19 @@ def _summarize(result: PeerResult, report: CostReport) -> str:
     return percent(result.difference, report.macs) if result.difference else "equal"
 
 
-def _explanation_dict(part: Explanation) -> dict[str, Any]:
-    return {"reason": part.reason, "macs": part.macs, "modules": list(part.modules)}
+def _read_peer_count(written: Mapping[str, Any]) -> PeerCount | None:
+    if written["entries"] is None:
+        return None
+    entries = tuple(Entry.from_dict(entry) for entry in written["entries"])
+    return PeerCount(written["reported"], entries, read_notes(written["notes"]))
+
+
+def _read_unexplained(written: Mapping[str, Any]) -> Explanation | None:
+    reason = written["unexplained_reason"]
+    if reason is None:
+        return None
+    modules = tuple(written["unexplained_modules"])
+    return Explanation(reason, written["unexplained_macs"], modules)
 
 
 def _count_rest(result: PeerResult) -> Amount | None:

@@ -124,17 +124,18 @@ def _parse(path: Path) -> Any:
         problem = str(error).partition(";")[0]
     except RecursionError:
         problem = "it is nested too deeply"
-    raise UsageError(f"{path} is no result of this tool: {problem}", HOW_TO_WRITE)
+    raise UsageError(f"{path} is not a result of inspect-cost: {problem}", HOW_TO_WRITE)
 
 
 def _check_size(path: Path) -> None:
     try:
         size = path.stat().st_size
     except OSError:
-        return  # which reading it will say better
+        return  # reading it will say why
     if size > LARGEST_FILE_B:
         raise UsageError(
-            f"{path} has {size:,} bytes, and no result of this tool is so large", HOW_TO_WRITE
+            f"{path} is not a result of inspect-cost: {size:,} bytes are more than any has",
+            HOW_TO_WRITE,
         )
 
 

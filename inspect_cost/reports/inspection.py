@@ -419,10 +419,8 @@ def _measurement_dict(measurements: tuple[Measurement, ...]) -> dict[str, Any] |
     """The first, and where backends were compared, all of them under "backends"."""
     if not measurements:
         return None
-    first = measurements[0].to_dict()
-    if len(measurements) > 1:
-        first["backends"] = [measurement.to_dict() for measurement in measurements]
-    return first
+    backends = [{**m.summarize(), "notes": list(m.notes)} for m in measurements]
+    return {**backends[0], **({"backends": backends} if len(backends) > 1 else {})}
 
 
 def _audio_dict(audio: Audio | None, count: CostReport) -> dict[str, Any] | None:

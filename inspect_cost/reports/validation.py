@@ -44,14 +44,14 @@ def _find_schema(written: Any, path: str, known: Collection[str]) -> str:
     if isinstance(schema, str) and schema in known:
         return schema
     if isinstance(schema, str) and schema in NOT_READ:
-        raise UsageError(f"{path} is a {schema}, which is not read back", NOT_READ[schema])
+        raise UsageError(f"{path} is of schema {schema}, which is not read back", NOT_READ[schema])
     if isinstance(schema, str) and schema.startswith("inspect-cost/"):
         names = ", ".join(sorted(known))
         raise UsageError(
-            f"{path} has the schema {schema}, which this version does not read",
-            f"Install a newer version, or give one of {names}.",
+            f"{path} is of schema {schema}, which this version does not read",
+            f"Give a file of {names}, or install a newer version.",
         )
-    raise UsageError(f"{path} is no result of this tool: it names no schema of it", HOW_TO_WRITE)
+    raise UsageError(f"{path} is not a result of inspect-cost: it names no schema", HOW_TO_WRITE)
 
 
 @cache

@@ -101,7 +101,7 @@ def test_the_paper_in_json_and_as_a_figure(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        ("--reports net.py", "no report of this tool"),
+        ("--reports net.py", "not a result of inspect-cost"),
         ("--reports missing.json", "cannot read missing.json"),
         ("--plot fig.doc", "fig.doc"),
         ("--models missing.toml", "cannot read missing.toml"),
