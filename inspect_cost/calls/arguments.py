@@ -45,7 +45,7 @@ def _refuse_more(verb: str, positional: int, named: set[str]) -> None:
     if positional or named:
         extra = ", ".join(f"`{name}`" for name in sorted(named)) or f"{positional} positional"
         raise UsageError(
-            f"the call has its arguments already, and {verb}() was given more: {extra}",
+            f"the Call has its arguments already, and {verb}() was given more: {extra}",
             f"Put the model's arguments into the call, and options of {verb}() behind it: "
             f"{verb}(inspect_cost.Call.of(model, x), ...).",
             field=min(named, default=""),

@@ -134,13 +134,7 @@ class FunctionModule(nn.Module):
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        # Identities mean nothing in another process, and a weak reference cannot go there.
-        return {**vars(self), "_ready": None, "_captured": {}}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)  # type: ignore[no-untyped-call]  # torch has no types here
-        captured = find_captured(self.function).items()
-        self._captured = {id(value): path for path, value in captured}
+        return {**vars(self), "_ready": None}  # a weak reference cannot go to another process
 
     def _get_name(self) -> str:
         return self.title

@@ -55,10 +55,9 @@ def spell_options(text: str) -> str:
     return _PARAMETER.sub(_spell, text)
 
 
-def spell_note(note: str) -> str:
-    """Return a note that speaks of options, with its code if it has one."""
-    text = spell_options(note)
-    return Note(note.code, text, note.severity) if isinstance(note, Note) else text
+def spell_note(note: Note) -> Note:
+    """Return a note that speaks of options instead of parameters, with the same code."""
+    return Note(note.code, spell_options(note), note.severity)
 
 
 def _spell(match: re.Match[str]) -> str:

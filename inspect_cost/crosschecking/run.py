@@ -30,7 +30,7 @@ def crosscheck(
     target: Call | Callable[..., Any],
     /,
     *args: Any,
-    timeout_s: float | None = None,
+    timeout_s: float = TIMEOUT_S,
     **kwargs: Any,
 ) -> CrossCheck:
     """Count one call of a model, let other counters count it, and explain how they differ.
@@ -47,7 +47,7 @@ def crosscheck(
             `inspect_cost.Call`. Peers that need values are given random weights if it has none and
             memory permits.
         *args: arguments of the call; none beside a `Call`, which has its own.
-        timeout_s: seconds that each peer may take; 120 unless given.
+        timeout_s: seconds that each peer may take.
         **kwargs: keyword arguments of the call.
 
     Returns:
@@ -58,13 +58,11 @@ def crosscheck(
         UsageError: ``target`` cannot be called, or ``timeout_s`` may be meant for it.
         CountError: we cannot count the call.
     """
+    if not timeout_s > 0:
+        raise UsageError(f"`timeout_s` is {timeout_s}", "Give seconds above 0.", field="timeout_s")
     call = target if isinstance(target, Call) else Call.of(target, *args, **kwargs)
-    limit_s = TIMEOUT_S if timeout_s is None else timeout_s
-    if not limit_s > 0:
-        raise UsageError(f"`timeout_s` is {limit_s}", "Give seconds above 0.", field="timeout_s")
-    call = call.as_module()
     report = count_call(call)
-    return CrossCheck(report, crosscheck_call(report, call, limit_s))
+    return CrossCheck(report, crosscheck_call(report, call, timeout_s))
 
 
 def crosscheck_call(
@@ -99,7 +97,7 @@ def _crosscheck_peer(peer: Peer, report: CostReport, call: Call, timeout_s: floa
         counted: PeerCount = run_isolated(lambda: _count(peer, call), timeout_s)
     except CountError as error:
         return replace(row, failure=str(error), duration_s=time.perf_counter() - start)
-    module = call.module or nn.Module()
+    module = call.module if call.module is not None else nn.Module()
     parts, rest = explain(compare(report, counted, peer), peer, module)
     return replace(
         row,

@@ -51,10 +51,10 @@ def measure(
     sensors: AnySensors | None = None,
     measure_time_s: float | None = None,
     until_ci: float | str | None = None,
-    windows: int | None = None,
+    windows: int = WINDOWS,
     window_s: float | None = None,
-    peak_memory: bool | None = None,
-    progress: Progress | None = None,
+    peak_memory: bool = True,
+    progress: Progress = ignore_progress,
     **kwargs: Any,
 ) -> Measurement:
     """Measure what one call of a model takes: energy, power, latency, memory.
@@ -83,10 +83,9 @@ def measure(
             unless given.
         until_ci: stop once the half-width of the 95 % confidence interval of the energy (without a
             sensor: of the latency) is below this share of the value: 0.02, or "2%".
-        windows: how many windows at least; 10 unless given.
+        windows: how many windows at least.
         window_s: seconds that each lasts; what the slowest sensor recommends unless given.
-        peak_memory: whether to run the call in a fresh process too, to see its memory; yes unless
-            given.
+        peak_memory: whether to run the call in a fresh process too, to see its memory.
         progress: called with the share that is done, from 0 to 1.
         **kwargs: keyword arguments of the call.
 
@@ -102,13 +101,14 @@ def measure(
     given = target if isinstance(target, Call) else Call.of(target, *args, **kwargs)
     _check_numbers(Real, {"measure_time_s": measure_time_s, "window_s": window_s})
     _check_numbers(Integral, {"threads": threads, "windows": windows})
-    call = prepare_call(given, device, dtype)
+    prepare = partial(prepare_call, given, device, dtype)
+    call = prepare()
     plan_for = partial(
         make_plan,
         call.device.type,
         measure_time_s,
         parse_precision(until_ci),
-        windows or WINDOWS,
+        windows,
         window_s,
     )
     return measure_call(
@@ -116,8 +116,8 @@ def measure(
         threads=threads,
         sensors=sensors,
         plan_for=plan_for,
-        make=None if peak_memory is False else partial(_itself, call),
-        progress=progress or ignore_progress,
+        make=prepare if peak_memory else None,
+        progress=progress,
     )
 
 
@@ -277,10 +277,6 @@ def list_missing_sensors(found: Sensors) -> tuple[Note, ...]:
             f"No energy: no sensor{reason}; inspect-cost doctor says how to get one.",
         ),
     )
-
-
-def _itself(call: Call) -> Call:
-    return call
 
 
 def _try_memory(

@@ -7,7 +7,7 @@ from typing import Any, Self
 from inspect_cost.measuring.memory.memory import Memory
 from inspect_cost.measuring.protocol.window import Window
 from inspect_cost.values.identity import Output
-from inspect_cost.values.notes import read_notes, write_notes
+from inspect_cost.values.notes import Note, read_notes, write_notes
 from inspect_cost.values.presentable import Presentable
 from inspect_cost.values.quantity import Quantity
 
@@ -56,7 +56,7 @@ class Measurement(Presentable):
     memory: Memory | None = None
     windows: tuple[Window, ...] = ()
     calls: int = 0
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     partial: bool = False
     backend: str = "eager"
     device: str = "cpu"

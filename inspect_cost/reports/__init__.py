@@ -6,9 +6,8 @@ Sections turn results into documents, formats turn documents into text: see `doc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from inspect_cost.reports.data import load as load
 from inspect_cost.reports.documents import DOCUMENTS as DOCUMENTS
 from inspect_cost.reports.documents import Compose, Presented, has_records
 from inspect_cost.reports.formats.csv import write_csv
@@ -18,6 +17,9 @@ from inspect_cost.reports.formats.notebook import write_notebook
 from inspect_cost.reports.formats.terminal import write_terminal
 from inspect_cost.reports.view import View as View
 from inspect_cost.values.errors import UsageError
+
+if TYPE_CHECKING:
+    from inspect_cost.reports.data import load as load
 
 
 @dataclass(frozen=True)
@@ -101,3 +103,12 @@ def check_format(format: str, names: Sequence[str]) -> None:  # noqa: A002 - the
             f"Choose from {', '.join(names)}.",
             field="format",
         )
+
+
+def __getattr__(name: str) -> object:
+    """Import `load` when it is first used: it takes all types of results, showing takes none."""
+    if name != "load":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from inspect_cost.reports.data import load  # noqa: PLC0415 - see above
+
+    return load

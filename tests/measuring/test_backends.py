@@ -24,7 +24,7 @@ from inspect_cost.measuring.session import Request, measure_with_backends
 from inspect_cost.subjects.onnx_workload import OnnxWorkload
 from inspect_cost.subjects.workload import Conditions, PresetWorkload
 from inspect_cost.values.errors import MeasurementError, UsageError
-from inspect_cost.values.notes import Note
+from inspect_cost.values.notes import codes
 from tests.extras import needs_compiler
 
 
@@ -39,8 +39,8 @@ def set_up(call: Call, budget_s: float = 900.0) -> Setup:
 
 
 def note_codes(result: Measurement) -> list[str]:
-    """Return the codes of those notes that have one."""
-    return [note.code for note in result.notes if isinstance(note, Note)]
+    """Return the codes of a measurement's notes, in their order."""
+    return list(codes(result.notes))
 
 
 class Net(nn.Module):

@@ -28,7 +28,7 @@ from inspect_cost.measuring.memory.memory import Memory
 from inspect_cost.measuring.sensors.powercap import find_powercap_sensors
 from inspect_cost.measuring.sensors.protocol import EnergySensor, Sensors, Unavailable
 from inspect_cost.values.errors import MeasurementError, UsageError
-from inspect_cost.values.notes import Note
+from inspect_cost.values.notes import codes
 from tests.measuring.sensors.powercap_tree import PowercapTree, one_socket, two_sockets, wrapping
 from tests.measuring.simulated import Counter, Machine
 
@@ -56,8 +56,8 @@ def interval(value: Quantity | None) -> tuple[float, float]:
 
 
 def note_codes(result: Measurement) -> list[str]:
-    """Return the codes of those notes that have one."""
-    return [note.code for note in result.notes if isinstance(note, Note)]
+    """Return the codes of a measurement's notes, in their order."""
+    return list(codes(result.notes))
 
 
 class Watching(nn.Module):
@@ -137,6 +137,19 @@ def test_modules_that_a_function_refers_to_are_measured_like_a_model() -> None:
     assert result.dtype == "bfloat16"
     assert model.linear.weight.dtype == torch.float32
     assert not model.seen  # a copy ran
+
+
+def apply_model(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """Apply a model that is an argument."""
+    out: torch.Tensor = model(x)
+    return out
+
+
+def test_modules_that_a_function_is_given_are_measured_like_a_model() -> None:
+    model = Watching().train()
+    assert quick(apply_model, model, torch.ones(1, 4)).dtype == "float32"
+    assert {seen[0] for seen in model.seen} == {False}
+    assert model.training
 
 
 def test_a_function_is_timed_without_the_module_around_it() -> None:

@@ -25,15 +25,15 @@ from inspect_cost.measuring.session import (
 from inspect_cost.measuring.workload import Pilot, Workload
 from inspect_cost.subjects.workload import Conditions, PresetWorkload
 from inspect_cost.values.identity import AUDIO, Output
-from inspect_cost.values.notes import Note
+from inspect_cost.values.notes import Note, codes
 
 QUICK = Request(budget_s=0.5, threads=1, memory=False)
 MILLION = 1_000_000
 
 
 def note_codes(result: Measurement) -> list[str]:
-    """Return the codes of those notes that have one."""
-    return [note.code for note in result.notes if isinstance(note, Note)]
+    """Return the codes of a measurement's notes, in their order."""
+    return list(codes(result.notes))
 
 
 def code_of(note: Note | None) -> str:

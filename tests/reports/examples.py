@@ -62,7 +62,7 @@ MEASUREMENT = Measurement(
     device="cuda:0",
     dtype="float16",
     threads=8,
-    output=Output(101, AUDIO, 100),
+    output=Output(amount=16_160, unit=AUDIO, rate=16_000),
     batch=4,
     estimated_energy_j=quantity(3.21, "J", "TDP 65 W x utilisation x time", "estimated"),
     max_relative_difference=3.4e-7,

@@ -87,7 +87,8 @@ def add_unknown(written: Any) -> Any:
         return [add_unknown(item) for item in written]
     if not isinstance(written, dict):
         return written
-    closed = {"derived", "dtypes", "energy_by_domain_j", "energy_j", "settings", "uncounted"}
+    closed = {"derived", "dtypes", "energy_by_domain_j", "energy_j", "uncounted"}
+    closed |= {"provenance", "settings"}
     known = {k: v if k in closed else add_unknown(v) for k, v in written.items()}
     return {**known, "of_a_later_version": [1]}
 

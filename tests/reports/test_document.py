@@ -45,6 +45,15 @@ def test_cells_of_measurements_have_value_unit_and_kind() -> None:
     assert facts["Peak memory"].value == 512_345_678
 
 
+def test_figures_are_also_given_per_unit_of_output() -> None:
+    tokens = replace(MEASUREMENT, output=Output(128, "token"))
+    blocks = compose_measurement(tokens, View()).blocks
+    rows = [row for block in blocks if isinstance(block, Facts) for row in block.rows]
+    each = {row.remark.split(",")[0]: row.value.value for row in rows if "a token" in row.remark}
+    assert each == {"gross": 1.2345 / 128, "a token": 0.01234 / 128}
+    assert "Real-time factor" not in {row.name for row in rows}
+
+
 @pytest.mark.parametrize(("depth", "names"), [(0, 1), (1, 3), (2, 5)])
 def test_the_tree_goes_down_to_the_views_depth(depth: int, names: int) -> None:
     document = compose_count(COUNT, View(depth=depth))

@@ -31,7 +31,8 @@ def prepare(call: Call, setup: Setup) -> Call:
         raise MeasurementError("torch.compile needs a C++ compiler, and none is here: install g++")
     with _quiet():
         torch.compiler.reset()
-        ready = replace(call, function=torch.compile(without_wrapper(call).function))
+        direct = without_wrapper(call)
+        ready = replace(direct, function=torch.compile(direct.function))
         try:
             with ready.inference(setup.threads), time_limit(setup.limit_s):
                 try_call(ready, "torch.compile")

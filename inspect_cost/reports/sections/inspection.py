@@ -1,10 +1,11 @@
 """The whole report on a subject: of each of its phases the count and the measurements."""
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
+from inspect_cost.counting.law import CostLaw
 from inspect_cost.counting.report import CostReport
 from inspect_cost.reports.document import Block, Cell, Document, Fact, Heading
-from inspect_cost.reports.inspection import Audio, Inspection, PhaseResult, Report
 from inspect_cost.reports.sections.count import (
     present_footnotes,
     present_totals,
@@ -19,11 +20,15 @@ from inspect_cost.reports.view import View
 from inspect_cost.values.identity import AUDIO, Identity, Output, Phase
 from inspect_cost.values.units import exact
 
+if TYPE_CHECKING:
+    from inspect_cost.measuring.measurement import Measurement
+    from inspect_cost.reports.inspection import Audio, Inspection, PhaseResult, Report
+
 Part = Iterable[Block]
 NOT_MEASURED = Fact("Measured", Cell("nothing"), "left out by --no-measure")
 
 
-def compose_inspection(inspection: Inspection, view: View) -> Document:
+def compose_inspection(inspection: "Inspection", view: View) -> Document:
     """Return the document of an inspection, with a heading for each phase if it has several."""
     identity, phases = inspection.identity, inspection.phases
     parts: list[Part] = []
@@ -40,8 +45,7 @@ def compose_inspection(inspection: Inspection, view: View) -> Document:
 
 def compose_count(count: CostReport, view: View) -> Document:
     """Return the document of a count that belongs to no inspection."""
-    phase = PhaseResult(Phase(), count)
-    parts = (present_totals(count), *present_details(phase, view))
+    parts = (present_totals(count), *present_details(count, (), None, view))
     footnotes = present_footnotes(count.notes, count.policy)
     return Document.of(count.model, [Heading(count.model)], *parts, footnotes)
 
@@ -90,39 +94,45 @@ def describe_cropping(output: Output) -> Cell | None:
     return Cell(text, output.amount, style="warning")
 
 
-def present_phase(result: PhaseResult, view: View) -> Iterator[Part]:
+def present_phase(result: "PhaseResult", view: View) -> Iterator[Part]:
     """Yield the parts of one phase."""
     rest = () if result.measurements else (NOT_MEASURED,)
     yield present_totals(result.count, result.phase.output, result.weights, *rest)
-    yield from present_details(result, view)
+    yield from present_details(result.count, result.measurements, result.law, view)
 
 
-def present_details(result: PhaseResult, view: View) -> Iterator[Part]:
+def present_details(
+    count: CostReport,
+    measurements: "Iterable[Measurement]",
+    law: CostLaw | None,
+    view: View,
+) -> Iterator[Part]:
     """Yield what follows the totals."""
-    count = result.count
     yield present_waste(count)
     yield present_foldable(count)
-    yield from map(present_measurement, result.measurements)
+    yield from map(present_measurement, measurements)
     yield present_tree(count, view)
     yield present_uncounted(count)
-    if result.law:
-        yield present_law(result.law)
+    if law:
+        yield present_law(law)
 
 
-def collect_notes(phases: tuple[PhaseResult, ...]) -> Iterator[str]:
+def collect_notes(phases: "tuple[PhaseResult, ...]") -> Iterator[str]:
     """Yield the notes of all counts, each with its phase's name if there are several."""
     for result in phases:
         for note in result.count.notes:
             yield f"{result.phase.name}: {note}" if len(phases) > 1 else note
 
 
-def compose_report(report: Report, view: View) -> Document:
+def compose_report(report: "Report", view: View) -> Document:
     """Return the document of a report of the older type."""
     return compose_inspection(convert_report(report), view)
 
 
-def convert_report(report: Report) -> Inspection:
+def convert_report(report: "Report") -> "Inspection":
     """Return a report of the older type as an inspection of one phase."""
+    from inspect_cost.reports.inspection import Inspection, PhaseResult  # noqa: PLC0415 - loaded
+
     subject, audio = report.subject, report.audio
     result = PhaseResult(
         phase=Phase(description=subject.call, output=convert_audio(audio) if audio else None),
@@ -135,7 +145,7 @@ def convert_report(report: Report) -> Inspection:
     return Inspection(identity, (result,), report.provenance, report.standing)
 
 
-def convert_audio(audio: Audio) -> Output:
+def convert_audio(audio: "Audio") -> Output:
     """Return audio of the older type as an output."""
     return Output(
         amount=audio.samples_generated,

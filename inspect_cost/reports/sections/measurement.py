@@ -13,6 +13,7 @@ from inspect_cost.reports.document import (
     Notes,
     make_cells,
 )
+from inspect_cost.reports.sections.count import name_unit
 from inspect_cost.reports.view import View
 from inspect_cost.values.quantity import Quantity
 from inspect_cost.values.units import si
@@ -98,8 +99,9 @@ def list_energy(measurement: "Measurement") -> Iterator[Fact]:
     yield Fact("Energy", show(energy), "gross, a call" + describe_spread(energy))
     if net := measurement.energy_net_j:
         yield Fact("", show(net), "net of idle" + describe_spread(net))
-    if audio := measurement.energy_per_audio_second_j:
-        yield Fact("", show(audio), "gross, a second of audio" + describe_spread(audio))
+    if (output := measurement.output) and (each := measurement.energy_per_output_j):
+        remark = f"gross, a {name_unit(output)}" + describe_spread(each)
+        yield Fact("", show(each), remark)
 
 
 def list_power(measurement: "Measurement") -> Iterator[Fact]:
@@ -127,6 +129,8 @@ def list_latency(measurement: "Measurement") -> Iterator[Fact]:
     if factor := measurement.real_time_factor:
         cell = Cell(f"{factor.value:.3g}", factor.value, factor.unit, factor.kind)
         yield Fact("Real-time factor", cell, "computing for a second of audio, in s")
+    elif (output := measurement.output) and (each := measurement.latency_per_output_s):
+        yield Fact("", show(each), f"a {name_unit(output)}" + describe_spread(each))
     if measurement.batch > 1 and (rate := measurement.throughput_per_s):
         cell = Cell(f"{rate.value:.4g} /s", rate.value, rate.unit, rate.kind)
         yield Fact("Throughput", cell, f"batch of {measurement.batch:,}")
