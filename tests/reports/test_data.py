@@ -235,7 +235,7 @@ def list_places(written: Any, place: str = "") -> Iterator[str]:
             yield from list_places(value, f"{place}/{step}")
 
 
-WRONG = (None, True, "x", [], {}, [1], 0, -1, 1.5, 10**101)
+WRONG: tuple[object, ...] = (None, True, "x", [], {}, [1], 0, -1, 1.5, 10**101)
 
 
 def use(path: Path) -> None:

@@ -8,12 +8,7 @@ import pytest
 from inspect_cost.ranking.candidates import Candidate
 from inspect_cost.subjects.gathering import gather_candidates, read_reports
 from inspect_cost.values.errors import UsageError
-
-REPORT = {
-    "schema": "inspect-cost/report/1",
-    "model": {"name": "net"},
-    "count": {"params": 10, "macs": 20},
-}
+from tests.reports.small import make_inspection, write_inspection
 
 
 def gather(*sources: Path, asked: tuple[str, ...] = ("params",)) -> list[Candidate]:
@@ -22,7 +17,7 @@ def gather(*sources: Path, asked: tuple[str, ...] = ("params",)) -> list[Candida
 
 def test_reports_and_tables_of_one_model_are_merged(tmp_path: Path) -> None:
     report, table = tmp_path / "net.json", tmp_path / "net.CSV"
-    report.write_text(json.dumps(REPORT))
+    write_inspection(report, make_inspection("net"))
     table.write_text("name,mos,mos_truth\nnet,4,5\n")
     (candidate,) = gather(report, table)
     assert candidate.name == "net"
@@ -34,7 +29,7 @@ def test_reports_and_tables_of_one_model_are_merged(tmp_path: Path) -> None:
 
 def test_a_file_may_have_several_reports(tmp_path: Path) -> None:
     path = tmp_path / "two.json"
-    path.write_text(json.dumps([REPORT, {**REPORT, "model": {"name": "other"}}]))
+    path.write_text(json.dumps([make_inspection(name).to_dict() for name in ("net", "other")]))
     assert [candidate.name for candidate in read_reports(path)] == ["net", "other"]
 
 

@@ -155,7 +155,7 @@ def test_an_idle_counter_that_is_slow_is_not_stalled() -> None:
 def test_a_window_as_data() -> None:
     window = Window(2.0, 4, (0.5, 0.4, 0.6), {"package-0": 60.0}, {"package-0": 9.0})
     assert window.idle_power_w is None  # known on one side only
-    assert window.to_dict() | {"idle_power_w": None} == {
+    summary = {
         "duration_s": 2.0,
         "calls": 4,
         "latency_s": 0.5,
@@ -164,5 +164,12 @@ def test_a_window_as_data() -> None:
         "cpu_s": 0.0,
         "disturbances": [],
         "redone": False,
+    }
+    assert window.summarize() == summary
+    assert window.to_dict() == {
+        **summary,
+        "latencies_s": [0.5, 0.4, 0.6],
+        "idle_before_w": {"package-0": 9.0},
+        "idle_after_w": None,
     }
     assert Window(2.0, 4, (0.5,)).to_dict()["energy_j"] is None
