@@ -92,7 +92,7 @@ class Measurement(Presentable):
         if latency is None or not latency.value:
             return None
         ends = latency.ci95
-        low_high = (self.batch / ends[1], self.batch / ends[0]) if ends and ends[0] > 0 else None
+        low_high = (self.batch / ends[1], self.batch / ends[0]) if ends and min(ends) > 0 else None
         rate = self.batch / latency.value
         return Quantity(rate, "1/s", latency.kind, latency.source, low_high)
 

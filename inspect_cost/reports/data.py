@@ -53,6 +53,13 @@ READERS: Mapping[str, Reader] = MappingProxyType(
         ),
         "inspect-cost/standing/1": Reader("inspect_cost.paper.standing", "Standing.from_dict"),
         "inspect-cost/carbon/1": Reader("inspect_cost.carbon.estimate", "CarbonEstimate.from_dict"),
+        "inspect-cost/carbon-models/1": Reader(
+            "inspect_cost.reports.results", "TrainingCarbon.from_dict"
+        ),
+        "inspect-cost/laws/1": Reader("inspect_cost.reports.results", "Laws.from_dict"),
+        "inspect-cost/crosscheck/1": Reader(
+            "inspect_cost.crosschecking.results", "CrossCheck.from_dict"
+        ),
     }
 )
 
@@ -95,9 +102,13 @@ def load_inspections(path: str | Path) -> list[Inspection]:
 def _check_class(result: Presentable, cls: type[R], path: str | Path) -> R:
     if not isinstance(result, cls):
         raise UsageError(
-            f"{path} holds a {type(result).__name__}, not a {cls.__name__}", "Give another file."
+            f"{path} holds {_name(type(result))}, not {_name(cls)}", "Give another file."
         )
     return result
+
+
+def _name(kind: type) -> str:
+    return f"{'an' if kind.__name__[0] in 'AEIOU' else 'a'} {kind.__name__}"
 
 
 def _read_results(path: Path) -> list[Presentable]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from inspect_cost.values.presentable import Presentable
 
@@ -27,6 +27,13 @@ class Laws(Presentable):
         laws = {name: law.to_dict() for name, law in self.laws.items()}
         return {"schema": "inspect-cost/laws/1", "laws": laws}
 
+    @classmethod
+    def from_dict(cls, written: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` gives."""
+        from inspect_cost.counting.law import CostLaw  # noqa: PLC0415 - other results need no laws
+
+        return cls({name: CostLaw.from_dict(law) for name, law in written["laws"].items()})
+
 
 @dataclass(frozen=True)
 class TrainingCarbon(Presentable):
@@ -44,6 +51,14 @@ class TrainingCarbon(Presentable):
             name: estimate and estimate.to_dict() for name, estimate in self.estimates.items()
         }
         return {"schema": "inspect-cost/carbon-models/1", "models": models}
+
+    @classmethod
+    def from_dict(cls, written: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` gives."""
+        from inspect_cost.carbon.estimate import CarbonEstimate  # noqa: PLC0415 - as above
+
+        models = written["models"].items()
+        return cls({name: found and CarbonEstimate.from_dict(found) for name, found in models})
 
 
 @dataclass(frozen=True)

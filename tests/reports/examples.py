@@ -55,8 +55,8 @@ MEASUREMENT = Measurement(
     windows=(WINDOW, WINDOW),
     calls=1200,
     notes=(
-        "1 of 3 windows was made again: another process took the CPU.",
-        CLOCK,
+        Note("redone", "1 of 3 windows was made again: another process took the CPU."),
+        Note("clock", CLOCK, "warning"),
     ),
     backend="compile",
     device="cuda:0",
@@ -78,7 +78,11 @@ WITHOUT_SENSOR = Measurement(
     latency_s=quantity(2.5, "s"),
     windows=(WINDOW,),
     calls=1,
-    notes=("No energy: no sensor was found. inspect-cost doctor says what each lacks.",),
+    notes=(
+        Note(
+            "no-sensor", "No energy: no sensor was found. inspect-cost doctor says what each lacks."
+        ),
+    ),
     partial=True,
     dtype="float32",
     estimated_energy_j=quantity(210.0, "J", "TDP 65 W x utilisation x time", "estimated"),

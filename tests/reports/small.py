@@ -1,6 +1,5 @@
 """Small reports, made by hand."""
 
-import json
 from pathlib import Path
 
 from inspect_cost.counting.report import CostReport, Storage, Tally
@@ -30,5 +29,5 @@ def make_inspection(
 
 
 def write_inspection(path: Path, inspection: Inspection) -> Path:
-    path.write_text(json.dumps(inspection.to_dict()))
+    inspection.save(path)
     return path
