@@ -41,8 +41,8 @@ def accept_whole_numbers(least: int, most: float = inf) -> Parameter:
 Whole = Parameter(converter=parse_whole_number)
 FromZero = accept_whole_numbers(0)
 FromOne = accept_whole_numbers(1)
-#: Within the range of the generators of torch and NumPy.
-Seed = accept_whole_numbers(0, 2**63 - 1)
+#: Within the range of torch's generators.
+Seed = accept_whole_numbers(0, 2**64 - 1)
 
 
 def parse_length_option(parameter: str, text: str | None) -> int | None:

@@ -116,7 +116,8 @@ def check_single(files: list[str], hardware: list[str]) -> None:
     given = files + hardware
     if files and len(given) > 1:
         raise UsageError(
-            f"{' and '.join(given)} both describe what was consumed", "Give one of them."
+            f"{given[0]} cannot be given with {' and '.join(given[1:])}",
+            "Both say what was consumed: give one of them.",
         )
 
 

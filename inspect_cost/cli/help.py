@@ -15,23 +15,23 @@ class ParagraphFormatter(DefaultFormatter):
     def __call__(self, console: "Console", options: "ConsoleOptions", panel: HelpPanel) -> None:
         """Print a panel of commands or parameters."""
         for entry in panel.entries:
-            entry.description = fill_paragraphs(entry.description)
+            fill_paragraphs(entry.description)
         super().__call__(console, options, panel)
 
     def render_description(
         self, console: "Console", options: "ConsoleOptions", description: object
     ) -> None:
         """Print what stands above the panels."""
-        super().render_description(console, options, fill_paragraphs(description))
+        fill_paragraphs(description)
+        super().render_description(console, options, description)
 
 
-def fill_paragraphs(description: object) -> object:
+def fill_paragraphs(description: object) -> None:
     """Join the lines of each paragraph of a plain text; leave anything else as it is."""
     from rich.text import Text
 
     if isinstance(description, InlineText) and isinstance(description.primary_renderable, Text):
         description.primary_renderable.plain = join_lines(description.primary_renderable.plain)
-    return description
 
 
 def join_lines(text: str) -> str:

@@ -15,7 +15,6 @@ from inspect_cost.cli.terminal import (
     progress_bar,
     warn,
 )
-from inspect_cost.cli.wording import spell_inspection
 
 if TYPE_CHECKING:
     from inspect_cost.reports.inspection import Inspection
@@ -62,7 +61,7 @@ def inspect(
         conditions=measuring.conditions,
     )
     with progress_bar("measuring", still=True) as progress:
-        inspection = spell_inspection(inspect_subject(target, options, progress))
+        inspection = inspect_subject(target, options, progress)
     output.write(inspection, depth=depth, exact=exact)
     return find_exit_code(inspection, measuring, strict=strict)
 

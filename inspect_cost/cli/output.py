@@ -5,11 +5,12 @@ import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from inspect_cost.cli.terminal import check_writable, write
+from inspect_cost.cli.wording import spell_options
 
 
 @Parameter(name="*")
@@ -50,13 +51,22 @@ class OutputOptions:
         """
         from inspect_cost.reports import render
 
-        screen = describe_screen(self.output)
-        write(render(result, self.format, depth=depth, exact=exact, **screen), self.output)
+        width, color = find_screen(self.output)
+        text = render(
+            result,
+            self.format,
+            spell=spell_options,
+            depth=depth,
+            exact=exact,
+            width=width,
+            color=color,
+        )
+        write(text, self.output)
 
 
-def describe_screen(output: Path | None) -> dict[str, Any]:
+def find_screen(output: Path | None) -> tuple[int, bool]:
     """Return the width and colour of the terminal, or those of plain text if there is none."""
     if output is not None or not sys.stdout.isatty():
-        return {"width": 100, "color": False}
+        return 100, False
     width = shutil.get_terminal_size((100, 24)).columns
-    return {"width": width, "color": "NO_COLOR" not in os.environ}
+    return width, "NO_COLOR" not in os.environ
