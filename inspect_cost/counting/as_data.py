@@ -23,6 +23,7 @@ def write_count(count: CostReport) -> dict[str, Any]:
     return {
         "model": count.model,
         **summarize_count(count),
+        "notes": write_notes(count.notes),
         "modules": modules,
         "tallies": [_write_tally(tally) for tally in count.tallies],
         "unread": None if count.unread is None else [_write_unread(p) for p in count.unread],
@@ -46,7 +47,7 @@ def summarize_count(count: CostReport) -> dict[str, Any]:
         "foldable": _write_foldable(count.foldable),
         "uncounted": dict(count.uncounted),
         "complete": count.complete,
-        "notes": write_notes(count.notes),
+        "notes": [note.text for note in count.notes],
         "operators": [_write_operator(*operator) for operator in count.by_operator.items()],
         "modules": [_write_module(module) for module in count.by_module.values()],
     }
