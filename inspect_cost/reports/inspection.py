@@ -8,7 +8,7 @@ from inspect_cost.counting.as_data import summarize_count
 from inspect_cost.counting.law import CostLaw
 from inspect_cost.counting.report import CostReport
 from inspect_cost.measuring.measurement import Measurement
-from inspect_cost.paper.standing import Standing
+from inspect_cost.paper.places import Standing
 from inspect_cost.reports.facts import find_facts
 from inspect_cost.values.conventions import VERSION
 from inspect_cost.values.cost import FlopWeights

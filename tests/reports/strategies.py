@@ -19,7 +19,7 @@ from inspect_cost.crosschecking.results import (
 from inspect_cost.measuring.measurement import Measurement
 from inspect_cost.measuring.memory.memory import Memory
 from inspect_cost.measuring.protocol.window import Window
-from inspect_cost.paper.standing import Place, Standing
+from inspect_cost.paper.places import Place, Standing
 from inspect_cost.reports.inspection import Inspection, PhaseResult
 from inspect_cost.values.bounds import Bounds
 from inspect_cost.values.cost import FlopWeights, OpCost
