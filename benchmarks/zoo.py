@@ -28,7 +28,8 @@ from torch import Tensor
 
 import model_zoo
 from inspect_cost import count
-from inspect_cost.subjects.inspection import inspected_preset
+from inspect_cost.counting.options import CountOptions
+from inspect_cost.subjects import resolve
 from model_zoo.samplernn_layers import StreamedLayer, lay_out_for_streaming
 
 SIZE = 2048  # of the matrices whose product sets the rate
@@ -99,11 +100,12 @@ def compare_with_products(
 
 def run_clips(preset: model_zoo.Preset, rounds: int) -> Iterator[Row]:
     """Time a preset that generates all samples at once."""
-    report = inspected_preset(preset, SAMPLES)
+    subject = resolve(preset.name, input_len=SAMPLES)
+    report = subject.count(subject.phases[0], CountOptions())
     model, call = preset.build(), preset.call(preset.configuration(), SAMPLES, "cpu", 0)
     generate: Callable[..., Tensor] = model.generate  # type: ignore[assignment]
     yield compare_with_products(
-        preset.name, call.samples, report.count.flops, lambda: generate(**call.kwargs), rounds
+        preset.name, call.samples, report.flops, lambda: generate(**call.kwargs), rounds
     )
     if isinstance(model, model_zoo.SING):
         yield from run_parts_of_sing(model, call.samples, rounds)

@@ -27,7 +27,8 @@ from torch import Tensor, nn
 import model_zoo
 from benchmarks.counting.models import Calls, ResNet50
 from inspect_cost import CostReport, count
-from inspect_cost.subjects.inspection import inspected_preset
+from inspect_cost.counting.options import CountOptions
+from inspect_cost.subjects import resolve
 
 ROOT = Path(__file__).parents[1]
 
@@ -90,7 +91,11 @@ def make_preset(name: str, samples: int) -> Subject:
         generate: Any = entry.build().generate
         return partial(generate, **entry.call(entry.configuration(), samples, "cpu", 0).kwargs)
 
-    return Subject(call, lambda: inspected_preset(entry, samples).count)
+    def report() -> CostReport:
+        subject = resolve(name, input_len=samples)
+        return subject.count(subject.phases[0], CountOptions())
+
+    return Subject(call, report)
 
 
 def make_encoder() -> nn.Module:

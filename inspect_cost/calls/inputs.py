@@ -46,8 +46,9 @@ class InputSpec:
         """
         if None in self.shape and length is None:
             raise UsageError(
-                "an input's shape has an L, but there is no --input-len",
-                "Give one, such as --input-len 16000.",
+                "an input's shape has an L, but there is no `input_len`",
+                "Give one, such as `input_len=16000`.",
+                field="input_len",
             )
         return tuple(size if size is not None else length or 0 for size in self.shape)
 
@@ -74,7 +75,7 @@ class InputSpec:
         return f"{name}({sizes}){dtype}"
 
 
-def parsed_input(text: str) -> InputSpec:
+def parse_input(text: str) -> InputSpec:
     """Read one ``[name=]SHAPE[:dtype]``, such as ``1,3,224,224`` or ``ids=1,L:int64``.
 
     Raises:
@@ -83,26 +84,31 @@ def parsed_input(text: str) -> InputSpec:
     match = _PATTERN.fullmatch(text.strip())
     if not match:
         raise UsageError(
-            f"--input {text!r} is not of the form [name=]SHAPE[:dtype]",
+            f"`inputs` {text!r} is not of the form [name=]SHAPE[:dtype]",
             "Write sizes with commas, such as 1,3,224,224 or ids=1,L:int64.",
+            field="inputs",
         )
     dtype = match["dtype"] or "float32"
     if dtype not in DTYPES:
-        raise UsageError(f"--input {text!r}: no data type {dtype!r}", f"Use {', '.join(DTYPES)}.")
-    return InputSpec(match["name"], _parsed_shape(match["shape"], text), dtype)
+        raise UsageError(
+            f"`inputs` {text!r}: no data type {dtype!r}",
+            f"Use {', '.join(DTYPES)}.",
+            field="inputs",
+        )
+    return InputSpec(match["name"], _parse_shape(match["shape"], text), dtype)
 
 
-def arguments(
+def make_arguments(
     inputs: Sequence[InputSpec], length: int | None, batch: int = 1
 ) -> tuple[list[Any], dict[str, Any]]:
     """Positional and named arguments of a forward, for these specs."""
     args = [entry.tensor(length) for entry in inputs if entry.name is None]
     kwargs = {entry.name: entry.tensor(length) for entry in inputs if entry.name is not None}
-    repeated: tuple[list[Any], dict[str, Any]] = batched((args, kwargs), batch)
+    repeated: tuple[list[Any], dict[str, Any]] = repeat_batch((args, kwargs), batch)
     return repeated
 
 
-def batched(arguments: Any, batch: int) -> Any:
+def repeat_batch(arguments: Any, batch: int) -> Any:
     """A call's arguments, each tensor so many times along its first dimension."""
     if batch == 1:
         return arguments
@@ -117,11 +123,13 @@ def batched(arguments: Any, batch: int) -> Any:
     return tree_map(repeated, arguments)
 
 
-def _parsed_shape(shape: str, text: str) -> tuple[int | None, ...]:
+def _parse_shape(shape: str, text: str) -> tuple[int | None, ...]:
     sizes = [size.strip() for size in re.split(r"[,x]", shape)] if shape.strip() else []
     try:
         return tuple(None if size == "L" else parse_length(size) for size in sizes)
     except ValueError as error:
         raise UsageError(
-            f"--input {text!r}: {error}", "Sizes are whole numbers from 1, or L for --input-len."
+            f"`inputs` {text!r}: {error}",
+            "Sizes are whole numbers from 1, or L for `input_len`.",
+            field="inputs",
         ) from None

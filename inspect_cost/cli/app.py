@@ -2,8 +2,10 @@
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from itertools import takewhile
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, UnusedCliTokensError
 
 from inspect_cost import __version__
 from inspect_cost.cli.carbon import carbon
@@ -54,6 +56,8 @@ VERBS: Mapping[str, Callable[..., int]] = {
     "zoo": zoo,
     "conventions": conventions,
 }
+
+COMMANDS = f"Commands are {', '.join(VERBS)}; without one, the first word is a model."
 
 app = App(
     name="inspect-cost",
@@ -106,10 +110,50 @@ def run(tokens: list[str]) -> int:
     if not tokens:
         app.help_print()
         return USAGE
+    check_verb(tokens)
     try:
         result = app(tokens, exit_on_error=False, print_error=False)
+    except UnusedCliTokensError as error:
+        left = " ".join(error.unused_tokens or ())
+        raise UsageError(
+            f"nothing takes {left!r}",
+            "An option takes one value: write sizes with commas, such as --input 1,3,8,8, and "
+            f"put quotes around blanks. See {help_command(tokens)}.",
+        ) from error
     except CycloptsError as error:
-        verb = f" {tokens[0]}" if tokens[0] in VERBS else ""
-        raise UsageError(str(error), f"See inspect-cost{verb} --help.") from error
+        raise UsageError(str(error), f"See {help_command(tokens)}.") from error
     sys.stdout.flush()
     return result if isinstance(result, int) else OK
+
+
+def help_command(tokens: Sequence[str]) -> str:
+    """Return the command that prints the help on what was tried."""
+    return f"inspect-cost {tokens[0]} --help" if tokens[0] in VERBS else "inspect-cost --help"
+
+
+def check_verb(tokens: Sequence[str]) -> None:
+    """Refuse a mistyped command, and several models where one is expected.
+
+    Raises:
+        UsageError: suggests what was probably meant.
+    """
+    word, *others = tokens
+    if word in VERBS or word.startswith("-"):
+        return
+    names = list(takewhile(lambda other: not other.startswith("-"), others))
+    if near := get_close_matches(word.lower(), VERBS, n=1, cutoff=0.75):
+        raise UsageError(f"no command is called {word!r}; did you mean {near[0]}?", COMMANDS)
+    if names and word.isalpha() and not is_claimed(word):
+        raise UsageError(f"no command is called {word!r}", COMMANDS)
+    if names:
+        raise UsageError(
+            f"one model is inspected at a time, and {len(names) + 1} are named",
+            f"To compare them, write: inspect-cost rank {' '.join([word, *names])}.",
+        )
+
+
+def is_claimed(word: str) -> bool:
+    """Return whether some kind of subject has a name of this form."""
+    from inspect_cost.subjects import KINDS
+
+    return any(kind.claims(word) for kind in KINDS)

@@ -1,7 +1,7 @@
 """The options of counting, and what becomes of them."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -9,6 +9,7 @@ from inspect_cost.cli.arguments import Flag
 from inspect_cost.values.errors import UsageError
 
 if TYPE_CHECKING:
+    from inspect_cost.counting.options import CountOptions
     from inspect_cost.values.cost import FlopWeights
     from inspect_cost.values.policy import Policy
 
@@ -44,9 +45,11 @@ class Counting:
         return Policy(named.taps, self.attention or named.attention)
 
     @property
-    def options(self) -> dict[str, Any]:
-        """Of `inspect_cost.count`."""
-        return {"policy": self.chosen_policy, "backward": self.backward}
+    def options(self) -> "CountOptions":
+        """Options of the count."""
+        from inspect_cost.counting.options import CountOptions
+
+        return CountOptions(policy=self.chosen_policy, backward=self.backward)
 
     @property
     def weights(self) -> "FlopWeights | None":

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from inspect_cost.cli.arguments import Whole, named_preset, parsed_option, parsed_setting
+from inspect_cost.cli.arguments import Whole, parse_length_option, parse_setting
 from inspect_cost.cli.terminal import OK, check_writable, progress_bar, say, write_bytes
 from inspect_cost.values.errors import UsageError
 
 if TYPE_CHECKING:
+    from model_zoo import Preset
     from model_zoo.generation import GenerationError
 
 MOST_SAMPLES = 2**31 // 2  # of 16 bits, in the 32-bit sizes of a WAV file
@@ -46,9 +47,9 @@ def generate(
     settings
         NAME=VALUE: a setting to differ from the published one; repeat it for several.
     """
-    preset = named_preset(model)
+    preset = find_preset(model)
     samples = requested_samples(seconds, input_len, preset.sample_rate)
-    overrides = dict(map(parsed_setting, settings or []))
+    overrides = dict(map(parse_setting, settings or []))
     check_writable(output)
 
     from model_zoo.generation import GenerationError, encode_wav, generate_audio
@@ -88,7 +89,7 @@ def requested_samples(seconds: float | None, input_len: str | None, sample_rate:
     if seconds is not None and input_len is not None:
         raise UsageError("--seconds and --input-len say the same thing", "Give one of them.")
     if seconds is None:
-        samples: float = parsed_option("--input-len", input_len) or sample_rate
+        samples: float = parse_length_option("input_len", input_len) or sample_rate
     else:
         samples = seconds * sample_rate
     if not 0 < samples <= MOST_SAMPLES:
@@ -97,3 +98,17 @@ def requested_samples(seconds: float | None, input_len: str | None, sample_rate:
             "Give more than 0 and less than half a day.",
         )
     return max(1, round(samples))
+
+
+def find_preset(name: str) -> "Preset":
+    """Return a preset of the zoo.
+
+    Raises:
+        UsageError: there is none of that name; only presets generate audio.
+    """
+    import model_zoo
+
+    try:
+        return model_zoo.preset(name)
+    except model_zoo.UnknownModelError as error:
+        raise UsageError(str(error.args[0]), "Only presets of the zoo generate audio.") from None

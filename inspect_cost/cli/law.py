@@ -1,47 +1,43 @@
 """``inspect-cost law``: costs as polynomials in the length."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from inspect_cost.cli.arguments import (
-    named_preset,
-    parsed_option,
-    parsed_setting,
-)
+from inspect_cost.cli.arguments import parse_length_option
 from inspect_cost.cli.figures import write_figure
 from inspect_cost.cli.output import OutputOptions
+from inspect_cost.cli.subjects import SubjectOptions
 from inspect_cost.cli.terminal import OK, check_writable
 from inspect_cost.values.errors import UsageError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from inspect_cost.counting.law import CostLaw
 
 PLOTTED = (100, 10_000_000)  # lengths
 
 
 def law(
     *models: str,
-    inputs: Annotated[list[str] | None, Parameter(name="--input", negative="")] = None,
-    input_len: Annotated[str | None, Parameter(name="--input-len")] = None,
+    subject: Annotated[SubjectOptions | None, Parameter(name="*")] = None,
     period: Annotated[str | None, Parameter(name="--period")] = None,
-    settings: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None,
     writing: Annotated[OutputOptions | None, Parameter(name="*")] = None,
     plot: Path | None = None,
 ) -> int:
     """Find what models cost as exact polynomials in the length of what they process.
 
+    An L in the shape of an input is that length; the law must hold for --input-len.
+
     Parameters
     ----------
     models
         Presets' names, or models of your own, package.module:Class or path/to/file.py:Class.
-    inputs
-        [name=]SHAPE[:dtype] of an input of your own models, with L in a shape; repeat it for
-        several.
-    input_len
-        A length that the law must hold for.
     period
         Lengths differ by multiples of this; found unless given. Presets know theirs.
-    settings
-        NAME=VALUE: a preset's setting to differ from the published one; repeat it for several.
     plot
         Draw MACs against length for all models into this file: .svg, .pdf or .png.
     """
@@ -50,15 +46,15 @@ def law(
     wanted = writing or OutputOptions()
     wanted.check()
     check_plot(plot)
-    length, step = parsed_option("--input-len", input_len), parsed_option("--period", period)
-    overrides = dict(map(parsed_setting, settings or []))
-    laws = {model: found(model, inputs or [], length, step, overrides) for model in models}
+    step = parse_length_option("period", period)
+    subjects = (subject or SubjectOptions()).resolve_all(models)
 
-    from inspect_cost.reports.results import Laws
+    from inspect_cost.engine.inspecting import find_laws
 
-    wanted.write(Laws(laws))
+    found = find_laws(subjects, step)
+    wanted.write(found)
     if plot:
-        write_figure(drawn(laws), plot)
+        write_figure(draw(found.laws), plot)
     return OK
 
 
@@ -70,26 +66,11 @@ def check_plot(plot: Path | None) -> None:
     from inspect_cost.figures.saving import HTML, check_suffix
 
     if check_suffix(plot) == HTML:
-        raise UsageError(f"laws are not drawn as {plot.name}", "Write a .svg, .pdf or .png.")
+        raise UsageError(f"laws cannot be drawn as {plot.name}", "Write a .svg, .pdf or .png.")
 
 
-def drawn(laws: dict[str, Any]) -> Any:
-    """The laws as curves."""
+def draw(laws: "Mapping[str, CostLaw]") -> "Figure":
+    """Draw the laws as curves."""
     from inspect_cost.figures.curves import draw_curves
 
     return draw_curves({name: law.sampled(*PLOTTED) for name, law in laws.items()})
-
-
-def found(
-    model: str, inputs: list[str], length: int | None, period: int | None, settings: dict[str, Any]
-) -> Any:
-    """The law of a preset or of a user's own model."""
-    preset = None if ":" in model else named_preset(model)
-
-    from inspect_cost.calls import inputs as specs
-    from inspect_cost.subjects import inspection
-
-    if preset:
-        return inspection.preset_law(preset, settings)
-    parsed = [specs.parsed_input(entry) for entry in inputs]
-    return inspection.model_law(model, parsed, length, period=period)

@@ -1,24 +1,19 @@
 """The options of measuring, which several commands share, and what becomes of them."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from inspect_cost.cli.arguments import Flag, Whole
-from inspect_cost.cli.terminal import progress_bar
-from inspect_cost.cli.wording import spell_note
 from inspect_cost.measuring.backends import BACKENDS
 from inspect_cost.values.errors import UsageError
 from inspect_cost.values.units import parse_share
 
 if TYPE_CHECKING:
-    from inspect_cost.measuring.measurement import Measurement
-    from inspect_cost.measuring.session import Request
-    from inspect_cost.reports.inspection import Report
-    from inspect_cost.subjects.onnx_workload import OnnxWorkload
-    from inspect_cost.subjects.workload import Conditions, OwnWorkload, PresetWorkload
+    from inspect_cost.measuring.session import MeasureRequest
+    from inspect_cost.subjects import Conditions
 
 TIMES_S = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
@@ -95,25 +90,26 @@ class Measuring:
         Raises:
             UsageError: there is no such device, or no such floating type.
         """
+        if self.no_measure:
+            return
         from inspect_cost.calls.devices import usable_device, usable_dtype
 
-        if not self.no_measure:
-            usable_device(self.device)
-            usable_dtype(self.dtype)
+        usable_device(self.device)
+        usable_dtype(self.dtype)
 
     @property
     def conditions(self) -> "Conditions":
         """Under which the model runs."""
-        from inspect_cost.subjects.workload import Conditions
+        from inspect_cost.subjects import Conditions
 
-        return Conditions(self.device, self.dtype, self.batch, self.seed)
+        return Conditions(self.device, self.dtype, self.threads, self.seed)
 
     @property
-    def request(self) -> "Request":
+    def request(self) -> "MeasureRequest":
         """What is asked of the measurement."""
-        from inspect_cost.measuring.session import Request
+        from inspect_cost.measuring.session import MeasureRequest
 
-        return Request(
+        return MeasureRequest(
             budget_s=parsed_time(self.measure_time),
             until=parsed_precision(self.until_ci),
             threads=self.threads,
@@ -124,29 +120,6 @@ class Measuring:
             intensity=self.grid_intensity,
             battery_wh=parsed_battery(self.battery),
         )
-
-    def measured(
-        self, report: "Report", subject: "PresetWorkload | OwnWorkload | OnnxWorkload"
-    ) -> "Report":
-        """Return the report with its measurements, and with the machine in its provenance."""
-        from inspect_cost.measuring.doctor.machine import describe_conditions
-        from inspect_cost.measuring.session import measure_with_backends
-
-        with progress_bar("measuring", still=True) as progress:
-            progress(0.0)
-            results = measure_with_backends(subject.workload(), self.request, progress)
-        measurements = tuple(map(_spell_notes, results))
-        first = measurements[0]
-        known = {
-            **report.provenance,
-            **describe_conditions(first.device, first.dtype, first.threads),
-        }
-        return replace(report, measurements=measurements, provenance=known)
-
-
-def _spell_notes(measurement: "Measurement") -> "Measurement":
-    """Let a measurement's notes speak of options instead of parameters."""
-    return replace(measurement, notes=tuple(map(spell_note, measurement.notes)))
 
 
 def parsed_time(text: str | None) -> float | None:

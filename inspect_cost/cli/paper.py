@@ -40,10 +40,10 @@ def paper(
 
     suffix = check_suffix(plot) if plot else ""
 
+    from inspect_cost.engine.standings import CountedPresets
     from inspect_cost.paper.reproduction import reproduce
     from inspect_cost.publications.publication import load_publications
     from inspect_cost.reports.measured_facts import read_measured_energies
-    from inspect_cost.subjects.counted_presets import CountedPresets
 
     publications = load_publications(models) if models else ()
     found = reproduce(CountedPresets(), read_measured_energies(reports or ()), publications)

@@ -8,6 +8,7 @@ from cyclopts import Parameter
 from inspect_cost.cli.arguments import Whole
 from inspect_cost.cli.figures import write_figure
 from inspect_cost.cli.output import OutputOptions
+from inspect_cost.cli.subjects import SubjectOptions
 from inspect_cost.cli.terminal import OK, check_writable, progress_bar
 from inspect_cost.values.errors import UsageError
 
@@ -21,6 +22,7 @@ def rank(
     maximise: Names = None,
     minimise: Names = None,
     models: Path | None = None,
+    subject: Annotated[SubjectOptions | None, Parameter(name="*")] = None,
     seed: Annotated[int, Whole] = 0,
     draws: Annotated[int, Whole] = 10_000,
     plot: Path | None = None,
@@ -31,7 +33,8 @@ def rank(
     Parameters
     ----------
     sources
-        Reports of this tool (.json), tables of anything (.csv, .tsv, .toml), presets of the zoo.
+        Reports of this tool (.json), tables of anything (.csv, .tsv, .toml), and models, which
+        are counted: presets of the zoo, models of your own, ONNX files.
     cost
         What less is better of, separated by commas: energy_j_per_s,params.
     quality
@@ -50,9 +53,9 @@ def rank(
         Figure to write: .svg, .pdf, .png, or .html to explore.
     """
     if not sources and models is None:
-        raise UsageError("nothing is named to rank", "Give reports, tables, or presets.")
-    check_writable(plot)
+        raise UsageError("nothing is named to rank", "Give reports, tables, or models to count.")
     wanted = writing or OutputOptions()
+    check_writable(plot)
 
     from inspect_cost.figures.saving import check_suffix
     from inspect_cost.ranking.comparison import Comparison, compare
@@ -61,11 +64,13 @@ def rank(
     wanted.check(Comparison)
     objectives = choose_objectives(*map(split, (cost, quality, maximise, minimise)))
     suffix = check_suffix(plot) if plot else ""
+    request = (subject or SubjectOptions()).request()
 
-    from inspect_cost.subjects.gathering import gather_candidates
+    from inspect_cost.engine.candidates import gather_candidates
 
-    with progress_bar("counting presets") as progress:
-        candidates = gather_candidates(sources, models, [o.name for o in objectives], progress)
+    asked = [objective.name for objective in objectives]
+    with progress_bar("counting models") as progress:
+        candidates = gather_candidates(sources, request, asked, models, progress)
     comparison = compare(candidates, objectives, seed=seed, draws=draws)
     if plot:
         from inspect_cost.figures.drawing import draw_ranking
@@ -76,5 +81,5 @@ def rank(
 
 
 def split(words: list[str] | None) -> list[str]:
-    """Names that were separated by commas, or given one by one."""
+    """Return names that were separated by commas, or given one by one."""
     return [name.strip() for word in words or [] for name in word.split(",") if name.strip()]

@@ -2,9 +2,14 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from inspect_cost.values.notes import Note
 from inspect_cost.values.units import S_PER_H, S_PER_MIN
+
+if TYPE_CHECKING:
+    from inspect_cost.reports.inspection import Inspection, PhaseResult
 
 #: Parameter -> option. Messages of the core name parameters in backticks: `` `year` ``.
 OPTIONS: Mapping[str, str] = {
@@ -79,3 +84,17 @@ def spell_duration(seconds: float) -> str:
         if seconds > unit and seconds % unit == 0:
             return f"{seconds / unit:g}{name}"
     return f"{seconds:g}s"
+
+
+def spell_inspection(inspection: "Inspection") -> "Inspection":
+    """Let the notes of a report speak of options instead of parameters."""
+    return replace(inspection, phases=tuple(map(_spell_phase, inspection.phases)))
+
+
+def _spell_phase(result: "PhaseResult") -> "PhaseResult":
+    measurements = tuple(
+        replace(measurement, notes=tuple(map(spell_note, measurement.notes)))
+        for measurement in result.measurements
+    )
+    count = replace(result.count, notes=tuple(map(spell_note, result.count.notes)))
+    return replace(result, count=count, measurements=measurements)

@@ -34,7 +34,7 @@ NOTABLE_S = 5.0
 
 
 @dataclass(frozen=True)
-class Request:
+class MeasureRequest:
     """What is asked of a measurement.
 
     Attributes:
@@ -78,7 +78,7 @@ class Prediction:
 
 
 def measure_with_backends(
-    workload: Workload, request: Request, progress: Progress = ignore_progress
+    workload: Workload, request: MeasureRequest, progress: Progress = ignore_progress
 ) -> tuple[Measurement, ...]:
     """Measure a workload with each backend; one that fails gives a measurement that says why.
 
@@ -99,7 +99,7 @@ def measure_with_backends(
 
 
 def _measure_each(
-    workload: Workload, request: Request, progress: Progress
+    workload: Workload, request: MeasureRequest, progress: Progress
 ) -> Iterator[Measurement]:
     try:
         prediction = predict_duration(workload, request)
@@ -115,14 +115,14 @@ def _measure_each(
     yield from _measure_backends(workload, call, request, progress)
 
 
-def _reports_its_steps(workload: Workload, request: Request, prediction: Prediction) -> bool:
+def _reports_its_steps(workload: Workload, request: MeasureRequest, prediction: Prediction) -> bool:
     """Return whether one call is so long that its own steps are the progress to show."""
     half_s = request.budget_on(workload.device) / 2
     return workload.stepwise and (prediction.call_s or 0.0) > half_s
 
 
 def _measure_backends(
-    workload: Workload, call: Call, request: Request, progress: Progress
+    workload: Workload, call: Call, request: MeasureRequest, progress: Progress
 ) -> Iterator[Measurement]:
     reference: list[Tensor] | None = None
     backends = list_backends(workload, request)
@@ -153,14 +153,14 @@ def _report_part(progress: Progress, number: int, parts: int, done: float) -> No
     progress((number + done) / parts)
 
 
-def list_backends(workload: Workload, request: Request) -> tuple[str, ...]:
+def list_backends(workload: Workload, request: MeasureRequest) -> tuple[str, ...]:
     """Return the backends to use; "eager" stands for the workload's native one."""
     native = workload.native_backend
     return tuple(dict.fromkeys(native if b == "eager" else b for b in request.backends))
 
 
 def _prepare(
-    workload: Workload, backend: str, call: Call, request: Request
+    workload: Workload, backend: str, call: Call, request: MeasureRequest
 ) -> tuple[Call, tuple[Note, ...]]:
     """Return the call by a backend, and remarks on how it was made."""
     if backend == workload.native_backend:
@@ -182,7 +182,7 @@ def _prepare(
 
 
 def _measure_one(
-    workload: Workload, call: Call, backend: str, request: Request, progress: Progress
+    workload: Workload, call: Call, backend: str, request: MeasureRequest, progress: Progress
 ) -> Measurement:
     """Measure a call by one backend, and derive what follows."""
     native = backend == workload.native_backend
@@ -205,13 +205,13 @@ def _measure_one(
     return add_derived(result, request.intensity, request.battery_wh)
 
 
-def _add_estimate(result: Measurement, request: Request) -> Measurement:
+def _add_estimate(result: Measurement, request: MeasureRequest) -> Measurement:
     energy, why = estimate_energy(result, request.max_power_w)
     notes = (*result.notes, Note("no-estimate", why)) if why else result.notes
     return replace(result, estimated_energy_j=energy, notes=notes)
 
 
-def predict_duration(workload: Workload, request: Request) -> Prediction:
+def predict_duration(workload: Workload, request: MeasureRequest) -> Prediction:
     """Predict the time of one call by the workload's pilot, and its memory if time allows one.
 
     The pilot's memory is measured unless the workload is stepwise, whose memory does not grow.

@@ -83,7 +83,7 @@ def test_where_no_law_holds_the_report_says_so(own: Run) -> None:
     report = counted(done)
     assert report["law"] is None
     assert report["count"]["flops"] == 1000
-    assert "No cost law" in report["count"]["notes"][-1]
+    assert report["phases"][0]["count"]["notes"][-1]["code"] == "no-law"
 
 
 def test_a_training_step(own: Run) -> None:
@@ -91,7 +91,7 @@ def test_a_training_step(own: Run) -> None:
     step = counted(own(*words, "--backward"))
     assert step["count"]["macs"] == 48  # the input needs no gradient
     assert step["measurement"] is None
-    assert "training step" in step["count"]["notes"][-1]
+    assert step["phases"][0]["count"]["notes"][-1]["code"] == "training-step"
 
 
 def test_a_preset_ends_with_where_it_stands(own: Run) -> None:

@@ -33,7 +33,7 @@ def test_flowavenet_16000(run: Run) -> None:
     result = run("flowavenet", "--input-len", "16000", "--format", "json")
     assert (result.code, result.err) == (0, "")
     report = json.loads(result.out)
-    assert report["schema"] == "inspect-cost/report/1"
+    assert report["schema"] == "inspect-cost/report/2"
     count = report["count"]
     assert count["params"] == 182_644_788
     assert count["param_bytes"] == 4 * 182_644_788
@@ -48,7 +48,7 @@ def test_flowavenet_16000(run: Run) -> None:
     assert audio["seconds"] == pytest.approx(16_128 / 22_050)
     assert audio["macs_per_second"] == pytest.approx(8_800_382 * 22_050)
     assert report["measurement"] is None
-    assert report["conventions"]["mac"]
+    assert report["conventions"]["see"] == "inspect-cost conventions"
     assert report["provenance"]["torch"]
 
 

@@ -119,7 +119,7 @@ def test_reports_of_this_tool(run: Run) -> None:
     for shape in ("1,4", "2,4"):
         words = ["net.py:INSTANCE", "--input", shape, "--format", "json"]
         content = json.loads(run(*words).out)
-        content["model"]["name"] = shape
+        content["subject"]["name"] = shape
         Path(f"{shape[0]}.json").write_text(json.dumps(content))
     result = run(*"rank 1.json 2.json --cost macs,flops --format json".split())
     assert result.code == 0, result.err
@@ -204,7 +204,7 @@ def test_json_stays_json_where_names_find_no_room(run: Run) -> None:
 
 
 MISTAKES = [
-    ("", "reports, tables, or presets"),
+    ("", "reports, tables, or models"),
     ("paper.csv", "two objectives"),
     ("paper.csv --cost params", "params"),
     ("paper.csv --cost params --quality nothing", "There are params, mos, mos_truth, mos_ratio"),

@@ -85,7 +85,7 @@ def test_an_interrupt_ends_cleanly(run: Run, monkeypatch: pytest.MonkeyPatch) ->
     def interrupted(*_words: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("inspect_cost.cli.inspect.inspected", interrupted)
+    monkeypatch.setattr("inspect_cost.engine.inspecting.inspect_subject", interrupted)
     result = run("flowavenet")
     assert (result.code, result.out, result.err) == (130, "", "inspect-cost: interrupted.\n")
 
@@ -94,7 +94,7 @@ def test_a_fault_of_ours_is_said_to_be_one(run: Run, monkeypatch: pytest.MonkeyP
     def faulty(*_: object) -> None:
         raise ZeroDivisionError("division by zero\nsomewhere")
 
-    monkeypatch.setattr("inspect_cost.cli.inspect.inspected", faulty)
+    monkeypatch.setattr("inspect_cost.engine.inspecting.inspect_subject", faulty)
     result = run("flowavenet")
     assert (result.code, result.out) == (70, "")
     assert "an unexpected ZeroDivisionError: division by zero.\n" in result.err
@@ -150,3 +150,20 @@ def test_standard_output_that_is_full() -> None:
         "inspect-cost: cannot write to standard output: No space left on device.",
         "Choose another place.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("words", "suggestion"),
+    [
+        ("croscheck flowavenet", "did you mean crosscheck?"),
+        ("doctr", "did you mean doctor?"),
+        ("measure flowavenet", "no command is called 'measure'"),
+        ("flowavenet sing", "inspect-cost rank flowavenet sing"),
+        ("a.json b.json", "inspect-cost rank a.json b.json"),
+        ("net.py:Net --input 1 5", "--input 1,3,8,8"),
+    ],
+)
+def test_commands_that_are_none_are_told_from_models(run: Run, words: str, suggestion: str) -> None:
+    done = run(*words.split())
+    assert (done.code, done.out) == (2, "")
+    assert suggestion in done.err

@@ -13,10 +13,11 @@ from torch import Tensor, nn
 import model_zoo
 from inspect_cost import count
 from inspect_cost.counting.law import _example
+from inspect_cost.counting.options import CountOptions
 from inspect_cost.counting.report import CostReport
 from inspect_cost.counting.torch.law_search import cost_law
 from inspect_cost.counting.waste import Waste, find_pattern, group_by_pattern
-from inspect_cost.subjects.inspection import inspected_preset
+from inspect_cost.subjects import resolve
 from inspect_cost.values.notes import codes
 
 Body = Callable[["Net", Tensor], object]
@@ -36,6 +37,12 @@ class Net(nn.Module):
 
     def forward(self, x: Tensor) -> object:
         return self.body(self, x)
+
+
+def count_preset(name: str, samples: int | None = None, **settings: Any) -> CostReport:
+    """Count the generating call of a preset."""
+    subject = resolve(name, input_len=samples, settings=settings)
+    return subject.count(subject.phases[0], CountOptions())
 
 
 def waste_of(report: CostReport) -> Waste:
@@ -212,9 +219,8 @@ def test_parameters_read_in_vain_and_never_touched() -> None:
 
 def test_without_the_dead_parts_the_live_remain() -> None:
     """FloWaveNet's last residual convolutions, taken out by its own setting, and by the walk."""
-    preset = model_zoo.preset("flowavenet")
-    published = inspected_preset(preset, 16_000).count
-    without = inspected_preset(preset, 16_000, {"unused_residuals": False}).count
+    published = count_preset("flowavenet", 16_000)
+    without = count_preset("flowavenet", 16_000, unused_residuals=False)
     waste = waste_of(published)
     assert waste.macs == 6_383_075_328 == published.macs - without.macs
     assert waste.flops == published.flops - without.flops
@@ -314,14 +320,14 @@ def test_patterns_keep_what_is_common() -> None:
 
 @pytest.mark.parametrize("name", ["sing", "wavegan", "gansynth-lores", "samplernn-3tier"])
 def test_other_presets_waste_nothing(name: str) -> None:
-    report = inspected_preset(model_zoo.preset(name), 400).count
+    report = count_preset(name, 400)
     assert waste_of(report) == Waste(0, 0, 0, 0, 0.0, (), (), 0)
 
 
 def test_a_stepwise_presets_law_has_the_peak_of_the_length_itself() -> None:
     preset = model_zoo.preset("samplernn-3tier")
     config = preset.configuration()
-    by_law = inspected_preset(preset, 64).count
+    by_law = count_preset("samplernn-3tier", 64)
     generate: Any = preset.build().generate
     direct = count(generate, **preset.call(config, 64, "meta", 0).kwargs)
     assert by_law.peak_activation_bytes == direct.peak_activation_bytes

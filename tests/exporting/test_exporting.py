@@ -13,10 +13,11 @@ from torch import Tensor, nn
 import model_zoo
 from inspect_cost import Call, MismatchError, count, count_onnx
 from inspect_cost.cli import main
-from inspect_cost.exporting import onnx as exporting
 from inspect_cost.exporting import verify
-from inspect_cost.exporting.onnx import export_call, export_preset
+from inspect_cost.exporting.onnx import export_call
 from inspect_cost.exporting.writing import Traceable, name_inputs, quiet
+from inspect_cost.subjects import preset as presets
+from inspect_cost.subjects import resolve
 from inspect_cost.values.errors import CountError, UsageError
 
 # torch's exporter warns of its own deprecated calls
@@ -45,7 +46,8 @@ QUICK = ("flowavenet", "wavegan")
 def test_an_exported_preset_has_the_same_macs(tmp_path: Path, name: str) -> None:
     settings, samples = SMALL[name]
     preset = model_zoo.preset(name)
-    done = export_preset(preset, tmp_path / "m.onnx", samples, settings=settings)
+    subject = resolve(name, input_len=samples, settings=settings)
+    done = subject.export(subject.phases[0], tmp_path / "m.onnx")
     assert done.difference < 1e-2
     assert [path.name for path in tmp_path.iterdir()] == ["m.onnx"]
     exported_count = count_onnx(tmp_path / "m.onnx")
@@ -65,7 +67,7 @@ def test_no_parameter_of_a_random_model_is_left_at_zero() -> None:
     preset = model_zoo.preset("flowavenet")
     model = preset.build(**SMALL["flowavenet"][0])
     assert any(not parameter.any() for parameter in model.parameters())
-    exporting._fill_zeros(model, 0)  # noqa: SLF001 - seen from outside only by its effect
+    presets._fill_zeros(model, 0)  # noqa: SLF001 - seen from outside only by its effect
     assert all(parameter.any() for parameter in model.parameters())
 
 
@@ -284,7 +286,7 @@ def test_the_command_says_what_it_verified(
         ("export wavegan", "requires an argument"),
         ("export wavegn -o m.onnx", "did you mean wavegan?"),
         ("export wavegan --input 1,5 -o m.onnx", "makes its own inputs"),
-        ("export torch.nn:ReLU --set a=1 -o m.onnx", "are for presets"),
+        ("export torch.nn:ReLU --set a=1 -o m.onnx", "--set is for presets"),
         ("export torch.nn:ReLU -o m.onnx", "the forward failed"),
         ("export samplernn --input-len 16000 -o m.onnx", "goes sample by sample"),
         ("export wavegan -o no/such/m.onnx", "there is no folder"),
@@ -304,5 +306,8 @@ def test_mistakes(
 
 
 def test_a_length_that_would_be_unrolled_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="16,000 copies"):
-        export_preset(model_zoo.preset("samplernn"), tmp_path / "m.onnx", 16_000)
+    subject = resolve("samplernn", input_len=16_000)
+    with pytest.raises(UsageError, match="16,000 copies") as refusal:
+        subject.export(subject.phases[0], tmp_path / "m.onnx")
+    assert refusal.value.field == "input_len"
+    assert not list(tmp_path.iterdir())

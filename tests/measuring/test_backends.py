@@ -13,17 +13,16 @@ import torch
 from torch import nn
 
 from inspect_cost.calls.call import Call
-from inspect_cost.calls.inputs import InputSpec
 from inspect_cost.exporting.onnx import export_call
 from inspect_cost.measuring.backends import BACKENDS, load_backend
 from inspect_cost.measuring.backends.outputs import compute_outputs, max_relative_difference
 from inspect_cost.measuring.backends.setup import Setup, SetupTimeoutError
 from inspect_cost.measuring.fresh_process import NoAnswerError, ask_fresh_process
 from inspect_cost.measuring.measurement import Measurement
-from inspect_cost.measuring.session import Request, measure_with_backends
-from inspect_cost.subjects.onnx_workload import OnnxWorkload
-from inspect_cost.subjects.workload import Conditions, PresetWorkload
-from inspect_cost.values.errors import MeasurementError, UsageError
+from inspect_cost.measuring.session import MeasureRequest, measure_with_backends
+from inspect_cost.measuring.workload import Workload
+from inspect_cost.subjects import Conditions, resolve
+from inspect_cost.values.errors import MeasurementError, Unsupported
 from inspect_cost.values.notes import codes
 from tests.extras import needs_compiler
 
@@ -157,19 +156,25 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-QUICK = Request(budget_s=1.0, memory=False)
+def describe_run(name: str | Path, input_len: int | None = None, *shapes: str) -> Workload:
+    """Describe the call of a subject on one thread."""
+    subject = resolve(str(name), input_len=input_len, inputs=shapes)
+    return subject.workload(subject.phases[0], Conditions(threads=1))
+
+
+QUICK = MeasureRequest(budget_s=1.0, memory=False)
 
 
 def test_an_onnx_file_is_measured_by_onnxruntime(file: Path) -> None:
-    (result,) = measure_with_backends(OnnxWorkload(str(file), threads=1).workload(), QUICK)
+    (result,) = measure_with_backends(describe_run(file), QUICK)
     assert (result.backend, result.device, result.calls > 1) == ("onnxruntime", "cpu", True)
     assert result.latency_s
 
 
 @pytest.mark.usefixtures("unhurried")
 def test_an_onnx_file_has_memory_of_its_process_but_not_of_torch(file: Path) -> None:
-    request = Request(budget_s=1.0)
-    (result,) = measure_with_backends(OnnxWorkload(str(file), threads=1).workload(), request)
+    request = MeasureRequest(budget_s=1.0)
+    (result,) = measure_with_backends(describe_run(file), request)
     assert result.memory, result.notes
     assert result.memory.peak_rss_b
     assert result.memory.peak_rss_b.value > 1e6
@@ -177,7 +182,7 @@ def test_an_onnx_file_has_memory_of_its_process_but_not_of_torch(file: Path) -> 
 
 
 def test_an_onnx_files_inputs_are_as_counted(file: Path) -> None:
-    call = OnnxWorkload(str(file), [InputSpec(None, (2, 8), "float32")], threads=1).call()
+    call = describe_run(file, None, "2,8").make()
     (array,) = call.args[1].values()
     assert (array.shape, array.dtype) == ((2, 8), "float32")
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
@@ -186,25 +191,31 @@ def test_an_onnx_files_inputs_are_as_counted(file: Path) -> None:
 
 
 def test_what_an_onnx_file_cannot_do_says_so(file: Path) -> None:
-    request = Request(budget_s=1.0, memory=False, backends=("eager", "compile"))
-    ran, refused = measure_with_backends(OnnxWorkload(str(file), threads=1).workload(), request)
+    request = MeasureRequest(budget_s=1.0, memory=False, backends=("eager", "compile"))
+    ran, refused = measure_with_backends(describe_run(file), request)
     assert (ran.backend, refused.backend, refused.latency_s) == ("onnxruntime", "compile", None)
     assert note_codes(refused) == ["failed"]
     assert "compile takes a PyTorch model" in refused.notes[0]
-    wrong = OnnxWorkload(str(file), [InputSpec(None, (3, 8), "float32")])
-    (result,) = measure_with_backends(wrong.workload(), QUICK)
+    (result,) = measure_with_backends(describe_run(file, None, "3,8"), QUICK)
     assert note_codes(result) == ["failed"]
     assert "3 was given" in result.notes[0]
-    for conditions in (Conditions(batch=2), Conditions(dtype="float16")):
-        with pytest.raises(UsageError, match="is for PyTorch models"):
-            OnnxWorkload(str(file), conditions=conditions)
+
+
+def test_conditions_that_an_onnx_file_fixes_are_refused(file: Path) -> None:
+    with pytest.raises(Unsupported) as refusal:
+        resolve(str(file), batch=2)
+    assert refusal.value.field == "batch"
+    subject = resolve(str(file))
+    with pytest.raises(Unsupported) as refusal:
+        subject.workload(subject.phases[0], Conditions(dtype="float16"))
+    assert refusal.value.field == "dtype"
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("unhurried")
 def test_a_preset_by_two_backends_has_equal_outputs() -> None:
-    request = Request(budget_s=1.0, memory=False, backends=("eager", "onnxruntime"))
-    eager, other = measure_with_backends(PresetWorkload("wavegan", 1024).workload(), request)
+    request = MeasureRequest(budget_s=1.0, memory=False, backends=("eager", "onnxruntime"))
+    eager, other = measure_with_backends(describe_run("wavegan", 1024), request)
     assert eager.backend == "eager"
     assert other.latency_s, other.notes
     assert other.max_relative_difference is not None

@@ -15,7 +15,7 @@ from inspect_cost.calls.call import Call
 from inspect_cost.measuring.measurement import Measurement
 from inspect_cost.measuring.memory.child import REFERENCES
 from inspect_cost.measuring.session import (
-    Request,
+    MeasureRequest,
     format_duration,
     list_backends,
     measure_with_backends,
@@ -23,12 +23,18 @@ from inspect_cost.measuring.session import (
     throttle,
 )
 from inspect_cost.measuring.workload import Pilot, Workload
-from inspect_cost.subjects.workload import Conditions, PresetWorkload
+from inspect_cost.subjects import Conditions, resolve
 from inspect_cost.values.identity import AUDIO, Output
 from inspect_cost.values.notes import Note, codes
 
-QUICK = Request(budget_s=0.5, threads=1, memory=False)
+QUICK = MeasureRequest(budget_s=0.5, threads=1, memory=False)
 MILLION = 1_000_000
+
+
+def describe_preset(name: str, samples: int, batch: int = 1) -> Workload:
+    """Describe the generating call of a preset."""
+    subject = resolve(name, input_len=samples, batch=batch)
+    return subject.workload(subject.phases[0], Conditions())
 
 
 def note_codes(result: Measurement) -> list[str]:
@@ -122,7 +128,7 @@ def test_a_call_is_made_unless_it_is_predicted_to_take_many_budgets(
 ) -> None:
     pilot = Pilot(partial(make_sleep, 0.01), ratio, "a pilot of 3 samples")
     workload = Workload(fail, stepwise=True, pilot=pilot)
-    prediction = predict_duration(workload, Request(budget_s=budget_s))
+    prediction = predict_duration(workload, MeasureRequest(budget_s=budget_s))
     assert prediction.call_s is not None
     assert prediction.call_s >= 0.01 * ratio
     assert code_of(prediction.refusal) == code
@@ -140,7 +146,7 @@ def test_what_would_take_too_long_is_not_begun() -> None:
 @pytest.mark.usefixtures("unhurried")
 def test_what_would_not_fit_into_memory_is_not_begun() -> None:
     pilot = Pilot(partial(make_ones, 10 * MILLION), 1e7, "a pilot of 3 samples")
-    request = Request(budget_s=1e9, threads=1)
+    request = MeasureRequest(budget_s=1e9, threads=1)
     (result,) = measure_with_backends(Workload(fail, pilot=pilot), request)
     known = os.access(REFERENCES, os.W_OK)  # not every kernel says what a call alone takes
     assert note_codes(result) == (["too-large"] if known else ["failed"])
@@ -151,7 +157,7 @@ def test_a_stepwise_model_that_takes_long_reports_its_own_steps() -> None:
     make = partial(make_call, model, 4)
     pilot = Pilot(partial(make_call, model, 1), 100.0, "a pilot")  # more than half of the budget
     (result,) = measure_with_backends(
-        Workload(make, stepwise=True, pilot=pilot), Request(0.1, None, 1, memory=False)
+        Workload(make, stepwise=True, pilot=pilot), MeasureRequest(0.1, None, 1, memory=False)
     )
     assert result.latency_s
     assert callable(model.progress)
@@ -159,7 +165,7 @@ def test_a_stepwise_model_that_takes_long_reports_its_own_steps() -> None:
 
 def test_other_backends_would_unroll_a_stepwise_model() -> None:
     workload = Workload(partial(make_call, Stepwise(), 2), stepwise=True)
-    request = Request(0.5, None, 1, ("eager", "compile"), memory=False)
+    request = MeasureRequest(0.5, None, 1, ("eager", "compile"), memory=False)
     eager, refused = measure_with_backends(workload, request)
     assert (eager.backend, refused.backend) == ("eager", "compile")
     assert eager.latency_s
@@ -168,7 +174,7 @@ def test_other_backends_would_unroll_a_stepwise_model() -> None:
 
 
 def test_eager_stands_for_the_native_backend() -> None:
-    request = Request(backends=("eager", "onnxruntime", "compile"))
+    request = MeasureRequest(backends=("eager", "onnxruntime", "compile"))
     native = Workload(make_linear, native_backend="onnxruntime")
     assert list_backends(native, request) == ("onnxruntime", "compile")
     assert list_backends(Workload(make_linear), request) == ("eager", "onnxruntime", "compile")
@@ -176,7 +182,7 @@ def test_eager_stands_for_the_native_backend() -> None:
 
 @pytest.mark.usefixtures("unhurried")
 def test_memory_and_outputs_of_another_backend() -> None:
-    request = Request(0.5, None, 1, ("eager", "onnxruntime"))
+    request = MeasureRequest(0.5, None, 1, ("eager", "onnxruntime"))
     eager, other = measure_with_backends(Workload(make_linear), request)
     assert eager.memory, eager.notes
     assert eager.max_relative_difference is None
@@ -196,14 +202,14 @@ def test_what_fails_gives_a_measurement_that_says_why() -> None:
 
 
 def test_what_a_preset_makes_in_short_first() -> None:
-    stepwise = PresetWorkload("samplernn-3tier", 16_000, conditions=Conditions(batch=2)).workload()
+    stepwise = describe_preset("samplernn-3tier", 16_000, batch=2)
     assert stepwise.stepwise
     assert stepwise.pilot is not None
     assert stepwise.pilot.description == "a pilot of 512 samples"
     assert stepwise.pilot.ratio == 16_000 / 512
-    assert stepwise.audio_s == 2.0
-    assert PresetWorkload("wavegan", 16_000).workload().pilot is None
-    long = PresetWorkload("wavegan", 20 * 16_000).workload()
+    assert (stepwise.audio_s, stepwise.batch) == (2.0, 2)
+    assert describe_preset("wavegan", 16_000).pilot is None
+    long = describe_preset("wavegan", 20 * 16_000)
     assert long.pilot is not None
     assert long.pilot.ratio > 10
 

@@ -9,8 +9,11 @@ import torch
 import model_zoo
 from inspect_cost import count
 from inspect_cost.cli import main
+from inspect_cost.counting.options import CountOptions
+from inspect_cost.counting.report import CostReport
 from inspect_cost.counting.torch.building import build_without_values
-from inspect_cost.subjects.inspection import inspected_preset
+from inspect_cost.subjects import Subject, resolve
+from inspect_cost.values.errors import UsageError
 from tests.model_zoo.fidelity import access_parts
 
 #: Preset -> parameters as stored, samples of one call, MACs of one call.
@@ -27,6 +30,20 @@ PUBLISHED = {
 }
 
 
+def count_subject(subject: Subject) -> CostReport:
+    """Count the one call of a subject."""
+    (phase,) = subject.phases
+    return subject.count(phase, CountOptions())
+
+
+def samples_of(subject: Subject) -> int:
+    """Return the samples that the one call of a subject generates."""
+    (phase,) = subject.phases
+    assert phase.output is not None
+    assert phase.output.is_audio
+    return phase.output.amount
+
+
 def test_all_presets_are_there() -> None:
     assert model_zoo.names() == list(PUBLISHED)
 
@@ -34,13 +51,12 @@ def test_all_presets_are_there() -> None:
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_presets_have_the_published_figures(name: str) -> None:
     params, samples, macs = PUBLISHED[name]
-    preset = model_zoo.preset(name)
-    report = inspected_preset(preset, 16_000)
-    assert report.count.params == preset.params == params
-    assert report.audio is not None
-    assert report.audio.samples_generated == samples
-    assert report.count.macs == macs
-    assert report.count.complete
+    subject = resolve(name, input_len=16_000)
+    report = count_subject(subject)
+    assert report.params == model_zoo.preset(name).params == params
+    assert samples_of(subject) == samples
+    assert report.macs == macs
+    assert report.complete
 
 
 def weight_norm_flops(name: str) -> int:
@@ -62,25 +78,24 @@ def weight_norm_flops(name: str) -> int:
 )
 def test_samplernn_is_counted_as_published(name: str, elementwise: int, waveform: int) -> None:
     """Beside the layers: a draw adds up 256 probabilities and searches among the sums."""
-    count = inspected_preset(model_zoo.preset(name), 16_000).count
+    report = count_subject(resolve(name, input_len=16_000))
     drawing = 16_000 * (255 + 9)
-    other = count.flops - 2 * count.macs
+    other = report.flops - 2 * report.macs
     assert other == elementwise + weight_norm_flops(name) + drawing + waveform
 
 
 @pytest.mark.parametrize("name", ["sing", "wavegan", "gansynth"])
 def test_more_samples_take_more_clips(name: str) -> None:
     _, samples, macs = PUBLISHED[name]
-    report = inspected_preset(model_zoo.preset(name), samples + 1)
-    assert report.audio is not None
-    assert report.audio.samples_generated == 2 * samples
-    assert report.count.macs == 2 * macs
+    subject = resolve(name, input_len=samples + 1)
+    assert samples_of(subject) == 2 * samples
+    assert count_subject(subject).macs == 2 * macs
 
 
 def test_a_billion_samples_of_samplernn_are_counted_by_law() -> None:
-    report = inspected_preset(model_zoo.preset("samplernn-3tier"), 10**9)
-    assert report.count.macs == 127_991_808_000 // 16_000 * 10**9
-    assert report.count.notes[-1].startswith("By the cost law, an exact polynomial of degree 1")
+    report = count_subject(resolve("samplernn-3tier", input_len=10**9))
+    assert report.macs == 127_991_808_000 // 16_000 * 10**9
+    assert report.notes[-1].startswith("By the cost law, an exact polynomial of degree 1")
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -100,7 +115,7 @@ def test_a_preset_is_counted_as_any_model_is() -> None:
     preset = model_zoo.preset("flowavenet")
     call = preset.call(preset.configuration(**settings), 512, "meta", 0)
     plain = count(access_parts(preset.build(**settings)).generate, **call.kwargs)
-    assert inspected_preset(preset, 512, settings).count == plain
+    assert count_subject(resolve("flowavenet", input_len=512, settings=settings)) == plain
 
 
 def test_settings_override_the_published_ones() -> None:
@@ -132,6 +147,14 @@ def test_settings_of_another_type_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=complaint):
         model_zoo.preset(name).configuration(**setting)
+
+
+@pytest.mark.parametrize("name", ["input_len", "batch"])
+@pytest.mark.parametrize("size", [0, -5])
+def test_nothing_to_generate_is_refused(name: str, size: int) -> None:
+    with pytest.raises(UsageError) as refusal:
+        resolve("wavegan", **{name: size})  # type: ignore[arg-type]  # of another parameter
+    assert refusal.value.field == name
 
 
 @pytest.mark.parametrize("name", PUBLISHED)

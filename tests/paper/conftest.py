@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from inspect_cost.engine.standings import CountedPresets
 from inspect_cost.paper.reproduction import reproduce
 from inspect_cost.paper.results import Reproduction
-from inspect_cost.subjects.counted_presets import CountedPresets
 
 
 @pytest.fixture(scope="session")

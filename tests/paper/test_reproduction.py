@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from inspect_cost import load_publications
+from inspect_cost.engine.standings import CountedPresets
 from inspect_cost.figures.saving import render_figure
 from inspect_cost.measuring.measurement import Measurement
 from inspect_cost.paper.figure import draw_figure_3, make_panels
@@ -13,7 +14,6 @@ from inspect_cost.paper.reproduction import reproduce
 from inspect_cost.paper.results import Reproduction
 from inspect_cost.reports import render
 from inspect_cost.reports.measured_facts import read_measured_energies
-from inspect_cost.subjects.counted_presets import CountedPresets
 from inspect_cost.values.errors import UsageError
 from inspect_cost.values.identity import AUDIO, Output
 from inspect_cost.values.quantity import Quantity

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from inspect_cost import load_publications
+from inspect_cost.engine.standings import CountedPresets, find_preset_standing
 from inspect_cost.paper.standing import find_standing, list_presets_beside
 from inspect_cost.reports import render
-from inspect_cost.subjects.counted_presets import CountedPresets, find_preset_standing
 from inspect_cost.values.quantity import Quantity
 
 

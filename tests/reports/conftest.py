@@ -10,12 +10,12 @@ from torch import nn
 import model_zoo
 from inspect_cost import cost_law, rank
 from inspect_cost.carbon.estimate import estimate_training_carbon
+from inspect_cost.engine.standings import CountedPresets, find_preset_standing
 from inspect_cost.paper.reproduction import reproduce
 from inspect_cost.ranking.candidates import Candidate
 from inspect_cost.ranking.comparison import compare
 from inspect_cost.ranking.objectives import choose_objectives
 from inspect_cost.reports.results import Catalogue, Conventions, Laws, TrainingCarbon
-from inspect_cost.subjects.counted_presets import CountedPresets, find_preset_standing
 from inspect_cost.values.conventions import CONVENTIONS
 from inspect_cost.values.quantity import Quantity
 from tests.reports.examples import COUNT, CROSSCHECK, DIAGNOSIS, INSPECTION, MEASUREMENT

@@ -9,8 +9,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from inspect_cost import count_onnx
-from inspect_cost.calls.inputs import parsed_input
-from inspect_cost.subjects.onnx_inspection import inspected_onnx
+from inspect_cost.counting.options import CountOptions
+from inspect_cost.subjects import resolve
 from inspect_cost.values.errors import UsageError
 from tests.counting.onnx.graphs import graph
 
@@ -206,8 +206,9 @@ def test_a_name_that_is_made_twice() -> None:
 )
 def test_inputs_that_are_not_the_files(tmp_path: Path, inputs: list[str], complaint: str) -> None:
     onnx.save(graph(RELU), tmp_path / "m.onnx")
+    subject = resolve(str(tmp_path / "m.onnx"), inputs=inputs)
     with pytest.raises(UsageError, match=complaint):
-        inspected_onnx(str(tmp_path / "m.onnx"), [parsed_input(text) for text in inputs])
+        subject.count(subject.phases[0], CountOptions())
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,16 @@
 """Exactly the work that depends on parameters and buffers alone is found."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-import model_zoo
 from inspect_cost import OpCost, count
+from inspect_cost.counting.options import CountOptions
 from inspect_cost.counting.report import CostReport
-from inspect_cost.subjects.inspection import inspected_preset, preset_law
+from inspect_cost.subjects import resolve
 from inspect_cost.values.cost import total
 
 SIZE = 5
@@ -30,6 +31,12 @@ class Net(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.body(self, x)
+
+
+def count_preset(name: str, samples: int | None = None, **settings: Any) -> CostReport:
+    """Count the generating call of a preset."""
+    subject = resolve(name, input_len=samples, settings=settings)
+    return subject.count(subject.phases[0], CountOptions())
 
 
 def foldable(report: CostReport) -> OpCost:
@@ -88,18 +95,18 @@ def test_a_training_step_changes_what_is_stored() -> None:
 
 
 def test_the_window_of_sing_is_named_and_what_folding_it_saves() -> None:
-    sing = model_zoo.preset("sing")
-    bare, windowed = (inspected_preset(sing, settings=s).count for s in ({"window": None}, {}))
+    bare, windowed = count_preset("sing", window=None), count_preset("sing")
     assert windowed.foldable == {"decoder.synthesis": OpCost(mul=4_194_304)}
     assert windowed.flops - bare.flops == 4_194_304
     assert bare.foldable == {}
 
 
 def test_weight_norm_is_what_does_not_grow_with_the_length() -> None:
-    preset = model_zoo.preset("flowavenet")
-    law = preset_law(preset)
+    subject = resolve("flowavenet")
+    law = subject.law(subject.phases[0], CountOptions())
+    normalized = count_preset("flowavenet", 256)
     constant = law.flops[0]
-    assert foldable(inspected_preset(preset, 256).count).flops == constant
+    assert foldable(normalized).flops == constant
     assert foldable(law.report(256_000)).flops == constant == 545_783_562
-    plain = inspected_preset(preset, 256, settings={"weight_norm": False}).count
-    assert inspected_preset(preset, 256).count.flops - plain.flops == 545_780_290
+    plain = count_preset("flowavenet", 256, weight_norm=False)
+    assert normalized.flops - plain.flops == 545_780_290

@@ -172,4 +172,5 @@ def test_a_window_as_data() -> None:
         "idle_before_w": {"package-0": 9.0},
         "idle_after_w": None,
     }
+    assert Window.from_dict(window.to_dict()) == window
     assert Window(2.0, 4, (0.5,)).to_dict()["energy_j"] is None

@@ -1,0 +1,69 @@
+"""The options that say what a subject is inspected with, shared by all verbs that take MODEL."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from inspect_cost.cli.arguments import parse_length_option, parse_setting, parse_trip_count
+
+if TYPE_CHECKING:
+    from inspect_cost.subjects import Request, Subject
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class SubjectOptions:
+    """What a model is inspected with.
+
+    Attributes:
+        input_len: Samples to generate (a preset: one second unless given), or the L in a shape.
+        inputs: [name=]SHAPE[:dtype] of an input of your own model or of an ONNX file; repeat it
+            for several.
+        settings: NAME=VALUE, a preset's setting to differ from the published one; repeat it for
+            several.
+        trip_counts: NODE=N, how often a Loop of an ONNX file runs, where the file does not say;
+            repeat it for several.
+    """
+
+    input_len: Annotated[str | None, Parameter(name="--input-len")] = None
+    inputs: Annotated[list[str] | None, Parameter(name="--input", negative="")] = None
+    settings: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None
+    trip_counts: Annotated[list[str] | None, Parameter(name="--trip-count", negative="")] = None
+
+    def request(self, name: str = "", batch: int = 1) -> "Request":
+        """Return the options as a request for a subject.
+
+        Raises:
+            UsageError: one of them is malformed.
+        """
+        from inspect_cost.calls.inputs import parse_input
+        from inspect_cost.subjects import Request
+
+        return Request(
+            name=name,
+            input_len=parse_length_option("input_len", self.input_len),
+            inputs=tuple(map(parse_input, self.inputs or ())),
+            settings=dict(map(parse_setting, self.settings or ())),
+            trip_counts=dict(map(parse_trip_count, self.trip_counts or ())),
+            batch=batch,
+        )
+
+    def resolve(self, model: str, batch: int = 1) -> "Subject":
+        """Return the subject that MODEL names.
+
+        Raises:
+            UsageError: nothing is called that, or an option makes no sense for it.
+        """
+        return self.resolve_all([model], batch)[0]
+
+    def resolve_all(self, models: Sequence[str], batch: int = 1) -> "list[Subject]":
+        """Return the subjects that several names stand for.
+
+        Raises:
+            UsageError: as of `resolve`.
+        """
+        from inspect_cost.subjects import resolve_all
+
+        return resolve_all(models, self.request(batch=batch))
