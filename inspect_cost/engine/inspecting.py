@@ -192,18 +192,19 @@ def _find_subject(target: "str | Subject | Call", request: Request) -> Subject:
         raise UsageError(
             f"`{name}` is for models by their names", "A call has its arguments.", field=name
         )
+    if hasattr(target, "phases"):
+        subject: Subject = target  # type: ignore[assignment]  # a call has no phases
+        return subject
     # A call holds tensors, so that torch is loaded already.
     from inspect_cost.calls.call import Call  # noqa: PLC0415
     from inspect_cost.subjects.given import GivenCall  # noqa: PLC0415
 
     if isinstance(target, Call):
         return GivenCall(target)
-    if not hasattr(target, "phases"):
-        raise UsageError(
-            f"cannot inspect a {type(target).__name__}",
-            "Give a model's name, or a call of it: inspect_cost.Call.of(model, x).",
-        )
-    return target
+    raise UsageError(
+        f"cannot inspect a {type(target).__name__}",
+        "Give a model's name, or a call of it: inspect_cost.Call.of(model, x).",
+    )
 
 
 def _inspect_phase(
