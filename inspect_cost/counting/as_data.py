@@ -6,15 +6,18 @@ beside it, once and without zeros: the tallies, and what each module itself stor
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from inspect_cost.counting.report import CostReport, ModuleCost, Storage, Tally
+from inspect_cost.counting.tally import ModuleCost, Storage, Tally
 from inspect_cost.counting.waste import UnreadParameter, Waste
 from inspect_cost.values.cost import OpCost
 from inspect_cost.values.notes import read_notes, write_notes
 
+if TYPE_CHECKING:
+    from inspect_cost.counting.report import CostReport
 
-def write_count(count: CostReport) -> dict[str, Any]:
+
+def write_count(count: "CostReport") -> dict[str, Any]:
     """Return a count with all that it takes to read it back."""
     modules = [
         {**_write_module(count.by_module[path]), **_drop_zeros(asdict(storage))}
@@ -30,7 +33,7 @@ def write_count(count: CostReport) -> dict[str, Any]:
     }
 
 
-def summarize_count(count: CostReport) -> dict[str, Any]:
+def summarize_count(count: "CostReport") -> dict[str, Any]:
     """Return what reports of schema 1 had of a count: it cannot be read back from this alone."""
     return {
         "kind": "counted",

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from inspect_cost.carbon.estimate import CarbonEstimate, Power
 from inspect_cost.carbon.estimate import Phase as TrainingPhase
 from inspect_cost.counting.law import NOTHING, CostLaw, _tallies_at_start
-from inspect_cost.counting.report import CostReport, Storage, Tally
+from inspect_cost.counting.report import CostReport
+from inspect_cost.counting.tally import Storage, Tally
 from inspect_cost.counting.waste import UnreadParameter
 from inspect_cost.crosschecking.results import (
     CrossCheck,
