@@ -3,12 +3,17 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from fractions import Fraction
-from itertools import pairwise
-from math import comb
 from typing import Any, Self
 
 from inspect_cost.counting import as_data
-from inspect_cost.counting.report import CostReport, Tally
+from inspect_cost.counting.polynomial import (
+    extrapolate,
+    find_coefficients,
+    format_polynomial,
+    take_differences,
+)
+from inspect_cost.counting.report import CostReport
+from inspect_cost.counting.tally import Tally
 from inspect_cost.values.cost import OpCost
 from inspect_cost.values.errors import UsageError
 from inspect_cost.values.notes import Note
@@ -91,7 +96,7 @@ class CostLaw(Presentable):
             )
         steps = (length - self.start) // self.period
         tallies = tuple(
-            _tally(entry, _extrapolated(rows, steps)) for entry, rows in self.differences.items()
+            _tally(entry, _amounts_after(rows, steps)) for entry, rows in self.differences.items()
         )
         lengths = ", ".join(f"{n:,}" for n in self.counted_at)
         note = Note(
@@ -135,7 +140,7 @@ class CostLaw(Presentable):
     def _polynomial(self, amount: Callable[[CostReport], int]) -> tuple[Fraction, ...]:
         lengths = [self.start + n * self.period for n in range(self.degree + 1)]
         amounts = [amount(self.report(length)) for length in lengths]
-        return _coefficients(amounts, self.start, self.period)
+        return find_coefficients(amounts, self.start, self.period)
 
     @property
     def domain(self) -> str:
@@ -149,7 +154,7 @@ class CostLaw(Presentable):
         return f"<{type(self).__name__} {self.example.model}: {self}>"
 
     def __str__(self) -> str:
-        return f"MACs(L) = {polynomial_text(self.macs)} for {self.domain}"
+        return f"MACs(L) = {format_polynomial(self.macs)} for {self.domain}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, for JSON; coefficients are exact, "45/4", lowest power first."""
@@ -184,83 +189,28 @@ class CostLaw(Presentable):
         )
 
 
-def polynomial_text(coefficients: Sequence[Fraction], variable: str = "L") -> str:
-    """A polynomial as people write it, the highest power first.
-
-    >>> polynomial_text([Fraction(9), Fraction(45, 4), Fraction(0), Fraction(-1)])
-    '-L^3 + 45/4 L + 9'
-    """
-    terms = [
-        (c, f"{variable}^{power}" if power > 1 else variable * power)
-        for power, c in enumerate(coefficients)
-        if c
-    ]
-    text = ""
-    for c, factor in reversed(terms):
-        size = abs(c)
-        number = f"{size.numerator:,}" + (f"/{size.denominator:,}" if size.denominator > 1 else "")
-        sign = ("-" if c < 0 else "") if not text else (" - " if c < 0 else " + ")
-        text += sign + (factor if factor and size == 1 else f"{number} {factor}".strip())
-    return text or "0"
-
-
 def law_through(reports: Sequence[CostReport]) -> dict[Entry, tuple[Amounts, ...]]:
     """The polynomials through the tallies of some reports, a period apart."""
     tables = [_table(report) for report in reports]
     entries = dict.fromkeys(entry for table in tables for entry in table)
-    return {e: _forward([table.get(e, NOTHING) for table in tables]) for e in entries}
+    return {e: take_differences([table.get(e, NOTHING) for table in tables]) for e in entries}
 
 
 def foretold(law: Mapping[Entry, tuple[Amounts, ...]], steps: int, report: CostReport) -> bool:
     """Whether a law foretells each tally of a report."""
     table = _table(report)
     return law.keys() >= table.keys() and all(
-        _extrapolated(rows, steps) == table.get(entry, NOTHING) for entry, rows in law.items()
+        _amounts_after(rows, steps) == table.get(entry, NOTHING) for entry, rows in law.items()
     )
+
+
+def _amounts_after(rows: tuple[Amounts, ...], steps: int) -> Amounts:
+    """Return the amounts this many periods after the start; of no rows, nothing."""
+    return extrapolate(rows, steps) or NOTHING
 
 
 def _table(report: CostReport) -> dict[Entry, Amounts]:
     return {_entry(tally): _amounts(tally) for tally in report.tallies}
-
-
-def _forward(values: list[Amounts]) -> tuple[Amounts, ...]:
-    """First entries of the difference table, up to the last row that is not all zero."""
-    rows: list[Amounts] = []
-    table = values
-    while table and any(any(amounts) for amounts in table):
-        rows.append(table[0])
-        table = [tuple(b - a for a, b in zip(*pair, strict=True)) for pair in pairwise(table)]
-    return tuple(rows)
-
-
-def _extrapolated(rows: tuple[Amounts, ...], steps: int) -> Amounts:
-    """Newton's formula: the sum of C(n, k) times the k-th differences."""
-    columns = zip(*rows, strict=True)
-    amounts = (sum(comb(steps, k) * d for k, d in enumerate(column)) for column in columns)
-    return tuple(amounts) or NOTHING
-
-
-def _coefficients(values: list[int], start: int, period: int) -> tuple[Fraction, ...]:
-    """Of the polynomial in L through values at start, start + period, ..."""
-    rows = [row[0] for row in _forward([(value,) for value in values])]
-    total = [Fraction(0)] * max(1, len(rows))
-    basis = [Fraction(1)]  # C((L - start) / period, k) as a polynomial in L
-    for k, difference in enumerate(rows):
-        total = [t + difference * b for t, b in zip(total, _padded(basis, len(total)), strict=True)]
-        factor = (Fraction(-start - k * period, period * (k + 1)), Fraction(1, period * (k + 1)))
-        basis = _multiplied(basis, factor)
-    return tuple(total)
-
-
-def _padded(polynomial: list[Fraction], length: int) -> list[Fraction]:
-    return polynomial[:length] + [Fraction(0)] * (length - len(polynomial))
-
-
-def _multiplied(polynomial: list[Fraction], factor: tuple[Fraction, Fraction]) -> list[Fraction]:
-    """Times factor[0] + factor[1] L."""
-    low = [factor[0] * c for c in polynomial] + [Fraction(0)]
-    high = [Fraction(0)] + [factor[1] * c for c in polynomial]
-    return [a + b for a, b in zip(low, high, strict=True)]
 
 
 def _example(reports: Mapping[int, CostReport]) -> CostReport:
@@ -278,7 +228,7 @@ def _memory_law(reports: Mapping[int, CostReport], degree: int) -> tuple[Amounts
     known = {n: (a, b) for n, (a, b) in sizes.items() if a is not None and b is not None}
     if known.keys() != sizes.keys():
         return None
-    law = _forward([known[n] for n in range(degree + 1)])
+    law = take_differences([known[n] for n in range(degree + 1)])
     holds = all(_memory_after(law, n) == found for n, found in known.items())
     return law if holds else None
 
@@ -287,7 +237,7 @@ def _memory_after(law: tuple[Amounts, ...] | None, steps: int) -> tuple[int | No
     """The peak and the inputs' size; None where there is no law."""
     if law is None:
         return None, None
-    peak, inputs, *_ = _extrapolated(law, steps)
+    peak, inputs, *_ = _amounts_after(law, steps)
     return peak, inputs
 
 
