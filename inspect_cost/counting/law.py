@@ -53,7 +53,7 @@ class CostLaw(Presentable):
     def through(
         cls, counted: Callable[[int], CostReport], lengths: Sequence[int], degree: int
     ) -> "CostLaw | None":
-        """The law of that degree through the first lengths, if it holds for all.
+        """Return the law of that degree through the first lengths, if it holds for all.
 
         Args:
             counted: from a length to its report; called until one is not as foretold.
@@ -84,7 +84,7 @@ class CostLaw(Presentable):
         return foretold(self.differences, (length - self.start) // self.period, report)
 
     def report(self, length: int) -> CostReport:
-        """The cost at a length.
+        """Return the cost at a length.
 
         Raises:
             UsageError: the law does not hold for this length.
@@ -190,7 +190,7 @@ class CostLaw(Presentable):
 
 
 def law_through(reports: Sequence[CostReport]) -> dict[Entry, tuple[Amounts, ...]]:
-    """The polynomials through the tallies of some reports, a period apart."""
+    """Return the polynomials through the tallies of some reports, a period apart."""
     tables = [_table(report) for report in reports]
     entries = dict.fromkeys(entry for table in tables for entry in table)
     return {e: take_differences([table.get(e, NOTHING) for table in tables]) for e in entries}
@@ -214,13 +214,13 @@ def _table(report: CostReport) -> dict[Entry, Amounts]:
 
 
 def _example(reports: Mapping[int, CostReport]) -> CostReport:
-    """The first report, with the unread parameters if they are the same at all lengths."""
+    """Return the first report; its unread parameters are None if they depend on the length."""
     unread = {report.unread for report in reports.values()}
     return reports[0] if len(unread) == 1 else replace(reports[0], unread=None)
 
 
 def _memory_law(reports: Mapping[int, CostReport], degree: int) -> tuple[Amounts, ...] | None:
-    """The polynomials of the peak and of the inputs' size, if they hold at all lengths.
+    """Return the polynomials of the peak and of the inputs' size, if they hold at all lengths.
 
     A peak is a maximum of polynomials, so that there may be none although the cost has one.
     """
@@ -234,7 +234,7 @@ def _memory_law(reports: Mapping[int, CostReport], degree: int) -> tuple[Amounts
 
 
 def _memory_after(law: tuple[Amounts, ...] | None, steps: int) -> tuple[int | None, int | None]:
-    """The peak and the inputs' size; None where there is no law."""
+    """Return the peak and the inputs' size; None if there is no law."""
     if law is None:
         return None, None
     peak, inputs, *_ = _amounts_after(law, steps)

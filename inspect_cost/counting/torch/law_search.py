@@ -150,7 +150,7 @@ def _beginnings(
 def _law_from(
     counted: Callable[[int], CostReport], first: int, period: int, verified_after: Sequence[int]
 ) -> CostLaw | None:
-    """The law that holds from a length on, or from a little later; None if none does."""
+    """Return the law that holds from a length on, or from a little later; None if none does."""
     for skipped in range(LARGEST_TRANSIENT + 1):
         start = first + skipped * period
         for degree in range(LARGEST_DEGREE + 1):
