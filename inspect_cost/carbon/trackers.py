@@ -45,8 +45,8 @@ def carbon_from_carbontracker(
 ) -> CarbonEstimate:
     """Read the energy and CO2e in a log of carbontracker.
 
-    It is ``..._carbontracker_output.log`` or ``..._carbontracker.log``; the other of the two is read
-    as well if it lies beside it.
+    It is ``..._carbontracker_output.log`` or ``..._carbontracker.log``. The other of the two is
+    read as well if it lies beside it.
 
     Args:
         path: the file.

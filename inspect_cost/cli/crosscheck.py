@@ -18,7 +18,7 @@ def crosscheck(
     output: OutputOptions = OutputOptions(),
     strict: Annotated[bool, Flag] = False,
 ) -> int:
-    """Compare with fvcore, thop, FlopCounterMode and a count of the ONNX export.
+    """Compare the count with those of fvcore, thop, FlopCounterMode and the ONNX export.
 
     Every difference is explained, operator by operator.
 

@@ -77,4 +77,4 @@ def draw_laws(laws: "Mapping[str, CostLaw]") -> "Figure":
     """Draw MACs against length, a curve for each model."""
     from inspect_cost.figures.curves import draw_curves
 
-    return draw_curves({name: law.sampled(*PLOTTED) for name, law in laws.items()})
+    return draw_curves({name: law.sample(*PLOTTED) for name, law in laws.items()})
