@@ -40,6 +40,8 @@ PUBLIC = {
     "count_onnx": "inspect_cost.counting.onnx.count",
     "crosscheck": "inspect_cost.crosschecking.run",
     "estimate_training_carbon": "inspect_cost.carbon.estimate",
+    "inspect": "inspect_cost.engine.inspecting",
+    "resolve": "inspect_cost.subjects",
     "load": "inspect_cost.reports.data",
     "load_publications": "inspect_cost.publications.publication",
     "measure": "inspect_cost.measuring.measure",
