@@ -118,4 +118,3 @@ def test_pages_list_the_codes_of_notes(page: str, folders: tuple[str, ...]) -> N
     codes = set(find_codes(*folders)) - {""}
     assert codes
     assert codes - set(list_inline_code(ROOT / "docs" / page)) == set()
-
