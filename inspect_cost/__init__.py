@@ -41,12 +41,12 @@ PUBLIC = {
     "crosscheck": "inspect_cost.crosschecking.run",
     "estimate_training_carbon": "inspect_cost.carbon.estimate",
     "inspect": "inspect_cost.engine.inspecting",
-    "resolve": "inspect_cost.subjects",
     "load": "inspect_cost.reports.data",
     "load_publications": "inspect_cost.publications.publication",
     "measure": "inspect_cost.measuring.measure",
     "measure_block": "inspect_cost.measuring.block",
     "rank": "inspect_cost.ranking.ranking",
+    "resolve": "inspect_cost.subjects",
     "windowed_convolution": "inspect_cost.counting.torch.module_costs",
 }
 
@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     )
     from inspect_cost.crosschecking.results import CrossCheck as CrossCheck
     from inspect_cost.crosschecking.run import crosscheck as crosscheck
+    from inspect_cost.engine.inspecting import inspect as inspect
     from inspect_cost.measuring.block import measure_block as measure_block
     from inspect_cost.measuring.measure import measure as measure
     from inspect_cost.measuring.measurement import Measurement as Measurement
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
     from inspect_cost.ranking.ranking import rank as rank
     from inspect_cost.reports.data import load as load
     from inspect_cost.reports.inspection import Inspection as Inspection
+    from inspect_cost.subjects import resolve as resolve
     from inspect_cost.values.cost import FlopWeights as FlopWeights
     from inspect_cost.values.cost import OpCost as OpCost
     from inspect_cost.values.errors import CountError as CountError

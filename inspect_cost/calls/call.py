@@ -93,6 +93,12 @@ class Call:
         return _name_of_method(self.function) or FORWARD
 
     @property
+    def shapes(self) -> str:
+        """Shapes of the tensors among the arguments, in words: "(1, 3, 224, 224)"."""
+        tensors = tensors_in((self.args, dict(self.kwargs)))
+        return ", ".join(str(tuple(tensor.shape)) for tensor in tensors) or "no tensors"
+
+    @property
     def dtype(self) -> str:
         """Type of the module's first floating parameter; "" if there is none."""
         for parameter in self.module.parameters() if self.module is not None else ():

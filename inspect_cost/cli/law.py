@@ -73,4 +73,4 @@ def draw(laws: "Mapping[str, CostLaw]") -> "Figure":
     """Draw the laws as curves."""
     from inspect_cost.figures.curves import draw_curves
 
-    return draw_curves({name: law.sampled(*PLOTTED) for name, law in laws.items()})
+    return draw_curves({name: law.sample(*PLOTTED) for name, law in laws.items()})

@@ -6,15 +6,18 @@ beside it, once and without zeros: the tallies, and what each module itself stor
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from inspect_cost.counting.report import CostReport, ModuleCost, Storage, Tally
+from inspect_cost.counting.tally import ModuleCost, Storage, Tally
 from inspect_cost.counting.waste import UnreadParameter, Waste
 from inspect_cost.values.cost import OpCost
 from inspect_cost.values.notes import read_notes, write_notes
 
+if TYPE_CHECKING:
+    from inspect_cost.counting.report import CostReport
 
-def write_count(count: CostReport) -> dict[str, Any]:
+
+def write_count(count: "CostReport") -> dict[str, Any]:
     """Return a count with all that it takes to read it back."""
     modules = [
         {**_write_module(count.by_module[path]), **_drop_zeros(asdict(storage))}
@@ -23,13 +26,14 @@ def write_count(count: CostReport) -> dict[str, Any]:
     return {
         "model": count.model,
         **summarize_count(count),
+        "notes": write_notes(count.notes),
         "modules": modules,
         "tallies": [_write_tally(tally) for tally in count.tallies],
         "unread": None if count.unread is None else [_write_unread(p) for p in count.unread],
     }
 
 
-def summarize_count(count: CostReport) -> dict[str, Any]:
+def summarize_count(count: "CostReport") -> dict[str, Any]:
     """Return what reports of schema 1 had of a count: it cannot be read back from this alone."""
     return {
         "kind": "counted",
@@ -46,7 +50,7 @@ def summarize_count(count: CostReport) -> dict[str, Any]:
         "foldable": _write_foldable(count.foldable),
         "uncounted": dict(count.uncounted),
         "complete": count.complete,
-        "notes": write_notes(count.notes),
+        "notes": [note.text for note in count.notes],
         "operators": [_write_operator(*operator) for operator in count.by_operator.items()],
         "modules": [_write_module(module) for module in count.by_module.values()],
     }

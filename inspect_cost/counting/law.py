@@ -3,19 +3,24 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from fractions import Fraction
-from itertools import pairwise
-from math import comb
 from typing import Any, Self
 
 from inspect_cost.counting import as_data
-from inspect_cost.counting.report import CostReport, Tally
+from inspect_cost.counting.polynomial import (
+    extrapolate,
+    find_coefficients,
+    format_polynomial,
+    take_differences,
+)
+from inspect_cost.counting.report import CostReport
+from inspect_cost.counting.tally import Tally
 from inspect_cost.values.cost import OpCost
 from inspect_cost.values.errors import UsageError
 from inspect_cost.values.notes import Note
 from inspect_cost.values.presentable import Presentable
 
-#: What a tally holds, as numbers: calls, the fields of an `OpCost`, bytes; the dead calls, the
-#: fields of their cost; those of what is fixed.
+#: The amounts of a tally: calls, the fields of its `OpCost`, bytes; calls and cost of unused work;
+#: cost of hoistable work.
 Amounts = tuple[int, ...]
 Entry = tuple[str, str, bool]
 
@@ -24,17 +29,17 @@ NOTHING: Amounts = (0,) * (3 * len(fields(OpCost)) + 3)
 
 @dataclass(frozen=True, repr=False)
 class CostLaw(Presentable):
-    """Costs at the lengths start, start + period, start + 2 period, ...
+    """Cost as a polynomial in a length, at the lengths start, start + period, start + 2 period ...
 
     Attributes:
-        start: the shortest length that it holds for.
-        period: from one length to the next.
+        start: shortest length that it holds for.
+        period: distance from one length to the next.
         differences: for each operator of each module, the forward differences of its amounts:
             those at ``start``, their first differences, their second ...
         example: the report at ``start``, for what does not depend on the length.
         counted_at: the lengths that were counted.
         memory: forward differences of the peak of the activations and the bytes of the inputs;
-            None where they follow no such law.
+            None if they follow no such law.
     """
 
     start: int
@@ -45,21 +50,21 @@ class CostLaw(Presentable):
     memory: tuple[Amounts, ...] | None = None
 
     @classmethod
-    def through(
+    def fit(
         cls, counted: Callable[[int], CostReport], lengths: Sequence[int], degree: int
     ) -> "CostLaw | None":
-        """The law of that degree through the first lengths, if it holds for all.
+        """Return the law of a degree through the first lengths; None unless it holds for all.
 
         Args:
-            counted: from a length to its report; called until one is not as foretold.
+            counted: from a length to its report; called until one is not as predicted.
             lengths: the shortest first and the next ``degree`` a period apart.
-            degree: of the polynomials.
+            degree: degree of the polynomials.
         """
         start, period = lengths[0], lengths[1] - lengths[0]
-        differences = law_through([counted(n) for n in lengths[: degree + 1]])
+        differences = find_differences([counted(n) for n in lengths[: degree + 1]])
         steps = [(n - start) // period for n in lengths]
         for step, length in zip(steps, lengths, strict=True):
-            if not foretold(differences, step, counted(length)):
+            if not predicts(differences, step, counted(length)):
                 return None
         reports = {step: counted(n) for step, n in zip(steps, lengths, strict=True)}
         memory = _memory_law(reports, degree)
@@ -67,19 +72,19 @@ class CostLaw(Presentable):
 
     @property
     def degree(self) -> int:
-        """Of the polynomial in the length."""
+        """Degree of the polynomial in the length."""
         return max((len(rows) - 1 for rows in self.differences.values()), default=0)
 
     def covers(self, length: int) -> bool:
-        """Whether it says anything about a length."""
+        """Return whether the law holds for a length."""
         return length >= self.start and (length - self.start) % self.period == 0
 
-    def foretells(self, report: CostReport, length: int) -> bool:
-        """Whether a report of a length that it covers is what it says."""
-        return foretold(self.differences, (length - self.start) // self.period, report)
+    def agrees_with(self, report: CostReport, length: int) -> bool:
+        """Return whether the report of a length that the law covers is as predicted."""
+        return predicts(self.differences, (length - self.start) // self.period, report)
 
     def report(self, length: int) -> CostReport:
-        """The cost at a length.
+        """Return the cost at a length.
 
         Raises:
             UsageError: the law does not hold for this length.
@@ -87,11 +92,11 @@ class CostLaw(Presentable):
         if not self.covers(length):
             raise UsageError(
                 f"the law holds for lengths {self.start} + n {self.period}, not for {length}",
-                "Take such a length.",
+                "Give one of these lengths.",
             )
         steps = (length - self.start) // self.period
         tallies = tuple(
-            _tally(entry, _extrapolated(rows, steps)) for entry, rows in self.differences.items()
+            _tally(entry, _amounts_after(rows, steps)) for entry, rows in self.differences.items()
         )
         lengths = ", ".join(f"{n:,}" for n in self.counted_at)
         note = Note(
@@ -108,8 +113,8 @@ class CostLaw(Presentable):
             input_bytes=inputs,
         )
 
-    def sampled(self, first: int, last: int, points: int = 60) -> list[tuple[int, int]]:
-        """(length, MACs) at lengths that it covers, evenly spaced on a logarithmic scale."""
+    def sample(self, first: int, last: int, points: int = 60) -> list[tuple[int, int]]:
+        """Return (length, MACs) at covered lengths, evenly spaced on a logarithmic scale."""
         lengths = set()
         for n in range(points):
             wanted = first * (last / first) ** (n / (points - 1))
@@ -119,27 +124,27 @@ class CostLaw(Presentable):
 
     @property
     def macs(self) -> tuple[Fraction, ...]:
-        """MACs(L) = c_0 + c_1 L + c_2 L^2 + ...: the coefficients, lowest first."""
+        """Coefficients of `MACs(L) = c_0 + c_1 L + c_2 L^2 + ...`, lowest first."""
         return self._polynomial(lambda report: report.macs)
 
     @property
     def flops(self) -> tuple[Fraction, ...]:
-        """As `macs`, of the FLOPs."""
+        """Coefficients of the FLOPs, lowest first."""
         return self._polynomial(lambda report: report.flops)
 
     @property
     def bytes_moved(self) -> tuple[Fraction, ...]:
-        """As `macs`, of the bytes moved."""
+        """Coefficients of the bytes moved, lowest first."""
         return self._polynomial(lambda report: report.bytes_moved)
 
     def _polynomial(self, amount: Callable[[CostReport], int]) -> tuple[Fraction, ...]:
         lengths = [self.start + n * self.period for n in range(self.degree + 1)]
         amounts = [amount(self.report(length)) for length in lengths]
-        return _coefficients(amounts, self.start, self.period)
+        return find_coefficients(amounts, self.start, self.period)
 
     @property
     def domain(self) -> str:
-        """The lengths that it holds for, in words."""
+        """Lengths that it holds for, in words."""
         if self.period == 1:
             return f"L >= {self.start:,}"
         lengths = [f"{self.start + n * self.period:,}" for n in range(3)]
@@ -149,7 +154,7 @@ class CostLaw(Presentable):
         return f"<{type(self).__name__} {self.example.model}: {self}>"
 
     def __str__(self) -> str:
-        return f"MACs(L) = {polynomial_text(self.macs)} for {self.domain}"
+        return f"MACs(L) = {format_polynomial(self.macs)} for {self.domain}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, for JSON; coefficients are exact, "45/4", lowest power first."""
@@ -184,93 +189,38 @@ class CostLaw(Presentable):
         )
 
 
-def polynomial_text(coefficients: Sequence[Fraction], variable: str = "L") -> str:
-    """A polynomial as people write it, the highest power first.
-
-    >>> polynomial_text([Fraction(9), Fraction(45, 4), Fraction(0), Fraction(-1)])
-    '-L^3 + 45/4 L + 9'
-    """
-    terms = [
-        (c, f"{variable}^{power}" if power > 1 else variable * power)
-        for power, c in enumerate(coefficients)
-        if c
-    ]
-    text = ""
-    for c, factor in reversed(terms):
-        size = abs(c)
-        number = f"{size.numerator:,}" + (f"/{size.denominator:,}" if size.denominator > 1 else "")
-        sign = ("-" if c < 0 else "") if not text else (" - " if c < 0 else " + ")
-        text += sign + (factor if factor and size == 1 else f"{number} {factor}".strip())
-    return text or "0"
-
-
-def law_through(reports: Sequence[CostReport]) -> dict[Entry, tuple[Amounts, ...]]:
-    """The polynomials through the tallies of some reports, a period apart."""
+def find_differences(reports: Sequence[CostReport]) -> dict[Entry, tuple[Amounts, ...]]:
+    """Return the forward differences of the tallies of reports that are a period apart."""
     tables = [_table(report) for report in reports]
     entries = dict.fromkeys(entry for table in tables for entry in table)
-    return {e: _forward([table.get(e, NOTHING) for table in tables]) for e in entries}
+    return {e: take_differences([table.get(e, NOTHING) for table in tables]) for e in entries}
 
 
-def foretold(law: Mapping[Entry, tuple[Amounts, ...]], steps: int, report: CostReport) -> bool:
-    """Whether a law foretells each tally of a report."""
+def predicts(law: Mapping[Entry, tuple[Amounts, ...]], steps: int, report: CostReport) -> bool:
+    """Return whether a law predicts each tally of a report."""
     table = _table(report)
     return law.keys() >= table.keys() and all(
-        _extrapolated(rows, steps) == table.get(entry, NOTHING) for entry, rows in law.items()
+        _amounts_after(rows, steps) == table.get(entry, NOTHING) for entry, rows in law.items()
     )
+
+
+def _amounts_after(rows: tuple[Amounts, ...], steps: int) -> Amounts:
+    """Return the amounts this many periods after the start; of no rows, nothing."""
+    return extrapolate(rows, steps) or NOTHING
 
 
 def _table(report: CostReport) -> dict[Entry, Amounts]:
     return {_entry(tally): _amounts(tally) for tally in report.tallies}
 
 
-def _forward(values: list[Amounts]) -> tuple[Amounts, ...]:
-    """First entries of the difference table, up to the last row that is not all zero."""
-    rows: list[Amounts] = []
-    table = values
-    while table and any(any(amounts) for amounts in table):
-        rows.append(table[0])
-        table = [tuple(b - a for a, b in zip(*pair, strict=True)) for pair in pairwise(table)]
-    return tuple(rows)
-
-
-def _extrapolated(rows: tuple[Amounts, ...], steps: int) -> Amounts:
-    """Newton's formula: the sum of C(n, k) times the k-th differences."""
-    columns = zip(*rows, strict=True)
-    amounts = (sum(comb(steps, k) * d for k, d in enumerate(column)) for column in columns)
-    return tuple(amounts) or NOTHING
-
-
-def _coefficients(values: list[int], start: int, period: int) -> tuple[Fraction, ...]:
-    """Of the polynomial in L through values at start, start + period, ..."""
-    rows = [row[0] for row in _forward([(value,) for value in values])]
-    total = [Fraction(0)] * max(1, len(rows))
-    basis = [Fraction(1)]  # C((L - start) / period, k) as a polynomial in L
-    for k, difference in enumerate(rows):
-        total = [t + difference * b for t, b in zip(total, _padded(basis, len(total)), strict=True)]
-        factor = (Fraction(-start - k * period, period * (k + 1)), Fraction(1, period * (k + 1)))
-        basis = _multiplied(basis, factor)
-    return tuple(total)
-
-
-def _padded(polynomial: list[Fraction], length: int) -> list[Fraction]:
-    return polynomial[:length] + [Fraction(0)] * (length - len(polynomial))
-
-
-def _multiplied(polynomial: list[Fraction], factor: tuple[Fraction, Fraction]) -> list[Fraction]:
-    """Times factor[0] + factor[1] L."""
-    low = [factor[0] * c for c in polynomial] + [Fraction(0)]
-    high = [Fraction(0)] + [factor[1] * c for c in polynomial]
-    return [a + b for a, b in zip(low, high, strict=True)]
-
-
 def _example(reports: Mapping[int, CostReport]) -> CostReport:
-    """The first report, with the unread parameters if they are the same at all lengths."""
+    """Return the first report, with the unread parameters if all lengths have the same."""
     unread = {report.unread for report in reports.values()}
     return reports[0] if len(unread) == 1 else replace(reports[0], unread=None)
 
 
 def _memory_law(reports: Mapping[int, CostReport], degree: int) -> tuple[Amounts, ...] | None:
-    """The polynomials of the peak and of the inputs' size, if they hold at all lengths.
+    """Return the polynomials of the peak and of the inputs' size; None unless they always hold.
 
     A peak is a maximum of polynomials, so that there may be none although the cost has one.
     """
@@ -278,16 +228,16 @@ def _memory_law(reports: Mapping[int, CostReport], degree: int) -> tuple[Amounts
     known = {n: (a, b) for n, (a, b) in sizes.items() if a is not None and b is not None}
     if known.keys() != sizes.keys():
         return None
-    law = _forward([known[n] for n in range(degree + 1)])
+    law = take_differences([known[n] for n in range(degree + 1)])
     holds = all(_memory_after(law, n) == found for n, found in known.items())
     return law if holds else None
 
 
 def _memory_after(law: tuple[Amounts, ...] | None, steps: int) -> tuple[int | None, int | None]:
-    """The peak and the inputs' size; None where there is no law."""
+    """Return the peak and the inputs' size; None if they follow no law."""
     if law is None:
         return None, None
-    peak, inputs, *_ = _extrapolated(law, steps)
+    peak, inputs, *_ = _amounts_after(law, steps)
     return peak, inputs
 
 
@@ -348,6 +298,6 @@ def _read_example(
 
 
 def _tallies_at_start(differences: Mapping[Entry, tuple[Amounts, ...]]) -> tuple[Tally, ...]:
-    """Return the tallies that a law foretells for its first length, without those of no calls."""
+    """Return the tallies that a law agrees_with for its first length, without those of no calls."""
     tallies = (_tally(entry, rows[0]) for entry, rows in differences.items() if rows)
     return tuple(tally for tally in tallies if tally.calls)

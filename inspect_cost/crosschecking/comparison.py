@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from inspect_cost.counting.report import CostReport, Tally, ancestry
+from inspect_cost.counting.report import CostReport
+from inspect_cost.counting.tally import Tally, ancestry
 from inspect_cost.crosschecking.families import CONTRACTIONS, OTHER, find_family
 from inspect_cost.crosschecking.peers import Peer
 from inspect_cost.crosschecking.results import Amount, Entry, PeerCount, to_whole

@@ -12,7 +12,7 @@ from math import prod
 
 from torch import nn
 
-from inspect_cost.counting.report import Tally, ancestry
+from inspect_cost.counting.tally import Tally, ancestry
 from inspect_cost.crosschecking.comparison import Gap, Gaps, settle
 from inspect_cost.crosschecking.families import (
     CONTRACTIONS,

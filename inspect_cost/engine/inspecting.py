@@ -4,16 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from inspect_cost.calls.inputs import InputSpec
+from inspect_cost.calls.inputs import InputSpec, parse_input
 from inspect_cost.counting.law import CostLaw
 from inspect_cost.counting.options import CountOptions
 from inspect_cost.counting.report import CostReport
-from inspect_cost.engine.standings import CountedPresets, find_standing
 from inspect_cost.reports.inspection import Inspection, PhaseResult
 from inspect_cost.reports.results import Laws
-from inspect_cost.subjects import Conditions, Subject, resolve
+from inspect_cost.subjects import Conditions, Request, Subject, open_request
 from inspect_cost.values.cost import FlopWeights
-from inspect_cost.values.errors import InspectCostError, NoLawError
+from inspect_cost.values.errors import InspectCostError, NoLawError, UsageError
 from inspect_cost.values.identity import Phase
 from inspect_cost.values.notes import Note
 from inspect_cost.values.policy import DENSE, Policy
@@ -21,6 +20,7 @@ from inspect_cost.values.progress import Progress, ignore_progress
 from inspect_cost.values.provenance import describe_run
 
 if TYPE_CHECKING:
+    from inspect_cost.calls.call import Call
     from inspect_cost.crosschecking.results import CrossCheck
     from inspect_cost.measuring.measurement import Measurement
     from inspect_cost.measuring.session import MeasureRequest
@@ -49,7 +49,7 @@ class InspectOptions:
 
 
 def inspect(
-    subject: str | Subject,
+    target: "str | Subject | Call",
     /,
     *,
     input_len: int | None = None,
@@ -73,11 +73,12 @@ def inspect(
 ) -> Inspection:
     """Inspect a model by its name: count it, measure it, say where it stands.
 
-    ``inspect("flowavenet", input_len=16_000)`` is ``inspect-cost flowavenet --input-len 16000``.
+    ``inspect("flowavenet", input_len=16_000)`` is ``inspect-cost flowavenet --input-len 16000``,
+    and ``inspect(Call.of(model, x))`` does the same for a model in hand.
 
     Args:
-        subject: a preset of the zoo, ``file.py:make_model``, ``package.module:Net``,
-            ``model.onnx``, or a subject that `resolve` made.
+        target: a preset of the zoo, ``file.py:make_model``, ``package.module:Net``,
+            ``model.onnx``, a subject that `resolve` made, or a `Call`.
         input_len: samples to generate, or the L in the shapes of inputs.
         inputs: inputs of a model of your own or of a file, ``[name=]SHAPE[:dtype]``.
         settings: values of a preset's configuration that differ from the published ones.
@@ -106,15 +107,15 @@ def inspect(
         UsageError: nothing is called that, or a parameter makes no sense for it.
         CountError: the model's call fails.
     """
-    if isinstance(subject, str):
-        subject = resolve(
-            subject,
-            input_len=input_len,
-            inputs=inputs,
-            settings=settings,
-            trip_counts=trip_counts,
-            batch=batch,
-        )
+    request = Request(
+        name=target if isinstance(target, str) else "",
+        input_len=input_len,
+        inputs=tuple(parse_input(i) if isinstance(i, str) else i for i in inputs),
+        settings=settings or {},
+        trip_counts=trip_counts or {},
+        batch=batch,
+    )
+    subject = _find_subject(target, request)
     options = InspectOptions(
         count=CountOptions.of(
             policy=policy, backward=backward, op_costs=op_costs, module_costs=module_costs
@@ -184,6 +185,28 @@ def find_laws(subjects: Sequence[Subject], period: int | None = None) -> Laws:
     return Laws(laws)
 
 
+def _find_subject(target: "str | Subject | Call", request: Request) -> Subject:
+    if isinstance(target, str):
+        return open_request(request)
+    for name in request.given:
+        raise UsageError(
+            f"`{name}` is for models by their names", "A call has its arguments.", field=name
+        )
+    if hasattr(target, "phases"):
+        subject: Subject = target  # type: ignore[assignment]  # a call has no phases
+        return subject
+    # A call holds tensors, so that torch is loaded already.
+    from inspect_cost.calls.call import Call  # noqa: PLC0415
+    from inspect_cost.subjects.given import GivenCall  # noqa: PLC0415
+
+    if isinstance(target, Call):
+        return GivenCall(target)
+    raise UsageError(
+        f"cannot inspect a {type(target).__name__}",
+        "Give a model's name, or a call of it: inspect_cost.Call.of(model, x).",
+    )
+
+
 def _inspect_phase(
     subject: Subject, phase: Phase, options: InspectOptions, progress: Progress
 ) -> PhaseResult:
@@ -213,6 +236,11 @@ def _find_law(
 
 def _with_standing(inspection: Inspection, options: InspectOptions) -> Inspection:
     """Add the standing; what goes wrong there must not cost the report."""
+    if not inspection.identity.source:
+        return inspection
+    # The paper's data are loaded only for models that are published.
+    from inspect_cost.engine.standings import CountedPresets, find_standing  # noqa: PLC0415
+
     try:
         standing = find_standing(inspection, CountedPresets(), options.count)
     except InspectCostError as error:

@@ -6,8 +6,9 @@ from typing import Any
 import model_zoo
 from inspect_cost.counting.options import CountOptions
 from inspect_cost.paper.counted import Counted
-from inspect_cost.paper.standing import Standing, list_presets_beside
+from inspect_cost.paper.places import Standing
 from inspect_cost.paper.standing import find_standing as find_paper_standing
+from inspect_cost.paper.standing import list_presets_beside
 from inspect_cost.publications.publication import Publication
 from inspect_cost.reports.inspection import Inspection
 from inspect_cost.subjects import resolve

@@ -124,10 +124,11 @@ class Measurement(Presentable):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, for JSON; quantities carry their kind and source."""
-        return {**self.summarize(), "windows": [window.to_dict() for window in self.windows]}
+        windows = [window.to_dict() for window in self.windows]
+        return {**self.summarize(), "notes": write_notes(self.notes), "windows": windows}
 
     def summarize(self) -> dict[str, Any]:
-        """Return plain data without the single latencies of each window."""
+        """Return plain data as of schema 1: bare notes, no single latencies in windows."""
         quartiles = self.latency_quartiles_s
         return {
             **{name: _to_dict(getattr(self, name)) for name in QUANTITIES},
@@ -138,7 +139,7 @@ class Measurement(Presentable):
             "memory": _to_dict(self.memory),
             "windows": [window.summarize() for window in self.windows],
             "calls": self.calls,
-            "notes": write_notes(self.notes),
+            "notes": [note.text for note in self.notes],
             "partial": self.partial,
             "backend": self.backend,
             "device": self.device,

@@ -51,7 +51,7 @@ READERS: Mapping[str, Reader] = MappingProxyType(
         "inspect-cost/measurement/1": Reader(
             "inspect_cost.measuring.measurement", "Measurement.from_dict"
         ),
-        "inspect-cost/standing/1": Reader("inspect_cost.paper.standing", "Standing.from_dict"),
+        "inspect-cost/standing/1": Reader("inspect_cost.paper.places", "Standing.from_dict"),
         "inspect-cost/carbon/1": Reader("inspect_cost.carbon.estimate", "CarbonEstimate.from_dict"),
         "inspect-cost/carbon-models/1": Reader(
             "inspect_cost.reports.results", "TrainingCarbon.from_dict"

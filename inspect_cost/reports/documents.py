@@ -13,7 +13,6 @@ from inspect_cost.reports.sections.doctor import compose_diagnosis
 from inspect_cost.reports.sections.inspection import (
     compose_count,
     compose_inspection,
-    compose_report,
 )
 from inspect_cost.reports.sections.law import compose_law, compose_laws
 from inspect_cost.reports.sections.measurement import compose_measurement
@@ -49,7 +48,6 @@ DOCUMENTS: Mapping[str, Compose] = MappingProxyType(
         "Laws": compose_laws,
         "Measurement": compose_measurement,
         "Ranking": compose_ranking,
-        "Report": compose_report,
         "Reproduction": compose_paper,
         "Standing": compose_standing,
         "TrainingCarbon": compose_models,

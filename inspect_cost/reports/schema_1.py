@@ -15,9 +15,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from inspect_cost.counting.as_data import read_module
-from inspect_cost.counting.report import CostReport, Storage, Tally, ancestry
+from inspect_cost.counting.report import CostReport
+from inspect_cost.counting.tally import Storage, Tally, ancestry
 from inspect_cost.measuring.measurement import Measurement
-from inspect_cost.paper.standing import Standing
+from inspect_cost.paper.places import Standing
 from inspect_cost.reports.inspection import Inspection, PhaseResult
 from inspect_cost.values.cost import FlopWeights, OpCost
 from inspect_cost.values.identity import AUDIO, Identity, Output, Phase

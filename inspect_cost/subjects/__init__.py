@@ -61,7 +61,16 @@ KINDS: tuple[SubjectKind, ...] = (
     ),
 )
 
-__all__ = ["KINDS", "Conditions", "Request", "Subject", "SubjectKind", "resolve", "resolve_all"]
+__all__ = [
+    "KINDS",
+    "Conditions",
+    "Request",
+    "Subject",
+    "SubjectKind",
+    "open_request",
+    "resolve",
+    "resolve_all",
+]
 
 
 def resolve(
@@ -97,7 +106,16 @@ def resolve(
         trip_counts=dict(trip_counts or {}),
         batch=batch,
     )
-    return _kind_of(name, kinds or KINDS).open(request)
+    return open_request(request, kinds)
+
+
+def open_request(request: Request, kinds: Sequence[SubjectKind] | None = None) -> Subject:
+    """Find what a request names, as `resolve` does.
+
+    Raises:
+        UsageError: as of `resolve`.
+    """
+    return _kind_of(request.name, kinds or KINDS).open(request)
 
 
 def resolve_all(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from inspect_cost import FlopWeights, OpCost, count
-from inspect_cost.counting.report import Tally, ancestry
+from inspect_cost.counting.tally import Tally, ancestry
 from inspect_cost.values.cost import ARITHMETIC_CLASSES, FREE
 
 counts = st.integers(0, 10**18)

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from inspect_cost import CrossCheck, OpCost, crosscheck
-from inspect_cost.counting.report import CostReport, Storage, Tally
+from inspect_cost.counting.report import CostReport
+from inspect_cost.counting.tally import Storage, Tally
 from inspect_cost.crosschecking.comparison import compare
 from inspect_cost.crosschecking.explanation import explain
 from inspect_cost.crosschecking.peers import PEERS

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from inspect_cost import Call, CountError, CrossCheck, crosscheck
-from inspect_cost.counting.report import Tally
+from inspect_cost.counting.tally import Tally
 from inspect_cost.crosschecking import run as runs
 from inspect_cost.crosschecking.comparison import compare, settle
 from inspect_cost.crosschecking.explanation import explain

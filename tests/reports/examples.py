@@ -1,6 +1,7 @@
 """Results made by hand, with every field that a report can show and none that a machine decides."""
 
-from inspect_cost.counting.report import CostReport, Storage, Tally
+from inspect_cost.counting.report import CostReport
+from inspect_cost.counting.tally import Storage, Tally
 from inspect_cost.crosschecking.results import (
     CrossCheck,
     Entry,

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from inspect_cost.counting.report import CostReport, Storage, Tally
+from inspect_cost.counting.report import CostReport
+from inspect_cost.counting.tally import Storage, Tally
 from inspect_cost.measuring.measurement import Measurement
 from inspect_cost.reports.inspection import Inspection, PhaseResult
 from inspect_cost.values.cost import OpCost

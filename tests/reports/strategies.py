@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from inspect_cost.carbon.estimate import CarbonEstimate, Power
 from inspect_cost.carbon.estimate import Phase as TrainingPhase
 from inspect_cost.counting.law import NOTHING, CostLaw, _tallies_at_start
-from inspect_cost.counting.report import CostReport, Storage, Tally
+from inspect_cost.counting.report import CostReport
+from inspect_cost.counting.tally import Storage, Tally
 from inspect_cost.counting.waste import UnreadParameter
 from inspect_cost.crosschecking.results import (
     CrossCheck,
@@ -19,7 +20,7 @@ from inspect_cost.crosschecking.results import (
 from inspect_cost.measuring.measurement import Measurement
 from inspect_cost.measuring.memory.memory import Memory
 from inspect_cost.measuring.protocol.window import Window
-from inspect_cost.paper.standing import Place, Standing
+from inspect_cost.paper.places import Place, Standing
 from inspect_cost.reports.inspection import Inspection, PhaseResult
 from inspect_cost.values.bounds import Bounds
 from inspect_cost.values.cost import FlopWeights, OpCost

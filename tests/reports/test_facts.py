@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from inspect_cost.counting.report import Tally
+from inspect_cost.counting.tally import Tally
 from inspect_cost.measuring.measurement import Measurement
 from inspect_cost.measuring.memory.memory import Memory
 from inspect_cost.reports.inspection import Inspection, PhaseResult

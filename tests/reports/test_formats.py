@@ -17,7 +17,7 @@ from inspect_cost.reports.view import View
 from inspect_cost.values.errors import UsageError
 
 Results = Mapping[str, object]
-KINDS = sorted(set(DOCUMENTS) - {"Report"})
+KINDS = sorted(DOCUMENTS)
 LISTS = ("Comparison", "Ranking")
 
 

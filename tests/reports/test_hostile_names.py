@@ -7,7 +7,8 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from inspect_cost.counting.report import CostReport, Storage
+from inspect_cost.counting.report import CostReport
+from inspect_cost.counting.tally import Storage
 from inspect_cost.reports import render
 from inspect_cost.values.notes import Note
 from tests.reports.examples import COUNT

@@ -14,7 +14,8 @@ from inspect_cost.counting.onnx.loading import iterate_nodes, load_model, read_o
 from inspect_cost.counting.onnx.storage import collect_storage
 from inspect_cost.counting.onnx.table import ONNX_RULES
 from inspect_cost.counting.options import check_cost, check_costs, make_unused_error
-from inspect_cost.counting.report import CostReport, Storage, ancestry
+from inspect_cost.counting.report import CostReport
+from inspect_cost.counting.tally import Storage, ancestry
 from inspect_cost.values.cost import OpCost
 from inspect_cost.values.errors import UsageError
 from inspect_cost.values.notes import Note

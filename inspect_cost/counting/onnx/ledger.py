@@ -2,7 +2,7 @@
 
 from inspect_cost.counting.onnx.call import NodeCall
 from inspect_cost.counting.onnx.table import count_bytes_moved
-from inspect_cost.counting.report import Tally
+from inspect_cost.counting.tally import Tally
 from inspect_cost.values.cost import FREE, OpCost
 from inspect_cost.values.notes import Note
 

@@ -16,7 +16,7 @@ from inspect_cost.counting.onnx.call import get_operator_name
 from inspect_cost.counting.onnx.loading import list_subgraphs
 from inspect_cost.counting.onnx.modules import find_module, find_parameter_module
 from inspect_cost.counting.onnx.value import FLOATING, count_stored_bytes
-from inspect_cost.counting.report import Storage, ancestry
+from inspect_cost.counting.tally import Storage, ancestry
 
 #: Operator -> positions of operands that are settings, not weights.
 _SETTINGS: dict[str, frozenset[int]] = {

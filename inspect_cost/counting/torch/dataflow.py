@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, UntypedStorage, nn
 from torch._ops import OpOverload
 
-from inspect_cost.counting.report import Tally
+from inspect_cost.counting.tally import Tally
 from inspect_cost.counting.torch.aten import Operator
 from inspect_cost.counting.torch.graph import Graph, Key
 from inspect_cost.counting.torch.memories import (

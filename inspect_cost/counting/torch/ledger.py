@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from inspect_cost.counting.report import Tally
+from inspect_cost.counting.tally import Tally
 from inspect_cost.values.cost import FREE, OpCost
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList
 from torch.utils._pytree import tree_leaves
 
-from inspect_cost.counting.report import Storage, ancestry
+from inspect_cost.counting.tally import Storage, ancestry
 from inspect_cost.counting.torch.contents import count_bytes, count_values
 
 

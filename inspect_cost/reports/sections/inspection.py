@@ -17,12 +17,12 @@ from inspect_cost.reports.sections.standing import present_standing
 from inspect_cost.reports.sections.tree import present_tree
 from inspect_cost.reports.sections.waste import present_foldable, present_waste
 from inspect_cost.reports.view import View
-from inspect_cost.values.identity import AUDIO, Identity, Output, Phase
+from inspect_cost.values.identity import Identity, Output, Phase
 from inspect_cost.values.units import exact
 
 if TYPE_CHECKING:
     from inspect_cost.measuring.measurement import Measurement
-    from inspect_cost.reports.inspection import Audio, Inspection, PhaseResult, Report
+    from inspect_cost.reports.inspection import Inspection, PhaseResult
 
 Part = Iterable[Block]
 NOT_MEASURED = Fact("Measured", Cell("nothing"), "left out by --no-measure")
@@ -122,34 +122,3 @@ def collect_notes(phases: "tuple[PhaseResult, ...]") -> Iterator[str]:
     for result in phases:
         for note in result.count.notes:
             yield f"{result.phase.name}: {note}" if len(phases) > 1 else note
-
-
-def compose_report(report: "Report", view: View) -> Document:
-    """Return the document of a report of the older type."""
-    return compose_inspection(convert_report(report), view)
-
-
-def convert_report(report: "Report") -> "Inspection":
-    """Return a report of the older type as an inspection of one phase."""
-    from inspect_cost.reports.inspection import Inspection, PhaseResult  # noqa: PLC0415 - loaded
-
-    subject, audio = report.subject, report.audio
-    result = PhaseResult(
-        phase=Phase(description=subject.call, output=convert_audio(audio) if audio else None),
-        count=report.count,
-        law=report.law,
-        weights=report.weights,
-        measurements=report.measurements,
-    )
-    identity = Identity(subject.name, subject.title, subject.source, subject.settings)
-    return Inspection(identity, (result,), report.provenance, report.standing)
-
-
-def convert_audio(audio: "Audio") -> Output:
-    """Return audio of the older type as an output."""
-    return Output(
-        amount=audio.samples_generated,
-        unit=AUDIO,
-        rate=audio.sample_rate,
-        requested=audio.samples_requested,
-    )

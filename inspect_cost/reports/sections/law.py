@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from inspect_cost.counting.law import CostLaw, polynomial_text
+from inspect_cost.counting.law import CostLaw
+from inspect_cost.counting.polynomial import format_polynomial
 from inspect_cost.reports.document import Block, Cell, Document, Fact, Facts, Heading
 from inspect_cost.reports.results import Laws
 from inspect_cost.reports.view import View
@@ -30,7 +31,7 @@ def present_laws(laws: Laws) -> Iterator[Block]:
 def present_law(law: CostLaw) -> Iterator[Block]:
     """Yield MACs, FLOPs and bytes as polynomials in the length, and where they hold."""
     polynomials = {"MACs(L)": law.macs, "FLOPs(L)": law.flops, "Bytes(L)": law.bytes_moved}
-    texts = {name: polynomial_text(terms) for name, terms in polynomials.items()}
+    texts = {name: format_polynomial(terms) for name, terms in polynomials.items()}
     lengths = ", ".join(f"{n:,}" for n in law.counted_at)
     domain = f"for {law.domain}; counted and verified at {lengths}"
     yield Facts(

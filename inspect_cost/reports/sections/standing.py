@@ -8,7 +8,7 @@ from inspect_cost.reports.view import View
 from inspect_cost.values.units import exact, si
 
 if TYPE_CHECKING:
-    from inspect_cost.paper.standing import Place, Standing
+    from inspect_cost.paper.places import Place, Standing
 
 #: Objective beside quality -> how a line about it begins.
 NAMES = {

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator
 
-from inspect_cost.counting.report import CostReport, ModuleCost
+from inspect_cost.counting.report import CostReport
+from inspect_cost.counting.tally import ModuleCost
 from inspect_cost.reports.document import Block, Cell, Column, Row, Tree
 from inspect_cost.reports.view import View
 from inspect_cost.values.units import exact, percent, si

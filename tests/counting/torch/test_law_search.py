@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from inspect_cost import CountError, count
-from inspect_cost.counting.law import polynomial_text
+from inspect_cost.counting.polynomial import format_polynomial
 from inspect_cost.counting.torch.law_search import cost_law
 from inspect_cost.values.errors import UsageError
 from inspect_cost.values.notes import codes
@@ -128,7 +128,7 @@ def test_a_law_in_words() -> None:
     ],
 )
 def test_polynomials_as_people_write_them(values: tuple[int, ...], text: str) -> None:
-    assert polynomial_text([Fraction(value) for value in values]) == text
+    assert format_polynomial([Fraction(value) for value in values]) == text
 
 
 def test_a_model_that_takes_no_length_says_its_own_error() -> None:
