@@ -19,6 +19,7 @@ from tests.docs.pages import (
     list_inline_code,
     list_links,
     name_page,
+    read_prose,
 )
 
 #: Where a path that a page names may begin.
@@ -27,6 +28,8 @@ ROOTS = (ROOT, ROOT / "docs", ROOT / "inspect_cost", ROOT / "model_zoo")
 EXAMPLES = {"emissions.csv", "file.json", "file.py", "model.onnx", "net.py", "path/to/file.py"}
 DOTTED = re.compile(r"\binspect_cost(?:\.[A-Za-z_]\w*)+")
 PATH = re.compile(r"[\w./-]*\w(?:\.(?:py|md|toml|csv|json|txt)|/)")
+#: "`KINDS` of `subjects/__init__.py`", "`main` in `cli/app.py`", "`Call` (`calls/call.py`)".
+PLACED = re.compile(r"`(\w+)`(?:\*\*)?(?:,| of| in| from)?\s+\(?`([\w/]+\.py)`")
 OPTION = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
 COMMAND = re.compile(r"^(?:\$ )?(?:[A-Z_]+=\S+ )?inspect-cost (.*)$", re.MULTILINE)
 
@@ -41,6 +44,13 @@ def exists(path: str) -> bool:
 def test_files_exist(page: Path) -> None:
     named = {code for code in list_inline_code(page) if PATH.fullmatch(code)}
     assert {path for path in named - EXAMPLES if not exists(path)} == set()
+
+
+@by_page
+def test_names_are_in_the_files_that_they_are_said_to_be_in(page: Path) -> None:
+    for name, path in PLACED.findall(read_prose(page)):
+        (found,) = (root / path for root in ROOTS if (root / path).exists())
+        assert re.search(rf"\b{name}\b", found.read_text()), f"{name} in {path}"
 
 
 @by_page
