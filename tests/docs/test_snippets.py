@@ -57,7 +57,7 @@ def run_statement(
         literal = parse_literal(comment)
     except (ValueError, SyntaxError):
         return
-    assert value == literal or value == pytest.approx(literal), place
+    assert value == literal or value == pytest.approx(literal, rel=1e-10, abs=0), place
 
 
 def run_code(node: ast.stmt, names: dict[str, Any], place: str) -> Any:
