@@ -30,6 +30,7 @@ from inspect_cost.counting.torch.substitute import (
     copy_with_values,
     copy_without_values,
     find_home,
+    set_mode,
 )
 from inspect_cost.counting.torch.surroundings import preserve_process_state, run_eagerly
 from inspect_cost.values.errors import CountError, InspectCostError
@@ -135,7 +136,8 @@ class _Run:
         """
         options, inputs = self.options, (self.call.args, self.call.kwargs)
         original = self.module
-        model, ledger = nn.Module.train(make_stand_in(original), options.backward), Ledger()
+        model, ledger = make_stand_in(original), Ledger()
+        set_mode(model, training=options.backward)
         modules = collect_storage(model)
         apply_module_costs(model, ledger, options.module_costs)
         backward = BackwardPass(ledger) if options.backward else None

@@ -43,7 +43,7 @@ def copy_with_values(model: nn.Module) -> nn.Module:
 
 
 def _make_stand_in(model: nn.Module, replace: Callable[[Tensor], Tensor]) -> nn.Module:
-    """Copy a model in eval mode, with ``replace`` applied to its parameters."""
+    """Copy a model, with ``replace`` applied to its parameters."""
     memo = _replace_tensors(model, replace)
     for module in model.modules():
         if isinstance(module, RecursiveScriptModule):
@@ -62,7 +62,19 @@ def _make_stand_in(model: nn.Module, replace: Callable[[Tensor], Tensor]) -> nn.
             module.use_nested_tensor = False  # counts are dense: padding counts too
         if isinstance(module, nn.DataParallel):
             module.device_ids = []  # run on this thread: operators on others would go unseen
-    return nn.Module.train(copied, mode=False)  # exported programs refuse eval()
+    return copied
+
+
+def set_mode(stand_in: nn.Module, *, training: bool) -> None:
+    """Put a stand-in in training or eval mode by its own `train()` or `eval()`.
+
+    A model may override them, such as to keep its batch norms frozen. One that refuses, as exported
+    programs do, gets the mode as a plain module would.
+    """
+    try:
+        stand_in.train() if training else stand_in.eval()
+    except Exception:  # noqa: BLE001 - whatever a refusal raises
+        nn.Module.train(stand_in, training)
 
 
 def _replace_tensors(model: nn.Module, replace: Callable[[Tensor], Tensor]) -> dict[Any, Any]:
