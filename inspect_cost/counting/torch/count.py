@@ -176,7 +176,7 @@ class _Run:
         method = self.call.method
         function = model if method == FORWARD else self.call.rebound(model).function
         training = self.options.backward
-        with torch.inference_mode(not training), torch.set_grad_enabled(training), mode:
+        with _gradients(enabled=training), mode:
             out = function(*args, **kwargs)
             if isinstance(out, Iterator):
                 out = list(out)  # a generator does its work when it is read
@@ -233,6 +233,21 @@ def _name_failing_module(ledger: Ledger) -> Iterator[None]:
         raise CountError(
             f"{type(error).__name__}: {error}", advice, module_path=ledger.failed_in or ""
         ) from error
+
+
+@contextmanager
+def _gradients(*, enabled: bool) -> Iterator[None]:
+    """Run a training step with gradients, and inference without any trace of them.
+
+    Not in inference mode, although it shows operators whole as well: tensors that a forward makes
+    and keeps outside the model, in a cache, could not be used in the caller's next training step.
+    """
+    if enabled:
+        with torch.inference_mode(mode=False), torch.enable_grad():
+            yield
+        return
+    with torch.no_grad(), torch._C._AutoDispatchBelowAutograd():
+        yield
 
 
 def _drop_real_numbers(model: nn.Module, inputs: Any) -> Any:

@@ -21,9 +21,9 @@ PLAIN_TENSORS = (torch.Tensor, torch.nn.Parameter, torch.nn.Buffer)
 class CountingMode(TorchDispatchMode):
     """A mode that counts while it is active, on the thread that entered it.
 
-    It is used under `torch.inference_mode`, where composite operators (`linear`, `lstm`,
-    `scaled_dot_product_attention`) arrive whole. One that has a rule is counted whole; one that
-    has none is decomposed, and its parts arrive in turn.
+    In inference it is used below autograd, which takes composite operators (`linear`, `lstm`,
+    `scaled_dot_product_attention`) apart: so they arrive whole. One that has a rule is counted
+    whole; one that has none is decomposed, and its parts arrive in turn.
 
     Args:
         ledger: where costs are entered.

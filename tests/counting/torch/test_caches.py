@@ -1,0 +1,74 @@
+"""What a forward keeps outside of its model can be used after a count as without it."""
+
+import functools
+from collections.abc import Callable
+from typing import ClassVar
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from inspect_cost import count
+
+X = torch.randn(2, 8)
+FILE: dict[int, Tensor] = {}
+
+
+@functools.lru_cache
+def cached_window(length: int) -> Tensor:
+    return torch.hann_window(length)
+
+
+@functools.lru_cache
+def cached_on_device(length: int, device: torch.device) -> Tensor:
+    return torch.arange(float(length), device=device)
+
+
+class Windowed(nn.Module):
+    """Multiplies its result by a window that it gets from somewhere."""
+
+    table: ClassVar[dict[int, Tensor]] = {}
+
+    def __init__(self, find_window: Callable[["Windowed", Tensor], Tensor]) -> None:
+        super().__init__()
+        self.layer = nn.Linear(8, 8)
+        self.find_window = find_window
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.layer(x)
+        return out * self.find_window(self, out)
+
+
+def from_class(model: Windowed, _out: Tensor) -> Tensor:
+    table = type(model).table
+    if 8 not in table:
+        table[8] = torch.ones(8).cumsum(0)
+    return table[8]
+
+
+def from_file(_model: Windowed, out: Tensor) -> Tensor:
+    return FILE.setdefault(8, torch.linspace(0, 1, 16, device=out.device)[::2])
+
+
+WINDOWS: dict[str, Callable[[Windowed, Tensor], Tensor]] = {
+    "decorator": lambda _model, _out: cached_window(8),
+    "decorator, by device": lambda _model, out: cached_on_device(8, out.device),
+    "class": from_class,
+    "file": from_file,
+}
+
+
+@pytest.mark.parametrize("backward", [False, True])
+@pytest.mark.parametrize("name", WINDOWS)
+def test_the_next_training_step_works(name: str, *, backward: bool) -> None:
+    cached_window.cache_clear()
+    cached_on_device.cache_clear()
+    Windowed.table.clear()
+    FILE.clear()
+    model = Windowed(WINDOWS[name])
+    assert count(model, X, backward=backward).params == 72
+    for table in (FILE, Windowed.table):
+        assert not any(window.is_inference() or window.is_meta for window in table.values())
+    model(X).sum().backward()
+    assert model.layer.weight.grad is not None
+    assert model.layer.weight.grad.device.type == "cpu"
