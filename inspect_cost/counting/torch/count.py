@@ -18,6 +18,7 @@ from inspect_cost.counting.torch.aten import Rule
 from inspect_cost.counting.torch.aten.policies import select_rules
 from inspect_cost.counting.torch.attribution import attribute_methods, make_off_thread_error
 from inspect_cost.counting.torch.backward import BackwardPass
+from inspect_cost.counting.torch.copying import Copier
 from inspect_cost.counting.torch.dataflow import DataFlow
 from inspect_cost.counting.torch.ledger import Ledger
 from inspect_cost.counting.torch.memories import count_reachable_bytes
@@ -26,7 +27,6 @@ from inspect_cost.counting.torch.module_costs import apply_module_costs
 from inspect_cost.counting.torch.placement import META, drop_values
 from inspect_cost.counting.torch.storage import collect_storage
 from inspect_cost.counting.torch.substitute import (
-    copy_inputs,
     copy_with_values,
     copy_without_values,
     find_home,
@@ -86,7 +86,7 @@ def count_disposable(call: Call, options: CountOptions = DEFAULTS) -> CostReport
     """
     applied: set[str] = set()
     with preserve_process_state():
-        report = _Run(call, options, applied).count(lambda model: model)
+        report = _Run(call, options, applied).count(lambda model, _copier: model)
     check_op_costs(options, applied, report)
     return report
 
@@ -128,21 +128,21 @@ class _Run:
             raise TypeError("a call of a plain function is counted as_module()")
         return self.call.module
 
-    def count(self, make_stand_in: Callable[[nn.Module], nn.Module]) -> CostReport:
+    def count(self, make_stand_in: Callable[[nn.Module, Copier], nn.Module]) -> CostReport:
         """Run a stand-in of the model under the counting mode.
 
         Raises:
             CountError: the call raised; the cause is the original error.
         """
         options, inputs = self.options, (self.call.args, self.call.kwargs)
-        original = self.module
-        model, ledger = make_stand_in(original), Ledger()
+        original, copier, ledger = self.module, Copier(), Ledger()
+        model = make_stand_in(original, copier)
         set_mode(model, training=options.backward)
         modules = collect_storage(model)
         apply_module_costs(model, ledger, options.module_costs)
         backward = BackwardPass(ledger) if options.backward else None
         attribute_methods(model, ledger, backward.attribute if backward else None)
-        home, (args, kwargs) = find_home(original, inputs), copy_inputs(inputs)
+        home, (args, kwargs) = find_home(original, inputs), copier.copy_inputs(inputs)
         if backward and any(parameter.is_meta for parameter in model.parameters()):
             # Autograd wants a gradient on the device of its tensor: nothing keeps its values.
             home, (args, kwargs) = META, _drop_real_numbers(model, (args, kwargs))

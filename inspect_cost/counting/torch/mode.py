@@ -10,6 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from inspect_cost.counting.torch.aten import Operators, Rule
 from inspect_cost.counting.torch.dataflow import DataFlow
+from inspect_cost.counting.torch.distributed import refuse_collective
 from inspect_cost.counting.torch.higher_order import CountingContext, run_higher_order
 from inspect_cost.counting.torch.ledger import Ledger
 from inspect_cost.counting.torch.placement import Placement
@@ -64,6 +65,7 @@ class CountingMode(TorchDispatchMode):
             return run_higher_order(func, args, arguments, self._context)
         operator = self._operators[func]
         if operator.rule is None:
+            refuse_collective(operator.name)
             with self:
                 parts = func.decompose(*args, **arguments)
             if parts is not NotImplemented:
