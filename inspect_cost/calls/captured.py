@@ -8,6 +8,7 @@ import copy
 import dis
 import functools
 import sys
+import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
@@ -42,6 +43,31 @@ def replace_captured(function: Any, replacements: Mapping[int, Any]) -> Any:
     return _rebuild(function, dict(replacements))
 
 
+def holds_state(function: FunctionType) -> bool:
+    """Return whether a function was given something that it may change: a list, an object."""
+    seen: set[int] = set()
+    stack: list[Any] = [function]
+    while stack:
+        value = stack.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, FunctionType):
+            stack += [] if is_opaque(value.__module__) else _list_given(value)
+        elif isinstance(value, (tuple, MethodType, functools.partial)):
+            stack += [part for _, part in _parts(value)]
+        elif isinstance(value, (list, dict, set)) or _is_open(value):
+            return True
+    return False
+
+
+def _list_given(function: FunctionType) -> list[Any]:
+    """List what a function holds by itself: in its closure, its defaults and its attributes."""
+    given = [read_cell(cell) for cell in function.__closure__ or ()]
+    given += [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+    return [*given, *vars(function).values()]
+
+
 def place(path: Path, taken: Iterable[Path]) -> Path:
     """Return a path beside the taken ones, none of which is inside another: "net", "net_2" ..."""
     first, *inner = path
@@ -70,6 +96,8 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
         yield from _parts_of_function(value)
     elif isinstance(value, MethodType):
         yield from (("", value.__func__), ("", value.__self__))
+    elif isinstance(value, weakref.ref):
+        yield "", value()
     elif isinstance(value, functools.partial):
         yield from (("", value.func), ("", value.args), ("", value.keywords))
     elif isinstance(value, (list, tuple)):
@@ -133,7 +161,7 @@ def _rebuild(value: Any, known: dict[int, Any]) -> Any:
     known[id(value)] = value
     if isinstance(value, FunctionType):
         return _rebuild_function(value, known)
-    if isinstance(value, (MethodType, functools.partial, tuple)):
+    if isinstance(value, (MethodType, functools.partial, tuple, weakref.ref)):
         return _rebuild_whole(value, known)
     if isinstance(value, (list, dict)) or _is_open(value):
         return _rebuild_contents(value, known)
@@ -181,8 +209,8 @@ def _rebuild_whole(value: Any, known: dict[int, Any]) -> Any:
     after = [_rebuild(part, known) for part in before]
     if all(new is old for new, old in zip(after, before, strict=True)):
         return value
-    if isinstance(value, MethodType):
-        known[id(value)] = MethodType(*after)
+    if isinstance(value, (MethodType, weakref.ref)):
+        known[id(value)] = type(value)(*after)
     elif isinstance(value, functools.partial):
         function, args, keywords = after
         known[id(value)] = functools.partial(function, *args, **keywords)

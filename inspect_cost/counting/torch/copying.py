@@ -20,7 +20,13 @@ from torch.jit._script import RecursiveScriptModule
 from torch.utils._pytree import tree_leaves
 
 from inspect_cost.calls.call import unwrap_compiled
-from inspect_cost.calls.captured import find_captured, is_opaque, list_global_names, read_cell
+from inspect_cost.calls.captured import (
+    find_captured,
+    holds_state,
+    is_opaque,
+    list_global_names,
+    read_cell,
+)
 from inspect_cost.calls.function import FunctionModule
 from inspect_cost.counting.torch.distributed import refuse_sharded, run_locally
 from inspect_cost.values.errors import CountError
@@ -83,7 +89,8 @@ class Copier:
         """Copy a module and everything below it, except what was copied already."""
         original = unwrap_compiled(module)
         if original is not module:  # references to a compiled module become those to its original
-            return self._register(module, self.copy(original))
+            copied: nn.Module = self._register(module, self.copy(original))
+            return copied
         if isinstance(module, RecursiveScriptModule):
             raise CountError(
                 f"{type(module).__name__} is compiled TorchScript, which cannot be copied",
@@ -104,7 +111,11 @@ class Copier:
     def _copy_dict(self, value: dict[Any, Any]) -> dict[Any, Any]:
         twin = self._register(value, type(value)())
         if value:  # a module has a dozen that are empty
-            twin.update((self.copy(key), self.copy(item)) for key, item in value.items())
+            copied = self.copy
+            twin.update(
+                (key if type(key) is str else copied(key), copied(item))
+                for key, item in value.items()
+            )
         return twin
 
     def _copy_list(self, value: list[Any]) -> list[Any]:
@@ -136,10 +147,10 @@ class Copier:
         return self._register(cached, remember(self.copy(cached.__wrapped__)))
 
     def _copy_function(self, function: FunctionType) -> Any:
-        """Copy a function that leads to a module or a tensor; any other is shared."""
+        """Copy a function that leads to modules, tensors or what it may change; share any other."""
         if COMPILED_FROM in vars(function):
             return self._register(function, self.copy(vars(function)[COMPILED_FROM]))
-        if not find_captured(function):
+        if not (find_captured(function) or holds_state(function)):
             return self._register(function, function)
         leading = _list_leading_globals(function)
         space = dict(function.__globals__) if leading else function.__globals__

@@ -20,6 +20,7 @@ from inspect_cost.counting.torch.attribution import attribute_methods, make_off_
 from inspect_cost.counting.torch.backward import BackwardPass
 from inspect_cost.counting.torch.copying import Copier
 from inspect_cost.counting.torch.dataflow import DataFlow
+from inspect_cost.counting.torch.guard import Guard, WeightWrittenError
 from inspect_cost.counting.torch.ledger import Ledger
 from inspect_cost.counting.torch.memories import count_reachable_bytes
 from inspect_cost.counting.torch.mode import CountingMode
@@ -27,9 +28,11 @@ from inspect_cost.counting.torch.module_costs import apply_module_costs
 from inspect_cost.counting.torch.placement import META, drop_values
 from inspect_cost.counting.torch.storage import collect_storage
 from inspect_cost.counting.torch.substitute import (
+    copy_everything,
     copy_with_values,
     copy_without_values,
     find_home,
+    make_guard,
     set_mode,
 )
 from inspect_cost.counting.torch.surroundings import preserve_process_state, run_eagerly
@@ -137,7 +140,9 @@ class _Run:
         options, inputs = self.options, (self.call.args, self.call.kwargs)
         original, copier, ledger = self.module, Copier(), Ledger()
         model = make_stand_in(original, copier)
-        set_mode(model, training=options.backward)
+        guard = make_guard(original, model)
+        with guard.insist():
+            self._set_mode(model, guard)
         modules = collect_storage(model)
         apply_module_costs(model, ledger, options.module_costs)
         backward = BackwardPass(ledger) if options.backward else None
@@ -148,8 +153,8 @@ class _Run:
             home, (args, kwargs) = META, _drop_real_numbers(model, (args, kwargs))
         # A training step changes its parameters, so that nothing is the same in the next.
         flow = DataFlow(() if backward else (*model.parameters(), *model.buffers()))
-        mode = CountingMode(ledger, self._rules(), home, flow)
-        with _name_failing_module(ledger):
+        mode = CountingMode(ledger, self._rules(), home, flow, guard)
+        with guard.insist(), _name_failing_module(ledger):
             out = self._run(model, args, kwargs, mode, backward)
             if ledger.off_thread_module is not None:
                 raise make_off_thread_error(ledger.off_thread_module)
@@ -184,6 +189,13 @@ class _Run:
                 backward.run(out)
         return out
 
+    def _set_mode(self, model: nn.Module, guard: Guard) -> None:
+        """Set the stand-in's mode, in which a model may do more: merge weights, fill tables."""
+        home = find_home(self.module, ())
+        mode = CountingMode(Ledger(), self._rules(), home, DataFlow(), guard)
+        with _gradients(enabled=False), mode:
+            set_mode(model, training=self.options.backward)
+
     def _rules(self) -> Mapping[str, Rule]:
         """Return what operators cost, the user's costs before those of the tables."""
         own = {
@@ -202,7 +214,10 @@ def _count_in_any_way(run: _Run) -> CostReport:
             raise
         reason = failure
     # Outside the except clause, so that an error of the real run stands for itself.
-    report = run.count(copy_with_values)
+    try:
+        report = run.count(copy_with_values)
+    except WeightWrittenError:
+        report = run.count(copy_everything)
     where = f" in {reason.module_path}" if reason.module_path else ""
     text = f"Run on real values, because shapes alone were not enough{where}: {reason}"
     return replace(report, notes=(Note("real-run", text.partition("\n")[0]),))

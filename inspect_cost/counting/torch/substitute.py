@@ -13,6 +13,7 @@ from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_leaves
 
 from inspect_cost.counting.torch.copying import Copier
+from inspect_cost.counting.torch.guard import Guard, identify
 from inspect_cost.counting.torch.placement import drop_values
 from inspect_cost.values.errors import CountError
 
@@ -29,6 +30,21 @@ def copy_without_values(model: nn.Module, copier: Copier) -> nn.Module:
 def copy_with_values(model: nn.Module, copier: Copier) -> nn.Module:
     """Return a stand-in whose parameters share the caller's memory; buffers are copied."""
     return _make_stand_in(model, copier, Tensor.detach)
+
+
+def copy_everything(model: nn.Module, copier: Copier) -> nn.Module:
+    """Return a stand-in that shares nothing, for a call that writes to its parameters."""
+    return _make_stand_in(model, copier, lambda tensor: tensor.detach().clone())
+
+
+def make_guard(model: nn.Module, stand_in: nn.Module) -> Guard:
+    """Return the guard of a model that a stand-in runs for; the two may share parameters."""
+    if stand_in is model:
+        return Guard(None)
+    if all(parameter.is_meta for parameter in stand_in.parameters()):
+        return Guard(model)
+    own = {identify(tensor) for tensor in _list_parameters(model)} - {None}
+    return Guard(model, [t for t in _list_parameters(stand_in) if identify(t) in own])
 
 
 def _make_stand_in(
@@ -48,6 +64,8 @@ def set_mode(stand_in: nn.Module, *, training: bool) -> None:
     """
     try:
         stand_in.train() if training else stand_in.eval()
+    except CountError:
+        raise
     except Exception:  # noqa: BLE001 - whatever a refusal raises
         nn.Module.train(stand_in, training)
 
@@ -91,6 +109,12 @@ def _owns_all_its_memory(tensor: Tensor) -> bool:
     if not plain or tensor.requires_grad or tensor.is_conj() or tensor.is_neg():
         return False
     return tensor.nbytes == tensor.untyped_storage().nbytes()
+
+
+def _list_parameters(model: nn.Module) -> list[Tensor]:
+    """List a model's parameters, and what it keeps of them, derived, as attributes."""
+    attributes = [v for m in model.modules() for v in vars(m).values() if isinstance(v, Tensor)]
+    return [*model.parameters(), *attributes]
 
 
 def _find_derived_attributes(model: nn.Module) -> Iterator[Tensor]:
