@@ -73,8 +73,8 @@ class CountingMode(TorchDispatchMode):
             return run_higher_order(func, args, arguments, self._context)
         self._guard.check(func, args, arguments)
         operator = self._operators[func]
+        refuse_collective(operator.name)
         if operator.rule is None:
-            refuse_collective(operator.name)
             with self:
                 parts = func.decompose(*args, **arguments)
             if parts is not NotImplemented:
