@@ -22,6 +22,7 @@ from inspect_cost.counting.torch.copying import Copier
 from inspect_cost.counting.torch.dataflow import DataFlow
 from inspect_cost.counting.torch.guard import Guard, WeightWrittenError
 from inspect_cost.counting.torch.ledger import Ledger
+from inspect_cost.counting.torch.leftovers import Leftovers
 from inspect_cost.counting.torch.memories import count_reachable_bytes
 from inspect_cost.counting.torch.mode import CountingMode
 from inspect_cost.counting.torch.module_costs import apply_module_costs
@@ -154,11 +155,15 @@ class _Run:
         # A training step changes its parameters, so that nothing is the same in the next.
         flow = DataFlow(() if backward else (*model.parameters(), *model.buffers()))
         mode = CountingMode(ledger, self._rules(), home, flow, guard)
-        with guard.insist(), _name_failing_module(ledger):
-            out = self._run(model, args, kwargs, mode, backward)
-            if ledger.off_thread_module is not None:
-                raise make_off_thread_error(ledger.off_thread_module)
-        found = flow.finish(out, (args, kwargs), model)
+        leftovers = Leftovers(original)
+        try:
+            with guard.insist(), _name_failing_module(ledger):
+                out = self._run(model, args, kwargs, mode, backward)
+                if ledger.off_thread_module is not None:
+                    raise make_off_thread_error(ledger.off_thread_module)
+            found = flow.finish(out, (args, kwargs), model)
+        finally:
+            leftovers.clear(flow.outside)
         return CostReport(
             model=self.call.title,
             modules=_with_title(modules, self.call.title),

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from inspect_cost import count
+from inspect_cost import CountError, count
 
 X = torch.randn(2, 8)
 FILE: dict[int, Tensor] = {}
@@ -72,3 +72,69 @@ def test_the_next_training_step_works(name: str, *, backward: bool) -> None:
     model(X).sum().backward()
     assert model.layer.weight.grad is not None
     assert model.layer.weight.grad.device.type == "cpu"
+
+
+class Place:
+    """An object of a file."""
+
+    def __init__(self) -> None:
+        self.last: Tensor | None = None
+
+
+PLACE = Place()
+LOG: list[Tensor] = []
+PAIRS: dict[str, tuple[Tensor, int]] = {}
+
+
+@functools.cache
+def cached_product(layer_input: int, device: torch.device) -> tuple[Tensor, int]:
+    return torch.zeros(layer_input, device=device), 1
+
+
+class Remembering(nn.Module):
+    """Keeps results of its layer outside of itself."""
+
+    last: ClassVar[Tensor | None] = None
+    best: ClassVar[dict[str, Tensor]] = {"best": torch.ones(1)}
+
+    def __init__(self, *, fails: bool = False) -> None:
+        super().__init__()
+        self.layer, self.fails = nn.Linear(8, 8), fails
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.layer(x)
+        type(self).last = PLACE.last = y
+        self.best["best"] = y
+        self.best["new"] = y
+        LOG.append(y)
+        PAIRS["pair"] = (y, 1)
+        cached_product(8, y.device)
+        if self.fails:
+            raise RuntimeError(self.fails)
+        return y * 2
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("backward", [False, True])
+def test_results_that_a_forward_keeps_outside_are_taken_out(*, backward: bool, fails: bool) -> None:
+    LOG.append(torch.ones(1))
+    cached_product.cache_clear()
+    model = Remembering(fails=fails)
+    best = Remembering.best["best"]
+    try:
+        count(torch.nn.Sequential(model).to("cpu"), X, backward=backward)
+    except CountError:
+        assert fails
+    assert PLACE.last is None or not PLACE.last.is_meta
+    assert Remembering.last is None or not Remembering.last.is_meta
+    assert not any(t.is_meta for t in (*LOG, *Remembering.best.values()))
+    assert not any(t.is_meta for t, _ in PAIRS.values())
+    if not fails:
+        assert Remembering.last is None
+        assert Remembering.best == {"best": best}
+        assert cached_product.cache_info().currsize == (0 if backward else 1)
+    LOG.clear()
+    PAIRS.clear()
+    Remembering.last = PLACE.last = None
+    Remembering.best.pop("new", None)
+    Remembering.best["best"] = torch.ones(1)
