@@ -87,15 +87,18 @@ class Measuring:
     def check_device(self) -> None:
         """Refuse a device or a type that is not there; unlike `check`, this takes torch.
 
+        A type is counted even where nothing is measured.
+
         Raises:
             UsageError: there is no such device, or no such floating type.
         """
-        if self.no_measure:
+        if self.no_measure and self.dtype is None:
             return
         from inspect_cost.calls.devices import usable_device, usable_dtype
 
-        usable_device(self.device)
         usable_dtype(self.dtype)
+        if not self.no_measure:
+            usable_device(self.device)
 
     @property
     def conditions(self) -> "Conditions":

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
 from inspect_cost.calls.arguments import refuse_mistakes
-from inspect_cost.calls.call import FORWARD, Call
+from inspect_cost.calls.call import FORWARD, Call, cast_module
+from inspect_cost.calls.devices import usable_dtype
 from inspect_cost.calls.function import FunctionModule
 from inspect_cost.counting.options import CountOptions, as_rule, make_unused_error
 from inspect_cost.counting.report import CostReport
@@ -61,7 +62,7 @@ def count_call(
         CountError: the call fails, or it needs values that a model on "meta" lacks.
     """
     applied: set[str] = set() if used is None else used
-    run = _Run(call.as_module(), options, applied)
+    run = _Run(call.as_module().with_inputs_cast(options.dtype), options, applied)
     with preserve_process_state():
         try:
             report = run_eagerly(lambda: _count_in_any_way(run))
@@ -85,7 +86,8 @@ def count_disposable(call: Call, options: CountOptions = DEFAULTS) -> CostReport
     """
     applied: set[str] = set()
     with preserve_process_state():
-        report = _Run(call, options, applied).count(lambda model: model)
+        given = call.with_inputs_cast(options.dtype)
+        report = _Run(given, options, applied).count(lambda model: model)
     check_op_costs(options, applied, report)
     return report
 
@@ -135,7 +137,8 @@ class _Run:
         """
         options, inputs = self.options, (self.call.args, self.call.kwargs)
         original = self.module
-        model, ledger = nn.Module.train(make_stand_in(original), options.backward), Ledger()
+        stand_in = cast_module(make_stand_in(original), usable_dtype(options.dtype))
+        model, ledger = nn.Module.train(stand_in, options.backward), Ledger()
         modules = collect_storage(model)
         apply_module_costs(model, ledger, options.module_costs)
         backward = BackwardPass(ledger) if options.backward else None
