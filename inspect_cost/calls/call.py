@@ -218,7 +218,8 @@ def cast_module(module: nn.Module, dtype: torch.dtype | None) -> nn.Module:
     """Cast a module's floating parameters and buffers in place; complex ones stay."""
     if dtype is None:
         return module
-    return module._apply(lambda t: t.to(dtype) if t.is_floating_point() else t)
+    cast: nn.Module = module._apply(lambda t: t.to(dtype) if t.is_floating_point() else t)
+    return cast
 
 
 def tensors_of(module: nn.Module | None) -> tuple[Tensor, ...]:

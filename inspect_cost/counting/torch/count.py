@@ -148,8 +148,9 @@ class _Run:
             # Autograd wants a gradient on the device of its tensor: nothing keeps its values.
             home, (args, kwargs) = META, _drop_real_numbers(model, (args, kwargs))
         # A training step changes its parameters, so that nothing is the same in the next.
-        flow = DataFlow(() if backward else (*model.parameters(), *model.buffers()))
-        mode = CountingMode(ledger, self._rules(), home, flow)
+        stored = (*model.parameters(), *model.buffers())
+        flow = DataFlow(() if backward else stored)
+        mode = CountingMode(ledger, self._rules(), home, flow, stored)
         with _name_failing_module(ledger):
             out = self._run(model, args, kwargs, mode, backward)
             if ledger.off_thread_module is not None:
