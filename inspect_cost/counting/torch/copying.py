@@ -242,8 +242,8 @@ class Copier:
 
 
 def copy_tensor(tensor: Tensor, memo: dict[Any, Any]) -> Tensor:
-    """Copy a tensor, without the history that it may have."""
-    if tensor.is_leaf:
+    """Copy a tensor, without the history that it may have, so that it can be written to."""
+    if tensor.is_leaf and not tensor.is_inference():
         try:
             copied: Tensor = copy.deepcopy(tensor, memo)
         except Exception:  # noqa: BLE001 - whatever attributes of the tensor raise
