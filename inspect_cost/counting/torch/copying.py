@@ -243,10 +243,10 @@ class Copier:
 
 
 def copy_tensor(tensor: Tensor, memo: dict[Any, Any]) -> Tensor:
-    """Copy a tensor, without the history that it may have."""
+    """Copy a tensor, without the history that it may have, so that it can be written to."""
     if is_wrapper(tensor):
         return rebuild(tensor, lambda part: copy_tensor(part, memo))
-    if tensor.is_leaf:
+    if tensor.is_leaf and not tensor.is_inference():
         try:
             copied: Tensor = copy.deepcopy(tensor, memo)
         except Exception:  # noqa: BLE001 - whatever attributes of the tensor raise

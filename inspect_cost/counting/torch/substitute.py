@@ -84,7 +84,10 @@ def _replace_tensors(
                 "the model has lazy modules whose shapes are not known yet",
                 "Run the model once on an example input, then count it.",
             )
-        memo[id(parameter)] = nn.Parameter(replace(parameter), parameter.requires_grad)
+        value = replace(parameter)
+        # One that was made in inference mode takes no gradient and no in-place operation.
+        value = value.clone() if value.is_inference() else value
+        memo[id(parameter)] = nn.Parameter(value, parameter.requires_grad)
     _copy_plain_buffers(model, memo)
     for attribute in _find_derived_attributes(model):
         memo.setdefault(id(attribute), replace(attribute))

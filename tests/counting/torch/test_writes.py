@@ -124,3 +124,19 @@ def test_derived_weights_stay_too() -> None:
     before = vars(model.fc)["scaled"].detach().clone()
     assert is_real_run(count(model, X))
     assert torch.equal(vars(model.fc)["scaled"], before)
+
+
+def double_the_table(module: nn.Module, _args: Any) -> None:
+    vars(module)["table"][0].mul_(2)
+
+
+@pytest.mark.parametrize("backward", [False, True])
+def test_a_model_made_in_inference_mode_is_counted_outside_of_it(*, backward: bool) -> None:
+    with torch.inference_mode():
+        model = Writing(clamp)
+        vars(model)["table"] = [torch.ones(8)]
+    model.register_forward_pre_hook(double_the_table)
+    report = count(model, X, backward=backward)
+    assert is_real_run(report)
+    assert report.macs == (4 if backward else 2) * 64
+    assert vars(model)["table"][0].tolist() == [1] * 8
