@@ -1,9 +1,7 @@
-"""Rules of recurrent layers and cells, and meta kernels for their results.
+"""Rules of recurrent layers and cells.
 
 A layer arrives as one operator. Its weights come as a flat list: for each layer and each of its
 directions W (gates H, I), U (gates H, P), two biases unless unbiased, and V (P, H) if projected.
-The meta kernels are needed because a layer with unknown values is not run: decomposing it into its
-steps would take thousands of operators.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -133,42 +131,6 @@ def cell_rule(kind: str) -> Rule:
     return rule
 
 
-def layer_result(
-    x: Tensor,
-    hx: Tensor | Sequence[Tensor],
-    params: Sequence[Tensor],
-    has_biases: bool,
-    num_layers: int,
-    dropout: float,
-    train: bool,
-    bidirectional: bool,
-    batch_first: bool,
-    **_options: Any,
-) -> tuple[Tensor, ...]:
-    """Make a layer's results without values: the sequence of states, then the last states."""
-    states = [hx] if isinstance(hx, Tensor) else list(hx)
-    features = states[0].shape[-1] * (1 + bidirectional)
-    sequence = x.new_empty((*x.shape[:-1], features))
-    return sequence, *(state.new_empty(state.shape) for state in states)
-
-
-def packed_result(
-    data: Tensor,
-    batch_sizes: Tensor,
-    hx: Tensor | Sequence[Tensor],
-    params: Sequence[Tensor],
-    has_biases: bool,
-    num_layers: int,
-    dropout: float,
-    train: bool,
-    bidirectional: bool,
-) -> tuple[Tensor, ...]:
-    """Make the results of `layer_result` for packed sequences."""
-    return layer_result(
-        data, hx, params, has_biases, num_layers, dropout, train, bidirectional, batch_first=False
-    )
-
-
 def quantized_rule(kind: str) -> Rule:
     """Make the rule of a layer whose weights are packed: its sizes are those of its states.
 
@@ -266,9 +228,3 @@ RECURRENT: dict[str, Rule] = (
     | {f"aten._thnn_fused_{kind}_cell": fused_cell(kind) for kind in ("lstm", "gru")}
     | {"aten.mkldnn_rnn_layer": mkldnn_layer, "aten._cudnn_rnn": cudnn_layers}
 )
-
-#: From an operator to the meta kernel that makes its results without running it.
-RECURRENT_RESULTS: dict[str, Callable[..., tuple[Tensor, ...]]] = {
-    f"aten.{kind}.input": layer_result for kind in LAYERS
-} | {f"aten.{kind}.data": packed_result for kind in LAYERS}
-RECURRENT_RESULTS |= {f"aten.quantized_{kind}.input": layer_result for kind in ("lstm", "gru")}
