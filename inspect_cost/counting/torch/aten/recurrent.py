@@ -83,7 +83,9 @@ def layer_rule(kind: str) -> Rule:
         bidirectional: bool,
         batch_first: bool,
     ) -> OpCost:
-        return _steps(kind, params, num_layers * (1 + bidirectional)) * (x.numel() // x.shape[-1])
+        return _steps(kind, params, num_layers * (1 + bidirectional)) * (
+            x.numel() // max(1, x.shape[-1])
+        )
 
     return rule
 
@@ -126,7 +128,7 @@ def cell_rule(kind: str) -> Rule:
         c: Tensor | None = None,
     ) -> OpCost:
         sizes = CellSizes(W.shape[0] // GATES[kind], W.shape[1], None, b is not None)
-        return STEPS[kind](sizes) * (x.numel() // x.shape[-1])
+        return STEPS[kind](sizes) * (x.numel() // max(1, x.shape[-1]))
 
     return rule
 
@@ -142,7 +144,11 @@ def quantized_rule(kind: str) -> Rule:
     ) -> OpCost:
         num_layers, bidirectional = rest[0], rest[3]
         state = hx if isinstance(hx, Tensor) else hx[0]
-        H, directions, steps = state.shape[-1], int(1 + bidirectional), x.numel() // x.shape[-1]
+        H, directions, steps = (
+            state.shape[-1],
+            int(1 + bidirectional),
+            x.numel() // max(1, x.shape[-1]),
+        )
         inputs = [x.shape[-1]] + [H * directions] * (num_layers - 1)
         one_direction = total(_quantized_step(kind, H, I, biased=has_biases) for I in inputs)
         return one_direction * (directions * steps)
@@ -177,7 +183,7 @@ def mkldnn_layer(
     """Count one direction of one layer on a CPU; mode 2 is LSTM, 3 is GRU, as for cuDNN."""
     kind = KINDS[mode]
     sizes = CellSizes(W.shape[0] // GATES[kind], W.shape[1], None, has_biases)
-    return STEPS[kind](sizes) * (x.numel() // x.shape[-1])
+    return STEPS[kind](sizes) * (x.numel() // max(1, x.shape[-1]))
 
 
 def cudnn_layers(
@@ -200,7 +206,7 @@ def cudnn_layers(
 ) -> OpCost:
     """Count all layers on a GPU, whose weights are a flat list."""
     cells = num_layers * (1 + bidirectional)
-    return _steps(KINDS[mode], weights, cells) * (x.numel() // x.shape[-1])
+    return _steps(KINDS[mode], weights, cells) * (x.numel() // max(1, x.shape[-1]))
 
 
 def fused_cell(kind: str) -> Rule:
@@ -211,7 +217,7 @@ def fused_cell(kind: str) -> Rule:
     ) -> OpCost:
         H = state.shape[-1]
         step = STEPS[kind](CellSizes(H, 0, None, b is not None))
-        return replace(step, macs=0) * (state.numel() // H)
+        return replace(step, macs=0) * (state.numel() // max(1, H))
 
     return rule
 

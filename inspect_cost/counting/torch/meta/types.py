@@ -7,7 +7,7 @@ ranks, and the verdict is kept.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -61,7 +61,8 @@ def _describe(value: Any) -> Any:
 
 
 def _ask(name: str, func: OpOverload, args: Arguments, kwargs: Mapping[str, Any]) -> str | None:
-    shrink, call = SHRUNK.get(name, shrink_all), cast("Callable[..., Any]", func)
+    shrink: Callable[[Arguments], Arguments] = SHRUNK.get(name, shrink_all)
+    call: Callable[..., Any] = func
     try:
         call(*shrink(args), **tree_map(_set_home, shrink_all(dict(kwargs))))
     except Exception as error:  # noqa: BLE001 - whatever torch raises is its refusal
