@@ -18,7 +18,7 @@ from inspect_cost.counting.torch.aten import Operator
 from inspect_cost.counting.torch.contents import is_sparse
 from inspect_cost.counting.torch.meta import META_KERNELS
 from inspect_cost.counting.torch.meta.indices import refuse_indices
-from inspect_cost.counting.torch.meta.refusals import SIZE_FAULTS, refuse
+from inspect_cost.counting.torch.meta.refusals import TRAINING, refuse
 
 META = torch.device("meta")
 
@@ -151,7 +151,7 @@ def run_without_values(operator: Operator, args: tuple[Any, ...], kwargs: dict[s
     result = kernel(*args, **plain) if kernel else None
     if result is not None and (target is None or is_alike(result, target)):
         return result if target is None else target
-    if kernel or operator.name in SIZE_FAULTS:
+    if kernel or operator.name in TRAINING:
         refuse(operator, args, plain)
     if operator.takes_device:
         args, kwargs = tree_map(_replace_device, (args, kwargs))

@@ -163,7 +163,13 @@ ACCEPTED: dict[str, list[Args]] = {
         call(f(2, 4, 5, 5), f(4, 3, 3, 3), f(6), [2, 2], [1, 1], [1, 1], 2),
     ],
     "aten.conv_transpose3d": [call(f(1, 2, 3, 3, 3), f(2, 3, 2, 2, 2), f(3))],
-    "aten.cat": [call([f(2, 3), f(2, 3)]), call([f(2, 3), f(2, 5)], 1), call([f(3), f(4)], -1)],
+    "aten.cat": [
+        call([f(0), f(2, 3)], -2),
+        call([f(0, dtype=f64), f(2, 3, 2)], -3),
+        call([f(2, 3), f(2, 3)]),
+        call([f(2, 3), f(2, 5)], 1),
+        call([f(3), f(4)], -1),
+    ],
     "aten.stack": [call([f(2, 3), f(2, 3)]), call([f(2, 3), f(2, 3)], -1)],
     "aten.linalg_vector_norm": [
         call(f(2, 3)),
@@ -302,7 +308,7 @@ def change_tensor(x: Tensor) -> Iterator[tuple[str, Tensor]]:
             shape = (*dense.shape[:d], size, *dense.shape[d + 1 :])
             yield f"{size} in dimension {d}", back(_ones(shape, dense))
     yield "a dimension more", back(dense[None])
-    if dense.dim():
+    if dense.dim() and len(dense):
         yield "a dimension less", back(dense.select(0, 0))
     for dtype in (f32, f64, f16, bf16, torch.int64, torch.bool, torch.complex64):
         if dtype is not dense.dtype:

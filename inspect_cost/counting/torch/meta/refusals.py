@@ -109,26 +109,13 @@ def _compare(size: int, unit: str, tensors: Mapping[str, Any]) -> Fault:
     return None
 
 
-def find_linear_fault(x: Tensor, weight: Tensor, *_bias: Any) -> Fault:
-    """Say that the weight takes another number of features."""
-    if x.dim() and weight.dim() and x.shape[-1] != weight.shape[-1]:
-        return f"{x.shape[-1]} features, but its weight takes {weight.shape[-1]}"
-    return None
-
-
 def find_packed_fault(x: Tensor, packed: Any, *_options: Any) -> Fault:
     """Say that a packed weight takes another number of features, or no single vector."""
     if x.dim() < 2:  # noqa: PLR2004
         return f"its input {show(x)} has fewer than 2 dimensions"
-    return find_linear_fault(x, packed.unpack()[0])
-
-
-def find_product_fault(a: Tensor, b: Tensor) -> Fault:
-    """Say that two matrices, or a matrix and a vector, do not go together."""
-    inner = b.shape[-2:-1] or b.shape
-    if a.dim() and b.dim() and a.shape[-1] != inner[0]:
-        return f"{show(a)} does not go with {show(b)}"
-    return None
+    inputs = packed.unpack()[0].shape[1]
+    fits = x.shape[-1] == inputs
+    return None if fits else f"{x.shape[-1]} features, but its weight takes {inputs}"
 
 
 def find_sparse_sum_fault(added: Tensor, a: Tensor, b: Tensor, **_factors: Any) -> Fault:
@@ -192,11 +179,6 @@ def find_any_convolution_fault(
     find = find_transposed_fault if transposed else find_convolution_fault
     last = output_padding if transposed else dilation
     return find(x, weight, bias, stride, padding, last, groups)
-
-
-def find_added_product_fault(_added: Tensor, a: Tensor, b: Tensor, **_factors: Any) -> Fault:
-    """Say that two matrices, whose product is added, do not go together."""
-    return find_product_fault(a, b)
 
 
 def find_attention_fault(
@@ -265,6 +247,11 @@ def show(x: Tensor) -> str:
 
 _LAYERS = ("lstm", "gru", "rnn_tanh", "rnn_relu")
 
+#: Operators of training steps without a kernel of our own; torch's meta kernels mix types.
+TRAINING = frozenset(
+    f"aten.{name}" for name in "addmm convolution native_layer_norm native_batch_norm".split()
+)
+
 #: From an operator to what finds a fault in its sizes; only what torch's meta kernels let pass, or
 #: what many users meet.
 SIZE_FAULTS: Mapping[str, Callable[..., Fault]] = {
@@ -273,18 +260,12 @@ SIZE_FAULTS: Mapping[str, Callable[..., Fault]] = {
     "aten.layer_norm": find_layer_norm_fault,
     "aten.rms_norm": find_layer_norm_fault,
     "aten._weight_norm": find_weight_norm_fault,
-    "aten.linear": find_linear_fault,
-    "aten.mm": find_product_fault,
-    "aten.bmm": find_product_fault,
-    "aten.matmul": find_product_fault,
-    "aten.mv": find_product_fault,
     "aten._sparse_addmm": find_sparse_sum_fault,
     "aten._grouped_mm": find_grouped_fault,
     "quantized.linear_dynamic": find_packed_fault,
     "quantized.linear_relu_dynamic": find_packed_fault,
     "quantized.linear_dynamic_fp16": find_packed_fault,
     "aten.scaled_dot_product_attention": find_attention_fault,
-    "aten.addmm": find_added_product_fault,
     "aten.convolution": find_any_convolution_fault,
     "aten.native_layer_norm": find_layer_norm_fault,
     "aten.native_batch_norm": find_batch_norm_fault,

@@ -22,6 +22,12 @@ MOST_VERDICTS = 10_000
 
 Arguments = tuple[Any, ...]
 
+#: Alone, these are taken by every operator that is checked here.
+TAKEN_BY_ALL = frozenset({torch.float32, torch.float64})
+
+#: Operators that refuse some ranks of their operands too, which single elements show.
+OF_SOME_RANKS = frozenset({"aten.batch_norm", "aten.scaled_dot_product_attention"})
+
 _VERDICTS: dict[Any, str | None] = {}
 
 
@@ -33,6 +39,9 @@ def find_type_fault(
     Under autocast the types are those before the casts, so nothing is said.
     """
     tensors = [x for x in tree_leaves((args, dict(kwargs))) if isinstance(x, Tensor)]
+    types = {x.dtype for x in tensors}
+    if len(types) == 1 and types <= TAKEN_BY_ALL and name not in OF_SOME_RANKS:
+        return None
     if name in UNASKED or _is_in_autocast() or not all(map(_is_common, tensors)):
         return None
     key = repr((func, tree_map(_describe, (args, dict(kwargs)))))
@@ -54,9 +63,9 @@ def _is_common(x: Tensor) -> bool:
 
 
 def _describe(value: Any) -> Any:
-    """Return what the verdict depends on: a tensor's type and rank, an integer, a kind."""
+    """Return what the verdict depends on: a tensor's type and rank, an integer, or a kind."""
     if isinstance(value, Tensor):
-        return value.dtype, value.dim()
+        return value.dtype, value.dim(), value.shape == (0,)
     return value if isinstance(value, (int, str, torch.dtype)) else type(value)
 
 
@@ -104,6 +113,13 @@ def _shrink_any_convolution(args: Arguments) -> Arguments:
     ones = [1] * (args[1].dim() - 2)
     zeros = [0] * len(ones)
     return (*shrink_all(args[:3]), ones, zeros, ones, args[6], zeros, 1)
+
+
+def _shrink_concatenation(args: Arguments) -> Arguments:
+    """Keep empty vectors, which may stand beside tensors of any rank."""
+    tensors, *rest = args
+    shrunk = [x.new_empty(0, device="cpu") if x.shape == (0,) else shrink_all(x) for x in tensors]
+    return (shrunk, *rest)
 
 
 def _shrink_linear(args: Arguments) -> Arguments:
@@ -159,6 +175,7 @@ SHRUNK: Mapping[str, Callable[[Arguments], Arguments]] = {
     "aten.convolution": _shrink_any_convolution,
     "aten.rms_norm": _shrink_normalization,
     "aten.group_norm": _shrink_group_norm,
+    "aten.cat": _shrink_concatenation,
     "aten.linear": _shrink_linear,
     "aten.embedding": _shrink_embedding,
     **{f"aten.conv{d}d": _shrink_convolution for d in (1, 2, 3)},
