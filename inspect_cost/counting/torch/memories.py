@@ -5,6 +5,7 @@ keeps nothing alive. An identity is dropped when its storage is freed, before an
 take it over.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from types import FunctionType, ModuleType
 from typing import Any
@@ -12,6 +13,8 @@ from weakref import ref
 
 import torch
 from torch import Tensor, UntypedStorage
+
+from inspect_cost.counting.torch.contents import is_wrapper
 
 
 class Memory(ref[UntypedStorage]):
@@ -125,7 +128,7 @@ def walk_tensors(value: Any) -> Iterator[Tensor]:
             yield value
         if isinstance(value, dict):
             stack.extend(value.values())
-        elif isinstance(value, (list, tuple, set, frozenset)):
+        elif isinstance(value, (list, tuple, set, frozenset, deque)):
             stack.extend(value)
         stack.extend(_list_attributes(value))
 
@@ -156,4 +159,6 @@ _LEAVES = (
 
 def count_reachable_bytes(values: Any) -> int:
     """Count the bytes of the tensors that a value holds, each tensor once."""
-    return sum(tensor.numel() * tensor.element_size() for tensor in walk_tensors(values))
+    # What a wrapper wraps are its attributes, which the walk comes to by itself.
+    tensors = (tensor for tensor in walk_tensors(values) if not is_wrapper(tensor))
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)

@@ -15,7 +15,7 @@ from torch._ops import OpOverload
 from torch.utils._pytree import tree_map
 
 from inspect_cost.counting.torch.aten import Operator
-from inspect_cost.counting.torch.contents import is_sparse
+from inspect_cost.counting.torch.contents import is_sparse, is_wrapper, rebuild
 from inspect_cost.counting.torch.meta import META_KERNELS
 from inspect_cost.counting.torch.meta.indices import refuse_indices
 from inspect_cost.counting.torch.meta.refusals import TRAINING, refuse
@@ -137,7 +137,10 @@ def drop_values(tensor: Tensor) -> Tensor:
     """Return a tensor of the same shape, strides and type on meta; a sparse one keeps its values.
 
     The number of a sparse tensor's entries is part of its size, and is lost on the meta device.
+    One that wraps others remains one, so that its own operators work on what is stored.
     """
+    if is_wrapper(tensor):
+        return rebuild(tensor, drop_values)
     if is_sparse(tensor):
         return tensor.detach()
     return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=META)
