@@ -25,6 +25,7 @@ from inspect_cost.counting.torch.guard import Guard, WeightWrittenError
 from inspect_cost.counting.torch.ledger import Ledger
 from inspect_cost.counting.torch.leftovers import Leftovers
 from inspect_cost.counting.torch.memories import count_reachable_bytes
+from inspect_cost.counting.torch.meta.refusals import RefusedCallError
 from inspect_cost.counting.torch.mode import CountingMode
 from inspect_cost.counting.torch.module_costs import apply_module_costs
 from inspect_cost.counting.torch.placement import META, drop_values
@@ -218,7 +219,7 @@ def _count_in_any_way(run: _Run) -> CostReport:
     try:
         return run.count(copy_without_values)
     except CountError as failure:
-        if not run.call.has_values:
+        if not run.call.has_values or isinstance(failure, RefusedCallError):
             raise
         reason = failure
     # Outside the except clause, so that an error of the real run stands for itself.
@@ -247,6 +248,9 @@ def _name_failing_module(ledger: Ledger) -> Iterator[None]:
     """Turn an error of the call into one that says where it happened."""
     try:
         yield
+    except RefusedCallError as refusal:
+        refusal.module_path = ledger.failed_in or ""
+        raise
     except InspectCostError:
         raise
     except Exception as error:
