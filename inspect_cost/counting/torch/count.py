@@ -24,6 +24,7 @@ from inspect_cost.counting.torch.memories import count_reachable_bytes
 from inspect_cost.counting.torch.mode import CountingMode
 from inspect_cost.counting.torch.module_costs import apply_module_costs
 from inspect_cost.counting.torch.placement import META, drop_values
+from inspect_cost.counting.torch.places import Places
 from inspect_cost.counting.torch.storage import collect_storage
 from inspect_cost.counting.torch.substitute import (
     copy_inputs,
@@ -135,8 +136,9 @@ class _Run:
         """
         options, inputs = self.options, (self.call.args, self.call.kwargs)
         original = self.module
-        model, ledger = nn.Module.train(make_stand_in(original), options.backward), Ledger()
-        modules = collect_storage(model)
+        model = nn.Module.train(make_stand_in(original), options.backward)
+        places = Places(model)
+        ledger, modules = Ledger(places), collect_storage(model, places)
         apply_module_costs(model, ledger, options.module_costs)
         backward = BackwardPass(ledger) if options.backward else None
         attribute_methods(model, ledger, backward.attribute if backward else None)
@@ -160,6 +162,7 @@ class _Run:
             peak_activation_bytes=found.peak_bytes,
             input_bytes=count_reachable_bytes(inputs),
             policy=str(options.policy),
+            aliases=places.aliases,
         )
 
     def _run(
