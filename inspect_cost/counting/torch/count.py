@@ -1,7 +1,7 @@
 """Counting one call of a model, from shapes alone wherever that is possible."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
 from inspect_cost.calls.arguments import refuse_mistakes
-from inspect_cost.calls.call import FORWARD, Call
+from inspect_cost.calls.call import FORWARD, Call, tensors_in
 from inspect_cost.calls.function import FunctionModule
 from inspect_cost.counting.options import CountOptions, as_rule, make_unused_error
 from inspect_cost.counting.report import CostReport
@@ -19,6 +19,7 @@ from inspect_cost.counting.torch.aten.policies import select_rules
 from inspect_cost.counting.torch.attribution import attribute_methods, make_off_thread_error
 from inspect_cost.counting.torch.backward import BackwardPass
 from inspect_cost.counting.torch.dataflow import DataFlow
+from inspect_cost.counting.torch.jagged import JaggedAttention
 from inspect_cost.counting.torch.ledger import Ledger
 from inspect_cost.counting.torch.memories import count_reachable_bytes
 from inspect_cost.counting.torch.mode import CountingMode
@@ -39,6 +40,9 @@ from inspect_cost.values.notes import Note
 #: What to do about errors that torch words for itself, by a part of their message.
 ADVICE = {
     "NestedTensorImpl": "Nested tensors have no sizes to count; give jagged or padded ones.",
+    "values and offsets must be on the same device": (
+        "Jagged tensors are followed on real values only; build the model on a real device."
+    ),
     "does not require grad": "An inference is counted; a forward may not ask for gradients.",
 }
 
@@ -62,7 +66,8 @@ def count_call(
         CountError: the call fails, or it needs values that a model on "meta" lacks.
     """
     applied: set[str] = set() if used is None else used
-    run = _Run(call.as_module(), options, applied)
+    jagged = any(tensor.layout is torch.jagged for tensor in tensors_in((call.args, call.kwargs)))
+    run = _Run(call.as_module(), options, applied, jagged)
     with preserve_process_state():
         try:
             report = run_eagerly(lambda: _count_in_any_way(run))
@@ -115,11 +120,13 @@ class _Run:
         call: of the caller's model.
         options: how to count it.
         applied: where the names of the users' costs are added that were asked for.
+        jagged: whether attention of jagged tensors is taken apart; watching for it takes time.
     """
 
     call: Call
     options: CountOptions
     applied: set[str]
+    jagged: bool = False
 
     @property
     def module(self) -> nn.Module:
@@ -149,10 +156,15 @@ class _Run:
         # A training step changes its parameters, so that nothing is the same in the next.
         flow = DataFlow(() if backward else (*model.parameters(), *model.buffers()))
         mode = CountingMode(ledger, self._rules(), home, flow)
-        with _name_failing_module(ledger):
-            out = self._run(model, args, kwargs, mode, backward)
-            if ledger.off_thread_module is not None:
-                raise make_off_thread_error(ledger.off_thread_module)
+        try:
+            with _name_failing_module(ledger):
+                out = self._run(model, args, kwargs, mode, backward)
+                if ledger.off_thread_module is not None:
+                    raise make_off_thread_error(ledger.off_thread_module)
+        except CountError:
+            if self.jagged or not mode.met_jagged:
+                raise
+            return replace(self, jagged=True).count(make_stand_in)
         found = flow.finish(out, (args, kwargs), model)
         return CostReport(
             model=self.call.title,
@@ -177,7 +189,8 @@ class _Run:
         method = self.call.method
         function = model if method == FORWARD else self.call.rebound(model).function
         training = self.options.backward
-        with torch.inference_mode(not training), torch.set_grad_enabled(training), mode:
+        watch = JaggedAttention() if self.jagged else nullcontext()
+        with torch.inference_mode(not training), torch.set_grad_enabled(training), mode, watch:
             out = function(*args, **kwargs)
             if isinstance(out, Iterator):
                 out = list(out)  # a generator does its work when it is read

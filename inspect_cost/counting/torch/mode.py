@@ -30,6 +30,9 @@ class CountingMode(TorchDispatchMode):
         rules: rules by operator name.
         home: the device of the values that are known.
         flow: the follower of the data, which records every call.
+
+    Attributes:
+        met_jagged: whether an operator was given a jagged tensor.
     """
 
     supports_higher_order_operators = True
@@ -42,6 +45,7 @@ class CountingMode(TorchDispatchMode):
         self._placement = Placement(home)
         self._operators = Operators(rules)
         self._flow = flow
+        self.met_jagged = False
         self._context = CountingContext(self, ledger, rules, flow)
 
     @classmethod
@@ -58,6 +62,7 @@ class CountingMode(TorchDispatchMode):
     ) -> Any:
         """Run and count one operator."""
         if not all(kind in PLAIN_TENSORS for kind in types):
+            self.met_jagged |= any(kind.__name__ == "NestedTensor" for kind in types)
             return NotImplemented  # a tensor subclass unwraps itself; its inner operators follow
         arguments = dict(kwargs or {})
         if isinstance(func, HigherOrderOperator):
