@@ -33,7 +33,12 @@ from inspect_cost.counting.torch.substitute import (
     copy_without_values,
     find_home,
 )
-from inspect_cost.counting.torch.surroundings import preserve_process_state, run_eagerly
+from inspect_cost.counting.torch.surroundings import (
+    preserve_process_state,
+    refuse_depth,
+    run_as_deep_as_usual,
+    run_eagerly,
+)
 from inspect_cost.values.errors import CountError, InspectCostError
 from inspect_cost.values.notes import Note
 
@@ -67,8 +72,8 @@ def count_call(
     """
     applied: set[str] = set() if used is None else used
     jagged = any(tensor.layout is torch.jagged for tensor in tensors_in((call.args, call.kwargs)))
-    run = _Run(call.as_module(), options, applied, jagged)
-    with preserve_process_state():
+    with preserve_process_state(), refuse_depth():
+        run = _Run(call.as_module(), options, applied, jagged)
         try:
             report = run_eagerly(lambda: _count_in_any_way(run))
         except CountError as failure:
@@ -90,7 +95,7 @@ def count_disposable(call: Call, options: CountOptions = DEFAULTS) -> CostReport
         CountError: as `count_call`.
     """
     applied: set[str] = set()
-    with preserve_process_state():
+    with preserve_process_state(), refuse_depth():
         report = _Run(call, options, applied).count(lambda model: model)
     check_op_costs(options, applied, report)
     return report
@@ -190,7 +195,13 @@ class _Run:
         function = model if method == FORWARD else self.call.rebound(model).function
         training = self.options.backward
         watch = JaggedAttention() if self.jagged else nullcontext()
-        with torch.inference_mode(not training), torch.set_grad_enabled(training), mode, watch:
+        with (
+            run_as_deep_as_usual(),
+            torch.inference_mode(not training),
+            torch.set_grad_enabled(training),
+            mode,
+            watch,
+        ):
             out = function(*args, **kwargs)
             if isinstance(out, Iterator):
                 out = list(out)  # a generator does its work when it is read
@@ -238,7 +249,7 @@ def _name_failing_module(ledger: Ledger) -> Iterator[None]:
     """Turn an error of the call into one that says where it happened."""
     try:
         yield
-    except InspectCostError:
+    except (InspectCostError, RecursionError):
         raise
     except Exception as error:
         if ledger.off_thread_module is not None:
