@@ -14,6 +14,7 @@ from typing import Any
 
 from torch import nn
 
+from inspect_cost.calls.call import unwrap_exported
 from inspect_cost.values.errors import UsageError
 
 
@@ -39,7 +40,7 @@ def model_factory(spec: str) -> Callable[[], nn.Module]:
     Raises:
         UsageError: as `named_object`, or what it finds makes no module; also from the factory.
     """
-    found = named_object(spec)
+    found = unwrap_exported(named_object(spec))
     if isinstance(found, nn.Module):
         return lambda: found
     if not callable(found):
@@ -52,7 +53,7 @@ def model_factory(spec: str) -> Callable[[], nn.Module]:
 
 def _made(factory: Callable[..., Any], spec: str) -> nn.Module:
     try:
-        model = factory()
+        model = unwrap_exported(factory())
     except UsageError:
         raise
     except Exception as error:

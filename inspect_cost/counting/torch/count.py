@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
 from inspect_cost.calls.arguments import refuse_mistakes
-from inspect_cost.calls.call import FORWARD, Call, tensors_in
+from inspect_cost.calls.call import FORWARD, Call, set_mode, tensors_in
 from inspect_cost.calls.function import FunctionModule
 from inspect_cost.counting.options import CountOptions, as_rule, make_unused_error
 from inspect_cost.counting.report import CostReport
@@ -19,6 +19,7 @@ from inspect_cost.counting.torch.aten.policies import select_rules
 from inspect_cost.counting.torch.attribution import attribute_methods, make_off_thread_error
 from inspect_cost.counting.torch.backward import BackwardPass
 from inspect_cost.counting.torch.dataflow import DataFlow
+from inspect_cost.counting.torch.failures import explain_error, explain_obstacle
 from inspect_cost.counting.torch.jagged import JaggedAttention
 from inspect_cost.counting.torch.ledger import Ledger
 from inspect_cost.counting.torch.memories import count_reachable_bytes
@@ -41,15 +42,6 @@ from inspect_cost.counting.torch.surroundings import (
 )
 from inspect_cost.values.errors import CountError, InspectCostError
 from inspect_cost.values.notes import Note
-
-#: What to do about errors that torch words for itself, by a part of their message.
-ADVICE = {
-    "NestedTensorImpl": "Nested tensors have no sizes to count; give jagged or padded ones.",
-    "values and offsets must be on the same device": (
-        "Jagged tensors are followed on real values only; build the model on a real device."
-    ),
-    "does not require grad": "An inference is counted; a forward may not ask for gradients.",
-}
 
 DEFAULTS = CountOptions()
 
@@ -148,7 +140,7 @@ class _Run:
         """
         options, inputs = self.options, (self.call.args, self.call.kwargs)
         original = self.module
-        model = nn.Module.train(make_stand_in(original), options.backward)
+        model = set_mode(make_stand_in(original), training=options.backward)
         places = Places(model)
         ledger, modules = Ledger(places), collect_storage(model, places)
         apply_module_costs(model, ledger, options.module_costs)
@@ -162,7 +154,7 @@ class _Run:
         flow = DataFlow(() if backward else (*model.parameters(), *model.buffers()))
         mode = CountingMode(ledger, self._rules(), home, flow)
         try:
-            with _name_failing_module(ledger):
+            with _name_failing_module(ledger, self.call.method):
                 out = self._run(model, args, kwargs, mode, backward)
                 if ledger.off_thread_module is not None:
                     raise make_off_thread_error(ledger.off_thread_module)
@@ -229,8 +221,9 @@ def _count_in_any_way(run: _Run) -> CostReport:
     # Outside the except clause, so that an error of the real run stands for itself.
     report = run.count(copy_with_values)
     where = f" in {reason.module_path}" if reason.module_path else ""
-    text = f"Run on real values, because shapes alone were not enough{where}: {reason}"
-    return replace(report, notes=(Note("real-run", text.partition("\n")[0]),))
+    why = explain_obstacle(reason)
+    text = f"Run on real values, because shapes alone were not enough{where}: {why}."
+    return replace(report, notes=(Note("real-run", text),))
 
 
 def _notes(run: _Run) -> Iterator[Note]:
@@ -245,7 +238,7 @@ def _notes(run: _Run) -> Iterator[Note]:
 
 
 @contextmanager
-def _name_failing_module(ledger: Ledger) -> Iterator[None]:
+def _name_failing_module(ledger: Ledger, method: str) -> Iterator[None]:
     """Turn an error of the call into one that says where it happened."""
     try:
         yield
@@ -254,10 +247,8 @@ def _name_failing_module(ledger: Ledger) -> Iterator[None]:
     except Exception as error:
         if ledger.off_thread_module is not None:
             raise make_off_thread_error(ledger.off_thread_module) from error
-        advice = next((advice for part, advice in ADVICE.items() if part in str(error)), "")
-        raise CountError(
-            f"{type(error).__name__}: {error}", advice, module_path=ledger.failed_in or ""
-        ) from error
+        message, advice = explain_error(error, method)
+        raise CountError(message, advice, module_path=ledger.failed_in or "") from error
 
 
 def _drop_real_numbers(model: nn.Module, inputs: Any) -> Any:

@@ -12,11 +12,10 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.jit._script import RecursiveScriptModule
 from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_leaves
 
-from inspect_cost.calls.call import unwrap_compiled
+from inspect_cost.calls.call import is_fake, set_mode, unwrap_compiled
 from inspect_cost.counting.torch.placement import drop_values
 from inspect_cost.values.errors import CountError
 
@@ -46,10 +45,10 @@ def _make_stand_in(model: nn.Module, replace: Callable[[Tensor], Tensor]) -> nn.
     """Copy a model in eval mode, with ``replace`` applied to its parameters."""
     memo = _replace_tensors(model, replace)
     for module in model.modules():
-        if isinstance(module, RecursiveScriptModule):
+        if isinstance(module, torch.jit.ScriptModule):
             raise CountError(
                 f"{type(module).__name__} is compiled TorchScript, which cannot be copied",
-                "Count the module that it was scripted from.",
+                "Count the module that it was scripted from, or traced from.",
             )
         # References to a compiled module, wherever they are, become references to its original.
         original = unwrap_compiled(module)
@@ -62,7 +61,7 @@ def _make_stand_in(model: nn.Module, replace: Callable[[Tensor], Tensor]) -> nn.
             module.use_nested_tensor = False  # counts are dense: padding counts too
         if isinstance(module, nn.DataParallel):
             module.device_ids = []  # run on this thread: operators on others would go unseen
-    return nn.Module.train(copied, mode=False)  # exported programs refuse eval()
+    return set_mode(copied, training=False)
 
 
 def _replace_tensors(model: nn.Module, replace: Callable[[Tensor], Tensor]) -> dict[Any, Any]:
@@ -72,12 +71,13 @@ def _replace_tensors(model: nn.Module, replace: Callable[[Tensor], Tensor]) -> d
     the replacements, and what is shared in the model (tied weights) is shared in the copy.
     """
     memo: dict[Any, Any] = {}
+    if any(map(is_lazy, (*model.parameters(), *model.buffers()))):
+        raise CountError(
+            "the model has lazy modules whose shapes are not known yet",
+            "Run the model once on an example input, then count it.",
+        )
+    memo |= {id(buffer): drop_values(buffer) for buffer in model.buffers() if is_fake(buffer)}
     for parameter in model.parameters():
-        if is_lazy(parameter):
-            raise CountError(
-                "the model has lazy modules whose shapes are not known yet",
-                "Run the model once on an example input, then count it.",
-            )
         memo[id(parameter)] = nn.Parameter(replace(parameter), parameter.requires_grad)
     _copy_plain_buffers(model, memo)
     for attribute in _find_derived_attributes(model):
@@ -154,13 +154,17 @@ def copy_inputs(inputs: T) -> T:
     What cannot be copied is shared.
     """
     tensors = [leaf for leaf in tree_leaves(inputs) if isinstance(leaf, Tensor)]
-    copied: T = _copy_value(inputs, {id(tensor): tensor.detach().clone() for tensor in tensors})
+    copied: T = _copy_value(inputs, {id(tensor): _copy_tensor(tensor) for tensor in tensors})
     return copied
+
+
+def _copy_tensor(tensor: Tensor) -> Tensor:
+    return drop_values(tensor) if is_fake(tensor) else tensor.detach().clone()
 
 
 def find_home(model: nn.Module, inputs: Any) -> torch.device:
     """Find the device of the values: that of the first real tensor of model or inputs, or CPU."""
     for tensor in (*model.parameters(), *model.buffers(), *tree_leaves(inputs)):
-        if isinstance(tensor, Tensor) and not tensor.is_meta:
+        if isinstance(tensor, Tensor) and not tensor.is_meta and not is_fake(tensor):
             return tensor.device
     return torch.device("cpu")
