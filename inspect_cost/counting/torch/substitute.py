@@ -71,18 +71,21 @@ def _replace_tensors(model: nn.Module, replace: Callable[[Tensor], Tensor]) -> d
     the replacements, and what is shared in the model (tied weights) is shared in the copy.
     """
     memo: dict[Any, Any] = {}
-    if any(map(is_lazy, (*model.parameters(), *model.buffers()))):
-        raise CountError(
-            "the model has lazy modules whose shapes are not known yet",
-            "Run the model once on an example input, then count it.",
-        )
-    memo |= {id(buffer): drop_values(buffer) for buffer in model.buffers() if is_fake(buffer)}
     for parameter in model.parameters():
+        _refuse_lazy(parameter)
         memo[id(parameter)] = nn.Parameter(replace(parameter), parameter.requires_grad)
     _copy_plain_buffers(model, memo)
     for attribute in _find_derived_attributes(model):
         memo.setdefault(id(attribute), replace(attribute))
     return memo
+
+
+def _refuse_lazy(tensor: Tensor) -> None:
+    if is_lazy(tensor):
+        raise CountError(
+            "the model has lazy modules whose shapes are not known yet",
+            "Run the model once on an example input, then count it.",
+        )
 
 
 def _copy_plain_buffers(model: nn.Module, memo: dict[Any, Any]) -> None:
@@ -93,7 +96,10 @@ def _copy_plain_buffers(model: nn.Module, memo: dict[Any, Any]) -> None:
     """
     memories = memo.setdefault("torch", {})  # the key that torch's own __deepcopy__ uses
     for buffer in model.buffers():
-        if _owns_all_its_memory(buffer) and buffer.untyped_storage()._cdata not in memories:
+        _refuse_lazy(buffer)
+        if is_fake(buffer):
+            memo[id(buffer)] = drop_values(buffer)
+        elif _owns_all_its_memory(buffer) and buffer.untyped_storage()._cdata not in memories:
             twin = memo[id(buffer)] = buffer.clone()
             memories[buffer.untyped_storage()._cdata] = twin.untyped_storage()
 
