@@ -9,7 +9,7 @@ from torch import nn
 from torch.utils._pytree import tree_leaves
 
 from inspect_cost.calls.call import Call, check_arguments, refuse_ambiguous
-from inspect_cost.values.errors import UsageError
+from inspect_cost.values.errors import UsageError, one_line
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -70,8 +70,7 @@ def refuse_mistakes(call: Call, failure: BaseException) -> None:
     for name, value in _named_arguments(call):
         if (advice := _advice_on(value)) is not None:
             raise UsageError(
-                f"`{name}` is {_described(value)}, and the call failed with it: "
-                f"{type(cause).__name__}: {cause}",
+                f"`{name}` is {_described(value)}, and the call failed with it: {one_line(cause)}",
                 advice,
                 field=name,
             ) from failure

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from types import MappingProxyType, MethodType
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,8 @@ from torch.utils._pytree import tree_leaves, tree_map
 from inspect_cost.calls.devices import find_device, find_dtype
 from inspect_cost.calls.function import FunctionModule
 from inspect_cost.values.errors import UsageError
+
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 CPU = torch.device("cpu")
 FORWARD = "forward"
@@ -51,6 +53,8 @@ class Call:
     def of(cls, target: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Call":
         """Describe the call of a module, a bound method, a function or a `functools.partial`.
 
+        An exported program stands for its module.
+
         Args:
             target: what is called.
             *args: its positional arguments.
@@ -62,6 +66,7 @@ class Call:
         if isinstance(target, functools.partial):
             bound = {**target.keywords, **kwargs}
             return cls.of(target.func, *target.args, *args, **bound)
+        target = unwrap_exported(target)
         if not callable(target):
             raise UsageError(
                 f"{type(target).__name__} cannot be called",
@@ -114,7 +119,7 @@ class Call:
     @property
     def has_values(self) -> bool:
         """Whether everything has values: nothing is on the meta device."""
-        return not any(tensor.is_meta for tensor in self.tensors)
+        return not any(tensor.is_meta or is_fake(tensor) for tensor in self.tensors)
 
     def run(self) -> Any:
         """Make the call."""
@@ -220,6 +225,18 @@ def cast_module(module: nn.Module, dtype: torch.dtype | None) -> nn.Module:
         return module
     cast: nn.Module = module._apply(lambda t: t.to(dtype) if t.is_floating_point() else t)
     return cast
+
+
+def unwrap_exported(target: Any) -> Any:
+    """Return the module of a program that `torch.export` made; anything else as it is."""
+    kind = type(target)  # importing its class takes long
+    exported = kind.__module__ == "torch.export.exported_program"
+    return target.module() if exported and kind.__name__ == "ExportedProgram" else target
+
+
+def is_fake(tensor: Tensor) -> bool:
+    """Return whether a tensor is of a `FakeTensorMode`: it has a shape and a device only."""
+    return type(tensor).__name__ == "FakeTensor"  # importing its class would import the compiler
 
 
 def tensors_of(module: nn.Module | None) -> tuple[Tensor, ...]:
@@ -359,9 +376,31 @@ def _own_copy(leaf: Any, place: torch.device | None, dtype: torch.dtype | None) 
 def eval_mode(module: nn.Module) -> Iterator[None]:
     """Put a module and those inside it in eval mode, and restore each one's mode afterwards."""
     training = [(each, each.training) for each in module.modules()]
-    module.eval()
+    set_eval(module)
     try:
         yield
     finally:
         for each, mode in training:
             each.training = mode
+
+
+def set_eval(module: AnyModule) -> AnyModule:
+    """Put a module in eval mode, and return it."""
+    try:
+        return module.eval()
+    except NotImplementedError:
+        return set_mode(module, training=False)
+
+
+def set_mode(module: AnyModule, *, training: bool) -> AnyModule:
+    """Put a module and those inside it in a mode, and return it.
+
+    Exported modules refuse that, as they do the same in both: they are marked only.
+    """
+    try:
+        return nn.Module.train(module, training)
+    except NotImplementedError:
+        module.training = training
+        for child in module.children():
+            set_mode(child, training=training)
+        return module

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
-from inspect_cost.calls.call import Call, tensors_in
+from inspect_cost.calls.call import Call, set_eval, tensors_in
 from inspect_cost.values.errors import CountError
 from inspect_cost.values.units import si
 
@@ -51,7 +51,7 @@ class Positional(nn.Module):
 
 def positional(call: Call) -> tuple[Positional, tuple[Tensor, ...]]:
     """Return a module whose forward takes the call's tensors by position, and those tensors."""
-    return Positional(call).eval(), tensors_in((call.args, dict(call.kwargs)))
+    return set_eval(Positional(call)), tensors_in((call.args, dict(call.kwargs)))
 
 
 def move(call: Call, device: str) -> Call:

@@ -28,6 +28,7 @@ def write_count(count: "CostReport") -> dict[str, Any]:
         **summarize_count(count),
         "notes": write_notes(count.notes),
         "modules": modules,
+        **_drop_zeros({"aliases": dict(count.aliases)}),
         "tallies": [_write_tally(tally) for tally in count.tallies],
         "unread": None if count.unread is None else [_write_unread(p) for p in count.unread],
     }
@@ -68,6 +69,7 @@ def read_count(written: Mapping[str, Any]) -> dict[str, Any]:
         "unread": None if unread is None else tuple(_read_unread(row) for row in unread),
         "peak_activation_bytes": written["peak_activation_bytes"],
         "input_bytes": written["input_bytes"],
+        "aliases": dict(written.get("aliases", {})),
     }
 
 

@@ -9,6 +9,7 @@ from inspect_cost.calls.call import Call
 from inspect_cost.counting.options import Cost, CountOptions
 from inspect_cost.counting.report import CostReport
 from inspect_cost.counting.torch.count import count_call
+from inspect_cost.counting.torch.surroundings import refuse_depth
 from inspect_cost.values.errors import UsageError
 from inspect_cost.values.policy import DENSE, Policy
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from inspect_cost.counting.onnx.binding import InputShapes
 
 
+@refuse_depth()
 @share_keywords
 def count(
     target: "Callable[..., Any] | Call | str | Path | ModelProto",

@@ -214,9 +214,14 @@ def _table(report: CostReport) -> dict[Entry, Amounts]:
 
 
 def _example(reports: Mapping[int, CostReport]) -> CostReport:
-    """Return the first report, with the unread parameters if all lengths have the same."""
+    """Return the first report, with the unread parameters if all lengths have the same.
+
+    It has the places of shared modules at all lengths, since a longer course may visit more.
+    """
     unread = {report.unread for report in reports.values()}
-    return reports[0] if len(unread) == 1 else replace(reports[0], unread=None)
+    aliases = {place: path for r in reports.values() for place, path in r.aliases.items()}
+    same = reports[0].unread if len(unread) == 1 else None
+    return replace(reports[0], unread=same, aliases=aliases)
 
 
 def _memory_law(reports: Mapping[int, CostReport], degree: int) -> tuple[Amounts, ...] | None:

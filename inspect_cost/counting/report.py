@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Self
@@ -39,6 +39,8 @@ class CostReport(CostFigures, StorageFigures, Presentable):
         peak_activation_bytes: the most that results of operators held at once, each memory once;
             without parameters, inputs and what kernels use inside. None where it is not known.
         input_bytes: size of the tensors that the call was given, or None.
+        aliases: other paths of modules, which stand in several places and ran there -> the path
+            that `modules` has of them. Tallies name the places where modules ran.
     """
 
     model: str
@@ -49,6 +51,7 @@ class CostReport(CostFigures, StorageFigures, Presentable):
     unread: tuple[UnreadParameter, ...] | None = None
     peak_activation_bytes: int | None = None
     input_bytes: int | None = None
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def storage(self) -> Storage:
@@ -77,12 +80,17 @@ class CostReport(CostFigures, StorageFigures, Presentable):
 
     @cached_property
     def by_module(self) -> Mapping[str, ModuleCost]:
-        """Module path -> its cost with all that is below it, parents first."""
+        """Module path -> its cost with all that is below it, parents first.
+
+        A module that several modules share has all of its cost, and each of these has what ran
+        there; the model has everything once.
+        """
         own: dict[str, list[Tally]] = defaultdict(list)
         inside: dict[str, list[Tally]] = defaultdict(list)
         for tally in self.tallies:
-            own[tally.module].append(tally)
-            for path in ancestry(tally.module):
+            own[self.find_path(tally.module)].append(tally)
+            # A shared module inside itself, by two ways, has its work once.
+            for path in dict.fromkeys(map(self.find_path, ancestry(tally.module))):
                 inside[path].append(tally)
         return MappingProxyType(
             {
@@ -125,10 +133,10 @@ class CostReport(CostFigures, StorageFigures, Presentable):
         if self.unread is None:
             return None
         fixed = [tally for tally in self.tallies if tally.fixed_cost.flops]
-        paths = dict.fromkeys(tally.module for tally in fixed)
-        return MappingProxyType(
-            {p: total(tally.fixed_cost for tally in fixed if tally.module == p) for p in paths}
-        )
+        spent: dict[str, list[OpCost]] = defaultdict(list)
+        for tally in fixed:
+            spent[self.find_path(tally.module)].append(tally.fixed_cost)
+        return MappingProxyType({path: total(costs) for path, costs in spent.items()})
 
     @cached_property
     def uncounted(self) -> Mapping[str, int]:
@@ -140,6 +148,10 @@ class CostReport(CostFigures, StorageFigures, Presentable):
     def complete(self) -> bool:
         """Whether every operator that ran has a cost in the totals."""
         return not self.uncounted
+
+    def find_path(self, place: str) -> str:
+        """Return the path that `modules` has of the module at a place."""
+        return self.aliases.get(place, place)
 
     def __repr__(self) -> str:
         bound = "" if self.complete else "at least "

@@ -68,7 +68,8 @@ class Tally(CostFigures):
 
     Attributes:
         operator: its name, such as "aten.conv1d".
-        module: path of the module, "" for the model itself.
+        module: path of the module, "" for the model itself; of a module that stands in several
+            places, the path of the one where it ran.
         calls: how often it ran.
         cost: its arithmetic, all calls together.
         bytes_moved: operands read once and results written once, per call, all calls together.

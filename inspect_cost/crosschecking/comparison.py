@@ -84,7 +84,7 @@ def _collect(report: CostReport, count: PeerCount, peer: Peer) -> dict[tuple[str
         return gaps.setdefault((place, family), Gap(place, family))
 
     for tally in report.tallies:
-        gap(tally.module, tally.operator).ours.append(tally)
+        gap(report.find_path(tally.module), tally.operator).ours.append(tally)
     for entry in count.entries:
         gap(entry.module, entry.operator).theirs.append(entry)
     return gaps

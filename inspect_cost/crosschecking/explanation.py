@@ -148,18 +148,6 @@ def explain_einsum_rounding(e: Evidence) -> Reason | None:
     return "einsum from four digits of numpy's estimate", e.rest
 
 
-def explain_bilinear_order(e: Evidence) -> Reason | None:
-    """Explain by a bilinear form whose other operand is multiplied first."""
-    module = e.module
-    if not isinstance(module, nn.Bilinear):
-        return None
-    first, second = module.in1_features, module.in2_features
-    theirs = e.gap.our_macs * second * (first + 1) // (first * (second + 1))
-    if e.gap.our_macs + e.rest != theirs:
-        return None
-    return "bilinear form multiplied in the other order", e.rest
-
-
 def explain_spelling(e: Evidence) -> Reason | None:
     """Explain by our contraction that the peer saw as arithmetic of other kinds."""
     if e.gap.family != OTHER or e.rest != -e.gap.our_macs or not e.gap.known:
@@ -198,7 +186,6 @@ RULES: tuple[Rule, ...] = (
     explain_fewer_calls,
     explain_projection,
     explain_einsum_rounding,
-    explain_bilinear_order,
     explain_spelling,
     explain_absence,
     explain_elementwise,

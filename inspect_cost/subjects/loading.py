@@ -14,6 +14,7 @@ from typing import Any
 
 from torch import nn
 
+from inspect_cost.calls.call import unwrap_exported
 from inspect_cost.values.errors import UsageError, one_line
 
 
@@ -40,7 +41,7 @@ def find_factory(spec: str) -> Callable[[], nn.Module]:
         UsageError: it cannot be found or called; the function that is returned raises it if
             making the model fails, or makes something else.
     """
-    found = find_object(spec)
+    found = unwrap_exported(find_object(spec))
     if isinstance(found, nn.Module):
         return lambda: found
     if not callable(found):
@@ -53,7 +54,7 @@ def find_factory(spec: str) -> Callable[[], nn.Module]:
 
 def _make_model(factory: Callable[..., Any], spec: str) -> nn.Module:
     try:
-        model = factory()
+        model = unwrap_exported(factory())
     except UsageError:
         raise
     except Exception as error:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 import torch
 from torch import nn
 
-from inspect_cost.calls.call import Call, describe_parameters
+from inspect_cost.calls.call import Call, describe_parameters, set_eval
 from inspect_cost.calls.inputs import InputSpec, make_arguments
 from inspect_cost.counting.law import CostLaw
 from inspect_cost.counting.options import CountOptions
@@ -94,7 +94,7 @@ class PythonSubject:
             if self.input_len is None:
                 forward(1)
             return cost_law(
-                model.eval(), forward, period=period, at=self.input_len, **vars(options)
+                set_eval(model), forward, period=period, at=self.input_len, **vars(options)
             )
 
         return self._with_model(find_law)
@@ -165,7 +165,7 @@ class PythonSubject:
     def _forward(self, model: nn.Module, length: int | None = None) -> Call:
         """Make the call of a model's forward; refuse inputs that it does not take."""
         args, kwargs = make_arguments(self.inputs, length or self.input_len, self.batch)
-        call = Call.of(model.eval(), *args, **kwargs)
+        call = Call.of(set_eval(model), *args, **kwargs)
         _check_inputs(self.name, call)
         return call
 

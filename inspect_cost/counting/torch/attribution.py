@@ -4,9 +4,10 @@ Every method of a module counts, not only `forward`: a flow's `inverse`, a decod
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from threading import get_ident
-from types import FunctionType
+from types import FunctionType, GeneratorType
 from typing import Any
 
 from torch import nn
@@ -14,7 +15,7 @@ from torch import nn
 from inspect_cost.counting.torch.ledger import Ledger
 from inspect_cost.values.errors import UsageError
 
-#: Called with what a method returned and the path of its module.
+#: Called with what a method returned or yielded, and the place of its module.
 OnReturn = Callable[[Any, str], None]
 
 
@@ -66,10 +67,50 @@ def _wrap_method(
         if get_ident() != thread:
             ledger.off_thread_module = path
             raise make_off_thread_error(path)
-        with ledger.inside(path):
+        with ledger.inside(path) as place:
             out = method(*args, **kwargs)
+        if type(out) is GeneratorType:
+            return _follow(out, _wrap_method(_advance, path, ledger, on_return))
         if on_return:
-            on_return(out, path)
+            on_return(out, place)
         return out
 
     return wrapper
+
+
+@dataclass(frozen=True)
+class _End:
+    """The end of a generator, with the value that it returned."""
+
+    value: Any
+
+
+def _follow(
+    generator: Generator[Any, Any, Any], advance: Callable[..., Any]
+) -> Generator[Any, Any, Any]:
+    """Wrap a generator so that all that it does is done by ``advance``.
+
+    It works when it is read, which may be in any other module than the one whose method made it.
+    """
+    step: Callable[[], Any] = functools.partial(next, generator)
+    while True:
+        made = advance(step)
+        if isinstance(made, _End):
+            return made.value
+        try:
+            sent = yield made.pop()  # so that nothing here keeps its memory
+        except GeneratorExit:
+            generator.close()
+            raise
+        except BaseException as error:  # noqa: BLE001 - the generator decides what to do with it
+            step = functools.partial(generator.throw, error)
+        else:
+            step = functools.partial(generator.send, sent)
+
+
+def _advance(step: Callable[[], Any]) -> list[Any] | _End:
+    """Return the next result of a generator in a list, or its end, which is no error."""
+    try:
+        return [step()]
+    except StopIteration as end:
+        return _End(end.value)

@@ -16,10 +16,9 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.jit._script import RecursiveScriptModule
 from torch.utils._pytree import tree_leaves
 
-from inspect_cost.calls.call import unwrap_compiled
+from inspect_cost.calls.call import is_fake, unwrap_compiled
 from inspect_cost.calls.captured import (
     find_captured,
     holds_state,
@@ -30,6 +29,7 @@ from inspect_cost.calls.captured import (
 from inspect_cost.calls.function import FunctionModule
 from inspect_cost.counting.torch.contents import is_wrapper, rebuild
 from inspect_cost.counting.torch.distributed import refuse_sharded, run_locally
+from inspect_cost.counting.torch.placement import drop_values
 from inspect_cost.values.errors import CountError
 
 T = TypeVar("T")
@@ -77,7 +77,7 @@ class Copier:
         """Copy a call's inputs, because a forward may write to them or store results in them."""
         for leaf in tree_leaves(inputs):
             if isinstance(leaf, Tensor):
-                self._register(leaf, leaf.detach().clone())
+                self._register(leaf, drop_values(leaf) if is_fake(leaf) else leaf.detach().clone())
         copied: T = self.copy(inputs)
         return copied
 
@@ -92,10 +92,10 @@ class Copier:
         if original is not module:  # references to a compiled module become those to its original
             copied: nn.Module = self._register(module, self.copy(original))
             return copied
-        if isinstance(module, RecursiveScriptModule):
+        if isinstance(module, torch.jit.ScriptModule):
             raise CountError(
                 f"{type(module).__name__} is compiled TorchScript, which cannot be copied",
-                "Count the module that it was scripted from.",
+                "Count the module that it was scripted from, or traced from.",
             )
         refuse_sharded(module)
         if isinstance(module, FunctionModule):
@@ -244,6 +244,8 @@ class Copier:
 
 def copy_tensor(tensor: Tensor, memo: dict[Any, Any]) -> Tensor:
     """Copy a tensor, without the history that it may have, so that it can be written to."""
+    if is_fake(tensor):
+        return drop_values(tensor)
     if is_wrapper(tensor):
         return rebuild(tensor, lambda part: copy_tensor(part, memo))
     if tensor.is_leaf and not tensor.is_inference():

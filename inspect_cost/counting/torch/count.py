@@ -1,7 +1,7 @@
 """Counting one call of a model, from shapes alone wherever that is possible."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
 from inspect_cost.calls.arguments import refuse_mistakes
-from inspect_cost.calls.call import FORWARD, Call, cast_module
+from inspect_cost.calls.call import FORWARD, Call, cast_module, tensors_in
 from inspect_cost.calls.devices import find_dtype
 from inspect_cost.calls.function import FunctionModule
 from inspect_cost.counting.options import CountOptions, as_rule, make_unused_error
@@ -21,7 +21,9 @@ from inspect_cost.counting.torch.attribution import attribute_methods, make_off_
 from inspect_cost.counting.torch.backward import BackwardPass
 from inspect_cost.counting.torch.copying import Copier
 from inspect_cost.counting.torch.dataflow import DataFlow
+from inspect_cost.counting.torch.failures import explain_error, explain_obstacle
 from inspect_cost.counting.torch.guard import Guard, WeightWrittenError
+from inspect_cost.counting.torch.jagged import JaggedAttention
 from inspect_cost.counting.torch.ledger import Ledger
 from inspect_cost.counting.torch.leftovers import Leftovers
 from inspect_cost.counting.torch.memories import count_reachable_bytes
@@ -29,6 +31,7 @@ from inspect_cost.counting.torch.meta.refusals import RefusedCallError
 from inspect_cost.counting.torch.mode import CountingMode
 from inspect_cost.counting.torch.module_costs import apply_module_costs
 from inspect_cost.counting.torch.placement import META, drop_values
+from inspect_cost.counting.torch.places import Places
 from inspect_cost.counting.torch.storage import collect_storage
 from inspect_cost.counting.torch.substitute import (
     copy_everything,
@@ -38,15 +41,14 @@ from inspect_cost.counting.torch.substitute import (
     make_guard,
     set_mode,
 )
-from inspect_cost.counting.torch.surroundings import preserve_process_state, run_eagerly
+from inspect_cost.counting.torch.surroundings import (
+    preserve_process_state,
+    refuse_depth,
+    run_as_deep_as_usual,
+    run_eagerly,
+)
 from inspect_cost.values.errors import CountError, InspectCostError
 from inspect_cost.values.notes import Note
-
-#: What to do about errors that torch words for itself, by a part of their message.
-ADVICE = {
-    "NestedTensorImpl": "Nested tensors have no sizes to count; give jagged or padded ones.",
-    "does not require grad": "An inference is counted; a forward may not ask for gradients.",
-}
 
 DEFAULTS = CountOptions()
 
@@ -68,8 +70,10 @@ def count_call(
         CountError: the call fails, or it needs values that a model on "meta" lacks.
     """
     applied: set[str] = set() if used is None else used
-    run = _Run(call.as_module().with_inputs_cast(options.dtype), options, applied)
-    with preserve_process_state():
+    jagged = any(tensor.layout is torch.jagged for tensor in tensors_in((call.args, call.kwargs)))
+    with preserve_process_state(), refuse_depth():
+        given = call.as_module().with_inputs_cast(options.dtype)
+        run = _Run(given, options, applied, jagged)
         try:
             report = run_eagerly(lambda: _count_in_any_way(run))
         except CountError as failure:
@@ -91,7 +95,7 @@ def count_disposable(call: Call, options: CountOptions = DEFAULTS) -> CostReport
         CountError: as `count_call`.
     """
     applied: set[str] = set()
-    with preserve_process_state():
+    with preserve_process_state(), refuse_depth():
         given = call.with_inputs_cast(options.dtype)
         report = _Run(given, options, applied).count(lambda model, _copier: model)
     check_op_costs(options, applied, report)
@@ -122,11 +126,13 @@ class _Run:
         call: of the caller's model.
         options: how to count it.
         applied: where the names of the users' costs are added that were asked for.
+        jagged: whether attention of jagged tensors is taken apart; watching for it takes time.
     """
 
     call: Call
     options: CountOptions
     applied: set[str]
+    jagged: bool = False
 
     @property
     def module(self) -> nn.Module:
@@ -142,12 +148,13 @@ class _Run:
             CountError: the call raised; the cause is the original error.
         """
         options, inputs = self.options, (self.call.args, self.call.kwargs)
-        original, copier, ledger = self.module, Copier(), Ledger()
+        original, copier = self.module, Copier()
         model = cast_module(make_stand_in(original, copier), find_dtype(options.dtype))
         guard = make_guard(original, model)
         with guard.insist():
             self._set_mode(model, guard)
-        modules = collect_storage(model)
+        places = Places(model)
+        ledger, modules = Ledger(places), collect_storage(model, places)
         apply_module_costs(model, ledger, options.module_costs)
         backward = BackwardPass(ledger) if options.backward else None
         attribute_methods(model, ledger, backward.attribute if backward else None)
@@ -161,11 +168,15 @@ class _Run:
         mode = CountingMode(ledger, self._rules(), home, flow, guard, stored)
         leftovers = Leftovers(original)
         try:
-            with guard.insist(), _name_failing_module(ledger):
+            with guard.insist(), _name_failing_module(ledger, self.call.method):
                 out = self._run(model, args, kwargs, mode, backward)
                 if ledger.off_thread_module is not None:
                     raise make_off_thread_error(ledger.off_thread_module)
             found = flow.finish(out, (args, kwargs), model)
+        except CountError:
+            if self.jagged or not mode.met_jagged:
+                raise
+            return replace(self, jagged=True).count(make_stand_in)
         finally:
             leftovers.clear(flow.outside)
         return CostReport(
@@ -176,6 +187,7 @@ class _Run:
             peak_activation_bytes=found.peak_bytes,
             input_bytes=count_reachable_bytes(inputs),
             policy=str(options.policy),
+            aliases=places.aliases,
         )
 
     def _run(
@@ -190,7 +202,8 @@ class _Run:
         method = self.call.method
         function = model if method == FORWARD else self.call.rebound(model).function
         training = self.options.backward
-        with _gradients(enabled=training), mode:
+        watch = JaggedAttention() if self.jagged else nullcontext()
+        with run_as_deep_as_usual(), _gradients(enabled=training), mode, watch:
             out = function(*args, **kwargs)
             if isinstance(out, Iterator):
                 out = list(out)  # a generator does its work when it is read
@@ -201,7 +214,8 @@ class _Run:
     def _set_mode(self, model: nn.Module, guard: Guard) -> None:
         """Set the stand-in's mode, in which a model may do more: merge weights, fill tables."""
         home = find_home(self.module, ())
-        mode = CountingMode(Ledger(), self._rules(), home, DataFlow(), guard)
+        ledger = Ledger(Places(model))
+        mode = CountingMode(ledger, self._rules(), home, DataFlow(), guard)
         with _gradients(enabled=False), mode:
             set_mode(model, training=self.options.backward)
 
@@ -228,8 +242,9 @@ def _count_in_any_way(run: _Run) -> CostReport:
     except WeightWrittenError:
         report = run.count(copy_everything)
     where = f" in {reason.module_path}" if reason.module_path else ""
-    text = f"Run on real values, because shapes alone were not enough{where}: {reason}"
-    return replace(report, notes=(Note("real-run", text.partition("\n")[0]),))
+    why = explain_obstacle(reason)
+    text = f"Run on real values, because shapes alone were not enough{where}: {why}."
+    return replace(report, notes=(Note("real-run", text),))
 
 
 def _notes(run: _Run) -> Iterator[Note]:
@@ -244,22 +259,20 @@ def _notes(run: _Run) -> Iterator[Note]:
 
 
 @contextmanager
-def _name_failing_module(ledger: Ledger) -> Iterator[None]:
+def _name_failing_module(ledger: Ledger, method: str) -> Iterator[None]:
     """Turn an error of the call into one that says where it happened."""
     try:
         yield
     except RefusedCallError as refusal:
         refusal.module_path = ledger.failed_in or ""
         raise
-    except InspectCostError:
+    except (InspectCostError, RecursionError):
         raise
     except Exception as error:
         if ledger.off_thread_module is not None:
             raise make_off_thread_error(ledger.off_thread_module) from error
-        advice = next((advice for part, advice in ADVICE.items() if part in str(error)), "")
-        raise CountError(
-            f"{type(error).__name__}: {error}", advice, module_path=ledger.failed_in or ""
-        ) from error
+        message, advice = explain_error(error, method)
+        raise CountError(message, advice, module_path=ledger.failed_in or "") from error
 
 
 @contextmanager

@@ -4,29 +4,35 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from inspect_cost.counting.tally import Tally
+from inspect_cost.counting.torch.places import Places
 from inspect_cost.values.cost import FREE, OpCost
 
 
 class Ledger:
-    """Costs by module and operator; the running modules form a stack.
+    """Costs by place and operator; the places of the running modules form a stack.
+
+    Args:
+        places: the places of the model's modules.
 
     Attributes:
         failed_in: path of the innermost module that raised, or None.
         off_thread_module: path of a module that was called on another thread, or None.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, places: Places) -> None:
+        self._places = places
         self._module_stack = [""]
         self._entries: dict[tuple[str, str], tuple[int, OpCost, int, bool]] = {}
         self.failed_in: str | None = None
         self.off_thread_module: str | None = None
 
     @contextmanager
-    def inside(self, module: str) -> Iterator[None]:
-        """Enter operators for ``module`` within this context."""
-        self._module_stack.append(module)
+    def inside(self, module: str) -> Iterator[str]:
+        """Enter operators for ``module`` within this context, which yields the place of it."""
+        place = self._places.locate(module, self._module_stack[-1])
+        self._module_stack.append(place)
         try:
-            yield
+            yield place
         except BaseException:
             if self.failed_in is None:  # outer modules see the same exception later
                 self.failed_in = module
@@ -34,14 +40,14 @@ class Ledger:
         finally:
             self._module_stack.pop()
 
-    def move_to(self, module: str) -> None:
-        """Enter operators for ``module`` from now on, instead of the running module."""
-        self._module_stack[-1] = module
+    def move_to(self, place: str) -> None:
+        """Enter operators for the module at ``place`` from now on, not for the running one."""
+        self._module_stack[-1] = place
 
     @contextmanager
     def redirect(self) -> Iterator["Ledger"]:
         """Send entries to a separate ledger, which is yielded, within this context."""
-        separate = Ledger()
+        separate = Ledger(self._places)
         kept, self._entries = self._entries, separate._entries
         try:
             yield separate
@@ -52,7 +58,7 @@ class Ledger:
         """Enter one call of an operator; a cost of None means that no rule covers it.
 
         Returns:
-            The module that the call was entered for, and the operator.
+            The place that the call was entered for, and the operator.
         """
         key = (self._module_stack[-1], operator)
         calls, spent, moved, counted = self._entries.get(key, (0, FREE, 0, True))

@@ -34,6 +34,9 @@ class CountingMode(TorchDispatchMode):
         flow: the follower of the data, which records every call.
         guard: of the caller's own tensors, which checks every call.
         stored: the model's parameters and buffers.
+
+    Attributes:
+        met_jagged: whether an operator was given a jagged tensor.
     """
 
     supports_higher_order_operators = True
@@ -54,6 +57,7 @@ class CountingMode(TorchDispatchMode):
         self._flow = flow
         self._guard = guard
         self._unpacking = Unpacking(stored)
+        self.met_jagged = False
         self._context = CountingContext(self, ledger, rules, flow)
 
     @classmethod
@@ -70,6 +74,7 @@ class CountingMode(TorchDispatchMode):
     ) -> Any:
         """Run and count one operator."""
         if not all(kind in PLAIN_TENSORS for kind in types):
+            self.met_jagged |= any(kind.__name__ == "NestedTensor" for kind in types)
             return NotImplemented  # a tensor subclass unwraps itself; its inner operators follow
         arguments = dict(kwargs or {})
         if isinstance(func, HigherOrderOperator):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList
 
-from inspect_cost.counting.tally import Storage, ancestry
+from inspect_cost.counting.tally import Storage
 from inspect_cost.counting.torch.contents import (
     count_bytes,
     count_stored,
@@ -16,6 +16,7 @@ from inspect_cost.counting.torch.contents import (
     narrow,
     unpack_weights,
 )
+from inspect_cost.counting.torch.places import Places
 
 
 class StoredTensor(NamedTuple):
@@ -30,7 +31,7 @@ class StoredTensor(NamedTuple):
     weight_norm_length: bool
 
 
-def collect_storage(model: nn.Module) -> tuple[tuple[str, str, Storage], ...]:
+def collect_storage(model: nn.Module, places: Places) -> tuple[tuple[str, str, Storage], ...]:
     """Return (path, class name, storage including submodules) of each module, parents first."""
     # Sets, so that a weight that several modules share counts once in each of their ancestors.
     inside: dict[str, set[StoredTensor]] = defaultdict(set)
@@ -43,8 +44,8 @@ def collect_storage(model: nn.Module) -> tuple[tuple[str, str, Storage], ...]:
             *_describe_tensors(module, packed[path], parameter=True),
             *_describe_tensors(module, module._buffers, parameter=False),
         }
-        for place in ancestry(path) if own else ():
-            inside[place] |= own
+        for container in places.list_containers(path) if own else ():
+            inside[container] |= own
     return tuple((path, kind, _sum_storage(inside.get(path, ()))) for path, kind in types.items())
 
 

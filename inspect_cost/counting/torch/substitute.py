@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_leaves
 
+from inspect_cost.calls.call import is_fake
+from inspect_cost.calls.call import set_mode as set_plain_mode
 from inspect_cost.counting.torch.copying import Copier
 from inspect_cost.counting.torch.guard import Guard, identify
 from inspect_cost.counting.torch.placement import drop_values
@@ -67,7 +69,7 @@ def set_mode(stand_in: nn.Module, *, training: bool) -> None:
     except CountError:
         raise
     except Exception:  # noqa: BLE001 - whatever a refusal raises
-        nn.Module.train(stand_in, training)
+        set_plain_mode(stand_in, training=training)
 
 
 def _replace_tensors(
@@ -79,11 +81,7 @@ def _replace_tensors(
     the replacements, and what is shared in the model (tied weights) is shared in the copy.
     """
     for parameter in model.parameters():
-        if is_lazy(parameter):
-            raise CountError(
-                "the model has lazy modules whose shapes are not known yet",
-                "Run the model once on an example input, then count it.",
-            )
+        _refuse_lazy(parameter)
         value = replace(parameter)
         # One that was made in inference mode takes no gradient and no in-place operation.
         value = value.clone() if value.is_inference() else value
@@ -91,6 +89,14 @@ def _replace_tensors(
     _copy_plain_buffers(model, memo)
     for attribute in _find_derived_attributes(model):
         memo.setdefault(id(attribute), replace(attribute))
+
+
+def _refuse_lazy(tensor: Tensor) -> None:
+    if is_lazy(tensor):
+        raise CountError(
+            "the model has lazy modules whose shapes are not known yet",
+            "Run the model once on an example input, then count it.",
+        )
 
 
 def _copy_plain_buffers(model: nn.Module, memo: dict[Any, Any]) -> None:
@@ -101,7 +107,10 @@ def _copy_plain_buffers(model: nn.Module, memo: dict[Any, Any]) -> None:
     """
     memories = memo.setdefault("torch", {})  # the key that torch's own __deepcopy__ uses
     for buffer in model.buffers():
-        if _owns_all_its_memory(buffer) and buffer.untyped_storage()._cdata not in memories:
+        _refuse_lazy(buffer)
+        if is_fake(buffer):
+            memo[id(buffer)] = drop_values(buffer)
+        elif _owns_all_its_memory(buffer) and buffer.untyped_storage()._cdata not in memories:
             twin = memo[id(buffer)] = buffer.clone()
             memories[buffer.untyped_storage()._cdata] = twin.untyped_storage()
 
@@ -134,6 +143,6 @@ def _find_derived_attributes(model: nn.Module) -> Iterator[Tensor]:
 def find_home(model: nn.Module, inputs: Any) -> torch.device:
     """Find the device of the values: that of the first real tensor of model or inputs, or CPU."""
     for tensor in (*model.parameters(), *model.buffers(), *tree_leaves(inputs)):
-        if isinstance(tensor, Tensor) and not tensor.is_meta:
+        if isinstance(tensor, Tensor) and not tensor.is_meta and not is_fake(tensor):
             return tensor.device
     return torch.device("cpu")

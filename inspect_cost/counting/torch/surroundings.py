@@ -131,9 +131,67 @@ def _pause_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
+class _Depth:
+    """How deeply Python code may nest: a copy of a model takes more than the model itself.
+
+    Attributes:
+        usual: the process's limit before any count.
+    """
+
+    #: Frames that copying a module takes for each that running it takes, rounded up.
+    PREPARING = 5
+    #: A module's call takes three frames, and one more of ours when it is counted.
+    RUNNING = 4 / 3
+    #: Frames for our own rules and shapes below the innermost module.
+    SPARE = 100
+
+    usual = sys.getrecursionlimit()
+
+    @classmethod
+    @contextmanager
+    def raised(cls) -> Iterator[None]:
+        """Allow what prepares and finishes a count."""
+        cls.usual = sys.getrecursionlimit()
+        sys.setrecursionlimit(cls.PREPARING * cls.usual)
+        try:
+            yield
+        finally:
+            sys.setrecursionlimit(cls.usual)
+
+    @classmethod
+    @contextmanager
+    def as_usual(cls) -> Iterator[None]:
+        """Allow the model what it may take without a count."""
+        sys.setrecursionlimit(int(cls.RUNNING * cls.usual) + cls.SPARE)
+        try:
+            yield
+        finally:
+            sys.setrecursionlimit(cls.PREPARING * cls.usual)
+
+
+run_as_deep_as_usual = _Depth.as_usual
+
+
+@contextmanager
+def refuse_depth() -> Iterator[None]:
+    """Turn an overflow of Python's stack into an error that says what to do.
+
+    Raises:
+        CountError: there was one.
+    """
+    try:
+        yield
+    except RecursionError as error:
+        raise CountError(
+            "the call nests more deeply than Python allows",
+            "Nest fewer modules in one another, or allow more by sys.setrecursionlimit().",
+        ) from error
+
+
 @contextmanager
 def _preserve() -> Iterator[None]:
     with (
+        _Depth.raised(),
         _preserve_random_states(),
         _preserve_dispatch_flags(),
         _force_eager(),

@@ -148,7 +148,8 @@ def present_uncounted(count: CostReport) -> Iterator[Block]:
 def describe_uncounted(count: CostReport) -> Iterator[Cell]:
     """Yield each operator without a cost, with its calls and the first modules that make them."""
     for name, calls in count.uncounted.items():
-        modules = list(dict.fromkeys(t.module for t in count.tallies if t.operator == name))
+        callers = [t.module for t in count.tallies if t.operator == name]
+        modules = list(dict.fromkeys(map(count.find_path, callers)))
         where = ", ".join(path or count.model for path in modules[:NAMED_MODULES])
         more = len(modules) - NAMED_MODULES
         rest = f" and {more} more modules" if more > 0 else ""

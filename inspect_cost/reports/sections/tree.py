@@ -39,7 +39,8 @@ def make_number_column(name: str, *widest: str) -> Column:
 def make_rows(count: CostReport, depth: int, show: Callable[[int], str]) -> Iterator[Row]:
     """Yield a line for each module; what a module does itself has a line of its own below it.
 
-    So the lines of one level add up to the line above them.
+    So the lines of one level add up to the line above them, unless one of them is of a module
+    that runs elsewhere too.
     """
     parents = {path.rpartition(".")[0] for path in count.by_module if path}
     for path, module in count.by_module.items():

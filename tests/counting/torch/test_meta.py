@@ -17,6 +17,7 @@ from inspect_cost.counting.torch.guard import Guard
 from inspect_cost.counting.torch.ledger import Ledger
 from inspect_cost.counting.torch.meta import META_KERNELS
 from inspect_cost.counting.torch.mode import CountingMode
+from inspect_cost.counting.torch.places import Places
 from tests.formulas.proof import count_cost
 
 aten = torch.ops.aten
@@ -141,7 +142,9 @@ PLAIN_CALLS: dict[str, Callable[[Tensor], Tensor]] = {
 def test_less_plain_cases_are_what_torch_says(name: str) -> None:
     call = PLAIN_CALLS[name]
     expected = call(DENSE)
-    mode = CountingMode(Ledger(), ATEN_RULES, torch.device("cpu"), DataFlow(), Guard(None))
+    mode = CountingMode(
+        Ledger(Places(nn.Module())), ATEN_RULES, torch.device("cpu"), DataFlow(), Guard(None)
+    )
     with torch.inference_mode(), mode:
         found = call(DENSE)
     assert found.shape == expected.shape

@@ -19,6 +19,7 @@ from inspect_cost.counting.torch.meta import META_KERNELS
 from inspect_cost.counting.torch.meta.refusals import RefusedCallError
 from inspect_cost.counting.torch.mode import CountingMode
 from inspect_cost.counting.torch.placement import drop_values
+from inspect_cost.counting.torch.places import Places
 from inspect_cost.values.errors import CountError
 from tests.counting.torch.refused_calls import ACCEPTED, NO_OPERATORS, Args, list_variants
 
@@ -63,6 +64,11 @@ def run_by_torch(key: str, call: Args) -> Outcome:
         return None
 
 
+def make_mode() -> CountingMode:
+    ledger = Ledger(Places(nn.Module()))
+    return CountingMode(ledger, ATEN_RULES, torch.device("cpu"), DataFlow(), Guard(None))
+
+
 def run_by_count(key: str, call: Args) -> Outcome:
     """Run a call without values; None if it is refused, in one line."""
 
@@ -71,7 +77,9 @@ def run_by_count(key: str, call: Args) -> Outcome:
         return x if known else drop_values(x)
 
     args, kwargs = tree_map_only(Tensor, drop, (call.args, call.kwargs))
-    mode = CountingMode(Ledger(), ATEN_RULES, torch.device("cpu"), DataFlow(), Guard(None))
+    mode = CountingMode(
+        Ledger(Places(nn.Module())), ATEN_RULES, torch.device("cpu"), DataFlow(), Guard(None)
+    )
     try:
         with torch.inference_mode(), mode:
             return describe(find_operator(key)(*args, **kwargs))
@@ -131,7 +139,9 @@ UNEQUAL: dict[str, tuple[Callable[..., Any], tuple[Tensor, ...]]] = {
 @pytest.mark.parametrize("name", UNEQUAL)
 def test_sizes_that_torch_does_not_check_are_refused(name: str) -> None:
     function, operands = UNEQUAL[name]
-    mode = CountingMode(Ledger(), ATEN_RULES, torch.device("cpu"), DataFlow(), Guard(None))
+    mode = CountingMode(
+        Ledger(Places(nn.Module())), ATEN_RULES, torch.device("cpu"), DataFlow(), Guard(None)
+    )
     with pytest.raises(RefusedCallError), torch.inference_mode(), mode:
         function(*operands)
 

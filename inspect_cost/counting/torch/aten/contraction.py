@@ -73,8 +73,8 @@ def linear(out: Tensor, x: Tensor, weight: Tensor, bias: Tensor | None = None) -
 def bilinear(
     out: Tensor, a: Tensor, b: Tensor, weight: Tensor, bias: Tensor | None = None
 ) -> OpCost:
-    """Count `a W b` for each output: `W b`, then its product with a."""
-    products = formula.dot_products(out.numel(), weight[0].numel() + a.shape[-1])
+    """Count `a W b` for each output as torch multiplies it: `a W`, then its product with b."""
+    products = formula.dot_products(out.numel(), weight[0].numel() + b.shape[-1])
     return products if bias is None else products + formula.bias(out.numel())
 
 

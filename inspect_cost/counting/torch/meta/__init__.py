@@ -22,6 +22,7 @@ from inspect_cost.counting.torch.meta.contraction import (
     sparse_sum_of_products,
     transposed_convolution,
 )
+from inspect_cost.counting.torch.meta.fourier import inverse_short_time_transform
 from inspect_cost.counting.torch.meta.normalization import (
     batch_norm,
     group_norm,
@@ -87,6 +88,7 @@ _PLAIN_CASES: dict[str, MetaKernel] = (
         "aten.__and__.Tensor": conjunction,
         "aten.logical_and": conjunction,
         "aten.stack": stack,
+        "aten.istft": inverse_short_time_transform,
         "aten.pow.Tensor_Scalar": elementwise,
         "aten.clamp.default": clamp,
         "aten.clamp_min.default": clamp,
