@@ -168,11 +168,27 @@ class Call:
         kind = find_dtype(dtype)
         call = self
         if self.module is not None and _must_move(self.module, place, kind):
-            call = self.rebound(copy.deepcopy(self.module).to(device=place, dtype=kind))
+            moved = copy.deepcopy(self.module).to(device=place)
+            call = self.rebound(cast_module(moved, kind))
         args, kwargs = tree_map(
             lambda leaf: _own_copy(leaf, place, kind), (self.args, dict(self.kwargs))
         )
         return replace(call, args=args, kwargs=kwargs, device=place or self.device)
+
+    def with_inputs_cast(self, dtype: torch.dtype | str | None) -> "Call":
+        """Return the call with its float32 arguments in a type, which may have no values.
+
+        Raises:
+            UsageError: there is no such floating type.
+        """
+        kind = find_dtype(dtype)
+        if kind is None:
+            return self
+        args, kwargs = tree_map(
+            lambda leaf: _own_copy(leaf, None, kind) if _is_single(leaf) else leaf,
+            (self.args, dict(self.kwargs)),
+        )
+        return replace(self, args=args, kwargs=kwargs)
 
     def rebound(self, module: nn.Module) -> "Call":
         """Return the same call of another module: a copy or a stand-in."""
@@ -196,6 +212,14 @@ def unwrap_compiled(module: nn.Module) -> nn.Module:
         return module
     original: nn.Module = module._orig_mod  # type: ignore[assignment]
     return original
+
+
+def cast_module(module: nn.Module, dtype: torch.dtype | None) -> nn.Module:
+    """Cast a module's floating parameters and buffers in place; complex ones stay."""
+    if dtype is None:
+        return module
+    cast: nn.Module = module._apply(lambda t: t.to(dtype) if t.is_floating_point() else t)
+    return cast
 
 
 def tensors_of(module: nn.Module | None) -> tuple[Tensor, ...]:
@@ -320,10 +344,14 @@ def _must_move(module: nn.Module, place: torch.device | None, dtype: torch.dtype
     return elsewhere or other
 
 
+def _is_single(leaf: Any) -> bool:
+    return isinstance(leaf, Tensor) and leaf.dtype == torch.float32
+
+
 def _own_copy(leaf: Any, place: torch.device | None, dtype: torch.dtype | None) -> Any:
     if not isinstance(leaf, Tensor):
         return leaf
-    cast = dtype if dtype is not None and leaf.dtype == torch.float32 else leaf.dtype
+    cast = dtype if dtype is not None and _is_single(leaf) else leaf.dtype
     return leaf.detach().to(device=place or leaf.device, dtype=cast, copy=True)
 
 

@@ -89,15 +89,18 @@ class MeasuringOptions:
     def check_device(self) -> None:
         """Refuse a device or a type that this machine does not have; unlike `check`, import torch.
 
+        A type is counted even where nothing is measured.
+
         Raises:
             UsageError: there is no such device, or no such floating-point type.
         """
-        if self.no_measure:
+        if self.no_measure and self.dtype is None:
             return
         from inspect_cost.calls.devices import find_device, find_dtype
 
-        find_device(self.device)
         find_dtype(self.dtype)
+        if not self.no_measure:
+            find_device(self.device)
 
     @property
     def conditions(self) -> "Conditions":

@@ -26,12 +26,14 @@ class CountOptions:
         op_costs: costs of operators that stand before the tables', by name.
         module_costs: costs of modules as a whole, by class or by path.
         backward: whether gradients are computed after the call, as in a training step.
+        dtype: type of floating parameters and float32 inputs, by name; as they are unless given.
     """
 
     policy: Policy = DENSE
     op_costs: Mapping[str, Cost] = field(default_factory=dict)
     module_costs: Mapping[Any, Cost] = field(default_factory=dict)
     backward: bool = False
+    dtype: str | None = None
 
     @classmethod
     def of(
@@ -41,6 +43,7 @@ class CountOptions:
         op_costs: Mapping[str, Cost] | None = None,
         module_costs: Mapping[Any, Cost] | None = None,
         backward: bool = False,
+        dtype: str | None = None,
     ) -> "CountOptions":
         """Check the options of `inspect_cost.count`, which describes them.
 
@@ -55,7 +58,7 @@ class CountOptions:
         named = {_dotted(name): cost for name, cost in (op_costs or {}).items()}
         check_costs("op_costs", named, (str,))
         check_costs("module_costs", module_costs or {}, (str, type))
-        return cls(chosen, named, dict(module_costs or {}), backward)
+        return cls(chosen, named, dict(module_costs or {}), backward, dtype)
 
 
 def as_rule(

@@ -38,7 +38,7 @@ class InspectOptions:
         law: whether costs are also sought as polynomials in the length.
         weights: weights of the classes of FLOPs, for a further total; None for no such total.
         measure: what is asked of measurements; None to measure nothing.
-        conditions: what calls run under when they are measured.
+        conditions: what calls run under when they are measured; their type is counted, too.
     """
 
     count: CountOptions = field(default_factory=CountOptions)
@@ -46,6 +46,12 @@ class InspectOptions:
     weights: FlopWeights | None = None
     measure: "MeasureRequest | None" = None
     conditions: Conditions = field(default_factory=Conditions)
+
+    @property
+    def typed_count(self) -> CountOptions:
+        """How calls are counted, in the type that they are measured in."""
+        dtype = self.conditions.dtype
+        return self.count if dtype is None else replace(self.count, dtype=dtype)
 
 
 def inspect(
@@ -93,7 +99,7 @@ def inspect(
         measure: False only counts, and never runs the model; a `MeasureRequest` has further
             options, such as several backends.
         device: to measure on: "cpu", "cuda:1".
-        dtype: type of parameters and float32 inputs when measuring.
+        dtype: type of floating parameters and float32 inputs, counted and measured.
         threads: CPU threads; torch's choice unless given.
         seed: seed of random weights and inputs.
         measure_time_s: time for measuring; 30 s, or 60 s on a GPU, unless given.
@@ -210,10 +216,10 @@ def _find_subject(target: "str | Subject | Call", request: Request) -> Subject:
 def _inspect_phase(
     subject: Subject, phase: Phase, options: InspectOptions, progress: Progress
 ) -> PhaseResult:
-    count = subject.count(phase, options.count)
+    count = subject.count(phase, options.typed_count)
     law = None
     if options.law:
-        count, law = _find_law(subject, phase, options.count, count)
+        count, law = _find_law(subject, phase, options.typed_count, count)
     measurements: tuple[Measurement, ...] = ()
     if options.measure is not None and not options.count.backward:
         from inspect_cost.measuring.session import measure_with_backends  # noqa: PLC0415 - as above

@@ -83,6 +83,7 @@ class OnnxSubject:
         """
         del phase
 
+        _check_dtype(options.dtype)
         if options != CountOptions(op_costs=options.op_costs):
             raise self._unsupported("`policy`, `attention`, `backward` and `module_costs` are")
         model = load_model(self.name)
@@ -109,7 +110,7 @@ class OnnxSubject:
         from inspect_cost.calls.devices import find_device
         from inspect_cost.measuring.backends.onnxruntime import make_onnx_call
 
-        _check_conditions(conditions)
+        _check_dtype(conditions.dtype)
         graph = load_model(self.name).graph
         values = bind_inputs(graph, self._shapes(graph))
         feed = {name: _make_tensor(name, value) for name, value in values.items()}
@@ -124,7 +125,7 @@ class OnnxSubject:
         """
         from inspect_cost.measuring.workload import Workload
 
-        _check_conditions(conditions)
+        _check_dtype(conditions.dtype)
         return Workload(
             make=partial(self.call, phase, conditions),
             output=phase.output,
@@ -160,8 +161,8 @@ class OnnxSubject:
         return shape_inputs(self.name, graph, self.inputs, self.input_len)
 
 
-def _check_conditions(conditions: Conditions) -> None:
-    if conditions.dtype is not None:
+def _check_dtype(dtype: str | None) -> None:
+    if dtype is not None:
         raise Unsupported(
             "`dtype` is for PyTorch models", "Export the model in that type.", field="dtype"
         )

@@ -11,6 +11,7 @@ from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from inspect_cost.counting.torch.aten import Operators
+from inspect_cost.counting.torch.contents import PLAIN_TENSORS
 from inspect_cost.counting.torch.placement import META, drop_values, run_without_values
 
 T = TypeVar("T")
@@ -51,15 +52,12 @@ class _NoInitialisation(TorchDispatchMode):
         kwargs: Mapping[str, Any] = MappingProxyType({}),
     ) -> Any:
         """Run one operator, or skip it."""
-        del types
+        if not all(kind in PLAIN_TENSORS for kind in types):
+            return NotImplemented  # a tensor subclass unwraps itself
         options = dict(kwargs or {})
         first = args[0] if args else None
         if not isinstance(first, Tensor):
-            if not self._is_made_on_meta(func):
-                return func(*args, **options)
-            if self._operators[func].name in SMALL_TABLES:
-                return drop_values(func(*args, **options | {"device": CPU}))
-            return func(*args, **options | {"device": META})
+            return self._make(func, args, options)
         if not first.is_meta:
             # torch.tensor([...]) fills memory itself and arrives here as lift_fresh.
             literal = self._wholly and self._operators[func].name == "aten.lift_fresh"
@@ -68,6 +66,14 @@ class _NoInitialisation(TorchDispatchMode):
         if operator.name in INITIALISERS:
             return first
         return run_without_values(operator, args, options)
+
+    def _make(self, func: OpOverload, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """Run an operator that makes a tensor from nothing."""
+        if not self._is_made_on_meta(func):
+            return func(*args, **options)
+        if self._operators[func].name in SMALL_TABLES:
+            return drop_values(func(*args, **options | {"device": CPU}))
+        return func(*args, **options | {"device": META})
 
     def _is_made_on_meta(self, func: OpOverload) -> bool:
         return self._wholly and self._operators[func].takes_device

@@ -28,6 +28,7 @@ from inspect_cost.calls.captured import (
     read_cell,
 )
 from inspect_cost.calls.function import FunctionModule
+from inspect_cost.counting.torch.contents import is_wrapper, rebuild
 from inspect_cost.counting.torch.distributed import refuse_sharded, run_locally
 from inspect_cost.values.errors import CountError
 
@@ -243,6 +244,8 @@ class Copier:
 
 def copy_tensor(tensor: Tensor, memo: dict[Any, Any]) -> Tensor:
     """Copy a tensor, without the history that it may have, so that it can be written to."""
+    if is_wrapper(tensor):
+        return rebuild(tensor, lambda part: copy_tensor(part, memo))
     if tensor.is_leaf and not tensor.is_inference():
         try:
             copied: Tensor = copy.deepcopy(tensor, memo)

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
 from inspect_cost.calls.arguments import refuse_mistakes
-from inspect_cost.calls.call import FORWARD, Call
+from inspect_cost.calls.call import FORWARD, Call, cast_module
+from inspect_cost.calls.devices import find_dtype
 from inspect_cost.calls.function import FunctionModule
 from inspect_cost.counting.options import CountOptions, as_rule, make_unused_error
 from inspect_cost.counting.report import CostReport
@@ -24,6 +25,7 @@ from inspect_cost.counting.torch.guard import Guard, WeightWrittenError
 from inspect_cost.counting.torch.ledger import Ledger
 from inspect_cost.counting.torch.leftovers import Leftovers
 from inspect_cost.counting.torch.memories import count_reachable_bytes
+from inspect_cost.counting.torch.meta.refusals import RefusedCallError
 from inspect_cost.counting.torch.mode import CountingMode
 from inspect_cost.counting.torch.module_costs import apply_module_costs
 from inspect_cost.counting.torch.placement import META, drop_values
@@ -66,7 +68,7 @@ def count_call(
         CountError: the call fails, or it needs values that a model on "meta" lacks.
     """
     applied: set[str] = set() if used is None else used
-    run = _Run(call.as_module(), options, applied)
+    run = _Run(call.as_module().with_inputs_cast(options.dtype), options, applied)
     with preserve_process_state():
         try:
             report = run_eagerly(lambda: _count_in_any_way(run))
@@ -90,7 +92,8 @@ def count_disposable(call: Call, options: CountOptions = DEFAULTS) -> CostReport
     """
     applied: set[str] = set()
     with preserve_process_state():
-        report = _Run(call, options, applied).count(lambda model, _copier: model)
+        given = call.with_inputs_cast(options.dtype)
+        report = _Run(given, options, applied).count(lambda model, _copier: model)
     check_op_costs(options, applied, report)
     return report
 
@@ -140,7 +143,7 @@ class _Run:
         """
         options, inputs = self.options, (self.call.args, self.call.kwargs)
         original, copier, ledger = self.module, Copier(), Ledger()
-        model = make_stand_in(original, copier)
+        model = cast_module(make_stand_in(original, copier), find_dtype(options.dtype))
         guard = make_guard(original, model)
         with guard.insist():
             self._set_mode(model, guard)
@@ -153,8 +156,9 @@ class _Run:
             # Autograd wants a gradient on the device of its tensor: nothing keeps its values.
             home, (args, kwargs) = META, _drop_real_numbers(model, (args, kwargs))
         # A training step changes its parameters, so that nothing is the same in the next.
-        flow = DataFlow(() if backward else (*model.parameters(), *model.buffers()))
-        mode = CountingMode(ledger, self._rules(), home, flow, guard)
+        stored = (*model.parameters(), *model.buffers())
+        flow = DataFlow(() if backward else stored)
+        mode = CountingMode(ledger, self._rules(), home, flow, guard, stored)
         leftovers = Leftovers(original)
         try:
             with guard.insist(), _name_failing_module(ledger):
@@ -215,7 +219,7 @@ def _count_in_any_way(run: _Run) -> CostReport:
     try:
         return run.count(copy_without_values)
     except CountError as failure:
-        if not run.call.has_values:
+        if not run.call.has_values or isinstance(failure, RefusedCallError):
             raise
         reason = failure
     # Outside the except clause, so that an error of the real run stands for itself.
@@ -244,6 +248,9 @@ def _name_failing_module(ledger: Ledger) -> Iterator[None]:
     """Turn an error of the call into one that says where it happened."""
     try:
         yield
+    except RefusedCallError as refusal:
+        refusal.module_path = ledger.failed_in or ""
+        raise
     except InspectCostError:
         raise
     except Exception as error:

@@ -25,6 +25,7 @@ from torch._ops import OpOverload
 
 from inspect_cost.counting.tally import Tally
 from inspect_cost.counting.torch.aten import Operator
+from inspect_cost.counting.torch.contents import count_bytes, iter_parts
 from inspect_cost.counting.torch.graph import Graph, Key
 from inspect_cost.counting.torch.memories import (
     Memories,
@@ -118,7 +119,8 @@ class DataFlow:
     """
 
     def __init__(self, stored: Iterable[Tensor] = ()) -> None:
-        self._stored = {s._cdata for s in find_storages(stored) if s is not None}
+        parts = [part for tensor in stored for part in iter_parts(tensor)]
+        self._stored = {s._cdata for s in find_storages(parts) if s is not None}
         self._graph = Graph()
         self._memories = Memories()
         self._effects: dict[str, Effects] = {}  # by full name, which hashes faster than an overload
@@ -253,14 +255,14 @@ class DataFlow:
     ) -> Iterator[UnreadParameter]:
         """Find the parameters that no live node reads, including those that no operator saw."""
         for parameter, names in _group_names(model):
-            storage = find_storage(parameter)
-            memory = None if storage is None else self._memories.find(storage)
-            if storage is None or (memory is not None and live[memory.origin]):
+            storages = [find_storage(part) for part in iter_parts(parameter)]
+            known = [self._memories.find(storage) for storage in storages if storage is not None]
+            memories = [memory for memory in known if memory is not None]
+            if not known or any(live[memory.origin] for memory in memories):
                 continue
-            size = parameter.numel()
             # Touched: a node reads it, but the node is dead.
-            touched = memory is not None and bool(read[memory.origin])
-            yield UnreadParameter(names, size, size * parameter.element_size(), touched)
+            touched = any(read[memory.origin] for memory in memories)
+            yield UnreadParameter(names, parameter.numel(), count_bytes(parameter), touched)
 
     def _find_outliving(self, result: Any, inputs: Any, model: nn.Module) -> list[Memory]:
         """Find the memory that the call made or wrote to and that something keeps after it.

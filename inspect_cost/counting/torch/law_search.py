@@ -67,7 +67,8 @@ def cost_law(
         at: a length that the law must hold for.
         verified_after: the law must also hold at lengths this many periods after those that it is
             taken from. A far one uncovers a period that was overlooked.
-        **options: of `count`: ``policy``, ``op_costs``, ``module_costs``, ``backward``.
+        **options: of `count`: ``policy``, ``op_costs``, ``module_costs``, ``backward``; and
+            ``dtype``, the name of a type that floating parameters and float32 inputs are cast to.
 
     Raises:
         NoLawError: no polynomial of degree 3 or less fits.

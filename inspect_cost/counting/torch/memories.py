@@ -14,6 +14,8 @@ from weakref import ref
 import torch
 from torch import Tensor, UntypedStorage
 
+from inspect_cost.counting.torch.contents import is_wrapper
+
 
 class Memory(ref[UntypedStorage]):
     """One storage, shared by a tensor and all views of it.
@@ -157,4 +159,6 @@ _LEAVES = (
 
 def count_reachable_bytes(values: Any) -> int:
     """Count the bytes of the tensors that a value holds, each tensor once."""
-    return sum(tensor.numel() * tensor.element_size() for tensor in walk_tensors(values))
+    # What a wrapper wraps are its attributes, which the walk comes to by itself.
+    tensors = (tensor for tensor in walk_tensors(values) if not is_wrapper(tensor))
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)

@@ -1,23 +1,23 @@
 """The dispatch mode that intercepts every operator, runs it, and enters its cost."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch._ops import HigherOrderOperator, OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from inspect_cost.counting.torch.aten import Operators, Rule
+from inspect_cost.counting.torch.contents import PLAIN_TENSORS
 from inspect_cost.counting.torch.dataflow import DataFlow
 from inspect_cost.counting.torch.distributed import refuse_collective
 from inspect_cost.counting.torch.guard import Guard
 from inspect_cost.counting.torch.higher_order import CountingContext, run_higher_order
 from inspect_cost.counting.torch.ledger import Ledger
 from inspect_cost.counting.torch.placement import Placement
-from inspect_cost.counting.torch.traffic import count_bytes_moved
-
-PLAIN_TENSORS = (torch.Tensor, torch.nn.Parameter, torch.nn.Buffer)
+from inspect_cost.counting.torch.unpacking import Unpacking
 
 
 class CountingMode(TorchDispatchMode):
@@ -33,6 +33,7 @@ class CountingMode(TorchDispatchMode):
         home: the device of the values that are known.
         flow: the follower of the data, which records every call.
         guard: of the caller's own tensors, which checks every call.
+        stored: the model's parameters and buffers.
     """
 
     supports_higher_order_operators = True
@@ -44,6 +45,7 @@ class CountingMode(TorchDispatchMode):
         home: torch.device,
         flow: DataFlow,
         guard: Guard,
+        stored: Iterable[Tensor] = (),
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch has no types here
         self._ledger = ledger
@@ -51,6 +53,7 @@ class CountingMode(TorchDispatchMode):
         self._operators = Operators(rules)
         self._flow = flow
         self._guard = guard
+        self._unpacking = Unpacking(stored)
         self._context = CountingContext(self, ledger, rules, flow)
 
     @classmethod
@@ -84,7 +87,7 @@ class CountingMode(TorchDispatchMode):
         if "out" in arguments:  # rules take an operator's arguments without its ``out=``
             arguments = {name: value for name, value in given.items() if name != "out"}
         cost = operator.rule(out, *args, **arguments) if operator.rule else None
-        moved = count_bytes_moved(operator, args, arguments, out)
+        moved = self._unpacking.count_bytes_moved(operator, args, arguments, out)
         key = self._ledger.enter(operator.name, cost, moved)
         self._flow.record(key, cost, operator, args, given, out)
         return out

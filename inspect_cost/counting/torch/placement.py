@@ -15,8 +15,10 @@ from torch._ops import OpOverload
 from torch.utils._pytree import tree_map
 
 from inspect_cost.counting.torch.aten import Operator
-from inspect_cost.counting.torch.contents import is_sparse
+from inspect_cost.counting.torch.contents import is_sparse, is_wrapper, rebuild
 from inspect_cost.counting.torch.meta import META_KERNELS
+from inspect_cost.counting.torch.meta.indices import refuse_indices
+from inspect_cost.counting.torch.meta.refusals import TRAINING, refuse
 
 META = torch.device("meta")
 
@@ -52,6 +54,7 @@ class Placement:
             return self._run_from_shape(operator.func, args, kwargs)
         if not real:
             return run_without_values(operator, args, kwargs)
+        refuse_indices(operator, args, self._is_unknown)
         if operator.name == "aten.index":
             # On meta, a mask's result has no definite shape; the positions it selects have.
             args = (args[0], _find_positions(args[1]))
@@ -134,7 +137,10 @@ def drop_values(tensor: Tensor) -> Tensor:
     """Return a tensor of the same shape, strides and type on meta; a sparse one keeps its values.
 
     The number of a sparse tensor's entries is part of its size, and is lost on the meta device.
+    One that wraps others remains one, so that its own operators work on what is stored.
     """
+    if is_wrapper(tensor):
+        return rebuild(tensor, drop_values)
     if is_sparse(tensor):
         return tensor.detach()
     return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=META)
@@ -148,6 +154,8 @@ def run_without_values(operator: Operator, args: tuple[Any, ...], kwargs: dict[s
     result = kernel(*args, **plain) if kernel else None
     if result is not None and (target is None or is_alike(result, target)):
         return result if target is None else target
+    if kernel or operator.name in TRAINING:
+        refuse(operator, args, plain)
     if operator.takes_device:
         args, kwargs = tree_map(_replace_device, (args, kwargs))
     return operator.func(*args, **kwargs)

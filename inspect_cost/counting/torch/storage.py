@@ -7,19 +7,24 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList
-from torch.utils._pytree import tree_leaves
 
 from inspect_cost.counting.tally import Storage, ancestry
-from inspect_cost.counting.torch.contents import count_bytes, count_values
+from inspect_cost.counting.torch.contents import (
+    count_bytes,
+    count_stored,
+    count_values,
+    narrow,
+    unpack_weights,
+)
 
 
 class StoredTensor(NamedTuple):
-    """One parameter or buffer."""
+    """One parameter or buffer: its elements, and how many numbers of each type stand for them."""
 
     identity: int
     elements: int
     bytes: int
-    dtype: str
+    stored: tuple[tuple[str, int], ...]
     trainable: bool
     parameter: bool
     weight_norm_length: bool
@@ -48,22 +53,10 @@ def unpack_tensors(module: nn.Module) -> dict[str, Tensor]:
     packed = [value for value in vars(module).values() if isinstance(value, torch.ScriptObject)]
     if not packed:
         return {}
-    tensors = [tensor for value in packed for tensor in _unpack(value)]
+    tensors = [tensor for value in packed for tensor in unpack_weights(value)]
     if getattr(module, "dtype", None) is torch.float16:
-        # Unpacking widens half-precision weights (not biases) to single precision; undo that.
-        tensors = [tensor.half() if tensor.dim() > 1 else tensor for tensor in tensors]
+        tensors = narrow(tensors)
     return {f"packed.{i}": tensor for i, tensor in enumerate(tensors)}
-
-
-def _unpack(packed: torch.ScriptObject) -> list[Tensor]:
-    """List the tensors of one pack: a weight and bias, or those of the packs nested in it.
-
-    A recurrent layer's pack lists its biases a second time; only its inner packs are read.
-    """
-    if hasattr(packed, "unpack"):
-        return [t for t in packed.unpack() if isinstance(t, Tensor)]
-    inner = [x for x in tree_leaves(packed.__getstate__()) if isinstance(x, torch.ScriptObject)]
-    return [tensor for pack in inner for tensor in _unpack(pack)]
 
 
 def _describe_tensors(
@@ -76,7 +69,7 @@ def _describe_tensors(
                 id(tensor),
                 count_values(tensor),
                 count_bytes(tensor),
-                str(tensor.dtype).removeprefix("torch."),
+                tuple(count_stored(tensor).items()),
                 tensor.requires_grad,
                 parameter,
                 is_weight_norm_length(module, name),
@@ -101,7 +94,7 @@ def _sum_storage(tensors: Iterable[StoredTensor]) -> Storage:
     buffers = [t for t in tensors if not t.parameter]
     dtypes: Counter[str] = Counter()
     for parameter in parameters:
-        dtypes[parameter.dtype] += parameter.elements
+        dtypes.update(dict(parameter.stored))
     return Storage(
         params=sum(p.elements for p in parameters),
         param_bytes=sum(p.bytes for p in parameters),

@@ -7,10 +7,11 @@ reservations of memory move nothing; lookups read only the rows that they return
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from inspect_cost.counting.torch.aten import Operator
-from inspect_cost.counting.torch.contents import count_bytes
+from inspect_cost.counting.torch.contents import count_bytes, count_packed_bytes
 from inspect_cost.counting.torch.placement import identify_memory
 
 #: Operators that read as many bytes of their first operand as they return, not all of it.
@@ -64,7 +65,16 @@ def count_bytes_moved(
         return written + written + sum(map(count_bytes, operands[1:]))
     # An in-place operator's target is both an operand, which it reads, and the result.
     read = operands[1:] if operator.name in WRITE_ONLY else operands
-    return written + sum(map(count_bytes, read))
+    return written + sum(map(count_bytes, read)) + _count_packs(operator, args, kwargs)
+
+
+def _count_packs(operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
+    """Count the bytes of packed weights, which quantised layers read."""
+    if "quantized" not in operator.name:
+        return 0
+    values = (*args, *kwargs.values())
+    half = operator.name.endswith("fp16") or any(value is torch.float16 for value in values)
+    return count_packed_bytes(values, half=half)
 
 
 def are_views(operands: list[Tensor], results: list[Tensor]) -> bool:

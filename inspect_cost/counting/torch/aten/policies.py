@@ -7,6 +7,7 @@ from torch import Tensor
 
 from inspect_cost.counting.torch.aten.attention import TRIANGULAR
 from inspect_cost.counting.torch.aten.contraction import in_real_operations
+from inspect_cost.counting.torch.aten.quantized_layers import make_convolutions
 from inspect_cost.counting.torch.aten.rule import Rule
 from inspect_cost.counting.torch.aten.table import ATEN_RULES
 from inspect_cost.formulas import contraction as formula
@@ -142,4 +143,7 @@ _VALID: dict[str, Callable[..., OpCost]] = {
     "aten._convolution": convolution,
 }
 
-VALID_TAPS: Mapping[str, Rule] = {name: in_real_operations(rule) for name, rule in _VALID.items()}
+VALID_TAPS: Mapping[str, Rule] = {
+    **{name: in_real_operations(rule) for name, rule in _VALID.items()},
+    **make_convolutions(conv, conv_transpose),
+}

@@ -20,6 +20,7 @@ from inspect_cost.counting.torch.aten.losses import LOSSES
 from inspect_cost.counting.torch.aten.normalization import NORMALIZATIONS
 from inspect_cost.counting.torch.aten.pointwise import POINTWISE
 from inspect_cost.counting.torch.aten.quantized import QUANTIZED
+from inspect_cost.counting.torch.aten.quantized_layers import STATIC_LAYERS
 from inspect_cost.counting.torch.aten.recurrent import RECURRENT
 from inspect_cost.counting.torch.aten.reduction import REDUCTIONS
 from inspect_cost.counting.torch.aten.resampling import RESAMPLING
@@ -41,6 +42,7 @@ FAMILIES: tuple[Mapping[str, Rule], ...] = (
     LINALG,
     LOSSES,
     QUANTIZED,
+    STATIC_LAYERS,
     SPARSE,
     FUSED,
     FREE_OPERATORS,
