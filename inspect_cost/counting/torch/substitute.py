@@ -13,6 +13,7 @@ from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_leaves
 
 from inspect_cost.counting.torch.copying import Copier
+from inspect_cost.counting.torch.distributed import refuse_sharded
 from inspect_cost.counting.torch.guard import Guard, identify
 from inspect_cost.counting.torch.placement import drop_values
 from inspect_cost.values.errors import CountError
@@ -51,6 +52,8 @@ def _make_stand_in(
     model: nn.Module, copier: Copier, replace: Callable[[Tensor], Tensor]
 ) -> nn.Module:
     """Copy a model, with ``replace`` applied to its parameters."""
+    for module in {type(each): each for each in model.modules()}.values():
+        refuse_sharded(module)  # before its parameters are looked at, which are no plain tensors
     _replace_tensors(model, copier.memo, replace)
     copied: nn.Module = copier.copy(model)
     return copied
