@@ -9,6 +9,7 @@ import gc
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from torch import Tensor, nn
@@ -53,12 +54,9 @@ class Leftovers:
         """Give names and keys that hold an unwanted value what they held before."""
         for place, before in self._before:
             for name, value in _copy_entries(place).items():
-                if id(value) not in unwanted:
-                    continue
-                if name in before:
-                    _assign(place, name, before[name])
-                else:
-                    _delete(place, name)
+                if id(value) in unwanted:
+                    with suppress(Exception):  # whatever a metaclass raises: it refuses
+                        _reset(place, name, before)
 
 
 def _evict(values: list[Any], deepest: int) -> None:
@@ -71,7 +69,8 @@ def _evict(values: list[Any], deepest: int) -> None:
         if isinstance(holder, tuple):
             tuples.append(holder)
         else:
-            _remove(holder, unwanted)
+            with suppress(Exception):  # whatever a class of its own raises: it refuses
+                _remove(holder, unwanted)
     if tuples and deepest:
         _evict(tuples, deepest - 1)
 
@@ -118,15 +117,12 @@ def _copy_entries(place: Any) -> dict[Any, Any]:
     return dict(place) if isinstance(place, dict) else dict(vars(place))
 
 
-def _assign(place: Any, name: Any, value: Any) -> None:
+def _reset(place: Any, name: Any, before: dict[Any, Any]) -> None:
+    """Give a name or a key of a table what it held before, if anything."""
+    known = name in before
     if isinstance(place, dict):
-        place[name] = value
-    else:
-        setattr(place, name, value)
-
-
-def _delete(place: Any, name: Any) -> None:
-    if isinstance(place, dict):
-        del place[name]
+        place.update({name: before[name]}) if known else place.pop(name)
+    elif known:
+        setattr(place, name, before[name])
     else:
         delattr(place, name)

@@ -32,7 +32,7 @@ class CountingMode(TorchDispatchMode):
         rules: rules by operator name.
         home: the device of the values that are known.
         flow: the follower of the data, which records every call.
-        guard: of the caller's own tensors, which checks every call.
+        guard: of the tensors of the caller's model, if there is one; it checks every call.
         stored: the model's parameters and buffers.
 
     Attributes:
@@ -47,7 +47,7 @@ class CountingMode(TorchDispatchMode):
         rules: Mapping[str, Rule],
         home: torch.device,
         flow: DataFlow,
-        guard: Guard,
+        guard: Guard | None = None,
         stored: Iterable[Tensor] = (),
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch has no types here
@@ -55,7 +55,7 @@ class CountingMode(TorchDispatchMode):
         self._placement = Placement(home)
         self._operators = Operators(rules)
         self._flow = flow
-        self._guard = guard
+        self._guard = guard or Guard(None)
         self._unpacking = Unpacking(stored)
         self.met_jagged = False
         self._context = CountingContext(self, ledger, rules, flow)

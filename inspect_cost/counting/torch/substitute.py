@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_leaves
 from inspect_cost.calls.call import is_fake
 from inspect_cost.calls.call import set_mode as set_plain_mode
 from inspect_cost.counting.torch.copying import Copier
+from inspect_cost.counting.torch.distributed import refuse_sharded
 from inspect_cost.counting.torch.guard import Guard, identify
 from inspect_cost.counting.torch.placement import drop_values
 from inspect_cost.values.errors import CountError
@@ -53,6 +54,8 @@ def _make_stand_in(
     model: nn.Module, copier: Copier, replace: Callable[[Tensor], Tensor]
 ) -> nn.Module:
     """Copy a model, with ``replace`` applied to its parameters."""
+    for module in {type(each): each for each in model.modules()}.values():
+        refuse_sharded(module)  # before its parameters are looked at, which are no plain tensors
     _replace_tensors(model, copier.memo, replace)
     copied: nn.Module = copier.copy(model)
     return copied

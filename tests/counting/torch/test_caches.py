@@ -138,3 +138,37 @@ def test_results_that_a_forward_keeps_outside_are_taken_out(*, backward: bool, f
     Remembering.last = PLACE.last = None
     Remembering.best.pop("new", None)
     Remembering.best["best"] = torch.ones(1)
+
+
+class Output(dict[str, Tensor]):
+    """A result that nothing can be taken out of, as those of some libraries."""
+
+    def __delitem__(self, name: str) -> None:
+        raise RuntimeError(name)
+
+    def __setitem__(self, name: str, value: Tensor) -> None:
+        raise RuntimeError(name)
+
+
+OUTPUTS: list[Output] = []
+
+
+class Guarded(nn.Module):
+    """Keeps a result that refuses changes, and goes on as its values say."""
+
+    def __init__(self, *, by_value: bool) -> None:
+        super().__init__()
+        self.layer, self.by_value = nn.Linear(8, 8), by_value
+
+    def forward(self, x: Tensor) -> Tensor:
+        held = Output(y=self.layer(x))
+        OUTPUTS.append(held)
+        if self.by_value and held["y"].sum().item() > 1e9:
+            return x
+        return held["y"]
+
+
+@pytest.mark.parametrize("by_value", [False, True])
+def test_what_refuses_to_be_taken_out_is_left(*, by_value: bool) -> None:
+    assert count(Guarded(by_value=by_value), X).macs == 2 * 64
+    OUTPUTS.clear()
