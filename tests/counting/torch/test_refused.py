@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 from inspect_cost import count
 from inspect_cost.counting.torch.aten import ATEN_RULES
 from inspect_cost.counting.torch.dataflow import DataFlow
+from inspect_cost.counting.torch.guard import Guard
 from inspect_cost.counting.torch.ledger import Ledger
 from inspect_cost.counting.torch.meta import META_KERNELS
 from inspect_cost.counting.torch.meta.refusals import RefusedCallError
@@ -70,7 +71,7 @@ def run_by_count(key: str, call: Args) -> Outcome:
         return x if known else drop_values(x)
 
     args, kwargs = tree_map_only(Tensor, drop, (call.args, call.kwargs))
-    mode = CountingMode(Ledger(), ATEN_RULES, torch.device("cpu"), DataFlow())
+    mode = CountingMode(Ledger(), ATEN_RULES, torch.device("cpu"), DataFlow(), Guard(None))
     try:
         with torch.inference_mode(), mode:
             return describe(find_operator(key)(*args, **kwargs))
@@ -130,7 +131,7 @@ UNEQUAL: dict[str, tuple[Callable[..., Any], tuple[Tensor, ...]]] = {
 @pytest.mark.parametrize("name", UNEQUAL)
 def test_sizes_that_torch_does_not_check_are_refused(name: str) -> None:
     function, operands = UNEQUAL[name]
-    mode = CountingMode(Ledger(), ATEN_RULES, torch.device("cpu"), DataFlow())
+    mode = CountingMode(Ledger(), ATEN_RULES, torch.device("cpu"), DataFlow(), Guard(None))
     with pytest.raises(RefusedCallError), torch.inference_mode(), mode:
         function(*operands)
 
