@@ -18,6 +18,7 @@ from inspect_cost.counting.report import CostReport
 from inspect_cost.counting.torch.aten import Rule
 from inspect_cost.counting.torch.aten.policies import select_rules
 from inspect_cost.counting.torch.attribution import attribute_methods, make_off_thread_error
+from inspect_cost.counting.torch.autocast import follow_autocast
 from inspect_cost.counting.torch.backward import BackwardPass
 from inspect_cost.counting.torch.dataflow import DataFlow
 from inspect_cost.counting.torch.ledger import Ledger
@@ -178,7 +179,8 @@ class _Run:
         method = self.call.method
         function = model if method == FORWARD else self.call.rebound(model).function
         training = self.options.backward
-        with torch.inference_mode(not training), torch.set_grad_enabled(training), mode:
+        casts = follow_autocast(find_home(self.module, (self.call.args, self.call.kwargs)))
+        with torch.inference_mode(not training), torch.set_grad_enabled(training), casts, mode:
             out = function(*args, **kwargs)
             if isinstance(out, Iterator):
                 out = list(out)  # a generator does its work when it is read
