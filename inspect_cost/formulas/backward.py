@@ -31,12 +31,12 @@ MSE_LOSS = ADD + 2 * MUL  # c (x - t) g
 
 def softmax(rows: int, n: int) -> OpCost:
     """`y (g - sum(g y))`, or `y g - y sum(g y)`, which takes as many: `4 n - 1` a row."""
-    return (2 * MUL + ADD) * (rows * n) + ADD * (rows * (n - 1))
+    return (2 * MUL + ADD) * (rows * n) + ADD * (rows * max(0, n - 1))
 
 
 def log_softmax(rows: int, n: int) -> OpCost:
     """`g - exp(y) * sum(g)`: `4 n - 1` a row."""
-    return (SPECIAL + MUL + ADD) * (rows * n) + ADD * (rows * (n - 1))
+    return (SPECIAL + MUL + ADD) * (rows * n) + ADD * (rows * max(0, n - 1))
 
 
 def negative_log_likelihood(rows: int) -> OpCost:
@@ -50,13 +50,13 @@ def normalization(rows: int, n: int) -> OpCost:
     The mean and `1 / sigma` are kept from the forward half. `9 n` a row: `2 n` for z, `n - 1` and
     `2 n - 1` for the sums, two divisions, and `4 n` for the rest.
     """
-    sums = (ADD * (2 * n - 2) + MUL * n + 2 * DIV) * rows
+    sums = (ADD * max(0, 2 * n - 2) + MUL * n + 2 * DIV) * rows
     return sums + (2 * ADD + 2 * MUL + ADD + MUL) * (rows * n)
 
 
 def affine(rows: int, features: int, *, scaled: bool, shifted: bool) -> OpCost:
     """Gradients of `z w + b` with respect to w, b and z, summed over rows of features."""
-    sums = ADD * ((rows - 1) * features)
+    sums = ADD * (max(0, rows - 1) * features)
     weight = 2 * MUL * (rows * features) + sums  # g z summed, and g w
     return (weight if scaled else FREE) + (sums if shifted else FREE)
 
@@ -66,7 +66,7 @@ def weight_norm(groups: int, n: int) -> OpCost:
 
     With respect to w: `d = g . v / ||v||`; to v: `(w / ||v||) (g - v d / ||v||)`.
     """
-    dots = (MUL * n + ADD * (n - 1)) * groups
+    dots = (MUL * n + ADD * max(0, n - 1)) * groups
     return dots + 3 * DIV * groups + (2 * MUL + ADD) * (groups * n)
 
 
@@ -84,7 +84,7 @@ def convolution(
         of_bias: whether the bias's gradient is computed.
     """
     products = OpCost(macs=macs * (of_input + of_weight))
-    return products + (ADD * (out - features) if of_bias else FREE)
+    return products + (ADD * max(0, out - features) if of_bias else FREE)
 
 
 def attention(heads: int, L: int, S: int, E: int, Ev: int) -> OpCost:

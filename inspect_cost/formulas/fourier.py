@@ -5,19 +5,24 @@ radix 2 takes, with 4 multiplications and 6 additions a butterfly, whatever a li
 Scaling by `1 / N` or its root is free.
 """
 
-from math import log2
+from math import log2 as logarithm
 
 from inspect_cost.values.cost import OpCost
 
 
+def _log2(N: int) -> float:
+    """Return the logarithm of a length; nothing has none to transform, so 0."""
+    return logarithm(N) if N else 0.0
+
+
 def fft(transforms: int, N: int) -> OpCost:
     """Transforms of N complex numbers: `2 N log2 N` products and `3 N log2 N` sums each."""
-    return OpCost(mul=round(2 * N * log2(N)), add=round(3 * N * log2(N))) * transforms
+    return OpCost(mul=round(2 * N * _log2(N)), add=round(3 * N * _log2(N))) * transforms
 
 
 def real_fft(transforms: int, N: int) -> OpCost:
     """Transforms of, or to, N real numbers: half as many operations as for complex ones."""
-    return OpCost(mul=round(N * log2(N)), add=round(1.5 * N * log2(N))) * transforms
+    return OpCost(mul=round(N * _log2(N)), add=round(1.5 * N * _log2(N))) * transforms
 
 
 def stft(frames: int, N: int, *, real: bool, windowed: bool) -> OpCost:

@@ -4,7 +4,7 @@ Iterative ones (eigenvalues, singular values, the matrix exponential) have no ex
 """
 
 from inspect_cost.formulas.pointwise import ADD, COMPARE, MUL, SPECIAL
-from inspect_cost.values.cost import FREE, OpCost
+from inspect_cost.values.cost import OpCost
 
 
 def cholesky(n: int) -> OpCost:
@@ -37,12 +37,12 @@ def solve(n: int, sides: int) -> OpCost:
 
 def determinant(n: int) -> OpCost:
     """The product of U's diagonal; the sign comes from the permutation and is free."""
-    return lu(n) + MUL * (n - 1)
+    return lu(n) + MUL * max(0, n - 1)
 
 
 def log_determinant(n: int) -> OpCost:
     """The sum of the logarithms of the magnitudes on U's diagonal; signs are free."""
-    return lu(n) + (COMPARE + SPECIAL) * n + (ADD * (n - 1) if n else FREE)
+    return lu(n) + (COMPARE + SPECIAL) * n + ADD * max(0, n - 1)
 
 
 def cross(vectors: int) -> OpCost:

@@ -16,7 +16,7 @@ MARGIN = 2 * ADD + COMPARE  # max(0, m - x of the class + x of another)
 
 def multi_margin(samples: int, classes: int, *, squared: bool, weighted: bool) -> OpCost:
     """The margins of all other classes, averaged over the classes (Weston & Watkins 1999)."""
-    others = samples * (classes - 1)
+    others = samples * max(0, classes - 1)
     margins = (MARGIN + (MUL if squared else FREE) + (MUL if weighted else FREE)) * others
     return margins + OpCost(add=max(0, others - samples), div=samples)
 

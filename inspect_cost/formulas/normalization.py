@@ -48,7 +48,7 @@ def batch_norm_inference(elements: int, channels: int, *, scaled: bool, shifted:
 
 def batch_norm_training(elements: int, channels: int, *, scaled: bool, shifted: bool) -> OpCost:
     """Batch norm with the batch's own statistics, each channel being one group."""
-    return layer_norm(channels, elements // channels, scaled=scaled, shifted=shifted)
+    return layer_norm(channels, elements // max(1, channels), scaled=scaled, shifted=shifted)
 
 
 def local_response_norm(elements: int, neighbours: int, beta: float) -> OpCost:
@@ -65,4 +65,4 @@ def weight_norm(weights: int, groups: int) -> OpCost:
 
     `w` squares, `w - r` sums, `r` roots, `r` divisions, and `w` products.
     """
-    return norm2(groups, weights // groups) + DIV * groups + MUL * weights
+    return norm2(groups, weights // max(1, groups)) + DIV * groups + MUL * weights

@@ -17,7 +17,7 @@ from inspect_cost.values.cost import FREE, OpCost
 
 def summation(rows: int, n: int) -> OpCost:
     """`x_1 + ... + x_n`."""
-    return ADD * (rows * (n - 1))
+    return ADD * (rows * max(0, n - 1))
 
 
 def mean(rows: int, n: int) -> OpCost:
@@ -27,12 +27,12 @@ def mean(rows: int, n: int) -> OpCost:
 
 def product(rows: int, n: int) -> OpCost:
     """`x_1 * ... * x_n`."""
-    return MUL * (rows * (n - 1))
+    return MUL * (rows * max(0, n - 1))
 
 
 def complex_summation(rows: int, n: int) -> OpCost:
     """`z_1 + ... + z_n`."""
-    return COMPLEX_ADD * (rows * (n - 1))
+    return COMPLEX_ADD * (rows * max(0, n - 1))
 
 
 def complex_mean(rows: int, n: int) -> OpCost:
@@ -42,7 +42,7 @@ def complex_mean(rows: int, n: int) -> OpCost:
 
 def complex_product(rows: int, n: int) -> OpCost:
     """`z_1 * ... * z_n`."""
-    return COMPLEX_MUL * (rows * (n - 1))
+    return COMPLEX_MUL * (rows * max(0, n - 1))
 
 
 def complex_norm2(rows: int, n: int) -> OpCost:
@@ -52,7 +52,7 @@ def complex_norm2(rows: int, n: int) -> OpCost:
 
 def extremum(rows: int, n: int) -> OpCost:
     """Maximum or minimum, with or without its position: `n - 1` comparisons."""
-    return COMPARE * (rows * (n - 1))
+    return COMPARE * (rows * max(0, n - 1))
 
 
 def variance(rows: int, n: int) -> OpCost:
@@ -88,7 +88,7 @@ def softmax(rows: int, n: int) -> OpCost:
 
 def ragged_softmax(rows: int, elements: int) -> OpCost:
     """Softmax over rows of any lengths, with ``elements`` numbers in all."""
-    sums = (COMPARE + ADD) * (elements - rows)  # the maximum and the sum of each row
+    sums = (COMPARE + ADD) * max(0, elements - rows)  # the maximum and the sum of each row
     return sums + (ADD + SPECIAL + DIV) * elements
 
 
@@ -105,7 +105,7 @@ def top_k(rows: int, n: int, k: int) -> OpCost:
 
 def sort(rows: int, n: int) -> OpCost:
     """Sorting by comparison, by convention `n ceil(log2 n)` comparisons."""
-    return COMPARE * (rows * n * (n - 1).bit_length())
+    return COMPARE * (rows * n * max(0, n - 1).bit_length())
 
 
 def quantile(rows: int, n: int, quantiles: int, *, interpolated: bool) -> OpCost:

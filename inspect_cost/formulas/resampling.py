@@ -36,13 +36,13 @@ def adaptive_average_pool(planes: int, sizes: Sequence[int], outs: Sequence[int]
     """
     read = prod(sum(adaptive_windows(s, o)) for s, o in zip(sizes, outs, strict=True))
     outputs = planes * prod(outs)
-    return ADD * (planes * read - outputs) + DIV * outputs
+    return ADD * max(0, planes * read - outputs) + DIV * outputs
 
 
 def adaptive_max_pool(planes: int, sizes: Sequence[int], outs: Sequence[int]) -> OpCost:
     """Maxima over windows that may differ in size."""
     read = prod(sum(adaptive_windows(s, o)) for s, o in zip(sizes, outs, strict=True))
-    return OpCost(compare=planes * (read - prod(outs)))
+    return OpCost(compare=planes * max(0, read - prod(outs)))
 
 
 def linear_interpolation(outputs: int, dimensions: int) -> OpCost:
@@ -100,7 +100,7 @@ def antialiased_windows(size: int, out: int, reach: int) -> list[int]:
 
     The filter spans ``reach`` inputs, or as many outputs if these are farther apart.
     """
-    scale = size / out
+    scale = size / max(1, out)
     half = reach / 2 * max(scale, 1.0)
     centres = [scale * (i + 0.5) for i in range(out)]
     return [min(int(c + half + 0.5), size) - max(int(c - half + 0.5), 0) for c in centres]
@@ -114,4 +114,4 @@ def antialiased_interpolation(
     across = sum(antialiased_windows(width, out_width, reach)) * height
     along = sum(antialiased_windows(height, out_height, reach)) * out_width
     outputs = out_width * (height + out_height)
-    return OpCost(mul=across + along, add=across + along - outputs) * planes
+    return OpCost(mul=across + along, add=max(0, across + along - outputs)) * planes

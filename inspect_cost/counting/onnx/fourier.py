@@ -26,7 +26,7 @@ def dft(call: NodeCall) -> OpCost | None:
     halved = [side for side in sides if side[axis] != N]
     transform = formula.real_fft if real or halved else formula.fft
     whole = next(side for side in sides if side[axis] == N)
-    rows = prod(whole[:-1]) // N
+    rows = prod(whole[:-1]) // max(1, N)
     return transform(rows, N)
 
 

@@ -79,14 +79,14 @@ def pointwise(cost: OpCost, operands: int = 1) -> Rule:
 def average_pool(call: NodeCall) -> OpCost | None:
     """Count means of integers, requantised; over the whole plane if there is no window."""
     window = call.get("kernel_shape")
-    n = prod(window) if window else call.x.size // call.out.size
+    n = prod(window) if window else call.x.size // max(1, call.out.size)
     return mean(call.out.size, n) + REQUANTIZE * call.out.size
 
 
 def qlinear_softmax(call: NodeCall) -> OpCost | None:
     """Count dequantising, softmax by rows, and quantising."""
     n = call.x.sizes[call.get("axis", -1)]
-    return softmax(call.x.size // n, n) + (DEQUANTIZE + QUANTIZE) * call.out.size
+    return softmax(call.x.size // max(1, n), n) + (DEQUANTIZE + QUANTIZE) * call.out.size
 
 
 QUANTIZATION: dict[str, Rule] = {

@@ -261,12 +261,21 @@ def _register_kernels(kind: str) -> None:
         place = PLACES[kind]
         others = torch.library.Library("_", "IMPL")
         others.fallback(torch.library.fallthrough_kernel, place)
+        _pass_higher_order(place)
         own = torch.library.Library("aten", "IMPL")
         for name, policy in _list_policies()[kind].items():
             packet, _, overload = name.partition(".")
             func = getattr(getattr(torch.ops.aten, packet), overload or "default")
             own.impl(name, _make_kernel(func, policy, KEYS[kind]), place)
         _LIBRARIES[kind] = (others, own)
+
+
+def _pass_higher_order(place: str) -> None:
+    """Let operators that take functions pass a place by, those that are yet to come as well."""
+    key = torch._C._parse_dispatch_key(place)
+    torch._ops._HIGHER_ORDER_OP_DEFAULT_FALLTHROUGH_DISPATCH_KEYS.append(key)
+    for operator in torch._ops._higher_order_ops.values():
+        operator.fallthrough(key)
 
 
 def _make_kernel(

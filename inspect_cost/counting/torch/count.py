@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_map_only
 
 from inspect_cost.calls.arguments import refuse_mistakes
 from inspect_cost.calls.call import FORWARD, Call, cast_module
-from inspect_cost.calls.devices import usable_dtype
+from inspect_cost.calls.devices import find_dtype
 from inspect_cost.calls.function import FunctionModule
 from inspect_cost.counting.options import CountOptions, as_rule, make_unused_error
 from inspect_cost.counting.report import CostReport
@@ -20,18 +20,24 @@ from inspect_cost.counting.torch.aten.policies import select_rules
 from inspect_cost.counting.torch.attribution import attribute_methods, make_off_thread_error
 from inspect_cost.counting.torch.autocast import follow_autocast
 from inspect_cost.counting.torch.backward import BackwardPass
+from inspect_cost.counting.torch.copying import Copier
 from inspect_cost.counting.torch.dataflow import DataFlow
+from inspect_cost.counting.torch.guard import Guard, WeightWrittenError
 from inspect_cost.counting.torch.ledger import Ledger
+from inspect_cost.counting.torch.leftovers import Leftovers
 from inspect_cost.counting.torch.memories import count_reachable_bytes
+from inspect_cost.counting.torch.meta.refusals import RefusedCallError
 from inspect_cost.counting.torch.mode import CountingMode
 from inspect_cost.counting.torch.module_costs import apply_module_costs
 from inspect_cost.counting.torch.placement import META, drop_values
 from inspect_cost.counting.torch.storage import collect_storage
 from inspect_cost.counting.torch.substitute import (
-    copy_inputs,
+    copy_everything,
     copy_with_values,
     copy_without_values,
     find_home,
+    make_guard,
+    set_mode,
 )
 from inspect_cost.counting.torch.surroundings import preserve_process_state, run_eagerly
 from inspect_cost.values.errors import CountError, InspectCostError
@@ -88,7 +94,7 @@ def count_disposable(call: Call, options: CountOptions = DEFAULTS) -> CostReport
     applied: set[str] = set()
     with preserve_process_state():
         given = call.with_inputs_cast(options.dtype)
-        report = _Run(given, options, applied).count(lambda model: model)
+        report = _Run(given, options, applied).count(lambda model, _copier: model)
     check_op_costs(options, applied, report)
     return report
 
@@ -130,33 +136,39 @@ class _Run:
             raise TypeError("a call of a plain function is counted as_module()")
         return self.call.module
 
-    def count(self, make_stand_in: Callable[[nn.Module], nn.Module]) -> CostReport:
+    def count(self, make_stand_in: Callable[[nn.Module, Copier], nn.Module]) -> CostReport:
         """Run a stand-in of the model under the counting mode.
 
         Raises:
             CountError: the call raised; the cause is the original error.
         """
         options, inputs = self.options, (self.call.args, self.call.kwargs)
-        original = self.module
-        stand_in = cast_module(make_stand_in(original), usable_dtype(options.dtype))
-        model, ledger = nn.Module.train(stand_in, options.backward), Ledger()
+        original, copier, ledger = self.module, Copier(), Ledger()
+        model = cast_module(make_stand_in(original, copier), find_dtype(options.dtype))
+        guard = make_guard(original, model)
+        with guard.insist():
+            self._set_mode(model, guard)
         modules = collect_storage(model)
         apply_module_costs(model, ledger, options.module_costs)
         backward = BackwardPass(ledger) if options.backward else None
         attribute_methods(model, ledger, backward.attribute if backward else None)
-        home, (args, kwargs) = find_home(original, inputs), copy_inputs(inputs)
+        home, (args, kwargs) = find_home(original, inputs), copier.copy_inputs(inputs)
         if backward and any(parameter.is_meta for parameter in model.parameters()):
             # Autograd wants a gradient on the device of its tensor: nothing keeps its values.
             home, (args, kwargs) = META, _drop_real_numbers(model, (args, kwargs))
         # A training step changes its parameters, so that nothing is the same in the next.
         stored = (*model.parameters(), *model.buffers())
         flow = DataFlow(() if backward else stored)
-        mode = CountingMode(ledger, self._rules(), home, flow, stored)
-        with _name_failing_module(ledger):
-            out = self._run(model, args, kwargs, mode, backward)
-            if ledger.off_thread_module is not None:
-                raise make_off_thread_error(ledger.off_thread_module)
-        found = flow.finish(out, (args, kwargs), model)
+        mode = CountingMode(ledger, self._rules(), home, flow, guard, stored)
+        leftovers = Leftovers(original)
+        try:
+            with guard.insist(), _name_failing_module(ledger):
+                out = self._run(model, args, kwargs, mode, backward)
+                if ledger.off_thread_module is not None:
+                    raise make_off_thread_error(ledger.off_thread_module)
+            found = flow.finish(out, (args, kwargs), model)
+        finally:
+            leftovers.clear(flow.outside)
         return CostReport(
             model=self.call.title,
             modules=_with_title(modules, self.call.title),
@@ -180,13 +192,20 @@ class _Run:
         function = model if method == FORWARD else self.call.rebound(model).function
         training = self.options.backward
         casts = follow_autocast(find_home(self.module, (self.call.args, self.call.kwargs)))
-        with torch.inference_mode(not training), torch.set_grad_enabled(training), casts, mode:
+        with _gradients(enabled=training), casts, mode:
             out = function(*args, **kwargs)
             if isinstance(out, Iterator):
                 out = list(out)  # a generator does its work when it is read
             if backward:
                 backward.run(out)
         return out
+
+    def _set_mode(self, model: nn.Module, guard: Guard) -> None:
+        """Set the stand-in's mode, in which a model may do more: merge weights, fill tables."""
+        home = find_home(self.module, ())
+        mode = CountingMode(Ledger(), self._rules(), home, DataFlow(), guard)
+        with _gradients(enabled=False), mode:
+            set_mode(model, training=self.options.backward)
 
     def _rules(self) -> Mapping[str, Rule]:
         """Return what operators cost, the user's costs before those of the tables."""
@@ -202,11 +221,14 @@ def _count_in_any_way(run: _Run) -> CostReport:
     try:
         return run.count(copy_without_values)
     except CountError as failure:
-        if not run.call.has_values:
+        if not run.call.has_values or isinstance(failure, RefusedCallError):
             raise
         reason = failure
     # Outside the except clause, so that an error of the real run stands for itself.
-    report = run.count(copy_with_values)
+    try:
+        report = run.count(copy_with_values)
+    except WeightWrittenError:
+        report = run.count(copy_everything)
     where = f" in {reason.module_path}" if reason.module_path else ""
     text = f"Run on real values, because shapes alone were not enough{where}: {reason}"
     return replace(report, notes=(Note("real-run", text.partition("\n")[0]),))
@@ -228,6 +250,9 @@ def _name_failing_module(ledger: Ledger) -> Iterator[None]:
     """Turn an error of the call into one that says where it happened."""
     try:
         yield
+    except RefusedCallError as refusal:
+        refusal.module_path = ledger.failed_in or ""
+        raise
     except InspectCostError:
         raise
     except Exception as error:
@@ -237,6 +262,21 @@ def _name_failing_module(ledger: Ledger) -> Iterator[None]:
         raise CountError(
             f"{type(error).__name__}: {error}", advice, module_path=ledger.failed_in or ""
         ) from error
+
+
+@contextmanager
+def _gradients(*, enabled: bool) -> Iterator[None]:
+    """Run a training step with gradients, and inference without any trace of them.
+
+    Not in inference mode, although it shows operators whole as well: tensors that a forward makes
+    and keeps outside the model, in a cache, could not be used in the caller's next training step.
+    """
+    if enabled:
+        with torch.inference_mode(mode=False), torch.enable_grad():
+            yield
+        return
+    with torch.no_grad(), torch._C._AutoDispatchBelowAutograd():
+        yield
 
 
 def _drop_real_numbers(model: nn.Module, inputs: Any) -> Any:

@@ -5,6 +5,7 @@ keeps nothing alive. An identity is dropped when its storage is freed, before an
 take it over.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from types import FunctionType, ModuleType
 from typing import Any
@@ -127,7 +128,7 @@ def walk_tensors(value: Any) -> Iterator[Tensor]:
             yield value
         if isinstance(value, dict):
             stack.extend(value.values())
-        elif isinstance(value, (list, tuple, set, frozenset)):
+        elif isinstance(value, (list, tuple, set, frozenset, deque)):
             stack.extend(value)
         stack.extend(_list_attributes(value))
 

@@ -17,6 +17,8 @@ from torch.utils._pytree import tree_map
 from inspect_cost.counting.torch.aten import Operator
 from inspect_cost.counting.torch.contents import is_sparse, is_wrapper, rebuild
 from inspect_cost.counting.torch.meta import META_KERNELS
+from inspect_cost.counting.torch.meta.indices import refuse_indices
+from inspect_cost.counting.torch.meta.refusals import TRAINING, refuse
 
 META = torch.device("meta")
 
@@ -52,6 +54,7 @@ class Placement:
             return self._run_from_shape(operator.func, args, kwargs)
         if not real:
             return run_without_values(operator, args, kwargs)
+        refuse_indices(operator, args, self._is_unknown)
         if operator.name == "aten.index":
             # On meta, a mask's result has no definite shape; the positions it selects have.
             args = (args[0], _find_positions(args[1]))
@@ -151,6 +154,8 @@ def run_without_values(operator: Operator, args: tuple[Any, ...], kwargs: dict[s
     result = kernel(*args, **plain) if kernel else None
     if result is not None and (target is None or is_alike(result, target)):
         return result if target is None else target
+    if kernel or operator.name in TRAINING:
+        refuse(operator, args, plain)
     if operator.takes_device:
         args, kwargs = tree_map(_replace_device, (args, kwargs))
     return operator.func(*args, **kwargs)

@@ -106,7 +106,7 @@ def triangular(mask_of: MaskOf) -> Rule:
             return every_score(out, *args, **kwargs)
         else:
             kept = mask.expand(*mask.shape[:-2], L, S)
-            copies = heads * L * S // kept.numel()
+            copies = heads * L * S // max(1, kept.numel())
             scores, rows = copies * int(kept.sum()), copies * int(kept.any(-1).sum())
         return formula.masked_attention(scores, rows, E, Ev)
 

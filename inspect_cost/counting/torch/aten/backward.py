@@ -56,7 +56,7 @@ def layer_norm(
 ) -> OpCost:
     """Count the gradients of a layer norm, whose groups span the last dimensions."""
     n = prod(normalized_shape)
-    rows = x.numel() // n
+    rows = x.numel() // max(1, n)
     core = formula.normalization(rows, n) if output_mask[0] else FREE
     return core + formula.affine(rows, n, scaled=output_mask[1], shifted=output_mask[2])
 
@@ -75,7 +75,7 @@ def group_norm(
     output_mask: Sequence[bool],
 ) -> OpCost:
     """Count the gradients of a group norm, whose groups span some channels and all positions."""
-    core = formula.normalization(N * group, C // group * HxW) if output_mask[0] else FREE
+    core = formula.normalization(N * group, C // max(1, group) * HxW) if output_mask[0] else FREE
     return core + formula.affine(N * HxW, C, scaled=output_mask[1], shifted=output_mask[2])
 
 
@@ -96,14 +96,14 @@ def batch_norm(
     if not train:
         return None
     C = x.shape[1]
-    rows = x.numel() // C
+    rows = x.numel() // max(1, C)
     core = formula.normalization(C, rows) if output_mask[0] else FREE
     return core + formula.affine(rows, C, scaled=output_mask[1], shifted=output_mask[2])
 
 
 def weight_norm(out: Any, gradient: Tensor, v: Tensor, g: Tensor, *_rest: Any) -> OpCost:
     """Count the gradients of weight norm; each length belongs to one group of weights."""
-    return formula.weight_norm(g.numel(), v.numel() // g.numel())
+    return formula.weight_norm(g.numel(), v.numel() // max(1, g.numel()))
 
 
 def convolution(

@@ -12,19 +12,19 @@ from inspect_cost.values.cost import OpCost, total
 
 def complex_to_complex(out: Tensor, x: Tensor, dim: Sequence[int], *_options: Any) -> OpCost:
     """Count a complex transform along each of the dimensions."""
-    return total(formula.fft(out.numel() // out.shape[d], out.shape[d]) for d in dim)
+    return total(formula.fft(out.numel() // max(1, out.shape[d]), out.shape[d]) for d in dim)
 
 
 def real_to_complex(out: Tensor, x: Tensor, dim: Sequence[int], *_options: Any) -> OpCost:
     """Count a real transform along the last dimension, then complex ones along the others."""
     N = x.shape[dim[-1]]
-    return formula.real_fft(x.numel() // N, N) + complex_to_complex(out, x, dim[:-1])
+    return formula.real_fft(x.numel() // max(1, N), N) + complex_to_complex(out, x, dim[:-1])
 
 
 def complex_to_real(out: Tensor, x: Tensor, dim: Sequence[int], *_options: Any) -> OpCost:
     """Count complex transforms along all dimensions but the last, then a real one along it."""
     N = out.shape[dim[-1]]
-    return complex_to_complex(x, x, dim[:-1]) + formula.real_fft(out.numel() // N, N)
+    return complex_to_complex(x, x, dim[:-1]) + formula.real_fft(out.numel() // max(1, N), N)
 
 
 def fold(out: Tensor, columns: Tensor, *_sizes: Any) -> OpCost:
@@ -56,7 +56,7 @@ def istft(out: Tensor, x: Tensor, n_fft: int, *_options: Any, **_more: Any) -> O
 def _frames(spectrum: Tensor, *, complex_: bool) -> int:
     """Count the frames of all signals; complex numbers may be stored as an additional dimension."""
     bins = spectrum.shape[-2 if complex_ else -3]
-    return spectrum.numel() // (bins if complex_ else 2 * bins)
+    return spectrum.numel() // max(1, bins if complex_ else 2 * bins)
 
 
 def unfold_backward(

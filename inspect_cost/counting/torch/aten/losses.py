@@ -79,7 +79,7 @@ def multi_margin(
     reduction: int = MEAN,
 ) -> OpCost:
     """Count the margins of (samples, classes), or of one sample."""
-    samples, classes = x.numel() // x.shape[-1], x.shape[-1]
+    samples, classes = x.numel() // max(1, x.shape[-1]), x.shape[-1]
     margins = formula.multi_margin(samples, classes, squared=p != 1, weighted=weight is not None)
     return margins + reduce_losses(samples, reduction)
 

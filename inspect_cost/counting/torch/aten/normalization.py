@@ -21,7 +21,7 @@ def layer_norm(
 ) -> OpCost:
     """Count a layer norm, with statistics over the trailing dimensions."""
     n = prod(normalized_shape)
-    groups = x.numel() // n
+    groups = x.numel() // max(1, n)
     return formula.layer_norm(groups, n, scaled=weight is not None, shifted=bias is not None)
 
 
@@ -34,7 +34,7 @@ def rms_norm(
 ) -> OpCost:
     """Count a root mean square norm over the trailing dimensions."""
     n = prod(normalized_shape)
-    return formula.rms_norm(x.numel() // n, n, scaled=weight is not None)
+    return formula.rms_norm(x.numel() // max(1, n), n, scaled=weight is not None)
 
 
 def group_norm(

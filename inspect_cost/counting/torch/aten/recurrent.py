@@ -1,9 +1,7 @@
-"""Rules of recurrent layers and cells, and meta kernels for their results.
+"""Rules of recurrent layers and cells.
 
 A layer arrives as one operator. Its weights come as a flat list: for each layer and each of its
 directions W (gates H, I), U (gates H, P), two biases unless unbiased, and V (P, H) if projected.
-The meta kernels are needed because a layer with unknown values is not run: decomposing it into its
-steps would take thousands of operators.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -85,7 +83,9 @@ def layer_rule(kind: str) -> Rule:
         bidirectional: bool,
         batch_first: bool,
     ) -> OpCost:
-        return _steps(kind, params, num_layers * (1 + bidirectional)) * (x.numel() // x.shape[-1])
+        return _steps(kind, params, num_layers * (1 + bidirectional)) * (
+            x.numel() // max(1, x.shape[-1])
+        )
 
     return rule
 
@@ -128,45 +128,9 @@ def cell_rule(kind: str) -> Rule:
         c: Tensor | None = None,
     ) -> OpCost:
         sizes = CellSizes(W.shape[0] // GATES[kind], W.shape[1], None, b is not None)
-        return STEPS[kind](sizes) * (x.numel() // x.shape[-1])
+        return STEPS[kind](sizes) * (x.numel() // max(1, x.shape[-1]))
 
     return rule
-
-
-def layer_result(
-    x: Tensor,
-    hx: Tensor | Sequence[Tensor],
-    params: Sequence[Tensor],
-    has_biases: bool,
-    num_layers: int,
-    dropout: float,
-    train: bool,
-    bidirectional: bool,
-    batch_first: bool,
-    **_options: Any,
-) -> tuple[Tensor, ...]:
-    """Make a layer's results without values: the sequence of states, then the last states."""
-    states = [hx] if isinstance(hx, Tensor) else list(hx)
-    features = states[0].shape[-1] * (1 + bidirectional)
-    sequence = x.new_empty((*x.shape[:-1], features))
-    return sequence, *(state.new_empty(state.shape) for state in states)
-
-
-def packed_result(
-    data: Tensor,
-    batch_sizes: Tensor,
-    hx: Tensor | Sequence[Tensor],
-    params: Sequence[Tensor],
-    has_biases: bool,
-    num_layers: int,
-    dropout: float,
-    train: bool,
-    bidirectional: bool,
-) -> tuple[Tensor, ...]:
-    """Make the results of `layer_result` for packed sequences."""
-    return layer_result(
-        data, hx, params, has_biases, num_layers, dropout, train, bidirectional, batch_first=False
-    )
 
 
 def quantized_rule(kind: str) -> Rule:
@@ -180,7 +144,11 @@ def quantized_rule(kind: str) -> Rule:
     ) -> OpCost:
         num_layers, bidirectional = rest[0], rest[3]
         state = hx if isinstance(hx, Tensor) else hx[0]
-        H, directions, steps = state.shape[-1], int(1 + bidirectional), x.numel() // x.shape[-1]
+        H, directions, steps = (
+            state.shape[-1],
+            int(1 + bidirectional),
+            x.numel() // max(1, x.shape[-1]),
+        )
         inputs = [x.shape[-1]] + [H * directions] * (num_layers - 1)
         one_direction = total(_quantized_step(kind, H, I, biased=has_biases) for I in inputs)
         return one_direction * (directions * steps)
@@ -215,7 +183,7 @@ def mkldnn_layer(
     """Count one direction of one layer on a CPU; mode 2 is LSTM, 3 is GRU, as for cuDNN."""
     kind = KINDS[mode]
     sizes = CellSizes(W.shape[0] // GATES[kind], W.shape[1], None, has_biases)
-    return STEPS[kind](sizes) * (x.numel() // x.shape[-1])
+    return STEPS[kind](sizes) * (x.numel() // max(1, x.shape[-1]))
 
 
 def cudnn_layers(
@@ -238,7 +206,7 @@ def cudnn_layers(
 ) -> OpCost:
     """Count all layers on a GPU, whose weights are a flat list."""
     cells = num_layers * (1 + bidirectional)
-    return _steps(KINDS[mode], weights, cells) * (x.numel() // x.shape[-1])
+    return _steps(KINDS[mode], weights, cells) * (x.numel() // max(1, x.shape[-1]))
 
 
 def fused_cell(kind: str) -> Rule:
@@ -249,7 +217,7 @@ def fused_cell(kind: str) -> Rule:
     ) -> OpCost:
         H = state.shape[-1]
         step = STEPS[kind](CellSizes(H, 0, None, b is not None))
-        return replace(step, macs=0) * (state.numel() // H)
+        return replace(step, macs=0) * (state.numel() // max(1, H))
 
     return rule
 
@@ -266,9 +234,3 @@ RECURRENT: dict[str, Rule] = (
     | {f"aten._thnn_fused_{kind}_cell": fused_cell(kind) for kind in ("lstm", "gru")}
     | {"aten.mkldnn_rnn_layer": mkldnn_layer, "aten._cudnn_rnn": cudnn_layers}
 )
-
-#: From an operator to the meta kernel that makes its results without running it.
-RECURRENT_RESULTS: dict[str, Callable[..., tuple[Tensor, ...]]] = {
-    f"aten.{kind}.input": layer_result for kind in LAYERS
-} | {f"aten.{kind}.data": packed_result for kind in LAYERS}
-RECURRENT_RESULTS |= {f"aten.quantized_{kind}.input": layer_result for kind in ("lstm", "gru")}

@@ -169,7 +169,7 @@ def _search(out: Tensor, places: Tensor) -> OpCost:
 def renorm(out: Tensor, x: Tensor, p: float, dim: int, maxnorm: float) -> OpCost | None:
     """Count the renormalisation of every slice by its 2-norm; other orders are unknown."""
     rows = x.shape[dim]
-    return formula.renormalisation(rows, x.numel() // rows) if p == EUCLIDEAN else None
+    return formula.renormalisation(rows, x.numel() // max(1, rows)) if p == EUCLIDEAN else None
 
 
 def embedding_renorm(

@@ -7,18 +7,27 @@ is not plain; torch's own kernel then decides, as it does on every error.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
-from inspect_cost.counting.torch.aten.recurrent import RECURRENT_RESULTS
 from inspect_cost.counting.torch.meta.contraction import (
     attention,
+    batch_product,
     convolution,
     grouped_product,
     linear,
     matrix_by_vector,
+    matrix_product,
     packed_linear,
     product,
     sparse_sum_of_products,
     transposed_convolution,
+)
+from inspect_cost.counting.torch.meta.normalization import (
+    batch_norm,
+    group_norm,
+    layer_norm,
+    rms_norm,
+    weight_norm,
 )
 from inspect_cost.counting.torch.meta.plain import Result
 from inspect_cost.counting.torch.meta.pointwise import (
@@ -30,15 +39,14 @@ from inspect_cost.counting.torch.meta.pointwise import (
     elementwise,
     in_place,
     like,
-    like_first,
     quotient,
     where,
 )
+from inspect_cost.counting.torch.meta.recurrent import layer_result, next_state, packed_result
 from inspect_cost.counting.torch.meta.selection import (
     concatenation,
     embedding,
     mean,
-    next_state,
     stack,
     vector_norm,
 )
@@ -48,17 +56,26 @@ _ELEMENTWISE = """
     elu softplus maximum minimum rsub abs reciprocal square remainder
     floor ceil round sign
 """
-_LIKE_FIRST = "_weight_norm layer_norm rms_norm group_norm batch_norm"
+LAYERS = ("lstm", "gru", "rnn_tanh", "rnn_relu")
 
 MetaKernel = Callable[..., Result]
 
 _PLAIN_CASES: dict[str, MetaKernel] = (
     {f"aten.{name}": elementwise for name in _ELEMENTWISE.split()}
     | {f"aten.{name}_": in_place for name in _ELEMENTWISE.split()}
-    | {f"aten.{name}": like_first for name in _LIKE_FIRST.split()}
     | {f"aten.{name}.Scalar": comparison for name in "eq ne lt le gt ge".split()}
-    | {f"aten.conv{d}d": convolution for d in (1, 2, 3)}
+    | {f"aten.conv{d}d": partial(convolution, d) for d in (1, 2, 3)}
+    | {f"aten.conv_transpose{d}d": partial(transposed_convolution, d) for d in (1, 2, 3)}
+    | {f"aten.{kind}.input": layer_result for kind in LAYERS}
+    | {f"aten.{kind}.data": packed_result for kind in LAYERS}
+    | {f"aten.{kind}_cell": next_state for kind in LAYERS}
+    | {f"aten.quantized_{kind}.input": layer_result for kind in LAYERS[:2]}
     | {
+        "aten._weight_norm": weight_norm,
+        "aten.layer_norm": layer_norm,
+        "aten.rms_norm": rms_norm,
+        "aten.group_norm": group_norm,
+        "aten.batch_norm": batch_norm,
         "aten.cat": concatenation,
         "aten.linalg_vector_norm": vector_norm,
         "aten.div.Tensor": quotient,
@@ -79,28 +96,21 @@ _PLAIN_CASES: dict[str, MetaKernel] = (
         "aten.log_softmax": along_dimension,
         "aten.cumsum": along_dimension,
         "aten.mv": matrix_by_vector,
-        "aten.mm": product,
-        "aten.bmm": product,
+        "aten.mm": matrix_product,
+        "aten.bmm": batch_product,
         "aten.matmul": product,
         "aten.scaled_dot_product_attention": attention,
         "aten._sparse_addmm": sparse_sum_of_products,
         "aten._grouped_mm": grouped_product,
         "aten.linear": linear,
         "aten.embedding": embedding,
-        "aten.gru_cell": next_state,
-        "aten.lstm_cell": next_state,
-        "aten.rnn_tanh_cell": next_state,
-        "aten.rnn_relu_cell": next_state,
         "aten.randn_like": like,
         "aten.rand_like": like,
         "quantized.linear_dynamic": packed_linear,
         "quantized.linear_relu_dynamic": packed_linear,
         "quantized.linear_dynamic_fp16": packed_linear,
-        "aten.conv_transpose1d": transposed_convolution,
-        "aten.conv_transpose2d": transposed_convolution,
-        "aten.conv_transpose3d": transposed_convolution,
     }
 )
 
 #: From an operator, or one overload of it, to the kernel that makes its result without values.
-META_KERNELS: Mapping[str, MetaKernel] = {**_PLAIN_CASES, **RECURRENT_RESULTS}
+META_KERNELS: Mapping[str, MetaKernel] = _PLAIN_CASES

@@ -7,7 +7,13 @@ import torch
 from torch import Tensor
 
 from inspect_cost.counting.torch.contents import is_sparse
-from inspect_cost.counting.torch.meta.plain import are_of_one_kind, broadcast, empty, is_plain
+from inspect_cost.counting.torch.meta.plain import (
+    FLOATING,
+    are_of_one_kind,
+    broadcast,
+    empty,
+    is_plain,
+)
 
 
 def matrix_by_vector(matrix: Tensor, x: Tensor) -> Tensor | None:
@@ -16,19 +22,40 @@ def matrix_by_vector(matrix: Tensor, x: Tensor) -> Tensor | None:
     return empty(matrix.shape[:1], x) if fits and are_of_one_kind([matrix, x]) else None
 
 
+def matrix_product(a: Tensor, b: Tensor) -> Tensor | None:
+    """Multiply (m, k) by (k, n), one of which may be sparse."""
+    return product(a, b) if a.dim() == b.dim() == 2 else None  # noqa: PLR2004
+
+
+def batch_product(a: Tensor, b: Tensor) -> Tensor | None:
+    """Multiply (B, m, k) by (B, k, n)."""
+    return product(a, b) if a.dim() == b.dim() == 3 and len(a) == len(b) else None  # noqa: PLR2004
+
+
 def product(a: Tensor, b: Tensor) -> Tensor | None:
     """Multiply (..., m, k) by (..., k, n), or without a batch."""
     fits = a.dim() == b.dim() > 1 and a.shape[-1] == b.shape[-2]
     if fits and is_sparse(a) != is_sparse(b):
-        return sparse_sum_of_products(b if is_sparse(a) else a, a, b)
+        return _empty_product(a, b) if a.dim() == 2 else None  # noqa: PLR2004
     fits = fits and are_of_one_kind([a, b])
     batch = broadcast(a.shape[:-2], b.shape[:-2]) if fits else None
     return None if batch is None else empty((*batch, a.shape[-2], b.shape[-1]), a)
 
 
-def sparse_sum_of_products(added: Tensor, a: Tensor, b: Tensor, **_factors: Any) -> Tensor:
-    """Multiply (m, k) by (k, n), one of which is sparse."""
-    return empty((a.shape[0], b.shape[1]), added)
+def sparse_sum_of_products(added: Tensor, a: Tensor, b: Tensor, **_factors: Any) -> Tensor | None:
+    """Multiply (m, k) by (k, n), one of which is sparse, and add (m, n)."""
+    if not (a.dim() == b.dim() == 2 and a.shape[1] == b.shape[0]):  # noqa: PLR2004
+        return None
+    shape = (a.shape[0], b.shape[1])
+    fits = broadcast(shape, added.shape) == shape
+    return _empty_product(a, b) if fits and added.dtype is a.dtype else None
+
+
+def _empty_product(a: Tensor, b: Tensor) -> Tensor | None:
+    """Make the product of two matrices of one floating type, of any layout."""
+    fits = a.dtype is b.dtype and a.dtype in FLOATING
+    dense = b if is_sparse(a) else a
+    return empty((a.shape[0], b.shape[1]), dense) if fits else None
 
 
 def attention(
@@ -36,21 +63,32 @@ def attention(
     key: Tensor,
     value: Tensor,
     attn_mask: Tensor | None = None,
-    *_rest: Any,
+    _dropout: float = 0.0,
+    is_causal: bool = False,
+    *,
     enable_gqa: bool = False,
     **_options: Any,
 ) -> Tensor | None:
     """Attend from queries (..., H, L, E) to keys (..., G, S, E) and values (..., G, S, Ev)."""
-    del attn_mask
-    if query.dim() < 3 or not are_of_one_kind([query, key, value]):  # noqa: PLR2004
+    ranks = query.dim() == key.dim() == value.dim() > 2  # noqa: PLR2004
+    if not ranks or not are_of_one_kind([query, key, value]):
+        return None
+    if attn_mask is not None and (is_causal or not _is_mask(attn_mask, query, key)):
         return None
     heads = query.shape[-3], key.shape[-3]
-    grouped = enable_gqa and heads[0] % heads[1] == 0
+    grouped = enable_gqa and heads[1] > 0 and heads[0] % heads[1] == 0
     alike = query.shape[:-3] == key.shape[:-3] == value.shape[:-3]
     alike = alike and key.shape[:-1] == value.shape[:-1] and query.shape[-1] == key.shape[-1]
     if not alike or not (grouped or heads[0] == heads[1]):
         return None
     return empty((*query.shape[:-1], value.shape[-1]), query)
+
+
+def _is_mask(mask: Tensor, query: Tensor, key: Tensor) -> bool:
+    """Return whether a mask of booleans or of the scores' type broadcasts to the scores."""
+    scores = (*query.shape[:-1], key.shape[-2])
+    fits = mask.dim() > 1 and broadcast(scores, mask.shape) == scores
+    return fits and mask.dtype in {torch.bool, query.dtype}
 
 
 def grouped_product(
@@ -64,12 +102,53 @@ def grouped_product(
 
     Torch's meta kernel accepts bfloat16 only, while its CPU kernel accepts other types too.
     """
-    del bias
+    if find_grouped_fault(a, b, offs, bias, out_dtype):
+        return None
     rows, columns = a.shape[-2], b.shape[-1]
-    groups = {2: [] if offs is None else offs.shape, 3: a.shape[:1]}[a.dim()]
+    groups = a.shape[:1] if a.dim() == 3 else () if offs is None else offs.shape  # noqa: PLR2004
     shape = (rows, columns) if a.dim() + b.dim() == 5 else (*groups, rows, columns)  # noqa: PLR2004
-    fits = a.shape[-1] == b.shape[-2]
-    return torch.empty(shape, dtype=out_dtype or a.dtype, device="meta") if fits else None
+    return torch.empty(shape, dtype=out_dtype or a.dtype, device="meta")
+
+
+def find_grouped_fault(
+    a: Tensor,
+    b: Tensor,
+    offs: Tensor | None = None,
+    bias: Tensor | None = None,
+    out_dtype: torch.dtype | None = None,
+) -> str | None:
+    """Say why `grouped_product` is refused: the only check, as torch's meta kernel differs."""
+    del bias, out_dtype
+    ranks = {a.dim(), b.dim()}
+    if not ranks <= {2, 3}:
+        return f"operands have 2 or 3 dimensions, not {a.dim()} and {b.dim()}"
+    if a.dtype is not b.dtype or a.dtype not in FLOATING:
+        return f"operands of {a.dtype} and {b.dtype}"
+    if a.shape[-1] != b.shape[-2]:
+        return f"{tuple(a.shape)} does not go with {tuple(b.shape)}"
+    if not (_has_aligned_rows(a) and _has_aligned_rows(b)):
+        return "its rows, or columns, do not begin at multiples of 16 bytes"
+    return _find_group_fault(a, b, offs)
+
+
+def _find_group_fault(a: Tensor, b: Tensor, offs: Tensor | None) -> str | None:
+    """Say why operands do not fall into as many groups; each of three dimensions has its own."""
+    groups = [len(x) for x in (a, b) if x.dim() == 3]  # noqa: PLR2004
+    if len(groups) < 2:  # noqa: PLR2004
+        if offs is None or offs.dim() != 1 or offs.dtype is not torch.int32:
+            return "the ends of its groups are no vector of int32"
+        groups.append(len(offs))
+    elif offs is not None:
+        return "its groups need no ends"
+    return f"{groups[0]} groups beside {groups[-1]}" if groups[0] != groups[-1] else None
+
+
+def _has_aligned_rows(x: Tensor) -> bool:
+    """Return whether rows or columns are dense, and begin at multiples of 16 bytes."""
+    (rows, columns), (outer, inner) = x.shape[-2:], x.stride()[-2:]
+    if outer == 1 and inner >= max(1, rows):
+        return inner * x.element_size() % 16 == 0
+    return inner == 1 and outer >= max(1, columns) and outer * x.element_size() % 16 == 0
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor | None:
@@ -81,12 +160,15 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor | No
     return empty((*x.shape[:-1], weight.shape[0]), x) if fits else None
 
 
-def packed_linear(x: Tensor, packed: Any, *_options: Any) -> Tensor:
+def packed_linear(x: Tensor, packed: Any, *_options: Any) -> Tensor | None:
     """Multiply (..., inputs) by a packed weight of (outputs, inputs)."""
-    return empty((*x.shape[:-1], packed.unpack()[0].shape[0]), x)
+    outputs, inputs = packed.unpack()[0].shape
+    fits = x.dtype is torch.float32 and x.dim() > 1 and x.shape[-1] == inputs
+    return empty((*x.shape[:-1], outputs), x) if fits else None
 
 
 def convolution(
+    dimensions: int,
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
@@ -97,8 +179,11 @@ def convolution(
 ) -> Tensor | None:
     """Convolve (B, C, T...) with (O, C / groups, K...), wherever the dilated kernel fits."""
     operands = [x, weight] if bias is None else [x, weight, bias]
-    fits = x.dim() == weight.dim() and x.shape[1] == weight.shape[1] * groups
+    fits = x.dim() == weight.dim() == dimensions + 2 and x.shape[1] == weight.shape[1] * groups
     if isinstance(padding, str) or not fits or not _convolvable(operands):
+        return None
+    outputs = weight.shape[:1]
+    if groups < 1 or outputs[0] % groups or (bias is not None and bias.shape != outputs):
         return None
     kernel = weight.shape[2:]
     sizes = [
@@ -111,6 +196,7 @@ def convolution(
 
 
 def transposed_convolution(
+    dimensions: int,
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
@@ -122,10 +208,17 @@ def transposed_convolution(
 ) -> Tensor | None:
     """Spread (B, C, T...) by (C, O / groups, K...): each input starts a kernel, a stride apart."""
     operands = [x, weight] if bias is None else [x, weight, bias]
-    if x.dim() != weight.dim() or x.shape[1] != weight.shape[0] or not _convolvable(operands):
+    fits = x.dim() == weight.dim() == dimensions + 2 and x.shape[1] == weight.shape[0]
+    if not fits or not _convolvable(operands) or groups < 1 or weight.shape[0] % groups:
+        return None
+    if bias is not None and bias.shape != (weight.shape[1] * groups,):
         return None
     kernel = weight.shape[2:]
     options = _per_dimension(kernel, stride, padding, output_padding, dilation)
+    if not all(
+        extra < max(s, d) for s, extra, d in zip(options[0], options[2], options[3], strict=True)
+    ):
+        return None
     sizes = [
         (n - 1) * s - 2 * p + d * (k - 1) + extra + 1
         for n, k, s, p, extra, d in zip(x.shape[2:], kernel, *options, strict=True)

@@ -7,6 +7,9 @@ from torch import Tensor
 
 from inspect_cost.counting.torch.contents import is_sparse
 
+#: Types that all kernels take; others, of eight bits or none of torch's sums, take few.
+FLOATING = frozenset({torch.float32, torch.float64, torch.float16, torch.bfloat16})
+
 Result = Tensor | tuple[Tensor, ...] | None
 
 
@@ -20,9 +23,15 @@ def are_of_one_kind(tensors: Sequence[Tensor]) -> bool:
     if not tensors:
         return False
     dtype = tensors[0].dtype
-    return dtype.is_floating_point and all(
+    return dtype in FLOATING and all(
         x.dtype == dtype and x.is_meta and not is_sparse(x) for x in tensors
     )
+
+
+def has_dimension(x: Tensor, dim: int) -> bool:
+    """Return whether a tensor has a dimension; numbers pass for vectors of one."""
+    rank = x.dim() or 1
+    return -rank <= dim < rank
 
 
 def is_channels_last(x: Tensor) -> bool:

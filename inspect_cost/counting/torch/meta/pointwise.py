@@ -8,13 +8,16 @@ from torch import Tensor
 
 from inspect_cost.counting.torch.contents import is_sparse
 from inspect_cost.counting.torch.meta.plain import (
+    FLOATING,
     are_of_one_kind,
     broadcast,
     compact,
     empty,
+    has_dimension,
     is_plain,
 )
 
+WHOLE = frozenset({torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64})
 COMPLEX_OF = {torch.float32: torch.complex64, torch.float64: torch.complex128}
 
 
@@ -49,21 +52,18 @@ def in_place(x: Tensor, *operands: Any, **_options: Any) -> Tensor | None:
     return x if fits else None
 
 
-def like_first(x: Tensor, *_parameters: Any, out: Any = None, **_options: Any) -> Tensor | None:
-    """Keep the first operand's shape, whatever the parameters."""
-    return empty(x.shape, x) if out is None and is_plain([x]) else None
-
-
-def along_dimension(x: Tensor, _dim: int, dtype: torch.dtype | None = None) -> Tensor | None:
+def along_dimension(x: Tensor, dim: int, dtype: torch.dtype | None = None) -> Tensor | None:
     """Keep the first operand's shape while working along a dimension, unless the type changes."""
-    return empty(x.shape, x) if dtype in {None, x.dtype} and is_plain([x]) else None
+    fits = dtype in {None, x.dtype} and has_dimension(x, dim)
+    return empty(x.shape, x) if fits and is_plain([x]) else None
 
 
 def clamp(x: Tensor, *bounds: Any, **named_bounds: Any) -> Tensor | None:
     """Keep the operand's shape; integers stay integers if their bounds are integers."""
-    whole = all(b is None or isinstance(b, int) for b in (*bounds, *named_bounds.values()))
+    given = [b for b in (*bounds, *named_bounds.values()) if b is not None]
+    whole = all(isinstance(b, int) for b in given) and x.dtype in WHOLE
     plain = x.is_meta and x.is_contiguous() and not is_sparse(x)
-    return empty(x.shape, x) if plain and (x.is_floating_point() or whole) else None
+    return empty(x.shape, x) if given and plain and (x.dtype in FLOATING or whole) else None
 
 
 def quotient(x: Any, divisor: Any, **options: Any) -> Tensor | None:
@@ -77,7 +77,8 @@ def quotient(x: Any, divisor: Any, **options: Any) -> Tensor | None:
 def comparison(x: Tensor, _number: float) -> Tensor | None:
     """Return one boolean for each element."""
     plain = x.is_meta and x.is_contiguous() and not is_sparse(x)
-    return torch.empty(x.shape, dtype=torch.bool, device="meta") if plain else None
+    real = x.dtype in FLOATING or x.dtype in WHOLE
+    return torch.empty(x.shape, dtype=torch.bool, device="meta") if plain and real else None
 
 
 def conjunction(a: Tensor, b: Tensor) -> Tensor | None:
@@ -100,11 +101,12 @@ def complex_number(a: Tensor, b: Tensor) -> Tensor | None:
 
 def where(condition: Tensor, a: Any, b: Any) -> Tensor | None:
     """Choose between two operands, element by element."""
-    plain = condition.is_meta and condition.is_contiguous()
+    plain = condition.is_meta and condition.is_contiguous() and condition.dtype is torch.bool
     result = elementwise(a, b) if plain else None
     return result if result is not None and result.shape == condition.shape else None
 
 
 def like(x: Tensor, *, dtype: torch.dtype | None = None, **_options: Any) -> Tensor | None:
     """Make a new tensor of the same shape and type."""
-    return compact(x) if dtype in {None, x.dtype} and not is_sparse(x) else None
+    plain = x.dtype in FLOATING and not is_sparse(x)
+    return compact(x) if plain and dtype in {None, x.dtype} else None

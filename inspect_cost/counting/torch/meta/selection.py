@@ -1,4 +1,4 @@
-"""Meta kernels that join tensors, select from them or reduce them; and recurrent cells."""
+"""Meta kernels that join tensors, select from them or reduce them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from inspect_cost.counting.torch.meta.plain import (
-    Result,
     are_of_one_kind,
     empty,
+    has_dimension,
     is_channels_last,
     is_plain,
 )
@@ -17,14 +17,11 @@ from inspect_cost.counting.torch.meta.plain import (
 
 def concatenation(tensors: Sequence[Tensor], dim: int = 0) -> Tensor | None:
     """Add up the lengths along one dimension; the others must agree."""
-    first = tensors[0].shape
-    if (
-        not are_of_one_kind(tensors)
-        or not first
-        or any(len(x.shape) != len(first) for x in tensors)
-    ):
+    if not are_of_one_kind(tensors) or any(is_channels_last(x) for x in tensors):
         return None
-    if any(is_channels_last(x) for x in tensors):
+    first = tensors[0].shape
+    ranks = {x.dim() for x in tensors}
+    if len(ranks) > 1 or not first or not has_dimension(tensors[0], dim):
         return None
     axis = dim % len(first)
     around = {(x.shape[:axis], x.shape[axis + 1 :]) for x in tensors}
@@ -36,8 +33,10 @@ def concatenation(tensors: Sequence[Tensor], dim: int = 0) -> Tensor | None:
 
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor | None:
     """Join tensors of one shape along a new dimension."""
+    if not is_plain(tensors) or any(x.shape != tensors[0].shape for x in tensors):
+        return None
     shape = list(tensors[0].shape)
-    if not is_plain(list(tensors)) or any(list(x.shape) != shape for x in tensors):
+    if not -len(shape) - 1 <= dim <= len(shape):
         return None
     axis = dim % (len(shape) + 1)
     return empty((*shape[:axis], len(tensors), *shape[axis:]), tensors[0])
@@ -60,9 +59,13 @@ def vector_norm(
 ) -> Tensor | None:
     """Return one number for each entry of the remaining dimensions."""
     del order
-    if dim is None or dtype is not None or not x.dim() or not is_plain([x]):
+    if dim is None or dtype is not None or not x.dim() or not x.numel() or not is_plain([x]):
+        return None
+    if not all(has_dimension(x, d) for d in dim):
         return None
     gone = {d % x.dim() for d in dim}
+    if len(gone) < len(dim):
+        return None
     sizes = enumerate(x.shape)
     shape = [1 if d in gone else n for d, n in sizes if keepdim or d not in gone]
     return empty(shape, x)
@@ -73,10 +76,3 @@ def mean(
 ) -> Tensor | None:
     """Reduce as `vector_norm` does."""
     return None if _options else vector_norm(x, 2, dim or None, keepdim)
-
-
-def next_state(x: Tensor, state: Tensor | Sequence[Tensor], *_weights: Any) -> Result:
-    """Return a recurrent cell's new state, or the two new states of an LSTM."""
-    if isinstance(state, Tensor):
-        return empty(state.shape, state) if are_of_one_kind([x, state]) else None
-    return tuple(empty(s.shape, s) for s in state) if are_of_one_kind([x, *state]) else None
