@@ -18,6 +18,7 @@ from inspect_cost.counting.report import CostReport
 from inspect_cost.counting.torch.aten import Rule
 from inspect_cost.counting.torch.aten.policies import select_rules
 from inspect_cost.counting.torch.attribution import attribute_methods, make_off_thread_error
+from inspect_cost.counting.torch.autocast import follow_autocast
 from inspect_cost.counting.torch.backward import BackwardPass
 from inspect_cost.counting.torch.copying import Copier
 from inspect_cost.counting.torch.dataflow import DataFlow
@@ -203,7 +204,8 @@ class _Run:
         function = model if method == FORWARD else self.call.rebound(model).function
         training = self.options.backward
         watch = JaggedAttention() if self.jagged else nullcontext()
-        with run_as_deep_as_usual(), _gradients(enabled=training), mode, watch:
+        casts = follow_autocast(find_home(self.module, (self.call.args, self.call.kwargs)))
+        with run_as_deep_as_usual(), _gradients(enabled=training), casts, mode, watch:
             out = function(*args, **kwargs)
             if isinstance(out, Iterator):
                 out = list(out)  # a generator does its work when it is read

@@ -1,0 +1,279 @@
+"""Autocast: its casts are operators of the count, and those of weights live until it ends.
+
+The model of all comparisons is torch itself: run on real values, where torch casts without help.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+import inspect_cost.counting.torch.count as counting
+from inspect_cost import CostReport, count
+from inspect_cost.values.notes import codes
+
+
+class Cast(nn.Module):
+    """A model within autocast."""
+
+    def __init__(self, model: nn.Module, dtype: torch.dtype = torch.bfloat16) -> None:
+        super().__init__()
+        self.model, self.dtype = model, dtype
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast("cpu", dtype=self.dtype):
+            y: Tensor = self.model(x)
+        return y
+
+
+class OnValues(nn.Module):
+    """A model that cannot be counted without values."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.model(x)
+        assert y.sum().item() is not None
+        return y
+
+
+def two_layers() -> nn.Module:
+    return nn.Sequential(nn.Linear(64, 64, bias=False), nn.Linear(64, 64, bias=False))
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_an_inference(device: str) -> None:
+    """Copies of both weights live beside two results; each cast and each product moves its own."""
+    model, x = two_layers().to(device).eval(), torch.zeros(32, 64, device=device)
+    plain = count(model, x)
+    for _ in range(3):
+        report = count(Cast(model), x)
+        assert report.peak_activation_bytes == 2 * 8192 + 2 * 4096
+        assert report.bytes_moved == 8192 + 4096 + 2 * (16384 + 8192 + 4096 + 8192 + 4096)
+        assert (report.macs, report.flops) == (plain.macs, plain.flops)
+
+
+def test_a_context_around_the_count() -> None:
+    model, x = two_layers().eval(), torch.zeros(32, 64)
+    inside = count(Cast(model), x)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        for _ in range(3):
+            report = count(model, x)
+            assert report.peak_activation_bytes == inside.peak_activation_bytes
+            assert report.bytes_moved == inside.bytes_moved
+    assert count(model, x).bytes_moved == 2 * (8192 + 16384 + 8192)
+
+
+def count_casts(report: CostReport) -> int:
+    return sum(t.calls for t in report.tallies if t.operator in {"aten.to", "aten._to_copy"})
+
+
+class Rounds(nn.Module):
+    """One layer, run several times, in one context or in one each."""
+
+    def __init__(self, *, together: bool, cache: bool = True, trained: bool = True) -> None:
+        super().__init__()
+        self.layer = nn.Linear(16, 16, bias=False).requires_grad_(trained)
+        self.together, self.cache = together, cache
+
+    def forward(self, x: Tensor) -> Tensor:
+        with self.context() if self.together else nullcontext():
+            for _ in range(3):
+                with nullcontext() if self.together else self.context():
+                    x = self.layer(x)
+        return x
+
+    @contextmanager
+    def context(self) -> Iterator[None]:
+        with torch.autocast("cpu", dtype=torch.bfloat16, cache_enabled=self.cache):
+            yield
+
+
+@pytest.mark.parametrize(
+    ("model", "casts"),
+    [
+        (Rounds(together=True), 1),
+        (Rounds(together=False), 3),
+        (Rounds(together=True, cache=False), 3),
+        (Rounds(together=True, trained=False), 3),
+    ],
+)
+def test_a_weight_is_cast_once_in_a_context(model: nn.Module, casts: int) -> None:
+    assert count_casts(count(model.eval(), torch.zeros(2, 16))) == casts + 1
+
+
+def test_casts_are_freed_when_the_context_ends() -> None:
+    together, apart = Rounds(together=True), Rounds(together=False)
+    apart.layer = nn.Linear(16, 16, bias=False)
+    x = torch.zeros(2, 16)
+    copy, result = 2 * 256, 2 * 32
+    assert count(together.eval(), x).peak_activation_bytes == copy + 2 * result
+    assert count(apart.eval(), x).peak_activation_bytes == copy + 2 * result
+    both = nn.Sequential(Cast(nn.Linear(16, 16, bias=False)), Cast(nn.Linear(16, 16, bias=False)))
+    assert count(both.eval(), x).peak_activation_bytes == copy + 2 * result
+
+
+class Classifier(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8)
+        self.act, self.last = nn.PReLU(), nn.Linear(8, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.act(self.norm(self.conv(x))).mean((2, 3))
+        loss: Tensor = F.cross_entropy(self.last(h), torch.zeros(len(x), dtype=torch.int64))
+        return loss
+
+
+class Attention(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.qkv, self.out = nn.LayerNorm(16), nn.Linear(16, 48), nn.Linear(16, 16)
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = self.qkv(self.norm(x)).unflatten(-1, (3, 2, 8)).unbind(-3)
+        heads = (t.transpose(1, 2) for t in (q, k, v))
+        y = F.scaled_dot_product_attention(*heads).transpose(1, 2).flatten(-2)
+        return x + self.out(y)
+
+
+class Island(nn.Module):
+    """A part in single precision, whose result meets others: of both types, and joined."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner, self.outer = nn.Linear(16, 16), nn.Linear(32, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        low = self.inner(x)
+        with torch.autocast("cpu", enabled=False):
+            high = self.inner(x) * low.float()
+        joined: Tensor = self.outer(torch.cat([low, high], -1))
+        return F.mse_loss(joined, torch.zeros_like(joined)) + torch.stack([low, low]).float().sum()
+
+
+class Einsum(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(16, 6))
+        self.other = nn.Parameter(torch.zeros(6, 16, dtype=torch.float64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = torch.einsum("...i,ij->...j", x, self.weight) @ self.weight.t()
+        return y + torch.matmul(self.other.t(), self.other)[0]
+
+
+MODELS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
+    "two layers": (two_layers, (32, 64)),
+    "biased": (lambda: nn.Sequential(nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 4)), (3, 16)),
+    "shared": (lambda: nn.Sequential(*[nn.Linear(16, 16)] * 3), (3, 16)),
+    "classifier": (Classifier, (2, 3, 8, 8)),
+    "attention": (Attention, (2, 5, 16)),
+    "island": (Island, (3, 16)),
+    "einsum": (Einsum, (3, 16)),
+    "conv1d": (lambda: nn.Conv1d(4, 6, 3, stride=2), (2, 4, 9)),
+    "transposed": (lambda: nn.ConvTranspose2d(4, 6, 3, stride=2), (2, 4, 5, 5)),
+    "rounds": (lambda: Rounds(together=True), (2, 16)),
+    "contexts": (lambda: Rounds(together=False), (2, 16)),
+    "heads": (lambda: nn.TransformerEncoderLayer(16, 2, 32, dropout=0.0), (3, 2, 16)),
+    "half": (lambda: nn.Linear(16, 8).bfloat16(), (3, 16)),
+    "cells": (lambda: nn.Sequential(nn.Linear(16, 16), nn.Softmax(-1), nn.Linear(16, 2)), (3, 16)),
+}
+
+
+CASTS = ("aten.to", "aten._to_copy")
+#: On values, a fused kernel of attention runs; from shapes, what it is made of.
+FUSED = {"attention", "heads"}
+
+
+def sum_casts(report: CostReport) -> int:
+    return sum(t.bytes_moved for t in report.tallies if t.operator in CASTS)
+
+
+def summarize(report: CostReport) -> dict[tuple[str, str], tuple[int, int, int]]:
+    return {(t.module, t.operator): (t.calls, t.bytes_moved, t.cost.flops) for t in report.tallies}
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("name", MODELS)
+def test_a_training_step_is_cast_as_torch_casts(
+    name: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, size = MODELS[name]
+    model, x = OnValues(Cast(make(), dtype)), torch.zeros(size)
+    followed = count(model, x, backward=True)
+    bare = count(model.model, x, backward=True)
+    monkeypatch.setattr(counting, "follow_autocast", lambda _home: nullcontext())
+    own = count(model, x, backward=True)
+    assert "real-run" in codes(own.notes)
+    assert "real-run" not in codes(bare.notes)
+    assert summarize(followed) == summarize(own)
+    assert followed.peak_activation_bytes == own.peak_activation_bytes
+    if name not in FUSED:
+        assert sum_casts(bare) == sum_casts(own)
+
+
+class Casts(TorchDispatchMode):
+    """Adds up the bytes of the casts that are made."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch has no types here
+        self.bytes = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        if func is torch.ops.aten._to_copy.default:  # noqa: SLF001 - what a cast becomes
+            self.bytes += args[0].nbytes + out.nbytes
+        return out
+
+
+@pytest.mark.parametrize("name", sorted(MODELS.keys() - {"einsum"}))  # which arrives whole, uncast
+def test_an_inference_is_cast_as_torch_casts(name: str) -> None:
+    make, size = MODELS[name]
+    model, x = Cast(make()).eval(), torch.zeros(size)
+    with torch.no_grad(), Casts() as casts:
+        model(x)
+    assert casts.bytes
+    assert sum_casts(count(model, x)) == casts.bytes
+    assert sum_casts(count(OnValues(model), x)) == casts.bytes
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_macs_are_those_without(name: str) -> None:
+    make, size = MODELS[name]
+    x, model = torch.zeros(size), make().eval()
+    without = count(model.float() if name == "half" else model, x)
+    assert count(Cast(model), x).macs == without.macs
+
+
+def test_a_training_step_is_the_same_every_time() -> None:
+    model, x = Cast(Classifier()), torch.zeros(2, 3, 8, 8)
+    first = count(model, x, backward=True)
+    assert all(count(model, x, backward=True) == first for _ in range(2))
+
+
+def test_models_without_values_train() -> None:
+    x = torch.zeros(2, 3, 8, 8)
+    real = count(Cast(Classifier()), x, backward=True)
+    bare = count(Cast(Classifier()).to("meta"), x.to("meta"), backward=True)
+    assert bare.bytes_moved == real.bytes_moved
+    assert bare.peak_activation_bytes == real.peak_activation_bytes
+
+
+def test_the_process_goes_on_as_before() -> None:
+    model, x = two_layers(), torch.rand(32, 64)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        before = model(x)
+        count(Cast(model), x)
+        after = model(x)
+    assert torch.equal(before, after)
+    assert before.dtype is torch.bfloat16
+    before.float().sum().backward()
+    assert model(x).dtype is torch.float32
