@@ -4,7 +4,7 @@ Each operator costs what its textbook derivative does, given what the forward ha
 incoming gradient is `g`, the operator's input `x` and its result `y`.
 """
 
-from inspect_cost.formulas.contraction import dot_products, matmul
+from inspect_cost.formulas.contraction import dot_products
 from inspect_cost.formulas.pointwise import ADD, COMPARE, DIV, MUL, SPECIAL
 from inspect_cost.values.cost import FREE, OpCost
 
@@ -92,9 +92,21 @@ def attention(heads: int, L: int, S: int, E: int, Ev: int) -> OpCost:
 
     The softmax P is kept. Kernels that recompute it, to save memory, take one more product.
     """
-    values = matmul(S, L, Ev, batch=heads) + matmul(L, Ev, S, batch=heads)  # P^T G, G V^T
-    scores = softmax(heads * L, S) + MUL * (heads * L * S)
-    return values + scores + dot_products(heads * L * E, S) + dot_products(heads * S * E, L)
+    return masked_attention(heads * L * S, heads * L if S else 0, E, Ev)
+
+
+def masked_attention(scores: int, rows: int, E: int, Ev: int) -> OpCost:
+    """Gradients of attention that computes only the scores that a mask keeps.
+
+    Args:
+        scores: kept scores of all heads and queries.
+        rows: queries of all heads that keep at least one key.
+        E: size of a query.
+        Ev: size of a value.
+    """
+    values = dot_products(2 * scores, Ev)  # P^T G and G V^T
+    softmaxes = (2 * MUL + ADD) * scores + ADD * (scores - rows)
+    return values + softmaxes + MUL * scores + dot_products(2 * scores, E)
 
 
 def scatter(elements: int) -> OpCost:

@@ -1,7 +1,7 @@
 """Counting one call of a model, from shapes alone wherever that is possible."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from inspect_cost.counting.torch.aten.policies import select_rules
 from inspect_cost.counting.torch.attribution import attribute_methods, make_off_thread_error
 from inspect_cost.counting.torch.backward import BackwardPass
 from inspect_cost.counting.torch.dataflow import DataFlow
+from inspect_cost.counting.torch.fused_attention import FusedAttention
 from inspect_cost.counting.torch.ledger import Ledger
 from inspect_cost.counting.torch.memories import count_reachable_bytes
 from inspect_cost.counting.torch.mode import CountingMode
@@ -174,7 +175,9 @@ class _Run:
         method = self.call.method
         function = model if method == FORWARD else self.call.rebound(model).function
         training = self.options.backward
-        with torch.inference_mode(not training), torch.set_grad_enabled(training), mode:
+        triangular = self.options.policy.attention == "triangular"
+        functions = FusedAttention() if training and triangular else nullcontext()
+        with torch.inference_mode(not training), torch.set_grad_enabled(training), functions, mode:
             out = function(*args, **kwargs)
             if isinstance(out, Iterator):
                 out = list(out)  # a generator does its work when it is read

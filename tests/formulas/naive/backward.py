@@ -233,3 +233,54 @@ def spread(g: np.ndarray, neighbours: Sequence[Neighbours], size: int) -> np.nda
         for place, weight in near:
             out[place] = out[place] + gradient * weight
     return out
+
+
+# --- without padding and masked scores ---
+
+
+def valid_convolution_of_input(
+    g: np.ndarray, W: np.ndarray, sizes: Sequence[int], stride: int, padding: int
+) -> np.ndarray:
+    """Return (B, O, T) gradients to (B, C, sizes), each through the taps that met a number."""
+    out = np.zeros(tuple(sizes), dtype=object)
+    for n, o, t, c, k in np.ndindex(*g.shape, *W.shape[1:]):
+        place = t * stride + k - padding
+        if 0 <= place < sizes[2]:
+            out[n, c, place] = mac(out[n, c, place], g[n, o, t], W[o, c, k])
+    return out
+
+
+def valid_convolution_of_weight(
+    g: np.ndarray, x: np.ndarray, shape: Sequence[int], stride: int, padding: int
+) -> np.ndarray:
+    """Sum, for each weight, the products of the numbers that it met."""
+    out = np.zeros(tuple(shape), dtype=object)
+    for n, o, t, c, k in np.ndindex(*g.shape, *shape[1:]):
+        place = t * stride + k - padding
+        if 0 <= place < x.shape[2]:
+            out[o, c, k] = mac(out[o, c, k], x[n, c, place], g[n, o, t])
+    return out
+
+
+def masked_attention(
+    g: np.ndarray,
+    q: np.ndarray,
+    k: np.ndarray,
+    v: np.ndarray,
+    P: np.ndarray,
+    seen: Sequence[Sequence[int]],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return gradients to q, k and v of one head, for the keys that each query sees."""
+    c = 1 / math.sqrt(q.shape[1])
+    by_q, by_k, by_v = (np.zeros(x.shape, dtype=object) for x in (q, k, v))
+    for i, keys in enumerate(seen):
+        by_P = [dot(g[i], v[s]) for s in keys]
+        scores = softmax(by_P, [P[i, s] for s in keys]) if keys else []
+        for s, score in zip(keys, scores, strict=True):
+            scaled = score * c
+            for e in range(q.shape[1]):
+                by_q[i, e] = mac(by_q[i, e], scaled, k[s, e])
+                by_k[s, e] = mac(by_k[s, e], scaled, q[i, e])
+            for e in range(v.shape[1]):
+                by_v[s, e] = mac(by_v[s, e], P[i, s], g[i, e])
+    return by_q, by_k, by_v

@@ -133,14 +133,6 @@ def convolution(
     )
 
 
-def attention(
-    out: Any, gradient: Tensor, query: Tensor, key: Tensor, value: Tensor, *_: Any, **_kw: Any
-) -> OpCost:
-    """Count the gradients of fused attention on (batch, heads, length, size)."""
-    *heads, L, E = query.shape
-    return formula.attention(prod(heads), L, key.shape[-2], E, value.shape[-1])
-
-
 def average_pool(
     out: Tensor, gradient: Tensor, x: Tensor, kernel_size: Sequence[int], *_rest: Any
 ) -> OpCost:
@@ -193,10 +185,6 @@ BACKWARD: dict[str, Rule] = {
     "aten.native_batch_norm_backward": batch_norm,
     "aten._weight_norm_interface_backward": weight_norm,
     "aten.convolution_backward": convolution,
-    "aten._scaled_dot_product_flash_attention_for_cpu_backward": attention,
-    "aten._scaled_dot_product_flash_attention_backward": attention,
-    "aten._scaled_dot_product_efficient_attention_backward": attention,
-    "aten._scaled_dot_product_cudnn_attention_backward": attention,
     "aten.embedding_dense_backward": SCATTERED,
     "aten.max_pool2d_with_indices_backward": SCATTERED,
     "aten.max_pool3d_with_indices_backward": SCATTERED,

@@ -9,6 +9,7 @@ from torch._ops import OpOverload
 
 from inspect_cost.counting.torch.aten.accumulation import ACCUMULATIONS
 from inspect_cost.counting.torch.aten.attention import ATTENTION
+from inspect_cost.counting.torch.aten.attention_gradients import ATTENTION_GRADIENTS
 from inspect_cost.counting.torch.aten.backward import BACKWARD
 from inspect_cost.counting.torch.aten.contraction import CONTRACTIONS
 from inspect_cost.counting.torch.aten.distance import DISTANCES
@@ -33,6 +34,7 @@ FAMILIES: tuple[Mapping[str, Rule], ...] = (
     NORMALIZATIONS,
     RECURRENT,
     ATTENTION,
+    ATTENTION_GRADIENTS,
     RESAMPLING,
     FOURIER,
     BACKWARD,

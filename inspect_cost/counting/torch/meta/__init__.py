@@ -12,6 +12,8 @@ from inspect_cost.counting.torch.aten.recurrent import RECURRENT_RESULTS
 from inspect_cost.counting.torch.meta.contraction import (
     attention,
     convolution,
+    fused_attention,
+    fused_attention_gradients,
     grouped_product,
     linear,
     matrix_by_vector,
@@ -83,6 +85,8 @@ _PLAIN_CASES: dict[str, MetaKernel] = (
         "aten.bmm": product,
         "aten.matmul": product,
         "aten.scaled_dot_product_attention": attention,
+        "aten._scaled_dot_product_flash_attention_for_cpu": fused_attention,
+        "aten._scaled_dot_product_flash_attention_for_cpu_backward": fused_attention_gradients,
         "aten._sparse_addmm": sparse_sum_of_products,
         "aten._grouped_mm": grouped_product,
         "aten.linear": linear,

@@ -7,7 +7,14 @@ import torch
 from torch import Tensor
 
 from inspect_cost.counting.torch.contents import is_sparse
-from inspect_cost.counting.torch.meta.plain import are_of_one_kind, broadcast, empty, is_plain
+from inspect_cost.counting.torch.meta.plain import (
+    Result,
+    are_of_one_kind,
+    broadcast,
+    compact,
+    empty,
+    is_plain,
+)
 
 
 def matrix_by_vector(matrix: Tensor, x: Tensor) -> Tensor | None:
@@ -51,6 +58,26 @@ def attention(
     if not alike or not (grouped or heads[0] == heads[1]):
         return None
     return empty((*query.shape[:-1], value.shape[-1]), query)
+
+
+def fused_attention(
+    query: Tensor, key: Tensor, value: Tensor, *_rest: Any, **_options: Any
+) -> Result:
+    """Attend as `attention`, and keep the logarithm of each softmax's sum for the gradients."""
+    if not are_of_one_kind([query, key, value]):
+        return None
+    sums = torch.empty(query.shape[:-1], dtype=torch.float32, device="meta")
+    return empty((*query.shape[:-1], value.shape[-1]), query), sums
+
+
+def fused_attention_gradients(
+    gradient: Tensor, query: Tensor, key: Tensor, value: Tensor, *_rest: Any, **_options: Any
+) -> Result:
+    """Make gradients of queries, keys and values."""
+    operands = [query, key, value]
+    if not are_of_one_kind([gradient, *operands]):
+        return None
+    return tuple(compact(x) for x in operands)
 
 
 def grouped_product(
