@@ -17,6 +17,7 @@ from inspect_cost.counting.torch.aten.fourier import FOURIER
 from inspect_cost.counting.torch.aten.free import FREE_OPERATORS
 from inspect_cost.counting.torch.aten.fused import FUSED
 from inspect_cost.counting.torch.aten.linalg import LINALG
+from inspect_cost.counting.torch.aten.loss_gradients import LOSS_GRADIENTS
 from inspect_cost.counting.torch.aten.losses import LOSSES
 from inspect_cost.counting.torch.aten.normalization import NORMALIZATIONS
 from inspect_cost.counting.torch.aten.pointwise import POINTWISE
@@ -24,6 +25,7 @@ from inspect_cost.counting.torch.aten.quantized import QUANTIZED
 from inspect_cost.counting.torch.aten.recurrent import RECURRENT
 from inspect_cost.counting.torch.aten.reduction import REDUCTIONS
 from inspect_cost.counting.torch.aten.resampling import RESAMPLING
+from inspect_cost.counting.torch.aten.resampling_gradients import RESAMPLING_GRADIENTS
 from inspect_cost.counting.torch.aten.rule import Rule
 from inspect_cost.counting.torch.aten.sparse import SPARSE
 
@@ -38,6 +40,8 @@ FAMILIES: tuple[Mapping[str, Rule], ...] = (
     RESAMPLING,
     FOURIER,
     BACKWARD,
+    LOSS_GRADIENTS,
+    RESAMPLING_GRADIENTS,
     ACCUMULATIONS,
     DISTANCES,
     LINALG,
