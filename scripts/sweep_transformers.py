@@ -16,7 +16,8 @@ from dataclasses import asdict, dataclass
 
 import torch
 import transformers
-from architectures import FAMILIES, Family
+from architectures import FAMILIES
+from architectures.family import Family
 from rich.console import Console
 from rich.table import Table
 

@@ -4,6 +4,7 @@ ResNet-50 (He et al. 2016), GPT-2 small (Radford et al. 2019), ViT-B/16 (Dosovit
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -34,7 +35,7 @@ class Product(torch.autograd.Function):
         return x @ weight
 
     @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, grad: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
         """Return the gradients of both operands."""
         x, weight = ctx.saved_tensors
         return grad @ weight.T, x.T @ grad

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
-from inspect_cost.calls.devices import usable_device, usable_dtype
+from inspect_cost.calls.devices import find_device, find_dtype
 from inspect_cost.calls.function import FunctionModule
 from inspect_cost.values.errors import UsageError
 
@@ -164,8 +164,8 @@ class Call:
                 "a model or an input on the meta device has no values, and cannot be run",
                 "Build the model on a real device.",
             )
-        place = usable_device(device) if device is not None else None
-        kind = usable_dtype(dtype)
+        place = find_device(device) if device is not None else None
+        kind = find_dtype(dtype)
         call = self
         if self.module is not None and _must_move(self.module, place, kind):
             call = self.rebound(copy.deepcopy(self.module).to(device=place, dtype=kind))

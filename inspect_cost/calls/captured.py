@@ -8,6 +8,7 @@ import copy
 import dis
 import functools
 import sys
+import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
@@ -42,6 +43,31 @@ def replace_captured(function: Any, replacements: Mapping[int, Any]) -> Any:
     return _rebuild(function, dict(replacements))
 
 
+def holds_state(function: FunctionType) -> bool:
+    """Return whether a function was given something that it may change: a list, an object."""
+    seen: set[int] = set()
+    stack: list[Any] = [function]
+    while stack:
+        value = stack.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, FunctionType):
+            stack += [] if is_opaque(value.__module__) else _list_given(value)
+        elif isinstance(value, (tuple, MethodType, functools.partial)):
+            stack += [part for _, part in _parts(value)]
+        elif isinstance(value, (list, dict, set)) or _is_open(value):
+            return True
+    return False
+
+
+def _list_given(function: FunctionType) -> list[Any]:
+    """List what a function holds by itself: in its closure, its defaults and its attributes."""
+    given = [read_cell(cell) for cell in function.__closure__ or ()]
+    given += [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+    return [*given, *vars(function).values()]
+
+
 def place(path: Path, taken: Iterable[Path]) -> Path:
     """Return a path beside the taken ones, none of which is inside another: "net", "net_2" ..."""
     first, *inner = path
@@ -70,6 +96,8 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
         yield from _parts_of_function(value)
     elif isinstance(value, MethodType):
         yield from (("", value.__func__), ("", value.__self__))
+    elif isinstance(value, weakref.ref):
+        yield "", value()
     elif isinstance(value, functools.partial):
         yield from (("", value.func), ("", value.args), ("", value.keywords))
     elif isinstance(value, (list, tuple)):
@@ -81,26 +109,27 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _parts_of_function(function: FunctionType) -> Iterator[tuple[str, Any]]:
-    if _is_opaque(function.__module__):
-        return
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        yield name, _content(cell)
+        yield name, read_cell(cell)
     names = function.__code__.co_varnames[: function.__code__.co_argcount]
     defaults = function.__defaults__ or ()
     yield from zip(names[len(names) - len(defaults) :], defaults, strict=True)
     yield from (function.__kwdefaults__ or {}).items()
-    for name in _global_names(function.__code__):
+    yield from vars(function).items()
+    if is_opaque(function.__module__):
+        return  # of a library's function, what it was given may lead to something: a wrapper's
+    for name in list_global_names(function.__code__):
         if name in function.__globals__:
             yield name, function.__globals__[name]
 
 
-def _global_names(code: CodeType) -> dict[str, None]:
-    """Return the global variables that code reads; ``co_names`` has its attributes too."""
+def list_global_names(code: CodeType) -> dict[str, None]:
+    """Return, as keys, the globals that code reads; ``co_names`` has its attributes too."""
     reads = (i.argval for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL")
     names = dict.fromkeys(reads)
     for constant in code.co_consts:
         if isinstance(constant, CodeType):  # a lambda, a comprehension
-            names |= _global_names(constant)
+            names |= list_global_names(constant)
     return names
 
 
@@ -109,17 +138,19 @@ def _is_open(value: Any) -> bool:
     if isinstance(value, SimpleNamespace):
         return True
     closed = isinstance(value, (type, ModuleType)) or not hasattr(value, "__dict__")
-    return not closed and not _is_opaque(type(value).__module__)
+    return not closed and not is_opaque(type(value).__module__)
 
 
-def _is_opaque(module: str | None) -> bool:
+def is_opaque(module: str | None) -> bool:
+    """Return whether a module of Python's belongs to a library that holds nothing of the user's."""
     return (module or "").partition(".")[0] in OPAQUE
 
 
-def _content(cell: CellType) -> Any:
+def read_cell(cell: CellType) -> Any:
+    """Return what a closure's cell holds; None if that is not assigned yet."""
     try:
         return cell.cell_contents
-    except ValueError:  # it is not assigned yet
+    except ValueError:
         return None
 
 
@@ -130,7 +161,7 @@ def _rebuild(value: Any, known: dict[int, Any]) -> Any:
     known[id(value)] = value
     if isinstance(value, FunctionType):
         return _rebuild_function(value, known)
-    if isinstance(value, (MethodType, functools.partial, tuple)):
+    if isinstance(value, (MethodType, functools.partial, tuple, weakref.ref)):
         return _rebuild_whole(value, known)
     if isinstance(value, (list, dict)) or _is_open(value):
         return _rebuild_contents(value, known)
@@ -138,14 +169,11 @@ def _rebuild(value: Any, known: dict[int, Any]) -> Any:
 
 
 def _rebuild_function(function: FunctionType, known: dict[int, Any]) -> Any:
-    if _is_opaque(function.__module__):
-        return function
     # The twin is known before it is filled, as a function may refer to itself.
     cells = tuple(CellType() for _ in function.__closure__ or ())
     space = dict(function.__globals__)
     twin = FunctionType(function.__code__, space, function.__name__, None, cells)
     twin.__qualname__, twin.__module__ = function.__qualname__, function.__module__
-    vars(twin).update(vars(function))
     known[id(function)] = twin
     changed = _fill(twin, function, known)
     if not changed:
@@ -157,14 +185,19 @@ def _fill(twin: FunctionType, function: FunctionType, known: dict[int, Any]) -> 
     """Give a twin what its original refers to, replaced; return whether anything is."""
     pairs: list[tuple[Any, Any]] = []
     for cell, original in zip(twin.__closure__ or (), function.__closure__ or (), strict=True):
-        if (content := _content(original)) is not None:
+        if (content := read_cell(original)) is not None:
             cell.cell_contents = _rebuild(content, known)
             pairs.append((cell.cell_contents, content))
-    for name in _global_names(function.__code__).keys() & function.__globals__.keys():
+    opaque = is_opaque(function.__module__)
+    names = {} if opaque else list_global_names(function.__code__)
+    for name in names.keys() & function.__globals__.keys():
         twin.__globals__[name] = _rebuild(function.__globals__[name], known)
         pairs.append((twin.__globals__[name], function.__globals__[name]))
     twin.__defaults__ = _rebuild(function.__defaults__, known)
     twin.__kwdefaults__ = _rebuild(function.__kwdefaults__, known)
+    for name, value in vars(function).items():
+        vars(twin)[name] = _rebuild(value, known)
+        pairs.append((vars(twin)[name], value))
     pairs.append((twin.__defaults__, function.__defaults__))
     pairs.append((twin.__kwdefaults__, function.__kwdefaults__))
     return any(new is not old and new is not twin for new, old in pairs)
@@ -176,8 +209,8 @@ def _rebuild_whole(value: Any, known: dict[int, Any]) -> Any:
     after = [_rebuild(part, known) for part in before]
     if all(new is old for new, old in zip(after, before, strict=True)):
         return value
-    if isinstance(value, MethodType):
-        known[id(value)] = MethodType(*after)
+    if isinstance(value, (MethodType, weakref.ref)):
+        known[id(value)] = type(value)(*after)
     elif isinstance(value, functools.partial):
         function, args, keywords = after
         known[id(value)] = functools.partial(function, *args, **keywords)

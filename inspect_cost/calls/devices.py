@@ -1,11 +1,11 @@
-"""Devices and data types that a call can run with on this machine."""
+"""Devices and data types that calls can run with on this machine."""
 
 import torch
 
 from inspect_cost.values.errors import UsageError
 
 
-def usable_device(device: str | torch.device) -> torch.device:
+def find_device(device: str | torch.device) -> torch.device:
     """Return a device of this machine, by its name.
 
     Raises:
@@ -29,11 +29,11 @@ def usable_device(device: str | torch.device) -> torch.device:
     return torch.device("cuda", found.index or 0) if found.type == "cuda" else found
 
 
-def usable_dtype(dtype: torch.dtype | str | None) -> torch.dtype | None:
-    """Return a floating data type, by its name; None for None.
+def find_dtype(dtype: torch.dtype | str | None) -> torch.dtype | None:
+    """Return a floating-point data type, by its name; None for None.
 
     Raises:
-        UsageError: there is no such type, or it is not a floating one.
+        UsageError: there is no such type, or it is not a floating-point one.
     """
     if dtype is None:
         return None

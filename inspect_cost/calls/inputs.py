@@ -1,4 +1,4 @@
-"""Inputs as the command line describes them: ``[name=]SHAPE[:dtype]``."""
+"""Inputs described by their shapes: ``[name=]SHAPE[:dtype]``."""
 
 import re
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ from inspect_cost.values.units import parse_length
 if TYPE_CHECKING:
     import torch
 
-#: The data types that an input can be asked to have.
+#: Data types of inputs.
 DTYPES = (
     "float32 float64 float16 bfloat16 int64 int32 int16 int8 uint8 bool complex64 complex128"
 ).split()
-#: Inputs with more elements than this have a shape only.
+#: Inputs with more elements than this are on the meta device, without values.
 LARGEST_REAL_INPUT = 2**24
 
 _PATTERN = re.compile(
@@ -29,9 +29,9 @@ class InputSpec:
     """One input tensor.
 
     Attributes:
-        name: the forward's parameter that it goes to, or None for the next positional one.
-        shape: sizes; None stands for the length asked for.
-        dtype: the name of a torch data type.
+        name: parameter of the forward that it is passed to; None for the next positional one.
+        shape: sizes; None stands for the length, L.
+        dtype: name of a torch data type.
     """
 
     name: str | None
@@ -39,7 +39,7 @@ class InputSpec:
     dtype: str
 
     def sizes(self, length: int | None) -> tuple[int, ...]:
-        """The shape with the length filled in.
+        """Return the shape with the length filled in.
 
         Raises:
             UsageError: the shape has an L and no length was given.
@@ -53,9 +53,9 @@ class InputSpec:
         return tuple(size if size is not None else length or 0 for size in self.shape)
 
     def tensor(self, length: int | None) -> "torch.Tensor":
-        """A random tensor for this spec, the same at every call; huge ones have no values.
+        """Return a random tensor of this shape, the same at every call; huge ones have no values.
 
-        Integers are 0 or 1, so that they are valid in any vocabulary.
+        Integers are 0 or 1, which are valid in any vocabulary.
         """
         import torch  # noqa: PLC0415 - parsing does not need torch
 
@@ -68,7 +68,7 @@ class InputSpec:
         return torch.randint(0, 2, sizes, generator=generator).to(dtype)
 
     def __str__(self) -> str:
-        """As one would say it: x (1, 3, L)."""
+        """Return it as people write it: x (1, 3, L)."""
         sizes = ", ".join("L" if size is None else str(size) for size in self.shape)
         name = f"{self.name} " if self.name else ""
         dtype = "" if self.dtype == "float32" else f" {self.dtype}"
@@ -76,10 +76,10 @@ class InputSpec:
 
 
 def parse_input(text: str) -> InputSpec:
-    """Read one ``[name=]SHAPE[:dtype]``, such as ``1,3,224,224`` or ``ids=1,L:int64``.
+    """Parse ``[name=]SHAPE[:dtype]``, such as ``1,3,224,224`` or ``ids=1,L:int64``.
 
     Raises:
-        UsageError: it is not of that form.
+        UsageError: it is of another form.
     """
     match = _PATTERN.fullmatch(text.strip())
     if not match:
@@ -101,7 +101,7 @@ def parse_input(text: str) -> InputSpec:
 def make_arguments(
     inputs: Sequence[InputSpec], length: int | None, batch: int = 1
 ) -> tuple[list[Any], dict[str, Any]]:
-    """Positional and named arguments of a forward, for these specs."""
+    """Make the positional and the named arguments of a forward."""
     args = [entry.tensor(length) for entry in inputs if entry.name is None]
     kwargs = {entry.name: entry.tensor(length) for entry in inputs if entry.name is not None}
     repeated: tuple[list[Any], dict[str, Any]] = repeat_batch((args, kwargs), batch)
@@ -109,18 +109,18 @@ def make_arguments(
 
 
 def repeat_batch(arguments: Any, batch: int) -> Any:
-    """A call's arguments, each tensor so many times along its first dimension."""
+    """Return a call's arguments, each tensor repeated `batch` times along its first dimension."""
     if batch == 1:
         return arguments
     import torch  # noqa: PLC0415 - parsing does not need torch
     from torch.utils._pytree import tree_map  # noqa: PLC0415
 
-    def repeated(value: Any) -> Any:
+    def repeat(value: Any) -> Any:
         if not isinstance(value, torch.Tensor) or not value.dim():
             return value
         return value.repeat(batch, *[1] * (value.dim() - 1))
 
-    return tree_map(repeated, arguments)
+    return tree_map(repeat, arguments)
 
 
 def _parse_shape(shape: str, text: str) -> tuple[int | None, ...]:

@@ -43,8 +43,10 @@ def carbon_from_carbontracker(
     year: int | None = None,
     pue: Given | None = None,
 ) -> CarbonEstimate:
-    """Read the energy and CO2e in a log of carbontracker, ``..._carbontracker_output.log`` or the
-    other. The log beside it, whose name differs at its end only, is read too if it is there.
+    """Read the energy and CO2e in a log of carbontracker.
+
+    It is ``..._carbontracker_output.log`` or ``..._carbontracker.log``. The other of the two is
+    read as well if it lies beside it.
 
     Args:
         path: the file.

@@ -1,4 +1,4 @@
-"""The application: its commands, and what becomes of errors."""
+"""The application: its commands, and how errors end."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -14,36 +14,50 @@ from inspect_cost.cli.crosscheck import crosscheck
 from inspect_cost.cli.doctor import doctor
 from inspect_cost.cli.export import export
 from inspect_cost.cli.generate import generate
+from inspect_cost.cli.help import ParagraphFormatter
 from inspect_cost.cli.inspect import inspect
 from inspect_cost.cli.law import law
 from inspect_cost.cli.paper import paper
 from inspect_cost.cli.rank import rank
-from inspect_cost.cli.terminal import FAULT, INTERRUPTED, OK, USAGE, close_output, complain, ended
+from inspect_cost.cli.terminal import (
+    FAULT,
+    INTERRUPTED,
+    OK,
+    USAGE,
+    close_output,
+    end_sentence,
+    warn,
+)
 from inspect_cost.cli.wording import spell_options
 from inspect_cost.cli.zoo import zoo
 from inspect_cost.values.errors import InspectCostError, UsageError
 
-HELP = """What one inference of a PyTorch model costs: counted exactly, measured, and ranked.
+HELP = """Report what one inference of a PyTorch model costs: counted exactly, measured, and ranked.
 
-MODEL is a preset of the zoo (inspect-cost zoo lists them), package.module:ClassOrFactory,
-path/to/file.py:ClassOrFactory, or model.onnx. The second and third run your code.
+MODEL is a preset (inspect-cost zoo lists them), package.module:ClassOrFactory,
+path/to/file.py:ClassOrFactory, or model.onnx. The second and the third run your code.
 """
 
-EPILOGUE = """Examples:
+DEBUG = "With --debug anywhere, an error prints its traceback."
+EPILOGUE = f"""Examples:
   inspect-cost flowavenet --input-len 16000
   inspect-cost flowavenet --set layers=3 --depth 3 --exact --no-measure
   inspect-cost net.py:make_model --input ids=1,L:int64 --input mask=1,L --input-len 512
   inspect-cost model.onnx --input x=1,80,L --input-len 512 --format json -o model.json
   inspect-cost wavegan --backend eager,compile,onnxruntime --measure-time 1m
   inspect-cost rank wavegan sing flowavenet --cost params,macs_per_s --quality mos_ratio
+  inspect-cost rank net.py:Net model.onnx --input 1,80,64 --cost params,macs
   inspect-cost carbon --gpu "4 x P100" --hours 12+10+30
   inspect-cost generate wavegan -o clip.wav --seconds 1 --seed 7
 
-Exit codes: 0 done, 1 uncounted operators under --strict, 2 wrong input, 3 no energy sensor under
---require-energy, 70 a fault of inspect-cost itself, 130 interrupted.
+Exit codes:
+  0 done; 1 failed a check (--strict, or an export that differs); 2 wrong input;
+  3 no energy measured (--require-energy); 70 a fault of inspect-cost; 130 interrupted
+
+{DEBUG}
 """
 
-#: From a word that is no MODEL to its function, which imports what is heavy when it runs.
+#: Name of a command -> its function, which imports what is heavy when it runs.
 VERBS: Mapping[str, Callable[..., int]] = {
     "law": law,
     "crosscheck": crosscheck,
@@ -57,6 +71,11 @@ VERBS: Mapping[str, Callable[..., int]] = {
     "conventions": conventions,
 }
 
+#: Usage of commands that take several names, which cyclopts calls [ARGS...].
+USAGES: Mapping[str, str] = {
+    "law": "inspect-cost law [OPTIONS] MODEL...",
+    "rank": "inspect-cost rank [OPTIONS] SOURCE...",
+}
 COMMANDS = f"Commands are {', '.join(VERBS)}; without one, the first word is a model."
 
 app = App(
@@ -64,13 +83,15 @@ app = App(
     help=HELP,
     help_epilogue=EPILOGUE,
     help_format="plaintext",
+    help_formatter=ParagraphFormatter(),
+    usage="inspect-cost [OPTIONS] MODEL\n       inspect-cost COMMAND ...",
     version=__version__,
     result_action="return_value",
-    suppress_keyboard_interrupt=False,  # main() says that it was interrupted
+    suppress_keyboard_interrupt=False,  # main() reports it
 )
 app.default(inspect)
 for word, function in VERBS.items():
-    app.command(function, name=word, help_epilogue="")
+    app.command(function, name=word, help_epilogue=DEBUG + "\n", usage=USAGES.get(word))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -85,28 +106,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InspectCostError as error:
         if debug:
             raise
-        complain(ended(spell_options(str(error))), spell_options(error.advice))
+        warn(end_sentence(spell_options(str(error))), spell_options(error.advice))
         return USAGE
     except KeyboardInterrupt:
-        complain("interrupted.")
+        warn("interrupted.")
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader (head, a pager) has seen enough; nothing is left to say it to.
+        # The reader (head, a pager) has stopped reading, so nothing more can be written.
         close_output()
         return OK
     except Exception as error:
         if debug:
             raise
         first_line = str(error).partition("\n")[0]
-        complain(
-            ended(f"an unexpected {type(error).__name__}: {first_line}"),
-            "It is a fault of inspect-cost: run it again with --debug, and report what it prints.",
+        warn(
+            end_sentence(f"an unexpected {type(error).__name__}: {first_line}"),
+            "This is a fault of inspect-cost: run it with --debug, and report what it prints.",
         )
         return FAULT
 
 
 def run(tokens: list[str]) -> int:
-    """Parse and call; errors of parsing are the user's."""
+    """Parse the command line and run its command; return the exit code.
+
+    Raises:
+        UsageError: it cannot be parsed.
+        InspectCostError: the command fails.
+    """
     if not tokens:
         app.help_print()
         return USAGE
@@ -116,9 +142,9 @@ def run(tokens: list[str]) -> int:
     except UnusedCliTokensError as error:
         left = " ".join(error.unused_tokens or ())
         raise UsageError(
-            f"nothing takes {left!r}",
+            f"unexpected argument {left!r}",
             "An option takes one value: write sizes with commas, such as --input 1,3,8,8, and "
-            f"put quotes around blanks. See {help_command(tokens)}.",
+            f"quote values that contain spaces. See {help_command(tokens)}.",
         ) from error
     except CycloptsError as error:
         raise UsageError(str(error), f"See {help_command(tokens)}.") from error
@@ -127,7 +153,7 @@ def run(tokens: list[str]) -> int:
 
 
 def help_command(tokens: Sequence[str]) -> str:
-    """Return the command that prints the help on what was tried."""
+    """Return the command that prints help on what was tried."""
     return f"inspect-cost {tokens[0]} --help" if tokens[0] in VERBS else "inspect-cost --help"
 
 
@@ -153,7 +179,7 @@ def check_verb(tokens: Sequence[str]) -> None:
 
 
 def is_claimed(word: str) -> bool:
-    """Return whether some kind of subject has a name of this form."""
+    """Return whether a word has the form of a model's name: of a preset, a file, or an object."""
     from inspect_cost.subjects import KINDS
 
     return any(kind.claims(word) for kind in KINDS)

@@ -1,4 +1,4 @@
-"""The options of counting, and what becomes of them."""
+"""The options that say how to count."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class Counting:
+class CountingOptions:
     """How to count.
 
     Attributes:
-        policy: What counts of padding and masks: dense, everything that is computed; valid, no
-            taps on padding and no masked scores.
-        attention: The same for causal attention alone: full or triangular, as --policy has it
-            unless given.
-        flop_weights: CLASS=N, with commas between: what one operation of a class is taken for in a
-            further total, such as special=10,div=4.
-        backward: Count a training step of your own model: its forward and all gradients.
+        policy: What to count: dense, everything that is computed; valid, neither taps on padding
+            nor masked scores.
+        attention: What to count of causal attention: full or triangular; follows --policy unless
+            given.
+        flop_weights: Add a total of FLOPs weighted by class: CLASS=N, separated by commas, such as
+            special=10,div=4.
+        backward: Count a training step of your own model: the forward and all gradients.
         law: Also find the cost as a polynomial in the length.
     """
 
@@ -38,7 +38,7 @@ class Counting:
 
     @property
     def chosen_policy(self) -> "Policy":
-        """Both choices in one."""
+        """The policy, with its choice on attention replaced by --attention."""
         from inspect_cost.values.policy import Policy, named_policy
 
         named = named_policy(self.policy)
@@ -46,26 +46,26 @@ class Counting:
 
     @property
     def options(self) -> "CountOptions":
-        """Options of the count."""
+        """How calls are counted."""
         from inspect_cost.counting.options import CountOptions
 
         return CountOptions(policy=self.chosen_policy, backward=self.backward)
 
     @property
     def weights(self) -> "FlopWeights | None":
-        """Of the classes, if any were given.
+        """Weights of the classes of FLOPs; None unless given.
 
         Raises:
-            UsageError: there is no such class, or no such weight.
+            UsageError: there is no such class, or a weight is not a whole number.
         """
-        return parsed_weights(self.flop_weights) if self.flop_weights else None
+        return parse_flop_weights(self.flop_weights) if self.flop_weights else None
 
 
-def parsed_weights(text: str) -> "FlopWeights":
-    """From special=10,div=4; classes that are not named count as always.
+def parse_flop_weights(text: str) -> "FlopWeights":
+    """Parse special=10,div=4; classes that are not named keep their weights.
 
     Raises:
-        UsageError: there is no such class, or its weight is no whole number.
+        UsageError: there is no such class, or its weight is not a whole number.
     """
     from inspect_cost.values.cost import ARITHMETIC_CLASSES, FlopWeights
 

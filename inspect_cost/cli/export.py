@@ -5,9 +5,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from inspect_cost.cli.arguments import Whole
+from inspect_cost.cli.arguments import Seed
 from inspect_cost.cli.subjects import SubjectOptions
-from inspect_cost.cli.terminal import FAILED, OK, check_writable, complain, ended, say
+from inspect_cost.cli.terminal import FAILED, OK, check_writable, end_sentence, log, warn
 from inspect_cost.values.errors import MismatchError
 
 
@@ -16,33 +16,33 @@ def export(
     /,
     *,
     output: Annotated[Path, Parameter(name=["--output", "-o"])],
-    subject: Annotated[SubjectOptions | None, Parameter(name="*")] = None,
+    subject: SubjectOptions = SubjectOptions(),
     weights: Path | None = None,
-    seed: Annotated[int, Whole] = 0,
+    seed: Annotated[int, Seed] = 0,
 ) -> int:
-    """Write a model as an ONNX file, after comparing its outputs with torch's in onnxruntime.
+    """Export a model as an ONNX file, checked in onnxruntime against torch.
 
     Parameters
     ----------
     model
-        A preset's name, package.module:ClassOrFactory, or path/to/file.py:ClassOrFactory.
+        Preset, package.module:ClassOrFactory, or path/to/file.py:ClassOrFactory.
     output
-        The ONNX file to write; weights beyond 1.5 GB go into a file beside it.
+        ONNX file to write; weights of more than 1.5 GB go into a file beside it.
     weights
-        A preset's checkpoint, as for generate; random unless given.
+        Checkpoint of a preset, as for generate; random weights unless given.
     seed
-        Of the random weights, and of the inputs that the comparison runs on.
+        Seed of the random weights and of the inputs that outputs are compared for.
     """
     check_writable(output)
-    named = (subject or SubjectOptions()).resolve(model)
+    target = subject.resolve(model)
 
-    say(f"exporting {model}: half a minute, or two for thousands of operators (flowavenet).")
+    log(f"exporting {model}: half a minute, or two for thousands of operators (flowavenet).")
     try:
-        done = named.export(named.phases[0], output, weights=weights, seed=seed)
+        done = target.export(target.phases[0], output, weights=weights, seed=seed)
     except MismatchError as error:
-        complain(ended(str(error)), error.advice)
+        warn(end_sentence(str(error)), error.advice)
         return FAILED
     files = " and ".join(map(str, done.files))
-    say(f"wrote {files}: {done.note}.")
-    say(f"onnxruntime's outputs differ from torch's by {done.difference:.1e} of the largest.")
+    log(f"wrote {files}: {done.note}.")
+    log(f"onnxruntime's outputs differ from torch's by {done.difference:.1e} of the largest.")
     return OK

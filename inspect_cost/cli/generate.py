@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from inspect_cost.cli.arguments import Whole, parse_length_option, parse_setting
-from inspect_cost.cli.terminal import OK, check_writable, progress_bar, say, write_bytes
+from inspect_cost.cli.arguments import Seed, parse_length_option, parse_setting
+from inspect_cost.cli.terminal import OK, check_writable, log, progress_bar, write_bytes
 from inspect_cost.values.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,32 +23,32 @@ def generate(
     output: Annotated[Path, Parameter(name=["--output", "-o"])],
     seconds: float | None = None,
     input_len: Annotated[str | None, Parameter(name="--input-len")] = None,
-    seed: Annotated[int, Whole] = 0,
+    seed: Annotated[int, Seed] = 0,
     weights: Path | None = None,
     settings: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None,
 ) -> int:
-    """Generate audio with a model of the zoo, into a WAV file.
+    """Generate audio with a preset, as a WAV file.
 
     Parameters
     ----------
     model
-        A preset's name.
+        Preset of the zoo.
     output
-        The WAV file to write, 16-bit PCM.
+        WAV file to write, 16-bit PCM.
     seconds
-        How much audio; one second unless given.
+        Duration of the audio; one second unless given.
     input_len
-        The same in samples.
+        Duration of the audio in samples.
     seed
-        Of the noise, and of the weights where none are given.
+        Seed of the noise, and of the weights if none are given.
     weights
-        A .safetensors file, or one of torch.save that holds tensors only, under the names of the
-        published implementation; random weights, and so noise, unless given.
+        Checkpoint: a .safetensors file, or one of torch.save that holds only tensors, named as in
+        the published implementation. Random weights, which give noise, unless given.
     settings
-        NAME=VALUE: a setting to differ from the published one; repeat it for several.
+        Setting that differs from the published one, NAME=VALUE; repeatable.
     """
     preset = find_preset(model)
-    samples = requested_samples(seconds, input_len, preset.sample_rate)
+    samples = count_samples(seconds, input_len, preset.sample_rate)
     overrides = dict(map(parse_setting, settings or []))
     check_writable(output)
 
@@ -63,12 +63,12 @@ def generate(
             raise UsageError(str(error), advise(error)) from error
     write_bytes(encode_wav(audio, preset.sample_rate), output)
     noise = "" if weights else " The weights are random, and so it is noise: see --weights."
-    say(f"wrote {output}: {samples:,} samples at {preset.sample_rate:,} Hz.{noise}")
+    log(f"wrote {output}: {samples:,} samples at {preset.sample_rate:,} Hz.{noise}")
     return OK
 
 
 def advise(error: "GenerationError") -> str:
-    """Return what to do about an error of the zoo."""
+    """Return advice on an error of the zoo."""
     from model_zoo import generation
 
     advice = {
@@ -84,8 +84,12 @@ def advise(error: "GenerationError") -> str:
     return advice.get(type(error), "Fix --set, --weights or --seed.")
 
 
-def requested_samples(seconds: float | None, input_len: str | None, sample_rate: int) -> int:
-    """Samples to generate, from whichever of the two was given."""
+def count_samples(seconds: float | None, input_len: str | None, sample_rate: int) -> int:
+    """Return the number of samples to generate, from whichever of the two was given.
+
+    Raises:
+        UsageError: both were given, or it does not fit into a WAV file.
+    """
     if seconds is not None and input_len is not None:
         raise UsageError("--seconds and --input-len say the same thing", "Give one of them.")
     if seconds is None:
@@ -104,7 +108,7 @@ def find_preset(name: str) -> "Preset":
     """Return a preset of the zoo.
 
     Raises:
-        UsageError: there is none of that name; only presets generate audio.
+        UsageError: no preset has that name; only presets generate audio.
     """
     import model_zoo
 

@@ -18,48 +18,52 @@ if TYPE_CHECKING:
 
     from inspect_cost.counting.law import CostLaw
 
-PLOTTED = (100, 10_000_000)  # lengths
+#: From the shortest to the longest length of a figure.
+PLOTTED = (100, 10_000_000)
 
 
 def law(
     *models: str,
-    subject: Annotated[SubjectOptions | None, Parameter(name="*")] = None,
+    subject: SubjectOptions = SubjectOptions(),
     period: Annotated[str | None, Parameter(name="--period")] = None,
-    writing: Annotated[OutputOptions | None, Parameter(name="*")] = None,
+    output: OutputOptions = OutputOptions(),
     plot: Path | None = None,
 ) -> int:
-    """Find what models cost as exact polynomials in the length of what they process.
+    """Find the cost of models as exact polynomials in the length of their input or output.
 
     An L in the shape of an input is that length; the law must hold for --input-len.
 
     Parameters
     ----------
     models
-        Presets' names, or models of your own, package.module:Class or path/to/file.py:Class.
+        Presets, package.module:ClassOrFactory, or path/to/file.py:ClassOrFactory.
     period
-        Lengths differ by multiples of this; found unless given. Presets know theirs.
+        Step between the lengths for which the law holds; found unless given, known for presets.
     plot
-        Draw MACs against length for all models into this file: .svg, .pdf or .png.
+        Figure to write, MACs against length: .svg, .pdf or .png.
     """
     if not models:
         raise UsageError("no model is named", "Write, for example, inspect-cost law flowavenet.")
-    wanted = writing or OutputOptions()
-    wanted.check()
+    output.check()
     check_plot(plot)
     step = parse_length_option("period", period)
-    subjects = (subject or SubjectOptions()).resolve_all(models)
+    subjects = subject.resolve_all(models)
 
     from inspect_cost.engine.inspecting import find_laws
 
-    found = find_laws(subjects, step)
-    wanted.write(found)
+    laws = find_laws(subjects, step)
+    output.write(laws)
     if plot:
-        write_figure(draw(found.laws), plot)
+        write_figure(draw_laws(laws.laws), plot)
     return OK
 
 
 def check_plot(plot: Path | None) -> None:
-    """Refuse a figure that could not be written, before anything is counted."""
+    """Refuse a figure that could not be written, before anything is counted.
+
+    Raises:
+        UsageError: it has no format that curves can be drawn in, or cannot be written.
+    """
     check_writable(plot)
     if plot is None:
         return
@@ -69,8 +73,8 @@ def check_plot(plot: Path | None) -> None:
         raise UsageError(f"laws cannot be drawn as {plot.name}", "Write a .svg, .pdf or .png.")
 
 
-def draw(laws: "Mapping[str, CostLaw]") -> "Figure":
-    """Draw the laws as curves."""
+def draw_laws(laws: "Mapping[str, CostLaw]") -> "Figure":
+    """Draw MACs against length, a curve for each model."""
     from inspect_cost.figures.curves import draw_curves
 
-    return draw_curves({name: law.sampled(*PLOTTED) for name, law in laws.items()})
+    return draw_curves({name: law.sample(*PLOTTED) for name, law in laws.items()})

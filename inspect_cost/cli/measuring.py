@@ -1,12 +1,13 @@
-"""The options of measuring, which several commands share, and what becomes of them."""
+"""The options that say how to measure."""
 
 import re
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from inspect_cost.cli.arguments import Flag, Whole
+from inspect_cost.cli.arguments import Flag, FromOne, Seed
 from inspect_cost.measuring.backends import BACKENDS
 from inspect_cost.values.errors import UsageError
 from inspect_cost.values.units import parse_share
@@ -20,29 +21,30 @@ TIMES_S = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class Measuring:
+class MeasuringOptions:
     """How to measure.
 
     Attributes:
-        no_measure: Only count; never run the model to measure it.
-        measure_time: Time for measuring, for each backend: 30s, 5m; 30s (60s on a GPU) unless
+        no_measure: Count only, and never run the model.
+        measure_time: Time for measuring each backend, such as 30s or 5m; 30s (60s on a GPU) unless
             given.
-        until_ci: Go on until the 95 % confidence interval of the energy (without a sensor, of the
-            latency) is this narrow to each side: 2%.
-        device: Where to run it: cpu, cuda, cuda:1.
-        dtype: Data type of the parameters and of float32 inputs: float32, float16, bfloat16.
-        threads: CPU threads.
-        batch: Inferences in one call.
-        backend: What runs it, the first being what the others are compared with: eager, compile,
-            onnxruntime, with commas between.
-        no_memory: Leave out memory, which takes a fresh process and some seconds.
-        estimate_energy: Add an estimate of the energy: maximum power x utilisation x time.
-        max_power: Maximum power of the CPU or GPU for the estimate, in W, instead of the table's.
-        battery: What a battery holds: 15Wh. Adds how long it lasts.
-        grid_intensity: Of the electricity, in kgCO2e/kWh; 0.437, the world's of 2018, unless given.
-        require_energy: Exit with 3 if no energy can be measured; the report is written all the
-            same.
-        seed: Of random weights, and of a preset's inputs.
+        until_ci: Stop once the half-width of the 95 % confidence interval of the energy (of the
+            latency, if there is no sensor) is below this share: 2%.
+        device: Device to measure on: cpu, cuda, cuda:1.
+        dtype: Data type of parameters and float32 inputs: float32, float16, bfloat16.
+        threads: Number of CPU threads; torch's choice unless given.
+        batch: Number of inferences in one call.
+        backend: Backends to measure, separated by commas: eager, compile, onnxruntime. The others
+            are compared with the first.
+        no_memory: Do not measure memory, which takes a fresh process and some seconds.
+        estimate_energy: Also estimate the energy: maximum power x utilisation x time.
+        max_power: Maximum power of the CPU or GPU for the estimate, in W; from a table unless
+            given.
+        battery: Capacity of a battery, such as 15Wh, to report how long it lasts.
+        grid_intensity: Carbon intensity of the electricity, in kgCO2e/kWh; 0.437 (world, 2018)
+            unless given.
+        require_energy: Exit with 3 if no energy can be measured; the report is still written.
+        seed: Seed of random weights and of a preset's inputs.
     """
 
     no_measure: Annotated[bool, Flag] = False
@@ -50,8 +52,8 @@ class Measuring:
     until_ci: str | None = None
     device: str = "cpu"
     dtype: str | None = None
-    threads: Annotated[int | None, Whole] = None
-    batch: Annotated[int, Whole] = 1
+    threads: Annotated[int | None, FromOne] = None
+    batch: Annotated[int, FromOne] = 1
     backend: str = "eager"
     no_memory: Annotated[bool, Flag] = False
     estimate_energy: Annotated[bool, Flag] = False
@@ -59,25 +61,25 @@ class Measuring:
     battery: str | None = None
     grid_intensity: float | None = None
     require_energy: Annotated[bool, Flag] = False
-    seed: Annotated[int, Whole] = 0
+    seed: Annotated[int, Seed] = 0
 
     def check(self) -> None:
         """Refuse what is impossible before anything is computed.
 
         Raises:
-            UsageError: an option's value is none, or two contradict each other.
+            UsageError: an option has an invalid value, or two contradict each other.
         """
-        parsed_time(self.measure_time)
-        parsed_battery(self.battery)
-        parsed_backends(self.backend)
-        parsed_precision(self.until_ci)
-        for option in ("threads", "batch", "max_power"):
-            value = getattr(self, option)
-            if value is not None and value <= 0:
-                name = option.replace("_", "-")
-                raise UsageError(f"--{name} {value} is not above 0", "Give more.")
-        if self.grid_intensity is not None and self.grid_intensity < 0:
-            raise UsageError("--grid-intensity is below 0", "Give kgCO2e/kWh, such as 0.05.")
+        parse_time(self.measure_time)
+        parse_battery(self.battery)
+        parse_backends(self.backend)
+        parse_precision(self.until_ci)
+        if self.max_power is not None and not 0 < self.max_power < inf:
+            raise UsageError(f"--max-power {self.max_power:g} is not a power", "Give W above 0.")
+        if self.grid_intensity is not None and not 0 <= self.grid_intensity < inf:
+            raise UsageError(
+                f"--grid-intensity {self.grid_intensity:g} is not an intensity",
+                "Give kgCO2e/kWh, such as 0.05.",
+            )
         if self.no_measure and self.require_energy:
             raise UsageError(
                 "--require-energy needs a measurement, and --no-measure forbids it",
@@ -85,63 +87,63 @@ class Measuring:
             )
 
     def check_device(self) -> None:
-        """Refuse a device or a type that is not there; unlike `check`, this takes torch.
+        """Refuse a device or a type that this machine does not have; unlike `check`, import torch.
 
         Raises:
-            UsageError: there is no such device, or no such floating type.
+            UsageError: there is no such device, or no such floating-point type.
         """
         if self.no_measure:
             return
-        from inspect_cost.calls.devices import usable_device, usable_dtype
+        from inspect_cost.calls.devices import find_device, find_dtype
 
-        usable_device(self.device)
-        usable_dtype(self.dtype)
+        find_device(self.device)
+        find_dtype(self.dtype)
 
     @property
     def conditions(self) -> "Conditions":
-        """Under which the model runs."""
+        """Device, precision, threads and seed of the runs."""
         from inspect_cost.subjects import Conditions
 
         return Conditions(self.device, self.dtype, self.threads, self.seed)
 
     @property
     def request(self) -> "MeasureRequest":
-        """What is asked of the measurement."""
+        """What to measure, and for how long."""
         from inspect_cost.measuring.session import MeasureRequest
 
         return MeasureRequest(
-            budget_s=parsed_time(self.measure_time),
-            until=parsed_precision(self.until_ci),
+            budget_s=parse_time(self.measure_time),
+            until=parse_precision(self.until_ci),
             threads=self.threads,
-            backends=parsed_backends(self.backend),
+            backends=parse_backends(self.backend),
             memory=not self.no_memory,
             estimate=self.estimate_energy,
             max_power_w=self.max_power,
             intensity=self.grid_intensity,
-            battery_wh=parsed_battery(self.battery),
+            battery_wh=parse_battery(self.battery),
         )
 
 
-def parsed_time(text: str | None) -> float | None:
-    """Seconds, from 30s, 5m, 1.5h or a plain number of seconds.
+def parse_time(text: str | None) -> float | None:
+    """Parse seconds: 30s, 5m, 1.5h, or a plain number of seconds; None stays None.
 
     Raises:
-        UsageError: it is no time above 0.
+        UsageError: it is not a time above 0.
     """
     if text is None:
         return None
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h)?", text.strip())
     seconds = float(found[1]) * TIMES_S[found[2] or ""] if found else 0.0
     if not seconds:
-        raise UsageError(f"--measure-time {text!r} is no time", "Write 30s or 5m.")
+        raise UsageError(f"--measure-time {text!r} is not a time above 0", "Write 30s or 5m.")
     return seconds
 
 
-def parsed_precision(text: str | None) -> float | None:
-    """Half a confidence interval as a share of the value.
+def parse_precision(text: str | None) -> float | None:
+    """Parse the half-width of a confidence interval, as a share of the value; None stays None.
 
     Raises:
-        UsageError: it is no share between 0 and 1.
+        UsageError: it is not a share between 0 and 1.
     """
     try:
         return None if text is None else parse_share(text)
@@ -149,23 +151,23 @@ def parsed_precision(text: str | None) -> float | None:
         raise UsageError(f"--until-ci: {error}", "Write 2%, or 0.02.") from None
 
 
-def parsed_battery(text: str | None) -> float | None:
-    """Watt-hours, from 15Wh, or kWh.
+def parse_battery(text: str | None) -> float | None:
+    """Parse watt-hours: 15Wh, 1.2kWh; None stays None.
 
     Raises:
-        UsageError: it is no amount above 0.
+        UsageError: it is not an amount above 0.
     """
     if text is None:
         return None
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(k?)Wh", text.strip(), re.IGNORECASE)
     watt_hours = float(found[1]) * (1000.0 if found[2] else 1.0) if found else 0.0
     if not watt_hours:
-        raise UsageError(f"--battery {text!r} is no amount of energy", "Write 15Wh.")
+        raise UsageError(f"--battery {text!r} is not an amount of energy above 0", "Write 15Wh.")
     return watt_hours
 
 
-def parsed_backends(text: str) -> tuple[str, ...]:
-    """Backends with commas between, each once.
+def parse_backends(text: str) -> tuple[str, ...]:
+    """Parse names of backends, separated by commas; drop repetitions.
 
     Raises:
         UsageError: there is no such backend.

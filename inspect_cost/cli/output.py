@@ -1,39 +1,40 @@
-"""The options of output, which all commands share: in which format, and where to."""
+"""The options of output, which most commands share: the format, and the file."""
 
 import os
 import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from inspect_cost.cli.terminal import check_writable, write
+from inspect_cost.cli.wording import spell_options
 
 
 @Parameter(name="*")
 @dataclass(frozen=True)
 class OutputOptions:
-    """What to write, and where to.
+    """Which format to write, and where.
 
     Attributes:
-        format: What to write: table to read, json with everything in it, markdown for a page;
-            rank also has csv.
-        output: File to write to, instead of standard output.
+        format: Format: table to read, json with everything in it, markdown for a page; rank also
+            has csv.
+        output: File to write; standard output unless given.
     """
 
     format: str = "table"
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None
 
     def check(self, kind: type = object) -> None:
-        """Refuse a format or a file that results of a type cannot be written to.
+        """Refuse a format or a file that cannot be written, before anything is computed.
 
         Args:
-            kind: the type, if other formats may be written of it than of all results.
+            kind: type of the result, if it has formats that not every result has.
 
         Raises:
-            UsageError: says which formats there are, or what is wrong with the file.
+            UsageError: there is no such format, or the file cannot be written.
         """
         from inspect_cost.reports import check_format, list_formats
 
@@ -41,22 +42,31 @@ class OutputOptions:
         check_writable(self.output)
 
     def write(self, result: object, *, depth: int = 2, exact: bool = False) -> None:
-        """Write a result; on a terminal, in its width and in colours.
+        """Write a result; on a terminal, in its width and in colour.
 
         Args:
-            result: of a type that `inspect_cost.reports.DOCUMENTS` has.
+            result: an instance of a type in `inspect_cost.reports.DOCUMENTS`.
             depth: levels of a module tree.
-            exact: whether a tree has whole numbers instead of SI prefixes.
+            exact: show all digits in a tree, instead of SI prefixes.
         """
         from inspect_cost.reports import render
 
-        screen = describe_screen(self.output)
-        write(render(result, self.format, depth=depth, exact=exact, **screen), self.output)
+        width, color = find_screen(self.output)
+        text = render(
+            result,
+            self.format,
+            spell=spell_options,
+            depth=depth,
+            exact=exact,
+            width=width,
+            color=color,
+        )
+        write(text, self.output)
 
 
-def describe_screen(output: Path | None) -> dict[str, Any]:
-    """Return width and colour of a terminal, or those of plain text anywhere else."""
+def find_screen(output: Path | None) -> tuple[int, bool]:
+    """Return the width and colour of the terminal, or those of plain text if there is none."""
     if output is not None or not sys.stdout.isatty():
-        return {"width": 100, "color": False}
+        return 100, False
     width = shutil.get_terminal_size((100, 24)).columns
-    return {"width": width, "color": "NO_COLOR" not in os.environ}
+    return width, "NO_COLOR" not in os.environ

@@ -15,26 +15,24 @@ def paper(
     reports: Annotated[list[Path] | None, Parameter(negative="", consume_multiple=True)] = None,
     models: Path | None = None,
     plot: Path | None = None,
-    writing: Annotated[OutputOptions | None, Parameter(name="*")] = None,
+    output: OutputOptions = OutputOptions(),
 ) -> int:
     """Recompute the tables and fronts of Douwes, Esling & Briot 2021.
 
-    Printed figures stand beside what follows from the paper's own inputs, and
-    beside exact counts of the published architectures; what does not follow is
-    marked.
+    Printed figures stand beside those that follow from the paper's own inputs and
+    beside exact counts of the published architectures; discrepancies are marked.
 
     Parameters
     ----------
     reports
-        JSON reports of this tool: their measured energies make one more front.
+        JSON reports of inspect-cost, whose measured energies give one more front.
     models
-        TOML file of your own models and publications, which take part in the fronts.
+        TOML file of further models and publications, which join the fronts.
     plot
-        Figure to write, .svg, .pdf, .png, or .html to explore: the paper's Figure 3, and what
-        changes it.
+        Figure to write, the paper's Figure 3 and what changes it: .svg, .pdf, .png, or an
+        interactive .html.
     """
-    wanted = writing or OutputOptions()
-    wanted.check()
+    output.check()
     check_writable(plot)
     from inspect_cost.figures.saving import check_suffix
 
@@ -46,11 +44,13 @@ def paper(
     from inspect_cost.reports.measured_facts import read_measured_energies
 
     publications = load_publications(models) if models else ()
-    found = reproduce(CountedPresets(), read_measured_energies(reports or ()), publications)
+    energies = read_measured_energies(reports or ())
+    reproduction = reproduce(CountedPresets(), energies, publications)
     if plot:
         from inspect_cost.figures.saving import HTML
         from inspect_cost.paper.figure import draw_figure_3, draw_interactive_figure_3
 
-        write_figure((draw_interactive_figure_3 if suffix == HTML else draw_figure_3)(found), plot)
-    wanted.write(found)
+        draw = draw_interactive_figure_3 if suffix == HTML else draw_figure_3
+        write_figure(draw(reproduction), plot)
+    output.write(reproduction)
     return OK

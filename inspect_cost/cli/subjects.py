@@ -1,4 +1,4 @@
-"""The options that say what a subject is inspected with, shared by all verbs that take MODEL."""
+"""The options that complete MODEL, shared by all commands that take one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,16 +15,14 @@ if TYPE_CHECKING:
 @Parameter(name="*")
 @dataclass(frozen=True)
 class SubjectOptions:
-    """What a model is inspected with.
+    """What a model is called with.
 
     Attributes:
-        input_len: Samples to generate (a preset: one second unless given), or the L in a shape.
-        inputs: [name=]SHAPE[:dtype] of an input of your own model or of an ONNX file; repeat it
-            for several.
-        settings: NAME=VALUE, a preset's setting to differ from the published one; repeat it for
-            several.
-        trip_counts: NODE=N, how often a Loop of an ONNX file runs, where the file does not say;
-            repeat it for several.
+        input_len: Samples that a preset generates (one second unless given), or the L in shapes.
+        inputs: Input of your own model or of an ONNX file, [name=]SHAPE[:dtype]; repeatable.
+        settings: Setting of a preset that differs from the published one, NAME=VALUE; repeatable.
+        trip_counts: Number of times that a Loop of an ONNX file runs, NODE=N, if the file does not
+            say; repeatable.
     """
 
     input_len: Annotated[str | None, Parameter(name="--input-len")] = None
@@ -33,10 +31,10 @@ class SubjectOptions:
     trip_counts: Annotated[list[str] | None, Parameter(name="--trip-count", negative="")] = None
 
     def request(self, name: str = "", batch: int = 1) -> "Request":
-        """Return the options as a request for a subject.
+        """Return a request for the subject of that name.
 
         Raises:
-            UsageError: one of them is malformed.
+            UsageError: an option is malformed.
         """
         from inspect_cost.calls.inputs import parse_input
         from inspect_cost.subjects import Request
@@ -54,7 +52,7 @@ class SubjectOptions:
         """Return the subject that MODEL names.
 
         Raises:
-            UsageError: nothing is called that, or an option makes no sense for it.
+            UsageError: no model is called that, or an option does not apply to it.
         """
         return self.resolve_all([model], batch)[0]
 
@@ -62,7 +60,7 @@ class SubjectOptions:
         """Return the subjects that several names stand for.
 
         Raises:
-            UsageError: as of `resolve`.
+            UsageError: no model has one of the names, or an option does not apply to it.
         """
         from inspect_cost.subjects import resolve_all
 

@@ -1,4 +1,4 @@
-"""What a command says and leaves behind: text, files, progress, exit codes."""
+"""Text, files, progress and exit codes of commands."""
 
 import os
 import sys
@@ -13,9 +13,12 @@ OK, FAILED, USAGE, NO_SENSOR, FAULT, INTERRUPTED = 0, 1, 2, 3, 70, 130
 
 @contextmanager
 def progress_bar(task: str, *, still: bool = False) -> Iterator[Callable[[float], None]]:
-    """Show progress on standard error, where that is a terminal; yields what to tell it.
+    """Show progress on standard error if that is a terminal; yield the function that advances it.
 
-    One that is still is redrawn only when it is told something: drawing takes time and energy.
+    Args:
+        task: shown before the bar.
+        still: redraw only when progress is reported; drawing takes time and energy, and would
+            disturb a measurement.
     """
     from rich.console import Console
     from rich.progress import Progress
@@ -30,12 +33,16 @@ def progress_bar(task: str, *, still: bool = False) -> Iterator[Callable[[float]
 
 
 def check_writable(output: Path | None) -> None:
-    """Refuse a file that could not be written, before anything is computed."""
+    """Refuse a file that could not be written, before anything is computed.
+
+    Raises:
+        UsageError: its folder does not exist, it is a folder, or permission is denied.
+    """
     if output is None:
         return
     folder = output.resolve().parent
     if not folder.is_dir():
-        raise UsageError(f"cannot write {output}: there is no folder {folder}", "Make it first.")
+        raise UsageError(f"cannot write {output}: there is no folder {folder}", "Create it first.")
     if output.is_dir():
         raise UsageError(f"cannot write {output}: it is a folder", "Name a file.")
     if not os.access(output if output.exists() else folder, os.W_OK):
@@ -43,14 +50,19 @@ def check_writable(output: Path | None) -> None:
 
 
 def write(text: str, output: Path | None = None) -> None:
-    """To standard output, or all at once to a file."""
+    """Write text to standard output, or to a file, all at once.
+
+    Raises:
+        UsageError: it cannot be written.
+        BrokenPipeError: the reader of standard output has stopped reading.
+    """
     if output is not None:
         write_bytes((text + "\n").encode(), output)
         return
     try:
         print(text, flush=True)
     except BrokenPipeError:
-        raise  # the reader has seen enough
+        raise
     except OSError as error:
         close_output()
         raise UsageError(
@@ -59,13 +71,17 @@ def write(text: str, output: Path | None = None) -> None:
 
 
 def close_output() -> None:
-    """Nothing is left to say; what is in the buffer goes nowhere."""
+    """Discard what is left in the buffer of standard output, and whatever follows."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def write_bytes(content: bytes, output: Path) -> None:
-    """All at once to a file."""
-    # A device or a pipe is written to; a file is replaced once all of it is there.
+    """Write a file all at once, so that an error leaves the old one in place.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    # A device or a pipe must be written to directly; a file is replaced once it is complete.
     special = output.exists() and not output.is_file()
     partial = output if special else output.with_name(f".{output.name}.partial")
     try:
@@ -80,18 +96,18 @@ def write_bytes(content: bytes, output: Path) -> None:
         ) from error
 
 
-def say(message: str) -> None:
-    """To standard error: what was done."""
+def log(message: str) -> None:
+    """Report on standard error what was done."""
     print(message, file=sys.stderr)
 
 
-def complain(message: str, advice: str = "") -> None:
-    """To standard error: what is wrong, and what to do."""
+def warn(message: str, advice: str = "") -> None:
+    """Report on standard error what is wrong, and what to do."""
     print(f"inspect-cost: {message}", file=sys.stderr)
     if advice:
         print(advice, file=sys.stderr)
 
 
-def ended(sentence: str) -> str:
-    """The sentence with a full stop."""
+def end_sentence(sentence: str) -> str:
+    """Return the sentence with a full stop, unless it has an end already."""
     return sentence if sentence.endswith((".", "?", "!")) else sentence + "."

@@ -19,8 +19,8 @@ from inspect_cost.values.errors import UsageError
 from inspect_cost.values.notes import Note
 from inspect_cost.values.presentable import Presentable
 
-#: What a tally holds, as numbers: calls, the fields of an `OpCost`, bytes; the dead calls, the
-#: fields of their cost; those of what is fixed.
+#: The amounts of a tally: calls, the fields of its `OpCost`, bytes; calls and cost of unused work;
+#: cost of hoistable work.
 Amounts = tuple[int, ...]
 Entry = tuple[str, str, bool]
 
@@ -29,17 +29,17 @@ NOTHING: Amounts = (0,) * (3 * len(fields(OpCost)) + 3)
 
 @dataclass(frozen=True, repr=False)
 class CostLaw(Presentable):
-    """Costs at the lengths start, start + period, start + 2 period, ...
+    """Cost as a polynomial in a length, at the lengths start, start + period, start + 2 period ...
 
     Attributes:
-        start: the shortest length that it holds for.
-        period: from one length to the next.
+        start: shortest length that it holds for.
+        period: distance from one length to the next.
         differences: for each operator of each module, the forward differences of its amounts:
             those at ``start``, their first differences, their second ...
         example: the report at ``start``, for what does not depend on the length.
         counted_at: the lengths that were counted.
         memory: forward differences of the peak of the activations and the bytes of the inputs;
-            None where they follow no such law.
+            None if they follow no such law.
     """
 
     start: int
@@ -50,21 +50,21 @@ class CostLaw(Presentable):
     memory: tuple[Amounts, ...] | None = None
 
     @classmethod
-    def through(
+    def fit(
         cls, counted: Callable[[int], CostReport], lengths: Sequence[int], degree: int
     ) -> "CostLaw | None":
-        """The law of that degree through the first lengths, if it holds for all.
+        """Return the law of a degree through the first lengths; None unless it holds for all.
 
         Args:
-            counted: from a length to its report; called until one is not as foretold.
+            counted: from a length to its report; called until one is not as predicted.
             lengths: the shortest first and the next ``degree`` a period apart.
-            degree: of the polynomials.
+            degree: degree of the polynomials.
         """
         start, period = lengths[0], lengths[1] - lengths[0]
-        differences = law_through([counted(n) for n in lengths[: degree + 1]])
+        differences = find_differences([counted(n) for n in lengths[: degree + 1]])
         steps = [(n - start) // period for n in lengths]
         for step, length in zip(steps, lengths, strict=True):
-            if not foretold(differences, step, counted(length)):
+            if not predicts(differences, step, counted(length)):
                 return None
         reports = {step: counted(n) for step, n in zip(steps, lengths, strict=True)}
         memory = _memory_law(reports, degree)
@@ -72,19 +72,19 @@ class CostLaw(Presentable):
 
     @property
     def degree(self) -> int:
-        """Of the polynomial in the length."""
+        """Degree of the polynomial in the length."""
         return max((len(rows) - 1 for rows in self.differences.values()), default=0)
 
     def covers(self, length: int) -> bool:
-        """Whether it says anything about a length."""
+        """Return whether the law holds for a length."""
         return length >= self.start and (length - self.start) % self.period == 0
 
-    def foretells(self, report: CostReport, length: int) -> bool:
-        """Whether a report of a length that it covers is what it says."""
-        return foretold(self.differences, (length - self.start) // self.period, report)
+    def agrees_with(self, report: CostReport, length: int) -> bool:
+        """Return whether the report of a length that the law covers is as predicted."""
+        return predicts(self.differences, (length - self.start) // self.period, report)
 
     def report(self, length: int) -> CostReport:
-        """The cost at a length.
+        """Return the cost at a length.
 
         Raises:
             UsageError: the law does not hold for this length.
@@ -92,7 +92,7 @@ class CostLaw(Presentable):
         if not self.covers(length):
             raise UsageError(
                 f"the law holds for lengths {self.start} + n {self.period}, not for {length}",
-                "Take such a length.",
+                "Give one of these lengths.",
             )
         steps = (length - self.start) // self.period
         tallies = tuple(
@@ -113,8 +113,8 @@ class CostLaw(Presentable):
             input_bytes=inputs,
         )
 
-    def sampled(self, first: int, last: int, points: int = 60) -> list[tuple[int, int]]:
-        """(length, MACs) at lengths that it covers, evenly spaced on a logarithmic scale."""
+    def sample(self, first: int, last: int, points: int = 60) -> list[tuple[int, int]]:
+        """Return (length, MACs) at covered lengths, evenly spaced on a logarithmic scale."""
         lengths = set()
         for n in range(points):
             wanted = first * (last / first) ** (n / (points - 1))
@@ -124,17 +124,17 @@ class CostLaw(Presentable):
 
     @property
     def macs(self) -> tuple[Fraction, ...]:
-        """MACs(L) = c_0 + c_1 L + c_2 L^2 + ...: the coefficients, lowest first."""
+        """Coefficients of `MACs(L) = c_0 + c_1 L + c_2 L^2 + ...`, lowest first."""
         return self._polynomial(lambda report: report.macs)
 
     @property
     def flops(self) -> tuple[Fraction, ...]:
-        """As `macs`, of the FLOPs."""
+        """Coefficients of the FLOPs, lowest first."""
         return self._polynomial(lambda report: report.flops)
 
     @property
     def bytes_moved(self) -> tuple[Fraction, ...]:
-        """As `macs`, of the bytes moved."""
+        """Coefficients of the bytes moved, lowest first."""
         return self._polynomial(lambda report: report.bytes_moved)
 
     def _polynomial(self, amount: Callable[[CostReport], int]) -> tuple[Fraction, ...]:
@@ -144,7 +144,7 @@ class CostLaw(Presentable):
 
     @property
     def domain(self) -> str:
-        """The lengths that it holds for, in words."""
+        """Lengths that it holds for, in words."""
         if self.period == 1:
             return f"L >= {self.start:,}"
         lengths = [f"{self.start + n * self.period:,}" for n in range(3)]
@@ -189,15 +189,15 @@ class CostLaw(Presentable):
         )
 
 
-def law_through(reports: Sequence[CostReport]) -> dict[Entry, tuple[Amounts, ...]]:
-    """The polynomials through the tallies of some reports, a period apart."""
+def find_differences(reports: Sequence[CostReport]) -> dict[Entry, tuple[Amounts, ...]]:
+    """Return the forward differences of the tallies of reports that are a period apart."""
     tables = [_table(report) for report in reports]
     entries = dict.fromkeys(entry for table in tables for entry in table)
     return {e: take_differences([table.get(e, NOTHING) for table in tables]) for e in entries}
 
 
-def foretold(law: Mapping[Entry, tuple[Amounts, ...]], steps: int, report: CostReport) -> bool:
-    """Whether a law foretells each tally of a report."""
+def predicts(law: Mapping[Entry, tuple[Amounts, ...]], steps: int, report: CostReport) -> bool:
+    """Return whether a law predicts each tally of a report."""
     table = _table(report)
     return law.keys() >= table.keys() and all(
         _amounts_after(rows, steps) == table.get(entry, NOTHING) for entry, rows in law.items()
@@ -214,13 +214,13 @@ def _table(report: CostReport) -> dict[Entry, Amounts]:
 
 
 def _example(reports: Mapping[int, CostReport]) -> CostReport:
-    """The first report, with the unread parameters if they are the same at all lengths."""
+    """Return the first report, with the unread parameters if all lengths have the same."""
     unread = {report.unread for report in reports.values()}
     return reports[0] if len(unread) == 1 else replace(reports[0], unread=None)
 
 
 def _memory_law(reports: Mapping[int, CostReport], degree: int) -> tuple[Amounts, ...] | None:
-    """The polynomials of the peak and of the inputs' size, if they hold at all lengths.
+    """Return the polynomials of the peak and of the inputs' size; None unless they always hold.
 
     A peak is a maximum of polynomials, so that there may be none although the cost has one.
     """
@@ -234,7 +234,7 @@ def _memory_law(reports: Mapping[int, CostReport], degree: int) -> tuple[Amounts
 
 
 def _memory_after(law: tuple[Amounts, ...] | None, steps: int) -> tuple[int | None, int | None]:
-    """The peak and the inputs' size; None where there is no law."""
+    """Return the peak and the inputs' size; None if they follow no law."""
     if law is None:
         return None, None
     peak, inputs, *_ = _amounts_after(law, steps)
@@ -298,6 +298,6 @@ def _read_example(
 
 
 def _tallies_at_start(differences: Mapping[Entry, tuple[Amounts, ...]]) -> tuple[Tally, ...]:
-    """Return the tallies that a law foretells for its first length, without those of no calls."""
+    """Return the tallies that a law agrees_with for its first length, without those of no calls."""
     tallies = (_tally(entry, rows[0]) for entry, rows in differences.items() if rows)
     return tuple(tally for tally in tallies if tally.calls)

@@ -89,7 +89,7 @@ class Tally(CostFigures):
     fixed_cost: OpCost = FREE
 
     def __add__(self, other: "Tally") -> "Tally":
-        """Calls of the same operator, in the module that both are in or else in the model."""
+        """Return the sum of two: of the module that both are in, or else of the model."""
         if self.operator != other.operator:
             raise ValueError(f"{self.operator} and {other.operator} do not add up")
         return Tally(
@@ -174,7 +174,7 @@ class ModuleCost(CostFigures, StorageFigures):
 
 
 def ancestry(path: str) -> list[str]:
-    """A module's path and those of the modules around it, the model's ("") last.
+    """Return a module's path and those of the modules around it, the model's ("") last.
 
     >>> ancestry("blocks.0.net")
     ['blocks.0.net', 'blocks.0', 'blocks', '']

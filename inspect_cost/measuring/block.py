@@ -6,7 +6,7 @@ from typing import Any, Self
 import torch
 
 from inspect_cost.calls.call import Call
-from inspect_cost.calls.devices import usable_device
+from inspect_cost.calls.devices import find_device
 from inspect_cost.measuring.measure import (
     AnySensors,
     choose_sensors,
@@ -34,7 +34,7 @@ def measure_block(
         device: does the work; a CUDA device is synchronised at both ends.
         sensors: energy counters to read; by default all that this machine has.
     """
-    place = usable_device(device)
+    place = find_device(device)
     return Block(place, choose_sensors(sensors, place))
 
 

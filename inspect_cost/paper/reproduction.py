@@ -22,7 +22,7 @@ from inspect_cost.paper.results import (
 from inspect_cost.publications.publication import Publication
 from inspect_cost.values.quantity import Quantity
 
-NOT_MEASURED = "no report with measured energy of a model that has a MOS was given (--reports)"
+NOT_MEASURED = "no report with measured energy of a model that has a MOS was given (`energies`)"
 NO_REMARK = "Does not follow from its inputs."
 
 

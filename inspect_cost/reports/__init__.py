@@ -55,6 +55,7 @@ def render(
     *,
     formats: Mapping[str, Format] = FORMATS,
     documents: Mapping[str, Compose] = DOCUMENTS,
+    spell: Callable[[str], str] | None = None,
     **view: Any,
 ) -> str:
     """Return a result as text.
@@ -64,13 +65,15 @@ def render(
         format: a name in `formats`.
         formats: further formats are entries beside those of `FORMATS`.
         documents: further types of results are entries beside those of `DOCUMENTS`.
+        spell: changes each text of what people read, and nothing in data; the command line
+            replaces parameters by its options.
         **view: of `View`: depth, exact, width, color.
 
     Raises:
         UsageError: there is no such format, or the result cannot be written in it.
     """
     check_format(format, list_formats(type(result), formats))
-    return formats[format].write(Presented(result, View(**view), documents))
+    return formats[format].write(Presented(result, View(**view), documents, spell))
 
 
 def list_formats(

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, NoReturn, TypeVar, overload
 
 from inspect_cost.reports.inspection import Inspection
-from inspect_cost.reports.validation import check_schema
+from inspect_cost.reports.validation import HOW_TO_WRITE, check_schema
 from inspect_cost.values.errors import UsageError
 from inspect_cost.values.presentable import Presentable
 from inspect_cost.values.text_files import read_text
@@ -19,7 +19,6 @@ R = TypeVar("R", bound=Presentable)
 
 #: Larger files are refused unread. A report on a model of 2,000 modules is 2 MB.
 LARGEST_FILE_B = 64_000_000
-HOW_TO_WRITE = "Write a report with inspect-cost MODEL --format json -o FILE."
 
 
 @dataclass(frozen=True)

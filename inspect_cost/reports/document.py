@@ -4,9 +4,9 @@ A section turns a result into blocks, a format turns blocks into text, and neith
 Cells keep the number that they show, so that a format may write it in its own way.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal, Self
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, Literal, Self
 
 Alignment = Literal["left", "right"]
 #: What a text is; how that looks is for each format to decide.
@@ -211,6 +211,22 @@ class Document:
     def blocks(self) -> tuple[Block, ...]:
         """The blocks of all parts."""
         return tuple(block for part in self.parts for block in part)
+
+    def map_texts(self, change: Callable[[str], str]) -> Self:
+        """Return the document with a change made to every text in it."""
+        return replace(self, parts=_map_texts(self.parts, change))
+
+
+def _map_texts(part: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(part, str):
+        return change(part)
+    if isinstance(part, tuple):
+        return tuple(_map_texts(each, change) for each in part)
+    if not is_dataclass(part) or isinstance(part, type):
+        return part
+    return replace(
+        part, **{each.name: _map_texts(getattr(part, each.name), change) for each in fields(part)}
+    )
 
 
 def make_cells(*texts: str, style: Style = "") -> tuple[Cell, ...]:

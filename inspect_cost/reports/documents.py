@@ -77,16 +77,19 @@ class Presented:
         result: the result itself.
         view: how it is to be shown.
         documents: result type -> what composes its document.
+        spell: what is done to each text of the document; None for nothing.
     """
 
     result: Any
     view: View
     documents: Mapping[str, Compose]
+    spell: Callable[[str], str] | None = None
 
     @cached_property
     def document(self) -> Document:
         """The result as blocks of text and tables."""
-        return find_entry(type(self.result), self.documents)(self.result, self.view)
+        document = find_entry(type(self.result), self.documents)(self.result, self.view)
+        return document.map_texts(self.spell) if self.spell else document
 
     @property
     def records(self) -> Sequence[Record]:

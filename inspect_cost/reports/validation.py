@@ -11,7 +11,7 @@ from inspect_cost.values.errors import UsageError
 #: What the schemas share.
 COMMON = "common.schema.json"
 ADVICE = "Write it again with this tool, or correct it there."
-HOW_TO_WRITE = "Write a report with inspect-cost MODEL --format json -o FILE."
+HOW_TO_WRITE = "Write a report with `save(path)`."
 #: Schemas of what is written and cannot be read back -> how to get it again.
 NOT_READ: Mapping[str, str] = {
     "inspect-cost/ranking/1": "Rank the models again.",

@@ -14,32 +14,33 @@ from typing import Any
 
 from torch import nn
 
-from inspect_cost.values.errors import UsageError
+from inspect_cost.values.errors import UsageError, one_line
 
 
-def named_object(spec: str) -> object:
-    """What a ``module:name`` or ``file.py:name`` refers to.
+def find_object(spec: str) -> object:
+    """Return what a ``module:name`` or ``file.py:name`` refers to.
 
     Raises:
         UsageError: there is no such file, module or name, or importing it fails.
     """
     place, _, name = spec.rpartition(":")
-    module = _from_file(Path(place)) if place.endswith(".py") else _from_import(place)
+    module = _import_file(Path(place)) if place.endswith(".py") else _import_module(place)
     found: object = module
     for part in name.split("."):
         if not hasattr(found, part):
-            raise UsageError(f"{place} has no {name!r}", _candidates(module))
+            raise UsageError(f"{place} has no {name!r}", _list_models(module))
         found = getattr(found, part)
     return found
 
 
-def model_factory(spec: str) -> Callable[[], nn.Module]:
-    """A function that makes the model, from a class, a factory or an instance of `nn.Module`.
+def find_factory(spec: str) -> Callable[[], nn.Module]:
+    """Return a function that makes the model that a class, a factory or an instance stands for.
 
     Raises:
-        UsageError: as `named_object`, or what it finds makes no module; also from the factory.
+        UsageError: it cannot be found or called; the function that is returned raises it if
+            making the model fails, or makes something else.
     """
-    found = named_object(spec)
+    found = find_object(spec)
     if isinstance(found, nn.Module):
         return lambda: found
     if not callable(found):
@@ -47,16 +48,17 @@ def model_factory(spec: str) -> Callable[[], nn.Module]:
             f"{spec} is neither a class nor a function but {type(found).__name__}",
             "Name a torch.nn.Module class, or a function without arguments that returns one.",
         )
-    return lambda: _made(found, spec)
+    return lambda: _make_model(found, spec)
 
 
-def _made(factory: Callable[..., Any], spec: str) -> nn.Module:
+def _make_model(factory: Callable[..., Any], spec: str) -> nn.Module:
     try:
         model = factory()
     except UsageError:
         raise
     except Exception as error:
-        raise UsageError(f"{spec}() raised {shortened(error)}", _arguments(factory)) from error
+        message = f"{spec}() raised {one_line(error)}"
+        raise UsageError(message, _advise_on_arguments(factory)) from error
     if not isinstance(model, nn.Module):
         raise UsageError(
             f"{spec}() returned {type(model).__name__}, not a torch.nn.Module",
@@ -65,13 +67,13 @@ def _made(factory: Callable[..., Any], spec: str) -> nn.Module:
     return model
 
 
-def _from_file(path: Path) -> ModuleType:
+def _import_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise UsageError(f"there is no file {path}", "Give a path from the current folder.")
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise UsageError(f"{path} cannot be loaded as Python", "Name a .py file.")
-    # As for `python file.py`: what lies beside the file can be imported by it.
+    # As with `python file.py`, the file can import what lies beside it.
     sys.path.insert(0, str(path.resolve().parent))
     module = importlib.util.module_from_spec(spec)
     # Dataclasses and pickling look a class's module up by name.
@@ -82,25 +84,25 @@ def _from_file(path: Path) -> ModuleType:
         loader.exec_module(module)
         return module
 
-    return _imported(load, str(path))
+    return _call_import(load, str(path))
 
 
-def _from_import(name: str) -> ModuleType:
+def _import_module(name: str) -> ModuleType:
     sys.path.insert(0, str(Path.cwd()))
-    return _imported(lambda: importlib.import_module(name), name)
+    return _call_import(lambda: importlib.import_module(name), name)
 
 
-def _imported(load: Callable[[], ModuleType], name: str) -> ModuleType:
+def _call_import(load: Callable[[], ModuleType], name: str) -> ModuleType:
     try:
         return load()
     except (Exception, SystemExit) as error:
         raise UsageError(
-            f"{name} cannot be imported: {shortened(error)}",
-            "Mend the error, or run from the folder that the module is in.",
+            f"{name} cannot be imported: {one_line(error)}",
+            "Fix the error, or run from the folder that the module is in.",
         ) from error
 
 
-def _candidates(module: ModuleType) -> str:
+def _list_models(module: ModuleType) -> str:
     own = [
         name
         for name, value in vars(module).items()
@@ -111,7 +113,7 @@ def _candidates(module: ModuleType) -> str:
     return f"Its modules are {', '.join(own)}." if own else "Name a class or a function in it."
 
 
-def _arguments(factory: Callable[..., Any]) -> str:
+def _advise_on_arguments(factory: Callable[..., Any]) -> str:
     try:
         required = [
             p.name
@@ -121,12 +123,5 @@ def _arguments(factory: Callable[..., Any]) -> str:
     except (TypeError, ValueError):
         required = []
     if not required:
-        return "Mend the error, then try again."
+        return "Fix the error, then try again."
     return f"It needs {', '.join(required)}: name a function without arguments that gives them."
-
-
-def shortened(error: BaseException, longest: int = 300) -> str:
-    """An error's type and the first line of what it says."""
-    text = str(error).strip().partition("\n")[0]
-    text = text if len(text) <= longest else text[:longest] + "..."
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

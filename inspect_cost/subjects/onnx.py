@@ -106,14 +106,14 @@ class OnnxSubject:
             MeasurementError: onnxruntime refuses the file, or cannot run it.
         """
         del phase
-        from inspect_cost.calls.devices import usable_device
+        from inspect_cost.calls.devices import find_device
         from inspect_cost.measuring.backends.onnxruntime import make_onnx_call
 
         _check_conditions(conditions)
         graph = load_model(self.name).graph
         values = bind_inputs(graph, self._shapes(graph))
         feed = {name: _make_tensor(name, value) for name, value in values.items()}
-        device = usable_device(conditions.device)
+        device = find_device(conditions.device)
         return make_onnx_call(Path(self.name), feed, device, conditions.threads)
 
     def workload(self, phase: Phase, conditions: Conditions) -> "Workload":

@@ -174,7 +174,7 @@ class PresetSubject:
         return export_call(Call.of(generate, **kwargs), output, note)
 
     def _samples_to_export(self) -> int:
-        """A second, or one round of a model that goes sample by sample."""
+        """Return a second, or one round of a model that goes sample by sample."""
         if self.preset.period is None:
             return self.wanted
         period = self.preset.period(self.configuration)

@@ -19,7 +19,7 @@ from inspect_cost.counting.torch.building import build_without_values
 from inspect_cost.counting.torch.count import count_call
 from inspect_cost.counting.torch.law_search import cost_law
 from inspect_cost.measuring.workload import Workload
-from inspect_cost.subjects.loading import model_factory
+from inspect_cost.subjects.loading import find_factory
 from inspect_cost.subjects.subject import Conditions, Request, describe_batch
 from inspect_cost.values.errors import CountError, NoLawError, Unsupported, UsageError
 from inspect_cost.values.identity import Identity, Phase
@@ -108,7 +108,7 @@ class PythonSubject:
         del phase
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(conditions.seed)
-            model = model_factory(self.name)()
+            model = find_factory(self.name)()
         args, kwargs = make_arguments(self.inputs, self.input_len, self.batch)
         if any(tensor.is_meta for tensor in (*args, *kwargs.values())):
             raise UsageError(
@@ -130,7 +130,7 @@ class PythonSubject:
     def peer_call(self, phase: Phase) -> Call:
         """Make the forward of a model without weights if it can be made so."""
         del phase
-        make = model_factory(self.name)
+        make = find_factory(self.name)
         try:
             model = build_without_values(make)
         except UsageError:
@@ -172,7 +172,7 @@ class PythonSubject:
     def _with_model(self, use: Callable[[nn.Module], T]) -> T:
         """Use the model; an error of its forward names the inputs."""
         try:
-            return _without_values_first(model_factory(self.name), use)
+            return _without_values_first(find_factory(self.name), use)
         except NoLawError:
             raise
         except CountError as error:

@@ -1,4 +1,4 @@
-"""What the numbers mean: the one home of the conventions that every count follows."""
+"""Meaning of the numbers: the one home of the conventions that every count follows."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

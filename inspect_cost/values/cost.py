@@ -12,7 +12,7 @@ ARITHMETIC_CLASSES = ("add", "mul", "div", "sqrt", "special", "compare")
 
 @dataclass(frozen=True, slots=True)
 class FlopWeights:
-    """How many FLOPs one operation of each class is taken for; by convention 1, and 2 a MAC."""
+    """FLOPs that one operation of each class stands for; by convention 1, and 2 for a MAC."""
 
     mac: int = 2
     add: int = 1
@@ -113,5 +113,5 @@ FREE = OpCost()
 
 
 def total(costs: Iterable[OpCost]) -> OpCost:
-    """The sum of many costs."""
+    """Return the sum of many costs."""
     return reduce(add, costs, FREE)

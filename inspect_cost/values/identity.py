@@ -1,4 +1,4 @@
-"""What is inspected: its identity, the phases of its work, and what a phase puts out."""
+"""Identity of a subject, the phases of its work, and the output of a phase."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ AUDIO = "s of audio"
 
 @dataclass(frozen=True)
 class Identity:
-    """What was inspected.
+    """Name, origin and settings of what was inspected.
 
     Attributes:
         name: as the user named it: "flowavenet", "net.py:Net".
@@ -46,7 +46,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Output:
-    """What one call yields: 16,128 samples of audio at 22,050 to the second; 128 tokens.
+    """Output of one call: 16,128 samples of audio at 22,050 to the second; 128 tokens.
 
     Attributes:
         amount: elements that one call makes, a batch together: samples, tokens, images.

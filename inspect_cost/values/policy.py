@@ -1,4 +1,4 @@
-"""What is counted of the arithmetic that padding and masks make pointless."""
+"""Whether arithmetic that padding and masks make pointless is counted."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -36,16 +36,16 @@ class Policy:
         return f"{self.taps} taps, {self.attention} attention"
 
 
-#: What counts where nothing else is said, and where all that is pointless is left out.
+#: The default, which counts everything, and the one that leaves out all that is pointless.
 NAMED = {"dense": Policy(), "valid": Policy("valid", "triangular")}
 DENSE = NAMED["dense"]
 
 
 def named_policy(policy: Policy | str) -> Policy:
-    """A policy, or the one that is called so.
+    """Return a policy, by its name if it is not one already.
 
     Raises:
-        ValueError: none is.
+        ValueError: no policy has that name.
     """
     if isinstance(policy, Policy):
         return policy

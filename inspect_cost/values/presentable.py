@@ -1,4 +1,4 @@
-"""How results show and save themselves, without knowing any format.
+"""Showing and saving of results, without knowing any format.
 
 Results are values at the bottom of the package, formats are at its top. The one way up is here, by
 name and when it is asked for: ``print(report)`` renders the document that the command line shows.

@@ -112,12 +112,8 @@ MISTAKES = [
     ("wavegan -o a.wav --weights odd.pt", "odd.pt does not hold tensors by name"),
     ("wavegan -o a.wav --weights meta.pt --set dim=1", "without dense real numbers in them"),
     ("wavegan -o a.wav --weights nan.pt --set dim=1", "generated values that are not finite"),
-    (f"wavegan -o a.wav --set dim=1 --seed {2**64}", "seed must be from"),
-    (f"wavegan -o a.wav --set dim=1 --seed={-(2**63) - 1}", "seed must be from"),
-    (
-        f"wavegan -o a.wav --weights small.pt --set dim=1 --seed {2**64}",
-        "seed must be from -2^63 to 2^64 - 1",
-    ),
+    (f"wavegan -o a.wav --set dim=1 --seed {2**64}", "--seed"),
+    ("wavegan -o a.wav --set dim=1 --seed=-1", "--seed: -1 is below 0"),
 ]
 
 

@@ -211,7 +211,7 @@ MISTAKES = [
     ("paper.csv --cost params --quality size", "line 2, size: 'large'"),
     ("cents.csv --cost a --quality b", "cents.csv, line 2, b: '80%'"),
     ("odd.json --cost params --quality b", "odd.json"),
-    ("paper.csv --cost params --quality mos --seed -1", "seed"),
+    ("paper.csv --cost params --quality mos --seed -1", "--seed: -1 is below 0"),
     ("paper.csv --cost params --minimise params --maximise params", "params"),
     ("none.csv --cost a --quality b", "x: no value for b"),
     ("high.csv --cost a --quality mos", "high.csv, line 2: x has mos = 7"),
@@ -222,7 +222,7 @@ MISTAKES = [
     ("flowavnet --cost params --quality mos", "did you mean flowavenet?"),
     ("paper.csv --cost params --quality mos --plot front.gif", ".svg"),
     ("paper.csv --cost params --quality mos --plot no/front.svg", "there is no folder"),
-    ("paper.csv --cost params --quality mos --draws 0", "draws"),
+    ("paper.csv --cost params --quality mos --draws 0", "--draws: 0 is below 1"),
     ("paper.csv --cost params --quality mos --models absent.toml", "cannot read absent.toml"),
 ]
 

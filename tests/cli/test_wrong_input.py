@@ -42,8 +42,9 @@ MISTAKES = [
     ("flowavenet --input-len many", "'many' is not a whole number"),
     ("flowavenet --input-lenn 5", "Did you mean --input-len?"),
     ("flowavenet --format yaml", "Choose from"),
-    ("flowavenet --depth deep", "'deep' is no whole number"),
-    ("wavegan --batch 2.7", "'2.7' is no whole number"),
+    ("flowavenet --depth deep", "--depth: 'deep' is not a whole number"),
+    ("flowavenet --depth -1", "--depth: -1 is below 0"),
+    ("wavegan --batch 2.7", "--batch: '2.7' is not a whole number"),
     ("flowavenet --set layers", "is not NAME=VALUE"),
     ("flowavenet --set layer=3", "there is no setting 'layer'; there are mel_channels"),
     ("flowavenet --set flows=3", "flows must be even"),
@@ -108,6 +109,13 @@ def test_every_command_says_what_it_does_and_points_to_its_own_help(run: Run, ve
     (line,) = [line for line in run("--help").out.splitlines() if f"│ {verb} " in line]
     assert len(line.strip("│ ").removeprefix(verb).split()) > 2
     assert f"See inspect-cost {verb} --help." in run(verb, "--no-such-option").err
+
+
+def test_nothing_prints_the_help_and_exits_as_wrong_input(run: Run) -> None:
+    result = run()
+    assert (result.code, result.err) == (2, "")
+    assert "--debug" in result.out
+    assert result.out == run("--help").out
 
 
 def test_debug_lets_the_traceback_through(run: Run) -> None:

@@ -18,19 +18,24 @@ from inspect_cost.counting.torch.aten import Rule
 from inspect_cost.counting.torch.aten.policies import select_rules
 from inspect_cost.counting.torch.attribution import attribute_methods, make_off_thread_error
 from inspect_cost.counting.torch.backward import BackwardPass
+from inspect_cost.counting.torch.copying import Copier
 from inspect_cost.counting.torch.dataflow import DataFlow
 from inspect_cost.counting.torch.fused_attention import FusedAttention
+from inspect_cost.counting.torch.guard import Guard, WeightWrittenError
 from inspect_cost.counting.torch.ledger import Ledger
+from inspect_cost.counting.torch.leftovers import Leftovers
 from inspect_cost.counting.torch.memories import count_reachable_bytes
 from inspect_cost.counting.torch.mode import CountingMode
 from inspect_cost.counting.torch.module_costs import apply_module_costs
 from inspect_cost.counting.torch.placement import META, drop_values
 from inspect_cost.counting.torch.storage import collect_storage
 from inspect_cost.counting.torch.substitute import (
-    copy_inputs,
+    copy_everything,
     copy_with_values,
     copy_without_values,
     find_home,
+    make_guard,
+    set_mode,
 )
 from inspect_cost.counting.torch.surroundings import preserve_process_state, run_eagerly
 from inspect_cost.values.errors import CountError, InspectCostError
@@ -86,7 +91,7 @@ def count_disposable(call: Call, options: CountOptions = DEFAULTS) -> CostReport
     """
     applied: set[str] = set()
     with preserve_process_state():
-        report = _Run(call, options, applied).count(lambda model: model)
+        report = _Run(call, options, applied).count(lambda model, _copier: model)
     check_op_costs(options, applied, report)
     return report
 
@@ -128,31 +133,38 @@ class _Run:
             raise TypeError("a call of a plain function is counted as_module()")
         return self.call.module
 
-    def count(self, make_stand_in: Callable[[nn.Module], nn.Module]) -> CostReport:
+    def count(self, make_stand_in: Callable[[nn.Module, Copier], nn.Module]) -> CostReport:
         """Run a stand-in of the model under the counting mode.
 
         Raises:
             CountError: the call raised; the cause is the original error.
         """
         options, inputs = self.options, (self.call.args, self.call.kwargs)
-        original = self.module
-        model, ledger = nn.Module.train(make_stand_in(original), options.backward), Ledger()
+        original, copier, ledger = self.module, Copier(), Ledger()
+        model = make_stand_in(original, copier)
+        guard = make_guard(original, model)
+        with guard.insist():
+            self._set_mode(model, guard)
         modules = collect_storage(model)
         apply_module_costs(model, ledger, options.module_costs)
         backward = BackwardPass(ledger) if options.backward else None
         attribute_methods(model, ledger, backward.attribute if backward else None)
-        home, (args, kwargs) = find_home(original, inputs), copy_inputs(inputs)
+        home, (args, kwargs) = find_home(original, inputs), copier.copy_inputs(inputs)
         if backward and any(parameter.is_meta for parameter in model.parameters()):
             # Autograd wants a gradient on the device of its tensor: nothing keeps its values.
             home, (args, kwargs) = META, _drop_real_numbers(model, (args, kwargs))
         # A training step changes its parameters, so that nothing is the same in the next.
         flow = DataFlow(() if backward else (*model.parameters(), *model.buffers()))
-        mode = CountingMode(ledger, self._rules(), home, flow)
-        with _name_failing_module(ledger):
-            out = self._run(model, args, kwargs, mode, backward)
-            if ledger.off_thread_module is not None:
-                raise make_off_thread_error(ledger.off_thread_module)
-        found = flow.finish(out, (args, kwargs), model)
+        mode = CountingMode(ledger, self._rules(), home, flow, guard)
+        leftovers = Leftovers(original)
+        try:
+            with guard.insist(), _name_failing_module(ledger):
+                out = self._run(model, args, kwargs, mode, backward)
+                if ledger.off_thread_module is not None:
+                    raise make_off_thread_error(ledger.off_thread_module)
+            found = flow.finish(out, (args, kwargs), model)
+        finally:
+            leftovers.clear(flow.outside)
         return CostReport(
             model=self.call.title,
             modules=_with_title(modules, self.call.title),
@@ -177,13 +189,20 @@ class _Run:
         training = self.options.backward
         triangular = self.options.policy.attention == "triangular"
         functions = FusedAttention() if training and triangular else nullcontext()
-        with torch.inference_mode(not training), torch.set_grad_enabled(training), functions, mode:
+        with _gradients(enabled=training), functions, mode:
             out = function(*args, **kwargs)
             if isinstance(out, Iterator):
                 out = list(out)  # a generator does its work when it is read
             if backward:
                 backward.run(out)
         return out
+
+    def _set_mode(self, model: nn.Module, guard: Guard) -> None:
+        """Set the stand-in's mode, in which a model may do more: merge weights, fill tables."""
+        home = find_home(self.module, ())
+        mode = CountingMode(Ledger(), self._rules(), home, DataFlow(), guard)
+        with _gradients(enabled=False), mode:
+            set_mode(model, training=self.options.backward)
 
     def _rules(self) -> Mapping[str, Rule]:
         """Return what operators cost, the user's costs before those of the tables."""
@@ -203,7 +222,10 @@ def _count_in_any_way(run: _Run) -> CostReport:
             raise
         reason = failure
     # Outside the except clause, so that an error of the real run stands for itself.
-    report = run.count(copy_with_values)
+    try:
+        report = run.count(copy_with_values)
+    except WeightWrittenError:
+        report = run.count(copy_everything)
     where = f" in {reason.module_path}" if reason.module_path else ""
     text = f"Run on real values, because shapes alone were not enough{where}: {reason}"
     return replace(report, notes=(Note("real-run", text.partition("\n")[0]),))
@@ -234,6 +256,21 @@ def _name_failing_module(ledger: Ledger) -> Iterator[None]:
         raise CountError(
             f"{type(error).__name__}: {error}", advice, module_path=ledger.failed_in or ""
         ) from error
+
+
+@contextmanager
+def _gradients(*, enabled: bool) -> Iterator[None]:
+    """Run a training step with gradients, and inference without any trace of them.
+
+    Not in inference mode, although it shows operators whole as well: tensors that a forward makes
+    and keeps outside the model, in a cache, could not be used in the caller's next training step.
+    """
+    if enabled:
+        with torch.inference_mode(mode=False), torch.enable_grad():
+            yield
+        return
+    with torch.no_grad(), torch._C._AutoDispatchBelowAutograd():
+        yield
 
 
 def _drop_real_numbers(model: nn.Module, inputs: Any) -> Any:

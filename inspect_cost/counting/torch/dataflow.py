@@ -123,6 +123,17 @@ class DataFlow:
         self._memories = Memories()
         self._effects: dict[str, Effects] = {}  # by full name, which hashes faster than an overload
         self._roots: set[int] = set()
+        self._strangers: list[Memory] | None = None
+
+    @property
+    def outside(self) -> list[Memory]:
+        """Memory that operators made and that something keeps other than model, inputs, result.
+
+        Until the call is finished, it is all that is alive.
+        """
+        if self._strangers is not None:
+            return self._strangers
+        return [memory for memory in self._memories if memory.is_result]
 
     def record(
         self,
@@ -264,6 +275,7 @@ class DataFlow:
                 strangers -= {memory.identity for memory in self._find_memories(known)}
         if strangers:
             gc.collect()
+        self._strangers = [memory for memory in self._memories if memory.identity in strangers]
         return [m for m in self._memories if m.is_result or m.writer != m.origin]
 
     def _find_memories(self, value: Any) -> Iterator[Memory]:

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from inspect_cost.calls.call import Call
-from inspect_cost.counting.law import CostLaw, foretold, law_through
+from inspect_cost.counting.law import CostLaw, find_differences, predicts
 from inspect_cost.counting.options import CountOptions
 from inspect_cost.counting.report import CostReport
 from inspect_cost.counting.torch.count import check_op_costs, count_call
@@ -19,15 +19,15 @@ from inspect_cost.values.errors import CountError, NoLawError
 
 #: Polynomials of a higher degree are not looked for.
 LARGEST_DEGREE = 3
-#: A law may begin after so many lengths, at which sizes of 1 make some operators behave otherwise.
+#: Lengths that a law may skip at its beginning: sizes of 1 make some operators behave otherwise.
 LARGEST_TRANSIENT = 2
-#: The law must hold at lengths so many periods after those that it is taken from.
+#: Periods beyond the lengths that a law is taken from at which it is verified.
 VERIFIED_AFTER = (1, 5, 37)
 
-#: Where the period is not known, also at this one, beyond most strides, and no multiple of any.
+#: The same if the period is not known: 1009 is beyond most strides, and a multiple of none.
 FAR_AFTER = (*VERIFIED_AFTER, 1009)
 
-#: Periods that are tried where none is given: powers of 2, and usual hops and strides.
+#: Periods that are tried unless one is given: powers of 2, and usual hops and strides.
 PERIODS = tuple(
     sorted(
         {2**n for n in range(12)}
@@ -35,9 +35,9 @@ PERIODS = tuple(
         | {240, 300, 320, 384, 400, 441, 480, 600, 640, 735, 800, 882, 960, 1280}
     )
 )
-#: After so many periods, costs follow their law if there is one.
+#: Periods after which costs follow their law if there is one.
 WELL_BEYOND = 64
-#: A model may refuse short lengths; so often a longer one is tried.
+#: How many longer lengths are tried, as a model may refuse short ones.
 LARGEST_DOUBLINGS = 24
 
 
@@ -112,7 +112,7 @@ def _find_law(
                 continue
         for begin in (first,) if start else _beginnings(counted, first, step, at):
             law = _law_from(counted, begin, step, after)
-            if law and (at is None or (law.covers(at) and law.foretells(counted(at), at))):
+            if law and (at is None or (law.covers(at) and law.agrees_with(counted(at), at))):
                 return law
     along = f"along multiples of {period}" if period else f"along periods of {PERIODS[-1]} or less"
     raise NoLawError(
@@ -124,8 +124,8 @@ def _find_law(
 def _plausible(counted: Callable[[int], CostReport], length: int, step: int) -> bool:
     """Whether there may be a law along a period: there is one well beyond any transient."""
     steps = range(LARGEST_DEGREE + 1)
-    law = law_through([counted(length + n * step) for n in steps])
-    return all(foretold(law, n, counted(length + n * step)) for n in (len(steps), FAR_AFTER[-1]))
+    law = find_differences([counted(length + n * step) for n in steps])
+    return all(predicts(law, n, counted(length + n * step)) for n in (len(steps), FAR_AFTER[-1]))
 
 
 def _beginnings(
@@ -150,12 +150,12 @@ def _beginnings(
 def _law_from(
     counted: Callable[[int], CostReport], first: int, period: int, verified_after: Sequence[int]
 ) -> CostLaw | None:
-    """The law that holds from a length on, or from a little later; None if none does."""
+    """Return the law that holds from a length on, or from a little later; None if none does."""
     for skipped in range(LARGEST_TRANSIENT + 1):
         start = first + skipped * period
         for degree in range(LARGEST_DEGREE + 1):
             steps = [*range(degree + 1), *(degree + n for n in verified_after)]
-            law = CostLaw.through(counted, [start + n * period for n in steps], degree)
+            law = CostLaw.fit(counted, [start + n * period for n in steps], degree)
             if law:
                 return law
     return None

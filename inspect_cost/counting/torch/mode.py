@@ -10,6 +10,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from inspect_cost.counting.torch.aten import Operators, Rule
 from inspect_cost.counting.torch.dataflow import DataFlow
+from inspect_cost.counting.torch.distributed import refuse_collective
+from inspect_cost.counting.torch.guard import Guard
 from inspect_cost.counting.torch.higher_order import CountingContext, run_higher_order
 from inspect_cost.counting.torch.ledger import Ledger
 from inspect_cost.counting.torch.placement import Placement
@@ -21,27 +23,34 @@ PLAIN_TENSORS = (torch.Tensor, torch.nn.Parameter, torch.nn.Buffer)
 class CountingMode(TorchDispatchMode):
     """A mode that counts while it is active, on the thread that entered it.
 
-    It is used under `torch.inference_mode`, where composite operators (`linear`, `lstm`,
-    `scaled_dot_product_attention`) arrive whole. One that has a rule is counted whole; one that
-    has none is decomposed, and its parts arrive in turn.
+    In inference it is used below autograd, which takes composite operators (`linear`, `lstm`,
+    `scaled_dot_product_attention`) apart: so they arrive whole. One that has a rule is counted
+    whole; one that has none is decomposed, and its parts arrive in turn.
 
     Args:
         ledger: where costs are entered.
         rules: rules by operator name.
         home: the device of the values that are known.
         flow: the follower of the data, which records every call.
+        guard: of the caller's own tensors, which checks every call.
     """
 
     supports_higher_order_operators = True
 
     def __init__(
-        self, ledger: Ledger, rules: Mapping[str, Rule], home: torch.device, flow: DataFlow
+        self,
+        ledger: Ledger,
+        rules: Mapping[str, Rule],
+        home: torch.device,
+        flow: DataFlow,
+        guard: Guard,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch has no types here
         self._ledger = ledger
         self._placement = Placement(home)
         self._operators = Operators(rules)
         self._flow = flow
+        self._guard = guard
         self._context = CountingContext(self, ledger, rules, flow)
 
     @classmethod
@@ -62,7 +71,9 @@ class CountingMode(TorchDispatchMode):
         arguments = dict(kwargs or {})
         if isinstance(func, HigherOrderOperator):
             return run_higher_order(func, args, arguments, self._context)
+        self._guard.check(func, args, arguments)
         operator = self._operators[func]
+        refuse_collective(operator.name)
         if operator.rule is None:
             with self:
                 parts = func.decompose(*args, **arguments)

@@ -4,74 +4,80 @@ The caller's model is read but never run: whatever a forward changes (buffers, c
 changes in the stand-in.
 """
 
-import copy
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from types import FunctionType
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.jit._script import RecursiveScriptModule
 from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_leaves
 
-from inspect_cost.calls.call import unwrap_compiled
+from inspect_cost.counting.torch.copying import Copier
+from inspect_cost.counting.torch.guard import Guard, identify
 from inspect_cost.counting.torch.placement import drop_values
 from inspect_cost.values.errors import CountError
 
-T = TypeVar("T")
 
-#: Exact types whose values are their own copies; checking for these first saves most of the time.
-IMMUTABLE = frozenset(
-    {type(None), bool, int, float, complex, str, bytes, FunctionType, torch.dtype, torch.device}
-)
-
-
-def copy_without_values(model: nn.Module) -> nn.Module:
+def copy_without_values(model: nn.Module, copier: Copier) -> nn.Module:
     """Return a stand-in whose parameters are on the meta device; buffers are copied with values.
 
     Raises:
-        CountError: a lazy module has no shapes yet, or a module is compiled TorchScript.
+        CountError: a lazy module has no shapes yet, or a module cannot be copied.
     """
-    return _make_stand_in(model, drop_values)
+    return _make_stand_in(model, copier, drop_values)
 
 
-def copy_with_values(model: nn.Module) -> nn.Module:
+def copy_with_values(model: nn.Module, copier: Copier) -> nn.Module:
     """Return a stand-in whose parameters share the caller's memory; buffers are copied."""
-    return _make_stand_in(model, Tensor.detach)
+    return _make_stand_in(model, copier, Tensor.detach)
 
 
-def _make_stand_in(model: nn.Module, replace: Callable[[Tensor], Tensor]) -> nn.Module:
-    """Copy a model in eval mode, with ``replace`` applied to its parameters."""
-    memo = _replace_tensors(model, replace)
-    for module in model.modules():
-        if isinstance(module, RecursiveScriptModule):
-            raise CountError(
-                f"{type(module).__name__} is compiled TorchScript, which cannot be copied",
-                "Count the module that it was scripted from.",
-            )
-        # References to a compiled module, wherever they are, become references to its original.
-        original = unwrap_compiled(module)
-        if original is not module:
-            memo[id(module)] = _copy_module(original, memo)
-    copied: nn.Module = _copy_value(model, memo)
-    for module in copied.modules():
-        module._compiled_call_impl = None
-        if isinstance(module, nn.TransformerEncoder):
-            module.use_nested_tensor = False  # counts are dense: padding counts too
-        if isinstance(module, nn.DataParallel):
-            module.device_ids = []  # run on this thread: operators on others would go unseen
-    return nn.Module.train(copied, mode=False)  # exported programs refuse eval()
+def copy_everything(model: nn.Module, copier: Copier) -> nn.Module:
+    """Return a stand-in that shares nothing, for a call that writes to its parameters."""
+    return _make_stand_in(model, copier, lambda tensor: tensor.detach().clone())
 
 
-def _replace_tensors(model: nn.Module, replace: Callable[[Tensor], Tensor]) -> dict[Any, Any]:
+def make_guard(model: nn.Module, stand_in: nn.Module) -> Guard:
+    """Return the guard of a model that a stand-in runs for; the two may share parameters."""
+    if stand_in is model:
+        return Guard(None)
+    if all(parameter.is_meta for parameter in stand_in.parameters()):
+        return Guard(model)
+    own = {identify(tensor) for tensor in _list_parameters(model)} - {None}
+    return Guard(model, [t for t in _list_parameters(stand_in) if identify(t) in own])
+
+
+def _make_stand_in(
+    model: nn.Module, copier: Copier, replace: Callable[[Tensor], Tensor]
+) -> nn.Module:
+    """Copy a model, with ``replace`` applied to its parameters."""
+    _replace_tensors(model, copier.memo, replace)
+    copied: nn.Module = copier.copy(model)
+    return copied
+
+
+def set_mode(stand_in: nn.Module, *, training: bool) -> None:
+    """Put a stand-in in training or eval mode by its own `train()` or `eval()`.
+
+    A model may override them, such as to keep its batch norms frozen. One that refuses, as exported
+    programs do, gets the mode as a plain module would.
+    """
+    try:
+        stand_in.train() if training else stand_in.eval()
+    except CountError:
+        raise
+    except Exception:  # noqa: BLE001 - whatever a refusal raises
+        nn.Module.train(stand_in, training)
+
+
+def _replace_tensors(
+    model: nn.Module, memo: dict[Any, Any], replace: Callable[[Tensor], Tensor]
+) -> None:
     """Map the identity of each parameter, plain buffer and derived tensor to its replacement.
 
-    The result serves as deepcopy's memo, which is asked for every object first. So the copy gets
+    The memo is that of the copy, which asks it for every object first. So the copy gets
     the replacements, and what is shared in the model (tied weights) is shared in the copy.
     """
-    memo: dict[Any, Any] = {}
     for parameter in model.parameters():
         if is_lazy(parameter):
             raise CountError(
@@ -82,7 +88,6 @@ def _replace_tensors(model: nn.Module, replace: Callable[[Tensor], Tensor]) -> d
     _copy_plain_buffers(model, memo)
     for attribute in _find_derived_attributes(model):
         memo.setdefault(id(attribute), replace(attribute))
-    return memo
 
 
 def _copy_plain_buffers(model: nn.Module, memo: dict[Any, Any]) -> None:
@@ -106,6 +111,12 @@ def _owns_all_its_memory(tensor: Tensor) -> bool:
     return tensor.nbytes == tensor.untyped_storage().nbytes()
 
 
+def _list_parameters(model: nn.Module) -> list[Tensor]:
+    """List a model's parameters, and what it keeps of them, derived, as attributes."""
+    attributes = [v for m in model.modules() for v in vars(m).values() if isinstance(v, Tensor)]
+    return [*model.parameters(), *attributes]
+
+
 def _find_derived_attributes(model: nn.Module) -> Iterator[Tensor]:
     """Yield tensors computed from parameters and kept as attributes, which deepcopy rejects.
 
@@ -115,47 +126,6 @@ def _find_derived_attributes(model: nn.Module) -> Iterator[Tensor]:
         for value in vars(module).values():
             if isinstance(value, Tensor) and not value.is_leaf:
                 yield value
-
-
-def _copy_module(module: nn.Module, memo: dict[Any, Any]) -> nn.Module:
-    """Copy a module and everything below it, except what the memo holds already."""
-    # Not the class's own __new__: torch.fx's makes a class that lacks the graph's forward.
-    twin: nn.Module = object.__new__(type(module))
-    memo[id(module)] = twin  # before the attributes, which may refer back to the module
-    for name, value in vars(module).items():
-        vars(twin)[name] = _copy_value(value, memo)
-    return twin
-
-
-def _copy_value(value: Any, memo: dict[Any, Any]) -> Any:
-    """Deep-copy a value; what cannot be copied (a lock, a handle) is returned itself."""
-    kind = type(value)
-    if kind in IMMUTABLE or (kind is tuple and all(type(item) in IMMUTABLE for item in value)):
-        return value
-    if id(value) in memo:
-        return memo[id(value)]
-    if kind in {dict, OrderedDict}:
-        twin: dict[Any, Any] = kind()
-        memo[id(value)] = twin
-        if value:  # a module has a dozen that are empty
-            twin.update((key, _copy_value(item, memo)) for key, item in value.items())
-        return twin
-    if isinstance(value, nn.Module):
-        return _copy_module(value, memo)
-    try:
-        return copy.deepcopy(value, memo)
-    except Exception:  # noqa: BLE001 - whatever an attribute's own copying raises
-        return value
-
-
-def copy_inputs(inputs: T) -> T:
-    """Copy a call's inputs, because a forward may write to them or store results in them.
-
-    What cannot be copied is shared.
-    """
-    tensors = [leaf for leaf in tree_leaves(inputs) if isinstance(leaf, Tensor)]
-    copied: T = _copy_value(inputs, {id(tensor): tensor.detach().clone() for tensor in tensors})
-    return copied
 
 
 def find_home(model: nn.Module, inputs: Any) -> torch.device:

@@ -42,9 +42,7 @@ class EnergySensor(Protocol):
         """
 
     def disturbance(self) -> str | None:
-        """Describe what disturbed the time since the last call (throttling, a foreign process), or
-        return None.
-        """
+        """Return what disturbed the time since the last call, such as throttling, or None."""
 
 
 @dataclass(frozen=True)

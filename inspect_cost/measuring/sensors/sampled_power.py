@@ -52,8 +52,9 @@ class SampledPowerSensor:
         return energy_j
 
     def disturbance(self) -> str | None:
-        """Describe what disturbed the time since the last call: a gap between samples, or what the
-        device itself reports.
+        """Return what disturbed the time since the last call, or None.
+
+        It is a gap between samples, or what the device itself reports.
         """
         with self._lock:
             gap_s, self._gap_s = self._gap_s, 0.0

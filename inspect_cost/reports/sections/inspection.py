@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from inspect_cost.reports.inspection import Inspection, PhaseResult
 
 Part = Iterable[Block]
-NOT_MEASURED = Fact("Measured", Cell("nothing"), "left out by --no-measure")
+NOT_MEASURED = Fact("Measured", Cell("nothing"), "left out by `measure=False`")
 
 
 def compose_inspection(inspection: "Inspection", view: View) -> Document:

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from inspect_cost import count
 from inspect_cost.counting.torch.aten import ATEN_RULES
 from inspect_cost.counting.torch.dataflow import DataFlow
+from inspect_cost.counting.torch.guard import Guard
 from inspect_cost.counting.torch.ledger import Ledger
 from inspect_cost.counting.torch.meta import META_KERNELS
 from inspect_cost.counting.torch.mode import CountingMode
@@ -140,7 +141,7 @@ PLAIN_CALLS: dict[str, Callable[[Tensor], Tensor]] = {
 def test_less_plain_cases_are_what_torch_says(name: str) -> None:
     call = PLAIN_CALLS[name]
     expected = call(DENSE)
-    mode = CountingMode(Ledger(), ATEN_RULES, torch.device("cpu"), DataFlow())
+    mode = CountingMode(Ledger(), ATEN_RULES, torch.device("cpu"), DataFlow(), Guard(None))
     with torch.inference_mode(), mode:
         found = call(DENSE)
     assert found.shape == expected.shape
