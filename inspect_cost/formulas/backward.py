@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from inspect_cost.formulas.contraction import dot_products
 from inspect_cost.formulas.pointwise import ADD, CLAMP, COMPARE, DIV, MUL, SPECIAL, SQRT
+from inspect_cost.formulas.reduction import log_sum_exp
 from inspect_cost.formulas.resampling import antialiased_windows
 from inspect_cost.values.cost import FREE, OpCost
 
@@ -71,6 +72,23 @@ def multi_margin(samples: int, classes: int, *, squared: bool, weighted: bool) -
 def multi_label_margin(pairs: int, samples: int) -> OpCost:
     """`c g`, subtracted at the label of each pair and added at its other class."""
     return (4 * ADD + COMPARE) * pairs + MUL * samples
+
+
+def connectionist_temporal(steps: int, states: int, samples: int, classes: int) -> OpCost:
+    """Gradients with respect to log-probabilities (Graves et al. 2006, eq. 16), alpha being kept.
+
+    The variables beta take the forward recursion, backwards. `alpha + beta` of each state is
+    log-added to its class: s. Each class then gets `g (exp(l) - exp(s + loss - l))`.
+
+    Args:
+        steps: steps of the longest signal.
+        states: `2 S + 1` for S labels, summed over samples.
+        samples: number of signals.
+        classes: number of classes, the blank included.
+    """
+    recursion = (log_sum_exp(1, 3) + ADD) * (max(0, steps - 1) * states)
+    by_class = (ADD + log_sum_exp(1, 2)) * (steps * states)
+    return recursion + by_class + (2 * SPECIAL + 3 * ADD + MUL) * (steps * samples * classes)
 
 
 def normalization(rows: int, n: int) -> OpCost:

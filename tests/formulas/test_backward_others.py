@@ -18,6 +18,7 @@ from inspect_cost.formulas.pointwise import DIV, MUL
 from inspect_cost.formulas.resampling import grid_positions, nearest_grid
 from inspect_cost.values.cost import OpCost
 from tests.formulas.naive import backward as naive
+from tests.formulas.naive import losses
 from tests.formulas.proof import EXACT, SIZE, count_cost, draw_normal, draw_uniform, prove
 
 aten = torch.ops.aten
@@ -103,6 +104,34 @@ def test_multi_label_margin(samples: int, labels: int) -> None:
         ARRIVED,
         formula=formula.multi_label_margin(samples * labels * (5 - labels), samples),
     )
+
+
+@EXACT
+@given(steps=st.integers(4, 6), labels=st.lists(st.integers(1, 3), min_size=1, max_size=2))
+def test_connectionist_temporal_classification(steps: int, labels: list[int]) -> None:
+    """Every state counts as if three led to it and its class had another, as in the forward."""
+    log_probs = draw_normal((steps, 4))[0].log_softmax(-1)
+    lengths = torch.tensor([steps]), torch.tensor([len(labels)])
+    x = log_probs[:, None].requires_grad_()
+    F.ctc_loss(x, torch.tensor([labels]), *lengths, reduction="sum").backward()
+    gradient, visits, pairs = losses.connectionist_temporal_gradient(log_probs.tolist(), labels)
+    assert x.grad is not None
+    torch.testing.assert_close(x.grad[:, 0], torch.tensor(gradient, dtype=torch.float64))
+    state, pair = OpCost(compare=2, add=7, special=4), OpCost(compare=1, add=5, special=3)
+    spent = state * visits + pair * pairs + OpCost(special=2, add=3, mul=1) * (steps * 4)
+    assert formula.connectionist_temporal(steps, 2 * len(labels) + 1, 1, 4) == spent
+
+    def backward(g: Any, x: Any) -> Any:
+        kept = aten._ctc_loss(x, torch.tensor([labels]), [steps], [len(labels)])  # noqa: SLF001
+        targets = (torch.tensor([labels]), [steps], [len(labels)])
+        return aten._ctc_loss_backward(g, x, *targets, *kept, 0)  # noqa: SLF001
+
+    both = count_cost(backward, torch.ones(1, dtype=torch.float64), x.detach())
+    forward = count_cost(
+        lambda x: aten._ctc_loss(x, torch.tensor([labels]), [steps], [len(labels)])[0],  # noqa: SLF001
+        x.detach(),
+    )
+    assert both == forward + spent
 
 
 ELEMENTWISE: dict[str, tuple[Callable[..., Any], Callable[..., Any], OpCost]] = {

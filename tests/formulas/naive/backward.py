@@ -409,8 +409,8 @@ def each_to_each(
     """Add the gradients of all distances from the rows of x to those of y."""
     out = np.zeros(x.shape, dtype=object)
     for i, j in np.ndindex(len(x), len(y)):
-        pair: tuple[Any, ...] = (g[i, j], x[i], y[j], lengths[i, j])
-        row = distance(*pair, order)
+        pair: list[Any] = [g[i, j], x[i], y[j], lengths[i, j], order]
+        row = distance(*pair)
         out[i] = [a + b for a, b in zip(out[i], row, strict=True)]
     return out
 

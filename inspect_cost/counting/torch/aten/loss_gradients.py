@@ -3,11 +3,12 @@
 The constant of a mean is multiplied by, whatever the reduction.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
 
-from inspect_cost.counting.torch.aten.losses import count_pairs
+from inspect_cost.counting.torch.aten.losses import count_pairs, sum_lengths
 from inspect_cost.counting.torch.aten.rule import Rule
 from inspect_cost.formulas import backward as formula
 from inspect_cost.formulas.contraction import dot_products
@@ -65,6 +66,24 @@ def multi_label_margin(
     return formula.multi_label_margin(count_pairs(target), x.numel() // x.shape[-1])
 
 
+def connectionist_temporal(
+    out: Tensor,
+    gradient: Tensor,
+    log_probs: Tensor,
+    targets: Tensor,
+    input_lengths: Tensor | Sequence[int],
+    target_lengths: Tensor | Sequence[int],
+    *_rest: Any,
+) -> OpCost | None:
+    """Count (T, B, C) or (T, C), with all signals as long as the longest and labels as given."""
+    samples = log_probs.shape[1] if log_probs.dim() > 2 else 1  # noqa: PLR2004
+    labels = sum_lengths(target_lengths)
+    if labels is None:
+        return None
+    steps, classes = log_probs.shape[0], log_probs.shape[-1]
+    return formula.connectionist_temporal(steps, 2 * labels + samples, samples, classes)
+
+
 def embedding_bag(
     out: Tensor,
     gradient: Tensor,
@@ -106,6 +125,7 @@ LOSS_GRADIENTS: dict[str, Rule] = {
     "aten.binary_cross_entropy_backward": cross_entropy,
     "aten.multi_margin_loss_backward": multi_margin,
     "aten.multilabel_margin_loss_backward": multi_label_margin,
+    "aten._ctc_loss_backward": connectionist_temporal,
     "aten._embedding_bag_backward": embedding_bag,
     "aten._embedding_bag_per_sample_weights_backward": weights_of_bag,
 }

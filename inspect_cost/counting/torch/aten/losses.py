@@ -111,13 +111,13 @@ def connectionist_temporal(
 ) -> OpCost | None:
     """Count (T, B, C) or (T, C), with all signals as long as the longest and labels as given."""
     samples = log_probs.shape[1] if log_probs.dim() > 2 else 1  # noqa: PLR2004
-    labels = _sum_of(target_lengths)
+    labels = sum_lengths(target_lengths)
     if labels is None:
         return None
     return formula.connectionist_temporal(log_probs.shape[0], 2 * labels + samples, samples)
 
 
-def _sum_of(lengths: Tensor | Sequence[int]) -> int | None:
+def sum_lengths(lengths: Tensor | Sequence[int]) -> int | None:
     """Add up lengths; None if their values are unknown."""
     if not isinstance(lengths, Tensor):
         return sum(lengths)
