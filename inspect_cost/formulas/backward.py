@@ -4,8 +4,12 @@ Each operator costs what its textbook derivative does, given what the forward ha
 incoming gradient is `g`, the operator's input `x` and its result `y`.
 """
 
-from inspect_cost.formulas.contraction import dot_products, matmul
-from inspect_cost.formulas.pointwise import ADD, COMPARE, DIV, MUL, SPECIAL
+from collections.abc import Sequence
+
+from inspect_cost.formulas.contraction import dot_products
+from inspect_cost.formulas.pointwise import ADD, CLAMP, COMPARE, DIV, MUL, SPECIAL, SQRT
+from inspect_cost.formulas.reduction import log_sum_exp
+from inspect_cost.formulas.resampling import antialiased_windows
 from inspect_cost.values.cost import FREE, OpCost
 
 # --- of activations, for each element ---
@@ -26,7 +30,17 @@ PRELU = 2 * (COMPARE + MUL)  # of x: g or w g; of w: 0 or g x
 LOG_SIGMOID = SPECIAL + MUL  # g sigmoid(-x); the forward half changes the sign
 GLU = SPECIAL + ADD + 3 * MUL  # per output: g s and (g s) x (1 - s), s = sigmoid of the gate
 DROPOUT = MUL  # g times the scaled mask
+HARD_SHRINK = 2 * COMPARE  # 0 between two thresholds, else g
+SOFT_SHRINK = 2 * COMPARE
+RANDOM_LEAKY_RELU = MUL  # g times the slope that was drawn, which is 1 above 0
+LOGIT = ADD + MUL + DIV  # g / (x (1 - x))
+LOGIT_BETWEEN = LOGIT + 2 * COMPARE  # 0 outside of two thresholds
+
+# --- of losses, for each element; c is the constant of the loss and of a mean ---
 MSE_LOSS = ADD + 2 * MUL  # c (x - t) g
+HUBER = ADD + 2 * COMPARE + 2 * MUL  # c clamp(x - t) g
+SOFT_MARGIN = SPECIAL + 4 * MUL  # (c t) sigmoid(-t x) g
+CROSS_ENTROPY = 2 * ADD + 3 * MUL + DIV  # c (x - t) / (x (1 - x)) g
 
 
 def softmax(rows: int, n: int) -> OpCost:
@@ -44,6 +58,39 @@ def negative_log_likelihood(rows: int) -> OpCost:
     return (ADD + DIV) * rows
 
 
+def multi_margin(samples: int, classes: int, *, squared: bool, weighted: bool) -> OpCost:
+    """`c g` for each class within the margin, and minus their sum for the sample's own class.
+
+    By convention all are within it. Squared margins `z` make it `2 c g z`; a weight multiplies
+    `c g` once a sample.
+    """
+    others = samples * max(0, classes - 1)
+    margins = (2 * ADD + COMPARE + (MUL if squared else FREE)) * others
+    return margins + ADD * others + (1 + weighted) * MUL * samples
+
+
+def multi_label_margin(pairs: int, samples: int) -> OpCost:
+    """`c g`, subtracted at the label of each pair and added at its other class."""
+    return (4 * ADD + COMPARE) * pairs + MUL * samples
+
+
+def connectionist_temporal(steps: int, states: int, samples: int, classes: int) -> OpCost:
+    """Gradients with respect to log-probabilities (Graves et al. 2006, eq. 16), alpha being kept.
+
+    The variables beta take the forward recursion, backwards. `alpha + beta` of each state is
+    log-added to its class: s. Each class then gets `g (exp(l) - exp(s + loss - l))`.
+
+    Args:
+        steps: steps of the longest signal.
+        states: `2 S + 1` for S labels, summed over samples.
+        samples: number of signals.
+        classes: number of classes, the blank included.
+    """
+    recursion = (log_sum_exp(1, 3) + ADD) * (max(0, steps - 1) * states)
+    by_class = (ADD + log_sum_exp(1, 2)) * (steps * states)
+    return recursion + by_class + (2 * SPECIAL + 3 * ADD + MUL) * (steps * samples * classes)
+
+
 def normalization(rows: int, n: int) -> OpCost:
     """`(g - mean(g) - z mean(g z)) / sigma` with `z = (x - mean) / sigma`, for rows of n numbers.
 
@@ -59,6 +106,29 @@ def affine(rows: int, features: int, *, scaled: bool, shifted: bool) -> OpCost:
     sums = ADD * (max(0, rows - 1) * features)
     weight = 2 * MUL * (rows * features) + sums  # g z summed, and g w
     return (weight if scaled else FREE) + (sums if shifted else FREE)
+
+
+def frozen_normalization(
+    rows: int, features: int, *, scaled: bool, of_input: bool, of_weight: bool, of_bias: bool
+) -> OpCost:
+    """Gradients of `(x - mean) r w + b`, where `r = 1 / sqrt(variance + eps)` is of known numbers.
+
+    With respect to x: `g (r w)`; to w: `r sum(g (x - mean))`; to b: `sum(g)`.
+
+    Args:
+        rows: numbers of each feature.
+        features: features, each with a mean and a variance.
+        scaled: whether there is a w.
+        of_input: whether the gradient of x is computed.
+        of_weight: whether that of w is.
+        of_bias: whether that of b is.
+    """
+    n, sums = rows * features, ADD * (max(0, rows - 1) * features)
+    roots = (ADD + SQRT) * features if of_input or of_weight else FREE
+    by_input = MUL * n + (MUL * features if scaled else FREE)
+    by_weight = (ADD + MUL) * n + sums + MUL * features
+    wanted = ((by_input, of_input), (by_weight, of_weight), (sums, of_bias))
+    return sum((cost for cost, is_wanted in wanted if is_wanted), roots)
 
 
 def weight_norm(groups: int, n: int) -> OpCost:
@@ -92,9 +162,21 @@ def attention(heads: int, L: int, S: int, E: int, Ev: int) -> OpCost:
 
     The softmax P is kept. Kernels that recompute it, to save memory, take one more product.
     """
-    values = matmul(S, L, Ev, batch=heads) + matmul(L, Ev, S, batch=heads)  # P^T G, G V^T
-    scores = softmax(heads * L, S) + MUL * (heads * L * S)
-    return values + scores + dot_products(heads * L * E, S) + dot_products(heads * S * E, L)
+    return masked_attention(heads * L * S, heads * L if S else 0, E, Ev)
+
+
+def masked_attention(scores: int, rows: int, E: int, Ev: int) -> OpCost:
+    """Gradients of attention that computes only the scores that a mask keeps.
+
+    Args:
+        scores: kept scores of all heads and queries.
+        rows: queries of all heads that keep at least one key.
+        E: size of a query.
+        Ev: size of a value.
+    """
+    values = dot_products(2 * scores, Ev)  # P^T G and G V^T
+    softmaxes = (2 * MUL + ADD) * scores + ADD * max(0, scores - rows)
+    return values + softmaxes + MUL * scores + dot_products(2 * scores, E)
 
 
 def scatter(elements: int) -> OpCost:
@@ -115,3 +197,49 @@ def average_pool(outputs: int, taken: int) -> OpCost:
         taken: number of inputs in all windows together.
     """
     return DIV * outputs + ADD * taken
+
+
+def antialiased_interpolation(
+    planes: int, sizes: Sequence[int], outs: Sequence[int], reach: int
+) -> OpCost:
+    """Incoming gradients, weighted and added along the height, then along the width."""
+    (height, width), (out_height, out_width) = sizes, outs
+    along = sum(antialiased_windows(height, out_height, reach)) * out_width
+    across = sum(antialiased_windows(width, out_width, reach)) * height
+    return (MUL + ADD) * (planes * (along + across))
+
+
+def linear_grid(
+    points: int, channels: int, dimensions: int, *, of_input: bool, of_grid: bool, clamped: bool
+) -> OpCost:
+    """Gradients of linear sampling at points whose pixel coordinates are known.
+
+    Each channel's gradient is spread to `2^d` corners. The gradient of a coordinate sums the
+    corners above it minus those below, weighted by the other coordinates, times g, over channels.
+    It is scaled to the grid's units, and is 0 where the coordinate was ``clamped``.
+    """
+    corners: int = 2**dimensions
+    coordinates = points * dimensions
+    distances = (SPECIAL + 2 * ADD) * coordinates
+    weights = MUL * (points * corners * (dimensions - 1))
+    slopes = MUL * (coordinates * corners * max(0, dimensions - 2))
+    differences = ((corners + 1) * MUL + (corners - 1) * ADD) * (coordinates * channels)
+    over_channels = ADD * (coordinates * max(0, channels - 1))
+    ends = (MUL + (CLAMP if clamped else FREE)) * coordinates
+    by_input = weights + spread(points * channels, corners)
+    by_grid = slopes + differences + over_channels + ends
+    return distances + (by_input if of_input else FREE) + (by_grid if of_grid else FREE)
+
+
+def distance(pairs: int, n: int, order: float, ends: int) -> OpCost:
+    """Gradients of `||x - y||`, which is kept, added to the pair's ``ends``: x alone, or x and y.
+
+    Order 2: `(x - y) (g / ||x - y||)`; 1: g by the sign; infinity: g by the sign where the
+    magnitude is the largest. Other orders p: `(x - y) |x - y|^(p - 2) (g / ||x - y||^(p - 1))`.
+    """
+    if order == 0:
+        return FREE
+    known = {1: COMPARE, 2: MUL, float("inf"): 3 * COMPARE}
+    element = known.get(order, COMPARE + SPECIAL + 2 * MUL)
+    pair = {1: FREE, 2: DIV, float("inf"): FREE}.get(order, SPECIAL + DIV)
+    return pair * pairs + ((1 + ends) * ADD + element) * (pairs * n)

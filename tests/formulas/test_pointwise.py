@@ -254,6 +254,7 @@ COMPLEX = [
     Row(torch.reciprocal, naive.complex_reciprocal, formula.COMPLEX_RECIPROCAL, "c"),
     Row(torch.add, naive.real_plus_complex, formula.ADD, "rc"),
     Row(torch.abs, naive.complex_abs, formula.COMPLEX_ABS, "c"),
+    Row(torch.sgn, naive.complex_sign, formula.COMPLEX_SIGN, "c"),
     Row(torch.angle, naive.complex_angle, formula.COMPLEX_ANGLE, "c"),
     Row(torch.exp, naive.complex_exp, formula.COMPLEX_EXP, "c"),
     Row(torch.log, naive.complex_log, formula.COMPLEX_LOG, "c"),

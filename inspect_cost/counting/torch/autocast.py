@@ -273,6 +273,8 @@ def _register_kernels(kind: str) -> None:
 def _pass_higher_order(place: str) -> None:
     """Let operators that take functions pass a place by, those that are yet to come as well."""
     key = torch._C._parse_dispatch_key(place)
+    if key is None:
+        return
     torch._ops._HIGHER_ORDER_OP_DEFAULT_FALLTHROUGH_DISPATCH_KEYS.append(key)
     for operator in torch._ops._higher_order_ops.values():
         operator.fallthrough(key)

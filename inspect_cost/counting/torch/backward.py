@@ -1,15 +1,16 @@
 """The backward half of a training step, attributed to the modules of the forward half."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.graph import Node
 from torch.utils._pytree import tree_leaves
 
 from inspect_cost.counting.torch.ledger import Ledger
+from inspect_cost.counting.torch.memories import list_contents
 from inspect_cost.values.errors import UsageError
 
 
@@ -64,4 +65,33 @@ class BackwardPass:
 
 def find_differentiable(out: Any) -> list[Tensor]:
     """List the tensors within ``out``, however nested, through which gradients flow."""
-    return [t for t in tree_leaves(out) if isinstance(t, Tensor) and t.requires_grad]
+    return [tensor for tensor in walk_results(out) if tensor.requires_grad]
+
+
+def walk_results(out: Any) -> Iterator[Tensor]:
+    """Yield the tensors of a result: those of its containers, and of the objects in these.
+
+    A module within a result is left out, since its parameters are no results.
+    """
+    objects = []
+    for leaf in tree_leaves(out):
+        if isinstance(leaf, Tensor):
+            yield leaf
+        else:
+            objects.append(leaf)
+    yield from _walk_objects(objects)
+
+
+def _walk_objects(objects: Iterable[Any]) -> Iterator[Tensor]:
+    """Yield each tensor that objects hold once, in the order of their attributes."""
+    seen: dict[int, Any] = {}  # keeps what it has seen alive, since identities are used again
+    stack = list(objects)[::-1]
+    while stack:
+        value = stack.pop()
+        if id(value) in seen:
+            continue
+        seen[id(value)] = value
+        if isinstance(value, Tensor):
+            yield value
+        elif not isinstance(value, nn.Module):
+            stack.extend(list_contents(value)[::-1])

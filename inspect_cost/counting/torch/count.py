@@ -23,6 +23,7 @@ from inspect_cost.counting.torch.backward import BackwardPass
 from inspect_cost.counting.torch.copying import Copier
 from inspect_cost.counting.torch.dataflow import DataFlow
 from inspect_cost.counting.torch.failures import explain_error, explain_obstacle
+from inspect_cost.counting.torch.fused_attention import FusedAttention
 from inspect_cost.counting.torch.guard import Guard, WeightWrittenError
 from inspect_cost.counting.torch.jagged import JaggedAttention
 from inspect_cost.counting.torch.ledger import Ledger
@@ -205,7 +206,10 @@ class _Run:
         training = self.options.backward
         watch = JaggedAttention() if self.jagged else nullcontext()
         casts = follow_autocast(find_home(self.module, (self.call.args, self.call.kwargs)))
-        with run_as_deep_as_usual(), _gradients(enabled=training), casts, mode, watch:
+        triangular = self.options.policy.attention == "triangular"
+        functions = FusedAttention() if training and triangular else nullcontext()
+        gradients = _gradients(enabled=training)
+        with run_as_deep_as_usual(), gradients, functions, casts, mode, watch:
             out = function(*args, **kwargs)
             if isinstance(out, Iterator):
                 out = list(out)  # a generator does its work when it is read

@@ -6,8 +6,8 @@ take it over.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
-from types import FunctionType, ModuleType
+from collections.abc import ItemsView, Iterable, Iterator, ValuesView
+from types import FunctionType, MappingProxyType, ModuleType
 from typing import Any
 from weakref import ref
 
@@ -117,28 +117,49 @@ def find_storages(values: Iterable[Any]) -> list[UntypedStorage | None]:
 def walk_tensors(value: Any) -> Iterator[Tensor]:
     """Yield the tensors that can be reached from a value through containers and attributes."""
     # A loop rather than recursion: attribute chains may be deeper than Python's stack.
-    seen: set[int] = set()
+    seen: dict[int, Any] = {}  # keeps what it has seen alive, since identities are used again
     stack = [value]
     while stack:
         value = stack.pop()
-        if id(value) in seen or isinstance(value, _LEAVES):
+        if id(value) in seen:
             continue
-        seen.add(id(value))
+        seen[id(value)] = value
         if isinstance(value, Tensor):
             yield value
-        if isinstance(value, dict):
-            stack.extend(value.values())
-        elif isinstance(value, (list, tuple, set, frozenset, deque)):
-            stack.extend(value)
-        stack.extend(_list_attributes(value))
+        stack.extend(list_contents(value))
+
+
+def list_contents(value: Any) -> list[Any]:
+    """List what a container or an object holds directly: its items and its attributes."""
+    if isinstance(value, _LEAVES):
+        return []
+    items: Iterable[Any] = ()
+    if isinstance(value, (dict, MappingProxyType)):
+        items = value.values()
+    elif isinstance(value, _COLLECTIONS):
+        items = value
+    return [*items, *_list_attributes(value)]
 
 
 def _list_attributes(value: Any) -> list[Any]:
     """List the values of an object's attributes, in ``__dict__`` and in slots."""
-    slots = (name for kind in type(value).__mro__ for name in vars(kind).get("__slots__", ()))
+    slots = (name for kind in type(value).__mro__ for name in _list_slots(kind))
     attributes = list(getattr(value, "__dict__", {}).values())
     return attributes + [getattr(value, name, None) for name in slots]
 
+
+def _list_slots(kind: type) -> list[str]:
+    """List the names of a class's own slots, as its instances know them."""
+    slots = vars(kind).get("__slots__", ())
+    names = [slots] if isinstance(slots, str) else list(slots)
+    private = (name.startswith("__") and not name.endswith("__") for name in names)
+    owner = kind.__name__.lstrip("_")
+    return [
+        f"_{owner}{name}" if hidden else name for name, hidden in zip(names, private, strict=True)
+    ]
+
+
+_COLLECTIONS = (list, tuple, set, frozenset, deque, ValuesView, ItemsView)
 
 #: Types that hold no tensors, or, like modules and functions, hold half of the process.
 _LEAVES = (

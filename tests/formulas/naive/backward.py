@@ -2,13 +2,35 @@
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import combinations, product
+from typing import Any
 
 import numpy as np
 
 from tests.formulas.naive.contraction import dot
 from tests.formulas.naive.reduction import Row, summation
-from tests.formulas.naive.resampling import Neighbours
-from tests.formulas.scalars import Real, choose, exp, mac, sigmoid, special, tanh, value
+from tests.formulas.naive.resampling import (
+    Neighbours,
+    pixels,
+    read_inside,
+    triangle,
+    weigh_corners,
+)
+from tests.formulas.scalars import (
+    Real,
+    absolute,
+    choose,
+    compare,
+    exp,
+    mac,
+    maximum,
+    minimum,
+    rsqrt,
+    sigmoid,
+    special,
+    tanh,
+    value,
+)
 
 
 def each(derivative: Callable[..., Real]) -> Callable[..., np.ndarray]:
@@ -232,4 +254,271 @@ def spread(g: np.ndarray, neighbours: Sequence[Neighbours], size: int) -> np.nda
     for gradient, near in zip(g, neighbours, strict=True):
         for place, weight in near:
             out[place] = out[place] + gradient * weight
+    return out
+
+
+# --- without padding and masked scores ---
+
+
+def valid_convolution_of_input(
+    g: np.ndarray, W: np.ndarray, sizes: Sequence[int], stride: int, padding: int
+) -> np.ndarray:
+    """Return (B, O, T) gradients to (B, C, sizes), each through the taps that met a number."""
+    out = np.zeros(tuple(sizes), dtype=object)
+    for n, o, t, c, k in np.ndindex(*g.shape, *W.shape[1:]):
+        place = t * stride + k - padding
+        if 0 <= place < sizes[2]:
+            out[n, c, place] = mac(out[n, c, place], g[n, o, t], W[o, c, k])
+    return out
+
+
+def valid_convolution_of_weight(
+    g: np.ndarray, x: np.ndarray, shape: Sequence[int], stride: int, padding: int
+) -> np.ndarray:
+    """Sum, for each weight, the products of the numbers that it met."""
+    out = np.zeros(tuple(shape), dtype=object)
+    for n, o, t, c, k in np.ndindex(*g.shape, *shape[1:]):
+        place = t * stride + k - padding
+        if 0 <= place < x.shape[2]:
+            out[o, c, k] = mac(out[o, c, k], x[n, c, place], g[n, o, t])
+    return out
+
+
+def masked_attention(
+    g: np.ndarray,
+    q: np.ndarray,
+    k: np.ndarray,
+    v: np.ndarray,
+    P: np.ndarray,
+    seen: Sequence[Sequence[int]],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return gradients to q, k and v of one head, for the keys that each query sees."""
+    c = 1 / math.sqrt(q.shape[1])
+    by_q, by_k, by_v = (np.zeros(x.shape, dtype=object) for x in (q, k, v))
+    for i, keys in enumerate(seen):
+        by_P = [dot(g[i], v[s]) for s in keys]
+        scores = softmax(by_P, [P[i, s] for s in keys]) if keys else []
+        for s, score in zip(keys, scores, strict=True):
+            scaled = score * c
+            for e in range(q.shape[1]):
+                by_q[i, e] = mac(by_q[i, e], scaled, k[s, e])
+                by_k[s, e] = mac(by_k[s, e], scaled, q[i, e])
+            for e in range(v.shape[1]):
+                by_v[s, e] = mac(by_v[s, e], P[i, s], g[i, e])
+    return by_q, by_k, by_v
+
+
+# --- of losses; c is the constant of a mean, g one number ---
+
+
+def huber(x: Real, target: Real, g: float, c: float) -> Real:
+    return minimum(maximum(x - target, -1.0), 1.0) * c * g
+
+
+def soft_margin(x: Real, target: Real, g: float, c: float) -> Real:
+    return target * -c * special(lambda v: 1 / (1 + math.exp(v)), target * x) * g
+
+
+def cross_entropy(x: Real, target: Real, weight: Real | None, g: float, c: float) -> Real:
+    out = (x - target) / (x * (1 - x)) * c * g
+    return out if weight is None else out * weight
+
+
+def multi_margin(
+    x: np.ndarray, target: np.ndarray, weight: Any, g: Real, *, p: int, margin: float, c: float
+) -> np.ndarray:
+    """Return gradients of margins, which the test makes so large that all classes are within."""
+    out = np.zeros(x.shape, dtype=object)
+    for n, (row, y) in enumerate(zip(x, target, strict=True)):
+        step = g * (c * p)
+        step = step if weight is None else step * weight[y]
+        others = [j for j in range(len(row)) if j != y]
+        for j in others:
+            violation = maximum(0.0, margin - row[y] + row[j])
+            out[n, j] = step * violation if p > 1 else step
+        if others:
+            out[n, y] = -summation([out[n, j] for j in others])
+    return out
+
+
+def multi_label_margin(x: np.ndarray, labels: np.ndarray, g: Real, c: float) -> np.ndarray:
+    """Return gradients of the margins of pairs, all of which are within it."""
+    out = np.zeros(x.shape, dtype=object)
+    for n, (row, own) in enumerate(zip(x, labels, strict=True)):
+        step = g * c
+        chosen = [int(t) for t in own if t >= 0]
+        for y in chosen:
+            for j in (j for j in range(len(row)) if j not in chosen):
+                maximum(0.0, 1000.0 - row[y] + row[j])
+                out[n, y] = out[n, y] - step if isinstance(out[n, y], Real) else -step
+                out[n, j] = out[n, j] + step
+    return out
+
+
+def logit(g: Real, x: Real) -> Real:
+    return g / (x * (1 - x))
+
+
+def logit_between(g: Real, x: Real) -> Real:
+    return choose(value(x) > 0.3, choose(value(x) < 0.7, logit(g, x), 0.0), 0.0)
+
+
+def shrink(g: Real, x: Real) -> Real:
+    return choose(value(x) > 0.5, g, choose(value(x) < -0.5, g, 0.0))
+
+
+# --- of norms by stored statistics, and of distances ---
+
+
+def frozen_normalization(
+    g: np.ndarray, x: np.ndarray, mean: Row, var: Row, w: Row | None, *, eps: float
+) -> tuple[np.ndarray, Row, Row]:
+    """Return gradients of (rows, features), of w and of b; the root is evaluated once."""
+    by_x = np.empty(g.shape, dtype=object)
+    by_w, by_b = [], []
+    for f in range(g.shape[1]):
+        root = rsqrt(var[f] + eps)
+        scale = root if w is None else root * w[f]
+        by_x[:, f] = [a * scale for a in g[:, f]]
+        centred = [a * (v - mean[f]) for a, v in zip(g[:, f], x[:, f], strict=True)]
+        by_w.append(summation(centred) * root)
+        by_b.append(summation(list(g[:, f])))
+    return by_x, by_w, by_b
+
+
+def distance(g: Real, x: Row, y: Row, length: Real, order: float) -> Row:
+    """Return the gradient of one distance with respect to x."""
+    differences = [a - b for a, b in zip(x, y, strict=True)]
+    if order == 1:
+        return [choose(value(d) > 0, g, -value(g)) for d in differences]
+    if order == 2:
+        share = g / length
+        return [d * share for d in differences]
+    if order == math.inf:
+        largest = [compare(lambda a, b: a == b, absolute(d), length) for d in differences]
+        signed = [choose(value(d) > 0, g, -value(g)) for d in differences]
+        return [Real(s.value * m.value, s.tape) for s, m in zip(signed, largest, strict=True)]
+    share = g / special(lambda v: v ** (order - 1), length)
+    powers = [special(lambda v: v ** (order - 2), absolute(d)) for d in differences]
+    return [d * p * share for d, p in zip(differences, powers, strict=True)]
+
+
+def each_to_each(
+    g: np.ndarray, x: np.ndarray, y: np.ndarray, lengths: np.ndarray, order: float
+) -> np.ndarray:
+    """Add the gradients of all distances from the rows of x to those of y."""
+    out = np.zeros(x.shape, dtype=object)
+    for i, j in np.ndindex(len(x), len(y)):
+        pair: list[Any] = [g[i, j], x[i], y[j], lengths[i, j], order]
+        row = distance(*pair)
+        out[i] = [a + b for a, b in zip(out[i], row, strict=True)]
+    return out
+
+
+def within(g: Row, x: np.ndarray, lengths: Row, order: float) -> np.ndarray:
+    """Add the gradients of the distances between rows to both rows of each pair."""
+    out = np.zeros(x.shape, dtype=object)
+    pairs = combinations(range(len(x)), 2)
+    for (i, j), arrived, length in zip(pairs, g, lengths, strict=True):
+        row = distance(arrived, x[i], x[j], length, order)
+        out[i] = [a + b for a, b in zip(out[i], row, strict=True)]
+        out[j] = [a - b if isinstance(a, Real) else -b for a, b in zip(out[j], row, strict=True)]
+    return out
+
+
+# --- of sampling ---
+
+
+def antialiased(g: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
+    """Spread gradients along the height, then along the width."""
+    for axis in (2, 3):
+        rows = np.moveaxis(g, axis, -1)
+        size, length = sizes[axis - 2], rows.shape[-1]
+        near = [triangle(i, size, length) for i in range(length)]
+        out = np.empty((*rows.shape[:-1], size), dtype=object)
+        for place in np.ndindex(rows.shape[:-1]):
+            out[place] = spread(rows[place], near, size)
+        g = np.moveaxis(out, -1, axis)
+    return g
+
+
+def sample_grid_of_input(
+    g: np.ndarray, grid: np.ndarray, sizes: Sequence[int], *, aligned: bool, clamped: bool
+) -> np.ndarray:
+    """Spread each channel's gradient to the corners, even to those outside."""
+    out = np.zeros(tuple(sizes), dtype=object)
+    for n, *place in np.ndindex((sizes[0], *grid.shape[1:-1])):
+        point = pixels(grid[(n, *place)], sizes[2:], aligned=aligned, clamped=clamped)
+        around = weigh_corners(point)
+        for c in range(sizes[1]):
+            for where, weight in around:
+                _add_inside(out[n, c], tuple(reversed(where)), g[(n, c, *place)] * weight)
+    return out
+
+
+def _add_inside(plane: np.ndarray, where: tuple[int, ...], share: Real) -> None:
+    inside = all(0 <= i < n for i, n in zip(where, plane.shape, strict=True))
+    if inside:
+        plane[where] = plane[where] + share
+    else:
+        share + 0.0  # counted, and cropped
+
+
+def sample_grid_of_grid(
+    g: np.ndarray, x: np.ndarray, grid: np.ndarray, *, aligned: bool, clamped: bool
+) -> np.ndarray:
+    """Return the gradients of the points."""
+    out = np.empty(grid.shape, dtype=object)
+    sizes, dimensions = x.shape[2:], grid.shape[-1]
+    for n, *place in np.ndindex(grid.shape[:-1]):
+        point = pixels(grid[(n, *place)], sizes, aligned=aligned, clamped=clamped)
+        floors = [special(math.floor, p) for p in point]
+        above = [p - f for p, f in zip(point, floors, strict=True)]
+        below = [1 - a for a in above]
+        for d in range(dimensions):
+            slopes = _slopes(floors, above, below, d)
+            channels = range(x.shape[1])
+            total = summation([g[(n, c, *place)] * _rise(x[n, c], slopes) for c in channels])
+            size = sizes[dimensions - 1 - d]
+            scaled = total * ((size - 1 if aligned else size) / 2)
+            if clamped:
+                inside = 0 < value(point[d]) < size - 1
+                choose(inside, scaled, 0.0)
+                scaled = choose(inside, scaled, 0.0)
+            out[(n, *place, d)] = scaled
+    return out
+
+
+Slopes = list[tuple[int, tuple[int, ...], Real]]
+
+
+def _slopes(floors: Sequence[Real], above: Sequence[Real], below: Sequence[Real], d: int) -> Slopes:
+    """Return each corner's side in dimension d, its place and its weight by the others."""
+    slopes: Slopes = []
+    for corner in product((0, 1), repeat=len(floors)):
+        weight, *others = [(above if up else below)[i] for i, up in enumerate(corner) if i != d]
+        for other in others:
+            weight = weight * other
+        where = tuple(int(f.value) + up for f, up in zip(floors, corner, strict=True))
+        slopes.append((corner[d], tuple(reversed(where)), weight))
+    return slopes
+
+
+def _rise(plane: np.ndarray, slopes: Slopes) -> Real:
+    """Return the sum of the corners above minus that of those below."""
+    sides: dict[int, list[Real]] = {0: [], 1: []}
+    for side, where, weight in slopes:
+        sides[side].append(weight * read_inside(plane, where))
+    return summation(sides[1]) - summation(sides[0])
+
+
+def frozen_normalization_of_input(
+    g: np.ndarray, var: Row, w: Row | None, *, eps: float
+) -> np.ndarray:
+    """Return the gradient of (rows, features) alone."""
+    out = np.empty(g.shape, dtype=object)
+    for f in range(g.shape[1]):
+        root = rsqrt(var[f] + eps)
+        scale = root if w is None else root * w[f]
+        out[:, f] = [a * scale for a in g[:, f]]
     return out

@@ -54,7 +54,7 @@ def bilinear(a: np.ndarray, b: np.ndarray, W: np.ndarray, c: np.ndarray) -> np.n
     """Return `a^T W b + c` for each pair of vectors."""
     out = np.empty((len(a), len(W)), dtype=object)
     for i, o in np.ndindex(out.shape):
-        out[i, o] = dot(a[i], [dot(row, b[i]) for row in W[o]]) + c[o]
+        out[i, o] = dot([dot(a[i], column) for column in W[o].T], b[i]) + c[o]
     return out
 
 

@@ -111,6 +111,41 @@ def connectionist_temporal(
     return -_log_sum_exp(alpha[-2:]), visits
 
 
+def connectionist_temporal_gradient(
+    log_probs: Sequence[Sequence[float]], labels: Sequence[int]
+) -> tuple[list[list[float]], int, int]:
+    """Return the gradient of one signal, the states of beta after its first step, and all pairs."""
+    states = [0, *(s for label in labels for s in (label, 0))]
+    alpha = _list_variables(log_probs, states)
+    mirrored = _list_variables(log_probs[::-1], states[::-1])
+    beta = [row[::-1] for row in mirrored[::-1]]
+    loss = -_log_sum_exp(alpha[-1][-2:])
+    gradient, pairs = [], 0
+    for frame, before, after in zip(log_probs, alpha, beta, strict=True):
+        sums = [-math.inf] * len(frame)
+        for s, a, b in zip(states, before, after, strict=True):
+            sums[s] = _log_sum_exp([sums[s], a + b])
+            pairs += 1
+        row = zip(sums, frame, strict=True)
+        gradient.append([math.exp(p) - math.exp(s + loss - p) for s, p in row])
+    return gradient, sum(map(len, beta[:-1])), pairs
+
+
+def _list_variables(
+    log_probs: Sequence[Sequence[float]], states: Sequence[int]
+) -> list[list[float]]:
+    """Return the forward variables of each step; of what is mirrored, the backward variables."""
+    rows = [[log_probs[0][s] if i < 2 else -math.inf for i, s in enumerate(states)]]
+    for frame in log_probs[1:]:
+        before, row = rows[-1], []
+        for i, s in enumerate(states):
+            skips = i > 1 and s not in {0, states[i - 2]}
+            terms = before[max(0, i - 1) : i + 1] + ([before[i - 2]] if skips else [])
+            row.append(_log_sum_exp(terms) + frame[s])
+        rows.append(row)
+    return rows
+
+
 def _log_sum_exp(terms: Sequence[float]) -> float:
     top = max(terms)
     return top if top == -math.inf else top + math.log(sum(math.exp(t - top) for t in terms))

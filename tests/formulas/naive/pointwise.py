@@ -248,3 +248,9 @@ def complex_exp(z: Complex) -> Complex:
 def complex_log(z: Complex) -> Complex:
     """Return `log |z| + i arg z`."""
     return Complex(log(complex_abs(z)), complex_angle(z))
+
+
+def complex_sign(z: Complex) -> Complex:
+    length = complex_abs(z)
+    compare(lambda r: r == 0, length)
+    return complex_shrink(z, length)

@@ -126,10 +126,18 @@ def sample_grid(
         ]
         around = _nearest(point) if nearest else weigh_corners(point)
         for c in range(C):
-            read = [(w, _inside(x[n, c], tuple(reversed(where)))) for where, w in around]
+            read = [(w, read_inside(x[n, c], tuple(reversed(where)))) for where, w in around]
             taps: list[Real] = [v if w is None else w * v for w, v in read]
             out[(n, c, *place)] = summation(taps)
     return out
+
+
+def pixels(
+    coordinates: Sequence[Real], sizes: Sequence[int], *, aligned: bool, clamped: bool
+) -> list[Real]:
+    """Return the pixel coordinates (x, y, ...) of a point in a plane or volume."""
+    pairs = zip(coordinates, reversed(sizes), strict=True)
+    return [_pixel(c, size, aligned=aligned, clamped=clamped) for c, size in pairs]
 
 
 def _pixel(coordinate: Real, size: int, *, aligned: bool, clamped: bool) -> Real:
@@ -158,7 +166,7 @@ def weigh_corners(point: Sequence[Real]) -> list[tuple[tuple[int, ...], Real]]:
     return corners
 
 
-def _inside(plane: np.ndarray, place: tuple[int, ...]) -> Real:
+def read_inside(plane: np.ndarray, place: tuple[int, ...]) -> Real:
     inside = all(0 <= i < n for i, n in zip(place, plane.shape, strict=True))
     number: Real = plane[place] if inside else Real(0.0, plane.flat[0].tape)
     return number
@@ -170,13 +178,13 @@ def interpolate_antialiased(x: np.ndarray, outs: Sequence[int]) -> np.ndarray:
         rows = np.moveaxis(x, axis, -1)
         x = np.empty((*rows.shape[:-1], size), dtype=object)
         for *place, i in np.ndindex(x.shape):
-            taps = _triangle(i, rows.shape[-1], size)
+            taps = triangle(i, rows.shape[-1], size)
             x[(*place, i)] = summation([w * rows[(*place, j)] for j, w in taps])
         x = np.moveaxis(x, -1, axis)
     return x
 
 
-def _triangle(i: int, size: int, out: int) -> Neighbours:
+def triangle(i: int, size: int, out: int) -> Neighbours:
     scale = size / out
     half = max(scale, 1.0)
     centre = scale * (i + 0.5)

@@ -9,7 +9,6 @@ from torch import Tensor
 from inspect_cost.counting.torch.aten.free import free
 from inspect_cost.counting.torch.aten.rule import Rule
 from inspect_cost.formulas import backward as formula
-from inspect_cost.formulas.resampling import adaptive_windows
 from inspect_cost.values.cost import FREE, OpCost
 
 
@@ -36,11 +35,6 @@ def by_row(cost: Callable[[int, int], OpCost]) -> Rule:
         return cost(y.numel() // n, n) if n else FREE
 
     return rule
-
-
-def nll_loss(out: Tensor, gradient: Tensor, x: Tensor, target: Tensor, *_rest: Any) -> OpCost:
-    """Count one division for each target."""
-    return formula.negative_log_likelihood(target.numel())
 
 
 def layer_norm(
@@ -91,14 +85,45 @@ def batch_norm(
     train: bool,
     eps: float,
     output_mask: Sequence[bool],
-) -> OpCost | None:
-    """Count the gradients of a batch norm; unknown if it used stored statistics."""
-    if not train:
-        return None
+) -> OpCost:
+    """Count the gradients of a batch norm by the batch's statistics, or by stored ones."""
     C = x.shape[1]
     rows = x.numel() // max(1, C)
-    core = formula.normalization(C, rows) if output_mask[0] else FREE
-    return core + formula.affine(rows, C, scaled=output_mask[1], shifted=output_mask[2])
+    of_input, of_weight, of_bias = output_mask
+    if not train:
+        return formula.frozen_normalization(
+            rows,
+            C,
+            scaled=weight is not None,
+            of_input=of_input,
+            of_weight=of_weight,
+            of_bias=of_bias,
+        )
+    core = formula.normalization(C, rows) if of_input else FREE
+    return core + formula.affine(rows, C, scaled=of_weight, shifted=of_bias)
+
+
+def random_leaky_relu(
+    out: Any, gradient: Tensor, x: Tensor, noise: Tensor, lower: float, upper: float, training: bool
+) -> OpCost:
+    """Count the gradient of a leaky ReLU whose slopes were drawn, or are fixed."""
+    cost = formula.RANDOM_LEAKY_RELU if training else formula.LEAKY_RELU
+    return cost * gradient.numel()
+
+
+def logit(out: Any, gradient: Tensor, x: Tensor, eps: float | None = None) -> OpCost:
+    """Count the gradient of a logit, of all numbers or of those between two thresholds."""
+    return (formula.LOGIT if eps is None else formula.LOGIT_BETWEEN) * gradient.numel()
+
+
+def distance(out: Any, gradient: Tensor, x: Tensor, y: Tensor, p: float, *_rest: Any) -> OpCost:
+    """Count the gradients of one operand of the distances of all pairs."""
+    return formula.distance(gradient.numel(), x.shape[-1], p, ends=1)
+
+
+def distance_within(out: Any, gradient: Tensor, x: Tensor, p: float, *_rest: Any) -> OpCost:
+    """Count the gradients of the distances between rows, each pair once."""
+    return formula.distance(gradient.numel(), x.shape[-1], p, ends=2)
 
 
 def weight_norm(out: Any, gradient: Tensor, v: Tensor, g: Tensor, *_rest: Any) -> OpCost:
@@ -133,40 +158,6 @@ def convolution(
     )
 
 
-def attention(
-    out: Any, gradient: Tensor, query: Tensor, key: Tensor, value: Tensor, *_: Any, **_kw: Any
-) -> OpCost:
-    """Count the gradients of fused attention on (batch, heads, length, size)."""
-    *heads, L, E = query.shape
-    return formula.attention(prod(heads), L, key.shape[-2], E, value.shape[-1])
-
-
-def average_pool(
-    out: Tensor, gradient: Tensor, x: Tensor, kernel_size: Sequence[int], *_rest: Any
-) -> OpCost:
-    """Count the gradient of an average over windows of one size."""
-    return formula.average_pool(gradient.numel(), gradient.numel() * prod(kernel_size))
-
-
-def adaptive_average_pool(out: Tensor, gradient: Tensor, x: Tensor) -> OpCost:
-    """Count the gradient of an average over windows that the sizes determine."""
-    dimensions = 3 if x.dim() == 5 else 2  # noqa: PLR2004 - with batch and channels
-    sizes = zip(x.shape[-dimensions:], gradient.shape[-dimensions:], strict=True)
-    taken = prod(sum(adaptive_windows(size, length)) for size, length in sizes)
-    return formula.average_pool(gradient.numel(), prod(x.shape[:-dimensions]) * taken)
-
-
-def interpolation(taps: int) -> Rule:
-    """Make the rule of the gradient of outputs that were interpolated between ``taps`` inputs."""
-
-    def rule(out: Tensor, gradient: Tensor, *_rest: Any, **_kwargs: Any) -> OpCost:
-        return formula.spread(gradient.numel(), taps)
-
-    return rule
-
-
-SCATTERED = each(formula.scatter(1))
-
 BACKWARD: dict[str, Rule] = {
     "aten.threshold_backward": each(formula.THRESHOLD),
     "aten.leaky_relu_backward": each(formula.LEAKY_RELU),
@@ -181,11 +172,14 @@ BACKWARD: dict[str, Rule] = {
     "aten.hardswish_backward": each(formula.HARD_SWISH),
     "aten._prelu_kernel_backward": each(formula.PRELU),
     "aten.log_sigmoid_backward": each(formula.LOG_SIGMOID),
+    "aten.hardshrink_backward": each(formula.HARD_SHRINK),
+    "aten.softshrink_backward": each(formula.SOFT_SHRINK),
+    "aten.rrelu_with_noise_backward": lambda *args: random_leaky_relu(*args[:7]),
+    "aten.logit_backward": logit,
+    "aten._cdist_backward": distance,
+    "aten._pdist_backward": distance_within,
     "aten.glu_backward": each(formula.GLU),
     "aten.native_dropout_backward": each(formula.DROPOUT),
-    "aten.mse_loss_backward": lambda out, *_args: formula.MSE_LOSS * out.numel(),
-    "aten.nll_loss_backward": nll_loss,
-    "aten.nll_loss2d_backward": nll_loss,
     "aten._softmax_backward_data": by_row(formula.softmax),
     "aten._log_softmax_backward_data": by_row(formula.log_softmax),
     "aten.native_layer_norm_backward": layer_norm,
@@ -193,27 +187,8 @@ BACKWARD: dict[str, Rule] = {
     "aten.native_batch_norm_backward": batch_norm,
     "aten._weight_norm_interface_backward": weight_norm,
     "aten.convolution_backward": convolution,
-    "aten._scaled_dot_product_flash_attention_for_cpu_backward": attention,
-    "aten._scaled_dot_product_flash_attention_backward": attention,
-    "aten._scaled_dot_product_efficient_attention_backward": attention,
-    "aten._scaled_dot_product_cudnn_attention_backward": attention,
-    "aten.embedding_dense_backward": SCATTERED,
-    "aten.max_pool2d_with_indices_backward": SCATTERED,
-    "aten.max_pool3d_with_indices_backward": SCATTERED,
-    "aten.adaptive_max_pool2d_backward": SCATTERED,
-    "aten.adaptive_max_pool3d_backward": SCATTERED,
-    "aten.avg_pool2d_backward": average_pool,
-    "aten.avg_pool3d_backward": average_pool,
-    "aten._adaptive_avg_pool2d_backward": adaptive_average_pool,
-    "aten._adaptive_avg_pool3d_backward": adaptive_average_pool,
+    "aten.embedding_dense_backward": each(formula.scatter(1)),
     "aten.select_backward": free,
     "aten.slice_backward": free,
     "aten.diagonal_backward": free,
-    "aten.upsample_nearest1d_backward": SCATTERED,
-    "aten.upsample_nearest2d_backward": SCATTERED,
-    "aten.upsample_nearest3d_backward": SCATTERED,
-    "aten.upsample_linear1d_backward": interpolation(2),
-    "aten.upsample_bilinear2d_backward": interpolation(4),
-    "aten.upsample_trilinear3d_backward": interpolation(8),
-    "aten.upsample_bicubic2d_backward": interpolation(16),
 }

@@ -78,6 +78,41 @@ def bilinear(
     return products if bias is None else products + formula.bias(out.numel())
 
 
+def trilinear(
+    out: Tensor,
+    a: Tensor,
+    b: Tensor,
+    c: Tensor,
+    expand_a: Sequence[int],
+    expand_b: Sequence[int],
+    expand_c: Sequence[int],
+    summed: Sequence[int],
+    unroll_dim: int = 1,
+) -> OpCost:
+    """Count sums of products of three tensors: of the first two, then with the third.
+
+    A tensor lacks the dimensions that it is expanded along. What is summed but absent from the
+    third is summed first.
+    """
+    sizes = _sizes_of_dimensions((a, expand_a), (b, expand_b), (c, expand_c))
+    absent = [set(expand) for expand in (expand_a, expand_b, expand_c)]
+    in_pair = sizes.keys() - (absent[0] & absent[1])
+    left = in_pair - (set(summed) & absent[2])
+    first = prod(sizes[d] for d in in_pair)
+    second = prod(sizes[d] for d in left | (sizes.keys() - absent[2]))
+    return OpCost(macs=first + second)
+
+
+def _sizes_of_dimensions(*operands: tuple[Tensor, Sequence[int]]) -> dict[int, int]:
+    """Return the size of each dimension, from the tensors that have it."""
+    sizes: dict[int, int] = {}
+    for tensor, expand in operands:
+        own = [d for d in range(tensor.dim() + len(expand)) if d not in expand]
+        for d, size in zip(own, tensor.shape, strict=True):
+            sizes[d] = max(size, sizes.get(d, 1))
+    return sizes
+
+
 def conv(
     out: Tensor, x: Tensor, weight: Tensor, bias: Tensor | None = None, *_sizes: Any
 ) -> OpCost:
@@ -143,6 +178,7 @@ _REAL: dict[str, Rule] = {
     "aten.addbmm": reduced_bmm,
     "aten.linear": linear,
     "aten.bilinear": bilinear,
+    "aten._trilinear": trilinear,
     "aten.conv1d": conv,
     "aten.conv2d": conv,
     "aten.conv3d": conv,

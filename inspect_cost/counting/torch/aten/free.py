@@ -12,8 +12,9 @@ _VIEWS = """
     alias as_strided broadcast_to chunk concat contiguous detach diagonal expand expand_as
     flatten flip fliplr flipud hsplit imag lift lift_fresh lift_fresh_copy mH mT matrix_H
     movedim moveaxis numpy_T permute positive pin_memory ravel real resolve_conj
-    resolve_neg reshape reshape_as conj _conj _conj_physical select slice split split_with_sizes
-    squeeze swapaxes swapdims t adjoint transpose unbind unflatten unfold unsafe_chunk
+    resolve_neg reshape reshape_as conj _conj _conj_physical _neg_view select slice split
+    split_with_sizes squeeze swapaxes swapdims t adjoint transpose unbind unflatten unfold
+    unsafe_chunk
     unsafe_split unsafe_split_with_sizes unsqueeze view view_as view_as_complex view_as_real vsplit
     dsplit _unsafe_view _reshape_alias atleast_1d atleast_2d atleast_3d squeeze_copy view_copy
     expand_copy permute_copy slice_copy select_copy transpose_copy unsqueeze_copy t_copy
@@ -34,6 +35,7 @@ _COPIES = """
 _LOOKUPS = """
     embedding gather index index_select masked_select take take_along_dim
     _unsafe_index _unsafe_masked_index index_copy index_fill masked_scatter nonzero
+    masked_scatter_backward
     nonzero_numpy argwhere slice_scatter as_strided_scatter nonzero_static select_scatter
     diagonal_scatter one_hot upsample_nearest1d upsample_nearest2d upsample_nearest3d
     _upsample_nearest_exact1d _upsample_nearest_exact2d _upsample_nearest_exact3d max_unpool2d

@@ -88,11 +88,17 @@ def multi_label_margin(out: Any, x: Tensor, target: Tensor, reduction: int) -> O
     """Count the margins of all pairs; their number depends on the targets' values."""
     if target.is_meta:
         return None
-    classes = x.shape[-1]
+    samples = target.numel() // x.shape[-1]
+    margins = formula.multi_label_margin(count_pairs(target), samples)
+    return margins + reduce_losses(samples, reduction)
+
+
+def count_pairs(target: Tensor) -> int:
+    """Count the pairs of a label and a class that is none, of all samples."""
+    classes = target.shape[-1]
     rows = target.reshape(-1, classes).tolist()
     labels = [len(set(row[: row.index(-1)] if -1 in row else row)) for row in rows]
-    pairs = sum(n * (classes - n) for n in labels)
-    return formula.multi_label_margin(pairs, len(rows)) + reduce_losses(len(rows), reduction)
+    return sum(n * (classes - n) for n in labels)
 
 
 def connectionist_temporal(
@@ -105,13 +111,13 @@ def connectionist_temporal(
 ) -> OpCost | None:
     """Count (T, B, C) or (T, C), with all signals as long as the longest and labels as given."""
     samples = log_probs.shape[1] if log_probs.dim() > 2 else 1  # noqa: PLR2004
-    labels = _sum_of(target_lengths)
+    labels = sum_lengths(target_lengths)
     if labels is None:
         return None
     return formula.connectionist_temporal(log_probs.shape[0], 2 * labels + samples, samples)
 
 
-def _sum_of(lengths: Tensor | Sequence[int]) -> int | None:
+def sum_lengths(lengths: Tensor | Sequence[int]) -> int | None:
     """Add up lengths; None if their values are unknown."""
     if not isinstance(lengths, Tensor):
         return sum(lengths)

@@ -206,7 +206,7 @@ _SPECIAL_FUNCTIONS: dict[str, Rule] = {
 _COMPARISONS: dict[str, Rule] = {
     f"aten.{name}": _COMPARE
     for name in (
-        "lt le gt ge maximum minimum fmax fmin max.other min.other sign sgn signbit "
+        "lt le gt ge maximum minimum fmax fmin max.other min.other sign signbit "
         "isnan isinf isfinite isposinf isneginf nan_to_num heaviside threshold copysign"
     ).split()
 } | {
@@ -218,6 +218,7 @@ _COMPARISONS: dict[str, Rule] = {
     "aten.isclose": each(formula.IS_CLOSE),
     "aten.allclose": all_close,
     "aten.isin": is_in,
+    "aten.sgn": each(COMPARE, complex_=formula.COMPLEX_SIGN),
     "aten.abs": each(COMPARE, complex_=formula.COMPLEX_ABS),
     "aten.angle": each(COMPARE, complex_=formula.COMPLEX_ANGLE),
     "aten.where": where,

@@ -6,10 +6,12 @@ from typing import Any
 from torch import Tensor
 
 from inspect_cost.counting.torch.aten.attention import TRIANGULAR
+from inspect_cost.counting.torch.aten.attention_gradients import TRIANGULAR_GRADIENTS
 from inspect_cost.counting.torch.aten.contraction import in_real_operations
 from inspect_cost.counting.torch.aten.quantized_layers import make_convolutions
 from inspect_cost.counting.torch.aten.rule import Rule
 from inspect_cost.counting.torch.aten.table import ATEN_RULES
+from inspect_cost.formulas import backward
 from inspect_cost.formulas import contraction as formula
 from inspect_cost.values.cost import OpCost
 from inspect_cost.values.policy import Policy
@@ -24,6 +26,7 @@ def select_rules(policy: Policy) -> Mapping[str, Rule]:
         rules |= VALID_TAPS
     if policy.attention == "triangular":
         rules |= TRIANGULAR
+        rules |= TRIANGULAR_GRADIENTS
     return rules
 
 
@@ -77,6 +80,33 @@ def convolution(
     if transposed:
         return conv_transpose(out, x, weight, bias, stride, padding, dilation=dilation)
     return conv(out, x, weight, bias, stride, padding, dilation)
+
+
+def convolution_backward(
+    out: Any,
+    gradient: Tensor,
+    x: Tensor,
+    weight: Tensor,
+    bias_sizes: Sequence[int] | None,
+    stride: PerDimension,
+    padding: PerDimension,
+    dilation: PerDimension,
+    transposed: bool,
+    output_padding: PerDimension,
+    groups: int,
+    output_mask: Sequence[bool],
+) -> OpCost:
+    """Count the gradients of either kind of convolution without the taps that the forward skips."""
+    options = (stride, padding, dilation, transposed)
+    of_input, of_weight, of_bias = output_mask
+    return backward.convolution(
+        convolution(gradient, x, weight, None, *options).macs,
+        gradient.numel(),
+        gradient.shape[1],
+        of_input=of_input,
+        of_weight=of_weight,
+        of_bias=of_bias,
+    )
 
 
 def _count_taps_inside(
@@ -146,4 +176,5 @@ _VALID: dict[str, Callable[..., OpCost]] = {
 VALID_TAPS: Mapping[str, Rule] = {
     **{name: in_real_operations(rule) for name, rule in _VALID.items()},
     **make_convolutions(conv, conv_transpose),
+    "aten.convolution_backward": convolution_backward,
 }

@@ -92,12 +92,15 @@ def make_convolutions(
             name: make_layer(plain, REQUANTIZE),
             f"{name}_relu": make_layer(plain, REQUANTIZE + RELU),
             f"{name}_dynamic": make_layer(plain, RESCALE, quantizes_input=True),
-            f"{name}_add": make_layer(plain, REQUANTIZE + DEQUANTIZE + ADD),
-            f"{name}_add_relu": make_layer(plain, REQUANTIZE + DEQUANTIZE + ADD + RELU),
             transposed_name: make_layer(across, REQUANTIZE),
             f"{transposed_name}_dynamic": make_layer(across, RESCALE, quantizes_input=True),
         }
-    return rules
+    images = make_convolution(conv)
+    sum_of_two = REQUANTIZE + DEQUANTIZE + ADD
+    return rules | {
+        "quantized.conv2d_add": make_layer(images, sum_of_two),
+        "quantized.conv2d_add_relu": make_layer(images, sum_of_two + RELU),
+    }
 
 
 def pointwise(cost: OpCost, operands: int = 1) -> Rule:

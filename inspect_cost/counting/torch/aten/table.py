@@ -9,6 +9,7 @@ from torch._ops import OpOverload
 
 from inspect_cost.counting.torch.aten.accumulation import ACCUMULATIONS
 from inspect_cost.counting.torch.aten.attention import ATTENTION
+from inspect_cost.counting.torch.aten.attention_gradients import ATTENTION_GRADIENTS
 from inspect_cost.counting.torch.aten.backward import BACKWARD
 from inspect_cost.counting.torch.aten.contraction import CONTRACTIONS
 from inspect_cost.counting.torch.aten.distance import DISTANCES
@@ -16,6 +17,7 @@ from inspect_cost.counting.torch.aten.fourier import FOURIER
 from inspect_cost.counting.torch.aten.free import FREE_OPERATORS
 from inspect_cost.counting.torch.aten.fused import FUSED
 from inspect_cost.counting.torch.aten.linalg import LINALG
+from inspect_cost.counting.torch.aten.loss_gradients import LOSS_GRADIENTS
 from inspect_cost.counting.torch.aten.losses import LOSSES
 from inspect_cost.counting.torch.aten.normalization import NORMALIZATIONS
 from inspect_cost.counting.torch.aten.pointwise import POINTWISE
@@ -24,6 +26,7 @@ from inspect_cost.counting.torch.aten.quantized_layers import STATIC_LAYERS
 from inspect_cost.counting.torch.aten.recurrent import RECURRENT
 from inspect_cost.counting.torch.aten.reduction import REDUCTIONS
 from inspect_cost.counting.torch.aten.resampling import RESAMPLING
+from inspect_cost.counting.torch.aten.resampling_gradients import RESAMPLING_GRADIENTS
 from inspect_cost.counting.torch.aten.rule import Rule
 from inspect_cost.counting.torch.aten.sparse import SPARSE
 
@@ -34,9 +37,12 @@ FAMILIES: tuple[Mapping[str, Rule], ...] = (
     NORMALIZATIONS,
     RECURRENT,
     ATTENTION,
+    ATTENTION_GRADIENTS,
     RESAMPLING,
     FOURIER,
     BACKWARD,
+    LOSS_GRADIENTS,
+    RESAMPLING_GRADIENTS,
     ACCUMULATIONS,
     DISTANCES,
     LINALG,

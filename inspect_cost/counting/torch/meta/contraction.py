@@ -9,8 +9,10 @@ from torch import Tensor
 from inspect_cost.counting.torch.contents import is_sparse
 from inspect_cost.counting.torch.meta.plain import (
     FLOATING,
+    Result,
     are_of_one_kind,
     broadcast,
+    compact,
     empty,
     is_plain,
 )
@@ -89,6 +91,26 @@ def _is_mask(mask: Tensor, query: Tensor, key: Tensor) -> bool:
     scores = (*query.shape[:-1], key.shape[-2])
     fits = mask.dim() > 1 and broadcast(scores, mask.shape) == scores
     return fits and mask.dtype in {torch.bool, query.dtype}
+
+
+def fused_attention(
+    query: Tensor, key: Tensor, value: Tensor, *_rest: Any, **_options: Any
+) -> Result:
+    """Attend as `attention`, and keep the logarithm of each softmax's sum for the gradients."""
+    if not are_of_one_kind([query, key, value]):
+        return None
+    sums = torch.empty(query.shape[:-1], dtype=torch.float32, device="meta")
+    return empty((*query.shape[:-1], value.shape[-1]), query), sums
+
+
+def fused_attention_gradients(
+    gradient: Tensor, query: Tensor, key: Tensor, value: Tensor, *_rest: Any, **_options: Any
+) -> Result:
+    """Make gradients of queries, keys and values."""
+    operands = [query, key, value]
+    if not are_of_one_kind([gradient, *operands]):
+        return None
+    return tuple(compact(x) for x in operands)
 
 
 def grouped_product(
