@@ -267,12 +267,13 @@ class DataFlow:
     def _find_outliving(self, result: Any, inputs: Any, model: nn.Module) -> list[Memory]:
         """Find the memory that the call made or wrote to and that something keeps after it.
 
-        What keeps it need not be known. But memory that is neither in the result, the inputs nor
-        the model may just be garbage in a reference cycle, and only then is the collector worth
-        its time.
+        What keeps it need not be known. But memory that is neither in the result, the inputs, the
+        model nor its gradients may just be garbage in a reference cycle, and only then is the
+        collector worth its time.
         """
         strangers = {memory.identity for memory in self._memories if memory.is_result}
-        for known in (result, inputs, model):
+        gradients = [parameter.grad for parameter in model.parameters()]
+        for known in (result, inputs, model, gradients):
             if strangers:
                 strangers -= {memory.identity for memory in self._find_memories(known)}
         if strangers:
