@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -143,6 +144,11 @@ class _Run:
             raise TypeError("a call of a plain function is counted as_module()")
         return self.call.module
 
+    @cached_property
+    def home(self) -> torch.device:
+        """The device of the caller's values."""
+        return find_home(self.module, (self.call.args, self.call.kwargs))
+
     def count(self, make_stand_in: Callable[[nn.Module, Copier], nn.Module]) -> CostReport:
         """Run a stand-in of the model under the counting mode.
 
@@ -160,7 +166,7 @@ class _Run:
         apply_module_costs(model, ledger, options.module_costs)
         backward = BackwardPass(ledger) if options.backward else None
         attribute_methods(model, ledger, backward.attribute if backward else None)
-        home, (args, kwargs) = find_home(original, inputs), copier.copy_inputs(inputs)
+        home, (args, kwargs) = self.home, copier.copy_inputs(inputs)
         if backward and any(parameter.is_meta for parameter in model.parameters()):
             # Autograd wants a gradient on the device of its tensor: nothing keeps its values.
             home, (args, kwargs) = META, _drop_real_numbers(model, (args, kwargs))
@@ -205,7 +211,7 @@ class _Run:
         function = model if method == FORWARD else self.call.rebound(model).function
         training = self.options.backward
         watch = JaggedAttention() if self.jagged else nullcontext()
-        casts = follow_autocast(find_home(self.module, (self.call.args, self.call.kwargs)))
+        casts = follow_autocast(self.home)
         triangular = self.options.policy.attention == "triangular"
         functions = FusedAttention() if training and triangular else nullcontext()
         gradients = _gradients(enabled=training)
@@ -219,9 +225,8 @@ class _Run:
 
     def _set_mode(self, model: nn.Module, guard: Guard) -> None:
         """Set the stand-in's mode, in which a model may do more: merge weights, fill tables."""
-        home = find_home(self.module, ())
         ledger = Ledger(Places(model))
-        mode = CountingMode(ledger, self._rules(), home, DataFlow(), guard)
+        mode = CountingMode(ledger, self._rules(), self.home, DataFlow(), guard)
         with _gradients(enabled=False), mode:
             set_mode(model, training=self.options.backward)
 

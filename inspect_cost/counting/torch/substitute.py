@@ -5,6 +5,7 @@ changes in the stand-in.
 """
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 
 import torch
@@ -145,7 +146,7 @@ def _find_derived_attributes(model: nn.Module) -> Iterator[Tensor]:
 
 def find_home(model: nn.Module, inputs: Any) -> torch.device:
     """Find the device of the values: that of the first real tensor of model or inputs, or CPU."""
-    for tensor in (*model.parameters(), *model.buffers(), *tree_leaves(inputs)):
+    for tensor in chain(model.parameters(), model.buffers(), tree_leaves(inputs)):
         if isinstance(tensor, Tensor) and not tensor.is_meta and not is_fake(tensor):
             return tensor.device
     return torch.device("cpu")
