@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from inspect_cost.counting.torch.meta.plain import broadcast
+
 PLAIN_TENSORS = (Tensor, torch.nn.Parameter, torch.nn.Buffer)
 
 
@@ -99,11 +101,8 @@ def fits(query: Tensor, key: Tensor, value: Tensor, *, mask: Tensor | None, grou
 def _mask_fits(mask: Tensor | None, query: Tensor, key: Tensor) -> bool:
     if mask is None:
         return True
-    scores = torch.Size((*query.shape[:-1], key.shape[-2]))
-    try:
-        return bool(torch.broadcast_shapes(mask.shape, scores) == scores)
-    except RuntimeError:
-        return False
+    scores = (*query.shape[:-1], key.shape[-2])
+    return broadcast(scores, mask.shape) == scores
 
 
 def _multi_head() -> Callable[..., Any]:
