@@ -164,6 +164,16 @@ def in_real_operations(rule: Rule) -> Rule:
     return wrapped
 
 
+def name_convolutions(conv: Rule, transposed: Rule, either: Rule) -> dict[str, Rule]:
+    """Name the operators that convolve, plainly, transposed, or either as an argument says."""
+    return {
+        **{f"aten.conv{n}d": conv for n in (1, 2, 3)},
+        **{f"aten.conv_transpose{n}d": transposed for n in (1, 2, 3)},
+        "aten.convolution": either,
+        "aten._convolution": either,
+    }
+
+
 _REAL: dict[str, Rule] = {
     "aten.mm": matmul,
     "aten.bmm": matmul,
@@ -179,14 +189,7 @@ _REAL: dict[str, Rule] = {
     "aten.linear": linear,
     "aten.bilinear": bilinear,
     "aten._trilinear": trilinear,
-    "aten.conv1d": conv,
-    "aten.conv2d": conv,
-    "aten.conv3d": conv,
-    "aten.conv_transpose1d": conv_transpose,
-    "aten.conv_transpose2d": conv_transpose,
-    "aten.conv_transpose3d": conv_transpose,
-    "aten.convolution": convolution,
-    "aten._convolution": convolution,
+    **name_convolutions(conv, conv_transpose, convolution),
     "aten.cosine_similarity": cosine_similarity,
 }
 

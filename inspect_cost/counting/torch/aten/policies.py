@@ -1,13 +1,13 @@
 """The rules under a policy, with those of convolutions that leave out taps on padding."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
 
 from inspect_cost.counting.torch.aten.attention import TRIANGULAR
 from inspect_cost.counting.torch.aten.attention_gradients import TRIANGULAR_GRADIENTS
-from inspect_cost.counting.torch.aten.contraction import in_real_operations
+from inspect_cost.counting.torch.aten.contraction import in_real_operations, name_convolutions
 from inspect_cost.counting.torch.aten.quantized_layers import make_convolutions
 from inspect_cost.counting.torch.aten.rule import Rule
 from inspect_cost.counting.torch.aten.table import ATEN_RULES
@@ -162,16 +162,7 @@ def _leading_padding(
     return [r // 2 if padding == "same" else 0 for r in reach]
 
 
-_VALID: dict[str, Callable[..., OpCost]] = {
-    "aten.conv1d": conv,
-    "aten.conv2d": conv,
-    "aten.conv3d": conv,
-    "aten.conv_transpose1d": conv_transpose,
-    "aten.conv_transpose2d": conv_transpose,
-    "aten.conv_transpose3d": conv_transpose,
-    "aten.convolution": convolution,
-    "aten._convolution": convolution,
-}
+_VALID = name_convolutions(conv, conv_transpose, convolution)
 
 VALID_TAPS: Mapping[str, Rule] = {
     **{name: in_real_operations(rule) for name, rule in _VALID.items()},
