@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from inspect_cost.counting.torch.aten.losses import count_pairs, sum_lengths
+from inspect_cost.counting.torch.aten.losses import count_pairs, size_signals
 from inspect_cost.counting.torch.aten.rule import Rule
 from inspect_cost.formulas import backward as formula
 from inspect_cost.formulas.contraction import dot_products
@@ -76,12 +76,8 @@ def connectionist_temporal(
     *_rest: Any,
 ) -> OpCost | None:
     """Count (T, B, C) or (T, C), with all signals as long as the longest and labels as given."""
-    samples = log_probs.shape[1] if log_probs.dim() > 2 else 1  # noqa: PLR2004
-    labels = sum_lengths(target_lengths)
-    if labels is None:
-        return None
-    steps, classes = log_probs.shape[0], log_probs.shape[-1]
-    return formula.connectionist_temporal(steps, 2 * labels + samples, samples, classes)
+    sizes = size_signals(log_probs, target_lengths)
+    return None if sizes is None else formula.connectionist_temporal(*sizes, log_probs.shape[-1])
 
 
 def embedding_bag(

@@ -110,11 +110,17 @@ def connectionist_temporal(
     *_rest: Any,
 ) -> OpCost | None:
     """Count (T, B, C) or (T, C), with all signals as long as the longest and labels as given."""
+    sizes = size_signals(log_probs, target_lengths)
+    return None if sizes is None else formula.connectionist_temporal(*sizes)
+
+
+def size_signals(
+    log_probs: Tensor, target_lengths: Tensor | Sequence[int]
+) -> tuple[int, int, int] | None:
+    """Return steps, states of all signals, and signals; None if the labels' number is unknown."""
     samples = log_probs.shape[1] if log_probs.dim() > 2 else 1  # noqa: PLR2004
     labels = sum_lengths(target_lengths)
-    if labels is None:
-        return None
-    return formula.connectionist_temporal(log_probs.shape[0], 2 * labels + samples, samples)
+    return None if labels is None else (log_probs.shape[0], 2 * labels + samples, samples)
 
 
 def sum_lengths(lengths: Tensor | Sequence[int]) -> int | None:
