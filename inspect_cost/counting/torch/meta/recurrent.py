@@ -4,7 +4,7 @@ A layer with unknown values is not run: decomposing it into its steps would take
 operators.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -35,13 +35,12 @@ def layer_result(
     """Make a layer's results without values: the sequence of states, then the last states."""
     states = list_states(hx)
     sizes = expect_layer(x, hx, params, has_biases, num_layers, bidirectional, batch_first)
-    fits = sizes is not None and all(t.shape == tuple(shape) for _, t, shape in sizes)
+    fits = sizes is not None and _have_shapes(sizes)
     packed = any(not isinstance(p, Tensor) for p in params)
     known = [x, *states] if packed else [x, *states, *params]
     if not fits or not are_of_one_kind(known) or (packed and x.dtype is not torch.float32):
         return None
-    features = states[0].shape[-1] * (1 + bidirectional)
-    return empty((*x.shape[:-1], features), x), *(empty(s.shape, s) for s in states)
+    return _make_results(x, states, bidirectional)
 
 
 def packed_result(
@@ -58,23 +57,32 @@ def packed_result(
     """Make the results of `layer_result` for packed sequences: (steps of all sequences, I)."""
     states = list_states(hx)
     sizes = expect_packed(data, states, params, has_biases, num_layers, bidirectional)
-    fits = sizes is not None and all(t.shape == tuple(shape) for _, t, shape in sizes)
+    fits = sizes is not None and _have_shapes(sizes)
     fits = fits and batch_sizes.dim() == 1 and batch_sizes.dtype is torch.int64
     if not fits or not are_of_one_kind([data, *states, *params]):
         return None
+    return _make_results(data, states, bidirectional)
+
+
+def _make_results(x: Tensor, states: Sequence[Tensor], bidirectional: bool) -> tuple[Tensor, ...]:
+    """Make the states of each step of x (..., I), and the last ones."""
     features = states[0].shape[-1] * (1 + bidirectional)
-    return empty((data.shape[0], features), data), *(empty(s.shape, s) for s in states)
+    return empty((*x.shape[:-1], features), x), *(empty(s.shape, s) for s in states)
 
 
 def next_state(x: Tensor, state: States, *weights: Tensor | None) -> Result:
     """Return a recurrent cell's new state, or the two new states of an LSTM."""
     given = [w for w in weights if w is not None]
-    fits = all(t.shape == tuple(shape) for _, t, shape in expect_cell(x, state, *weights))
+    fits = _have_shapes(expect_cell(x, state, *weights))
     if not fits or not are_of_one_kind([x, *list_states(state), *given]):
         return None
     if isinstance(state, Tensor):
         return empty(state.shape, state)
     return tuple(empty(s.shape, s) for s in state)
+
+
+def _have_shapes(expected: Iterable[Expected]) -> bool:
+    return all(tensor.shape == tuple(shape) for _, tensor, shape in expected)
 
 
 def list_states(state: States) -> list[Tensor]:
