@@ -24,6 +24,7 @@ PUBLIC = {
     "CrossCheck": "inspect_cost.crosschecking.results",
     "FlopWeights": "inspect_cost.values.cost",
     "InspectCostError": "inspect_cost.values.errors",
+    "CostExplanation": "inspect_cost.counting.explanation",
     "Inspection": "inspect_cost.reports.inspection",
     "Measurement": "inspect_cost.measuring.measurement",
     "MeasurementError": "inspect_cost.values.errors",
@@ -40,6 +41,7 @@ PUBLIC = {
     "count_onnx": "inspect_cost.counting.onnx.count",
     "crosscheck": "inspect_cost.crosschecking.run",
     "estimate_training_carbon": "inspect_cost.carbon.estimate",
+    "explain": "inspect_cost.engine.explaining",
     "inspect": "inspect_cost.engine.inspecting",
     "load": "inspect_cost.reports.data",
     "load_publications": "inspect_cost.publications.publication",
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
     from inspect_cost.carbon.estimate import CarbonEstimate as CarbonEstimate
     from inspect_cost.carbon.estimate import estimate_training_carbon as estimate_training_carbon
     from inspect_cost.counting.count import count as count
+    from inspect_cost.counting.explanation import CostExplanation as CostExplanation
     from inspect_cost.counting.law import CostLaw as CostLaw
     from inspect_cost.counting.onnx.count import count_onnx as count_onnx
     from inspect_cost.counting.options import CountOptions as CountOptions
@@ -65,6 +68,7 @@ if TYPE_CHECKING:
     )
     from inspect_cost.crosschecking.results import CrossCheck as CrossCheck
     from inspect_cost.crosschecking.run import crosscheck as crosscheck
+    from inspect_cost.engine.explaining import explain as explain
     from inspect_cost.engine.inspecting import inspect as inspect
     from inspect_cost.measuring.block import measure_block as measure_block
     from inspect_cost.measuring.measure import measure as measure

@@ -12,6 +12,7 @@ from inspect_cost.cli.carbon import carbon
 from inspect_cost.cli.conventions import conventions
 from inspect_cost.cli.crosscheck import crosscheck
 from inspect_cost.cli.doctor import doctor
+from inspect_cost.cli.explain import explain
 from inspect_cost.cli.export import export
 from inspect_cost.cli.generate import generate
 from inspect_cost.cli.help import ParagraphFormatter
@@ -43,6 +44,7 @@ EPILOGUE = f"""Examples:
   inspect-cost flowavenet --input-len 16000
   inspect-cost flowavenet --set layers=3 --depth 3 --exact --no-measure
   inspect-cost net.py:make_model --input ids=1,L:int64 --input mask=1,L --input-len 512
+  inspect-cost explain net.py:Net conv1 --input 1,3,224,224
   inspect-cost model.onnx --input x=1,80,L --input-len 512 --format json -o model.json
   inspect-cost wavegan --backend eager,compile,onnxruntime --measure-time 1m
   inspect-cost rank wavegan sing flowavenet --cost params,macs_per_s --quality mos_ratio
@@ -60,6 +62,7 @@ Exit codes:
 #: Name of a command -> its function, which imports what is heavy when it runs.
 VERBS: Mapping[str, Callable[..., int]] = {
     "law": law,
+    "explain": explain,
     "crosscheck": crosscheck,
     "export": export,
     "generate": generate,
@@ -73,6 +76,7 @@ VERBS: Mapping[str, Callable[..., int]] = {
 
 #: Usage of commands that take several names, which cyclopts calls [ARGS...].
 USAGES: Mapping[str, str] = {
+    "explain": "inspect-cost explain [OPTIONS] MODEL PATH",
     "law": "inspect-cost law [OPTIONS] MODEL...",
     "rank": "inspect-cost rank [OPTIONS] SOURCE...",
 }

@@ -137,17 +137,19 @@ def make_unused_error(option: str, key: str, known: Iterable[str], kind: str) ->
         known: what there is instead, the most important first.
         kind: what these are: "operators", "modules".
     """
+    advice = suggest_names(key, known, kind)
+    return UsageError(f"{key!r} in `{option}` matches nothing in this call", advice, field=option)
+
+
+def suggest_names(key: str, known: Iterable[str], kind: str) -> str:
+    """Return an advice that lists names, those first that are similar to what was given."""
     names = [name for name in known if name]
     near = get_close_matches(key, names, MOST_SUGGESTIONS, SIMILARITY)
     ranked = list(dict.fromkeys([*near, *names]))
     listed = ", ".join(ranked[:MOST_SUGGESTIONS]) or "none"
     more = f" and {len(ranked) - MOST_SUGGESTIONS} more" if len(ranked) > MOST_SUGGESTIONS else ""
     question = f"Did you mean {near[0]}? " if near else ""
-    return UsageError(
-        f"{key!r} in `{option}` matches nothing in this call",
-        f"{question}The {kind} of this call are {listed}{more}.",
-        field=option,
-    )
+    return f"{question}The {kind} of this call are {listed}{more}."
 
 
 def _dotted(name: Any) -> Any:

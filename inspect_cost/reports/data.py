@@ -46,6 +46,9 @@ READERS: Mapping[str, Reader] = MappingProxyType(
         "inspect-cost/report/1": Reader("inspect_cost.reports.schema_1", "read_report"),
         "inspect-cost/report/2": Reader("inspect_cost.reports.inspection", "Inspection.from_dict"),
         "inspect-cost/count/1": Reader("inspect_cost.counting.report", "CostReport.from_dict"),
+        "inspect-cost/explanation/1": Reader(
+            "inspect_cost.counting.explanation", "CostExplanation.from_dict"
+        ),
         "inspect-cost/law/1": Reader("inspect_cost.counting.law", "CostLaw.from_dict"),
         "inspect-cost/measurement/1": Reader(
             "inspect_cost.measuring.measurement", "Measurement.from_dict"
@@ -73,8 +76,8 @@ def load(path: str | Path, cls: type[Presentable] = Presentable) -> Any:
         >>> inspect_cost.load("flowavenet.json").count.macs
 
     Args:
-        path: of a file of one result: a report of schema 1 or 2, a count, a law, a measurement,
-            a training's carbon, a cross-check.
+        path: of a file of one result: a report of schema 1 or 2, a count, an explanation, a law,
+            a measurement, a training's carbon, a cross-check.
         cls: the class that the result must be of.
 
     Raises:

@@ -10,6 +10,7 @@ from inspect_cost.reports.document import Document
 from inspect_cost.reports.sections.carbon import compose_carbon, compose_models
 from inspect_cost.reports.sections.crosscheck import compose_crosscheck
 from inspect_cost.reports.sections.doctor import compose_diagnosis
+from inspect_cost.reports.sections.explanation import compose_explanation
 from inspect_cost.reports.sections.inspection import (
     compose_count,
     compose_inspection,
@@ -44,6 +45,7 @@ DOCUMENTS: Mapping[str, Compose] = MappingProxyType(
         "CostReport": compose_count,
         "CrossCheck": compose_crosscheck,
         "Diagnosis": compose_diagnosis,
+        "CostExplanation": compose_explanation,
         "Inspection": compose_inspection,
         "Laws": compose_laws,
         "Measurement": compose_measurement,
@@ -62,6 +64,7 @@ SCHEMAS: Mapping[str, str] = MappingProxyType(
     {
         "CostLaw": "inspect-cost/law/1",
         "CostReport": "inspect-cost/count/1",
+        "CostExplanation": "inspect-cost/explanation/1",
         "Measurement": "inspect-cost/measurement/1",
         "Ranking": "inspect-cost/points/1",
         "Standing": "inspect-cost/standing/1",

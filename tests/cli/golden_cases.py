@@ -92,6 +92,9 @@ COMMANDS: Mapping[str, str] = {
     "rank_losses": "rank table.csv --cost size,time_s",
     "rank_json": "rank table.csv --cost size,time_s --format json",
     "carbon": "carbon --gpu '4 x P100' --hours 12+10+30",
+    "explain": "explain golden_model.py:Net head --input 2,4",
+    "explain_operator": "explain golden_model.py:Net aten.linear --input 2,4",
+    "explain_nothing": "explain golden_model.py:Net heat --input 2,4",
     "carbon_everything": (
         "carbon --gpu T4 --hours 5..7 --gpu '2 x A100 SXM4 80GB' --hours 3 --intensity 0.1 "
         "--pue 1.58 --cpu-power 100 --ram-power 20..30"

@@ -18,7 +18,14 @@ from inspect_cost.ranking.objectives import choose_objectives
 from inspect_cost.reports.results import Catalogue, Conventions, Laws, TrainingCarbon
 from inspect_cost.values.conventions import CONVENTIONS
 from inspect_cost.values.quantity import Quantity
-from tests.reports.examples import COUNT, CROSSCHECK, DIAGNOSIS, INSPECTION, MEASUREMENT
+from tests.reports.examples import (
+    COUNT,
+    CROSSCHECK,
+    DIAGNOSIS,
+    EXPLANATION,
+    INSPECTION,
+    MEASUREMENT,
+)
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +45,7 @@ def results() -> Mapping[str, object]:
         "Catalogue": Catalogue(tuple(model_zoo.PRESETS.values())),
         "Comparison": compare(candidates, choose_objectives(["params"], ["mos"]), draws=100),
         "Conventions": Conventions(CONVENTIONS),
+        "CostExplanation": EXPLANATION,
         "CostLaw": law,
         "CostReport": COUNT,
         "CrossCheck": CROSSCHECK,

@@ -1,5 +1,6 @@
 """Results made by hand, with every field that a report can show and none that a machine decides."""
 
+from inspect_cost.counting.explanation import CostExplanation, ExplainedCall, Formula, Operand
 from inspect_cost.counting.report import CostReport
 from inspect_cost.counting.tally import Storage, Tally
 from inspect_cost.crosschecking.results import (
@@ -189,4 +190,33 @@ CROSSCHECK = CrossCheck(
         PeerResult("thop", "0.1.1", "MACs", PeerCount(380, (Entry("", "x", 380),)), difference=0),
         PeerResult("ONNX", None, "MACs", failure="not installed: pip install onnx"),
     ),
+)
+
+#: A convolution that is called twice, and an operator without a rule.
+EXPLANATION = CostExplanation(
+    model="Net",
+    path="encoder.conv",
+    type="Conv1d",
+    inputs=(Operand("input", (1, 2, 5), "float32"),),
+    outputs=(Operand("", (1, 3, 5), "float32"),),
+    policy="dense",
+    calls=(
+        ExplainedCall(
+            operator="aten.conv1d",
+            module="encoder.conv",
+            times=2,
+            operands=(Operand("input", (1, 2, 5), "float32"), Operand("weight", (3, 2, 3), "int8")),
+            results=(Operand("", (1, 3, 5), "float32"),),
+            cost=OpCost(macs=90),
+            valid_cost=OpCost(macs=78),
+            bytes_moved=172,
+            formulas={
+                "macs": Formula(
+                    90, "out[0] * out[1] * out[2] * weight[1] * weight[2]", "1 * 3 * 5 * 2 * 3"
+                )
+            },
+        ),
+        ExplainedCall("own.scan", "encoder.conv", 1, (), (), None, None, 0, {}),
+    ),
+    valid_cost=OpCost(macs=156),
 )

@@ -14,7 +14,14 @@ from inspect_cost.reports.documents import SCHEMAS
 from inspect_cost.reports.results import Laws, TrainingCarbon
 from inspect_cost.reports.validation import NOT_READ, find_file, load_schema, make_validator
 from inspect_cost.values.presentable import Presentable
-from tests.reports.examples import COUNT, CROSSCHECK, INSPECTION, MEASUREMENT, WITHOUT_SENSOR
+from tests.reports.examples import (
+    COUNT,
+    CROSSCHECK,
+    EXPLANATION,
+    INSPECTION,
+    MEASUREMENT,
+    WITHOUT_SENSOR,
+)
 from tests.reports.small import make_inspection
 
 SHIPPED = sorted(entry.name for entry in files("inspect_cost.reports").joinpath("schema").iterdir())
@@ -60,6 +67,7 @@ RESULTS: list[Presentable] = [
     COUNT,
     MEASUREMENT,
     CROSSCHECK,
+    EXPLANATION,
     TRAINING,
     Laws({}),
     TrainingCarbon({"a": TRAINING, "b": None}),

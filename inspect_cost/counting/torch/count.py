@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +27,7 @@ from inspect_cost.counting.torch.failures import explain_error, explain_obstacle
 from inspect_cost.counting.torch.fused_attention import FusedAttention
 from inspect_cost.counting.torch.guard import Guard, WeightWrittenError
 from inspect_cost.counting.torch.jagged import JaggedAttention
-from inspect_cost.counting.torch.ledger import Ledger
+from inspect_cost.counting.torch.ledger import Ledger, Observer
 from inspect_cost.counting.torch.leftovers import Leftovers
 from inspect_cost.counting.torch.memories import count_reachable_bytes
 from inspect_cost.counting.torch.meta.refusals import RefusedCallError
@@ -56,8 +56,18 @@ from inspect_cost.values.notes import Note
 DEFAULTS = CountOptions()
 
 
+class Watcher(Observer, Protocol):
+    """Whoever follows a count; it may be begun several times, of which the last holds."""
+
+    def start(self, model: nn.Module, places: Places) -> None:
+        """Begin with a stand-in of the model, whose modules have these places."""
+
+
 def count_call(
-    call: Call, options: CountOptions = DEFAULTS, used: set[str] | None = None
+    call: Call,
+    options: CountOptions = DEFAULTS,
+    used: set[str] | None = None,
+    watcher: Watcher | None = None,
 ) -> CostReport:
     """Count one call; neither the model nor the process is changed.
 
@@ -66,6 +76,7 @@ def count_call(
         options: how to count it.
         used: where the names in ``op_costs`` that apply are added. Unless it is given, one that
             does not apply is an error.
+        watcher: follows what is entered, and where.
 
     Raises:
         UsageError: the arguments are a usual mistake, a key of ``op_costs`` or ``module_costs``
@@ -76,7 +87,7 @@ def count_call(
     jagged = any(tensor.layout is torch.jagged for tensor in tensors_in((call.args, call.kwargs)))
     with preserve_process_state(), refuse_depth():
         given = call.as_module().with_inputs_cast(options.dtype)
-        run = _Run(given, options, applied, jagged)
+        run = _Run(given, options, applied, jagged, watcher)
         try:
             report = run_eagerly(lambda: _count_in_any_way(run))
         except CountError as failure:
@@ -130,12 +141,14 @@ class _Run:
         options: how to count it.
         applied: where the names of the users' costs are added that were asked for.
         jagged: whether attention of jagged tensors is taken apart; watching for it takes time.
+        watcher: follows what is entered, and where; None if nobody does.
     """
 
     call: Call
     options: CountOptions
     applied: set[str]
     jagged: bool = False
+    watcher: Watcher | None = None
 
     @property
     def module(self) -> nn.Module:
@@ -162,10 +175,12 @@ class _Run:
         with guard.insist():
             self._set_mode(model, guard)
         places = Places(model)
-        ledger, modules = Ledger(places), collect_storage(model, places)
+        ledger, modules = Ledger(places, self.watcher), collect_storage(model, places)
         apply_module_costs(model, ledger, options.module_costs)
         backward = BackwardPass(ledger) if options.backward else None
         attribute_methods(model, ledger, backward.attribute if backward else None)
+        if self.watcher:
+            self.watcher.start(model, places)
         home, (args, kwargs) = self.home, copier.copy_inputs(inputs)
         if backward and any(parameter.is_meta for parameter in model.parameters()):
             # Autograd wants a gradient on the device of its tensor: nothing keeps its values.

@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from inspect_cost.counting.torch.aten import Rule
 from inspect_cost.counting.torch.aten.attention import attention_sizes
 from inspect_cost.counting.torch.dataflow import DataFlow
-from inspect_cost.counting.torch.ledger import Ledger
+from inspect_cost.counting.torch.ledger import Details, Ledger
 from inspect_cost.counting.torch.traffic import iter_tensors
 from inspect_cost.formulas.attention import scaled_dot_product_attention
 from inspect_cost.values.cost import OpCost
@@ -37,7 +37,8 @@ class CountingContext(NamedTuple):
     def enter(self, name: str, cost: OpCost | None, given: Any, out: Any) -> None:
         """Enter an operator whose inner work cannot be followed, by its name."""
         moved = _count_bytes(*iter_tensors((given, out)))
-        self.flow.record_opaque(self.ledger.enter(name, cost, moved), cost, given, out)
+        call = Details(None, tuple(iter_tensors((given,))), {}, out)
+        self.flow.record_opaque(self.ledger.enter(name, cost, moved, call), cost, given, out)
 
 
 def run_higher_order(

@@ -15,7 +15,7 @@ from inspect_cost.counting.torch.dataflow import DataFlow
 from inspect_cost.counting.torch.distributed import refuse_collective
 from inspect_cost.counting.torch.guard import Guard
 from inspect_cost.counting.torch.higher_order import CountingContext, run_higher_order
-from inspect_cost.counting.torch.ledger import Ledger
+from inspect_cost.counting.torch.ledger import Details, Ledger
 from inspect_cost.counting.torch.placement import Placement
 from inspect_cost.counting.torch.unpacking import Unpacking
 
@@ -93,6 +93,7 @@ class CountingMode(TorchDispatchMode):
             arguments = {name: value for name, value in given.items() if name != "out"}
         cost = operator.rule(out, *args, **arguments) if operator.rule else None
         moved = self._unpacking.count_bytes_moved(operator, args, arguments, out)
-        key = self._ledger.enter(operator.name, cost, moved)
+        call = Details(operator, args, arguments, out)
+        key = self._ledger.enter(operator.name, cost, moved, call)
         self._flow.record(key, cost, operator, args, given, out)
         return out

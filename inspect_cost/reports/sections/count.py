@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
+from inspect_cost.counting.explanation import CostExplanation
 from inspect_cost.counting.report import CostReport
 from inspect_cost.reports.document import (
     Block,
@@ -109,7 +110,7 @@ def describe_classes(count: CostReport) -> str:
     return f"{si(2 * count.macs)} in MACs, {si(other)} other\n" + ",\n".join(lines)
 
 
-def describe_intensity(count: CostReport) -> str:
+def describe_intensity(count: CostReport | CostExplanation) -> str:
     """Return the bytes with an SI prefix, and the FLOPs for each."""
     per_byte = count.arithmetic_intensity
     return si(count.bytes_moved, "B") + (f"; {per_byte:.1f} FLOP/B" if per_byte else "")
