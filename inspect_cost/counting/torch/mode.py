@@ -13,6 +13,7 @@ from inspect_cost.counting.torch.aten import Operators, Rule
 from inspect_cost.counting.torch.contents import PLAIN_TENSORS
 from inspect_cost.counting.torch.dataflow import DataFlow
 from inspect_cost.counting.torch.distributed import refuse_collective
+from inspect_cost.counting.torch.flex_attention import Masks
 from inspect_cost.counting.torch.guard import Guard
 from inspect_cost.counting.torch.higher_order import CountingContext, run_higher_order
 from inspect_cost.counting.torch.ledger import Ledger
@@ -34,6 +35,8 @@ class CountingMode(TorchDispatchMode):
         flow: the follower of the data, which records every call.
         guard: of the tensors of the caller's model, if there is one; it checks every call.
         stored: the model's parameters and buffers.
+        masks: what masks of flex attention keep; by default, all scores count.
+        keeps_numbers: whether numbers that are made on the way have values.
 
     Attributes:
         met_jagged: whether an operator was given a jagged tensor.
@@ -49,16 +52,19 @@ class CountingMode(TorchDispatchMode):
         flow: DataFlow,
         guard: Guard | None = None,
         stored: Iterable[Tensor] = (),
+        masks: Masks | None = None,
+        *,
+        keeps_numbers: bool = True,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch has no types here
         self._ledger = ledger
-        self._placement = Placement(home)
+        self._placement = Placement(home, keeps_numbers=keeps_numbers)
         self._operators = Operators(rules)
         self._flow = flow
         self._guard = guard or Guard(None)
         self._unpacking = Unpacking(stored)
         self.met_jagged = False
-        self._context = CountingContext(self, ledger, rules, flow)
+        self._context = CountingContext(self, ledger, rules, flow, masks or Masks(triangular=False))
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
