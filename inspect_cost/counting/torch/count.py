@@ -226,7 +226,8 @@ class _Run:
         watch = JaggedAttention() if self.jagged else nullcontext()
         casts = follow_autocast(self.home)
         triangular = self.options.policy.attention == "triangular"
-        functions = FusedAttention() if training and triangular else nullcontext()
+        enter = mode.context.enter
+        functions = FusedAttention(enter, training=training) if triangular else nullcontext()
         gradients = _gradients(enabled=training)
         with run_as_deep_as_usual(), gradients, functions, casts, mode, watch:
             out = function(*args, **kwargs)

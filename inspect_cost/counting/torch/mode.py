@@ -40,6 +40,7 @@ class CountingMode(TorchDispatchMode):
 
     Attributes:
         met_jagged: whether an operator was given a jagged tensor.
+        context: what runs operators whose arguments are functions, and enters calls by name.
     """
 
     supports_higher_order_operators = True
@@ -64,7 +65,7 @@ class CountingMode(TorchDispatchMode):
         self._guard = guard or Guard(None)
         self._unpacking = Unpacking(stored)
         self.met_jagged = False
-        self._context = CountingContext(self, ledger, rules, flow, masks or Masks(triangular=False))
+        self.context = CountingContext(self, ledger, rules, flow, masks or Masks(triangular=False))
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -84,7 +85,7 @@ class CountingMode(TorchDispatchMode):
             return NotImplemented  # a tensor subclass unwraps itself; its inner operators follow
         arguments = dict(kwargs or {})
         if isinstance(func, HigherOrderOperator):
-            return run_higher_order(func, args, arguments, self._context)
+            return run_higher_order(func, args, arguments, self.context)
         self._guard.check(func, args, arguments)
         operator = self._operators[func]
         refuse_collective(operator.name)

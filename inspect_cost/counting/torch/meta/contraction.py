@@ -71,19 +71,28 @@ def attention(
     enable_gqa: bool = False,
     **_options: Any,
 ) -> Tensor | None:
-    """Attend from queries (..., H, L, E) to keys (..., G, S, E) and values (..., G, S, Ev)."""
-    ranks = query.dim() == key.dim() == value.dim() > 2  # noqa: PLR2004
-    if not ranks or not are_of_one_kind([query, key, value]):
+    """Attend from queries (..., H, L, E) to keys (..., G, S, E) and values (..., G, S, Ev).
+
+    There may be no heads, if they are not grouped.
+    """
+    operands = (query, key, value)
+    if len({x.dim() for x in operands}) > 1 or query.dim() < 2 + enable_gqa:
+        return None
+    if not are_of_one_kind(operands):
         return None
     if attn_mask is not None and (is_causal or not _is_mask(attn_mask, query, key)):
         return None
-    heads = query.shape[-3], key.shape[-3]
-    grouped = enable_gqa and heads[1] > 0 and heads[0] % heads[1] == 0
-    alike = query.shape[:-3] == key.shape[:-3] == value.shape[:-3]
-    alike = alike and key.shape[:-1] == value.shape[:-1] and query.shape[-1] == key.shape[-1]
-    if not alike or not (grouped or heads[0] == heads[1]):
+    alike = key.shape[:-1] == value.shape[:-1] and query.shape[-1] == key.shape[-1]
+    if not alike or not _share_heads(query.shape[:-2], key.shape[:-2], grouped=enable_gqa):
         return None
     return empty((*query.shape[:-1], value.shape[-1]), query)
+
+
+def _share_heads(query: Sequence[int], key: Sequence[int], *, grouped: bool) -> bool:
+    """Return whether each key has a query, or as many as the others of its group."""
+    if not grouped or query == key:
+        return query == key
+    return query[:-1] == key[:-1] and key[-1] > 0 and query[-1] % key[-1] == 0
 
 
 def _is_mask(mask: Tensor, query: Tensor, key: Tensor) -> bool:
