@@ -19,8 +19,8 @@ from tests.counting.torch.test_refused import FUSED, UNCHECKED_BY_TORCH, run_by_
 
 MISTAKES = 8
 
-#: Torch takes types of convolutions apart from the others' in some sizes only, such as no batch.
-MIXED_BY_ACCIDENT = "aten.conv"
+#: Torch takes some mixtures of types in some sizes only, such as no batch and no entries.
+MIXED_BY_ACCIDENT = ("aten.conv", "aten.mm", "aten.linear")
 
 #: Other values of integers among arguments: dimensions, groups, strides, paddings.
 INTEGERS = (-3, -2, -1, 0, 1, 2, 3)
