@@ -13,6 +13,8 @@ from torch.utils._pytree import tree_leaves
 
 #: Tensors that are what they look like, for short cuts.
 PLAIN_TENSORS = (Tensor, torch.nn.Parameter, torch.nn.Buffer)
+#: Types of which two are stored in a byte, though their elements say that each takes one.
+HALF_BYTES = frozenset({torch.quint4x2})
 PER_CHANNEL = {torch.per_channel_affine, torch.per_channel_affine_float_qparams}
 
 
@@ -57,7 +59,8 @@ def unpack_weights(packed: torch.ScriptObject) -> list[Tensor]:
     A recurrent layer's pack lists its biases a second time; only its inner packs are read.
     """
     if hasattr(packed, "unpack"):
-        return [t for t in packed.unpack() if isinstance(t, Tensor)]
+        unpacked = packed.unpack()  # a table of rows is not in a tuple
+        return [t for t in tree_leaves(unpacked) if isinstance(t, Tensor)]
     inner = [x for x in tree_leaves(packed.__getstate__()) if isinstance(x, torch.ScriptObject)]
     return [tensor for pack in inner for tensor in unpack_weights(pack)]
 
@@ -105,12 +108,15 @@ def _iter_all(tensor: Tensor) -> Iterator[Tensor]:
     for part in iter_parts(tensor):
         yield part
         if part.is_quantized and part.qscheme() in PER_CHANNEL:
-            yield part.q_per_channel_scales()
-            yield part.q_per_channel_zero_points()
+            of_channels = part.q_per_channel_scales(), part.q_per_channel_zero_points()
+            # Beside four bits, torch stores them in half precision, whatever it unpacks them to.
+            yield from map(Tensor.half, of_channels) if part.dtype in HALF_BYTES else of_channels
 
 
 def _count_own_bytes(tensor: Tensor) -> int:
     """Count the bytes of a tensor's numbers and, if it is sparse, of their indices."""
+    if tensor.dtype in HALF_BYTES and tensor.dim():
+        return tensor.numel() // max(1, tensor.shape[-1]) * -(-tensor.shape[-1] // 2)
     if not is_sparse(tensor):
         return tensor.numel() * tensor.element_size()
     return sum(t.numel() * t.element_size() for t in (_get_values(tensor), *_get_indices(tensor)))
