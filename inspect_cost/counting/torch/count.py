@@ -1,7 +1,7 @@
 """Counting one call of a model, from shapes alone wherever that is possible."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -75,7 +75,7 @@ def count_call(
     """
     applied: set[str] = set() if used is None else used
     jagged = any(tensor.layout is torch.jagged for tensor in tensors_in((call.args, call.kwargs)))
-    with preserve_process_state(), refuse_depth():
+    with preserve_process_state(), refuse_depth(), _allow_gradients(needed=options.backward):
         given = call.as_module().with_inputs_cast(options.dtype)
         run = _Run(given, options, applied, jagged)
         try:
@@ -298,6 +298,11 @@ def _name_failing_module(ledger: Ledger, method: str) -> Iterator[None]:
             raise make_off_thread_error(ledger.off_thread_module) from error
         message, advice = explain_error(error, method)
         raise CountError(message, advice, module_path=ledger.failed_in or "") from error
+
+
+def _allow_gradients(*, needed: bool) -> AbstractContextManager[object]:
+    """Leave the caller's inference mode, in which no tensor can be made that takes a gradient."""
+    return torch.inference_mode(mode=False) if needed else nullcontext()
 
 
 @contextmanager
