@@ -80,7 +80,7 @@ class CountingMode(TorchDispatchMode):
         kwargs: Mapping[str, Any] = MappingProxyType({}),
     ) -> Any:
         """Run and count one operator."""
-        if not all(kind in PLAIN_TENSORS for kind in types):
+        if not all(map(_keeps_to_torch, types)):
             self.met_jagged |= any(kind.__name__ == "NestedTensor" for kind in types)
             return NotImplemented  # a tensor subclass unwraps itself; its inner operators follow
         arguments = dict(kwargs or {})
@@ -103,3 +103,8 @@ class CountingMode(TorchDispatchMode):
         key = self._ledger.enter(operator.name, cost, moved)
         self._flow.record(key, cost, operator, args, given, out)
         return out
+
+
+def _keeps_to_torch(kind: type) -> bool:
+    """Return whether a class of tensors leaves its operators to torch."""
+    return kind in PLAIN_TENSORS or kind.__torch_dispatch__ is Tensor.__torch_dispatch__  # type: ignore[attr-defined]
