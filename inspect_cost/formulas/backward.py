@@ -45,7 +45,12 @@ CROSS_ENTROPY = 2 * ADD + 3 * MUL + DIV  # c (x - t) / (x (1 - x)) g
 
 def softmax(rows: int, n: int) -> OpCost:
     """`y (g - sum(g y))`, or `y g - y sum(g y)`, which takes as many: `4 n - 1` a row."""
-    return (2 * MUL + ADD) * (rows * n) + ADD * (rows * max(0, n - 1))
+    return ragged_softmax(rows if n else 0, rows * n)
+
+
+def ragged_softmax(rows: int, elements: int) -> OpCost:
+    """Gradients of softmax over rows of any lengths, with ``elements`` numbers in all."""
+    return (2 * MUL + ADD) * elements + ADD * max(0, elements - rows)
 
 
 def log_softmax(rows: int, n: int) -> OpCost:
@@ -175,8 +180,7 @@ def masked_attention(scores: int, rows: int, E: int, Ev: int) -> OpCost:
         Ev: size of a value.
     """
     values = dot_products(2 * scores, Ev)  # P^T G and G V^T
-    softmaxes = (2 * MUL + ADD) * scores + ADD * max(0, scores - rows)
-    return values + softmaxes + MUL * scores + dot_products(2 * scores, E)
+    return values + ragged_softmax(rows, scores) + MUL * scores + dot_products(2 * scores, E)
 
 
 def scatter(elements: int) -> OpCost:

@@ -1,7 +1,8 @@
 """Discrete Fourier transforms, by the convention of their community (Frigo & Johnson 1998).
 
 `5 N log2 N` real operations for N complex numbers, and half of that if one side is real: what
-radix 2 takes, with 4 multiplications and 6 additions a butterfly, whatever a library does.
+radix 2 takes, with 4 multiplications and 6 additions a butterfly, whatever a library does. A
+transform of several dimensions is one of all of its N numbers, as in FFTW's benchmarks.
 Scaling by `1 / N` or its root is free.
 """
 

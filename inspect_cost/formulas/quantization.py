@@ -17,6 +17,11 @@ def range_of(elements: int) -> OpCost:
     return extremum(1, elements) * 2 if elements else OpCost()
 
 
+def choose_scale(elements: int) -> OpCost:
+    """The range of the numbers at hand, extended to include 0."""
+    return range_of(elements) + COMPARE * 2
+
+
 def dynamic_quantization(elements: int) -> OpCost:
-    """Quantisation by the range of the numbers at hand, extended to include 0."""
-    return range_of(elements) + COMPARE * 2 + QUANTIZE * elements
+    """Quantisation by the scale that the numbers at hand ask for."""
+    return choose_scale(elements) + QUANTIZE * elements

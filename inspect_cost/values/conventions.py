@@ -45,8 +45,8 @@ CONVENTIONS: Mapping[str, str] = MappingProxyType(
             "interpolation 7 an output. top-k of n: k n comparisons. sort: n ceil(log2 n), as are "
             "medians, modes, quantiles and unique values; binary search: ceil(log2(n + 1)). "
             "Scatter and index-add: one operation for each element of the source. FFT of N "
-            "numbers: 5 N log2 N complex, half of that real, in sums and products as 3 to 2; its "
-            "scaling is free."
+            "numbers, in all its dimensions: 5 N log2 N complex, half of that real, in sums and "
+            "products as 3 to 2; its scaling is free."
         ),
         "quantised": (
             "MACs of integers are MACs. Quantising a number: a division, rounding, an addition and "

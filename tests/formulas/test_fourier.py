@@ -52,23 +52,46 @@ class Transformed(nn.Module):
         ("ifft", torch.zeros(3, 8, dtype=torch.complex64), formula.fft(3, 8)),
         ("rfft", torch.zeros(3, 8), formula.real_fft(3, 8)),
         ("irfft", torch.zeros(3, 5, dtype=torch.complex64), formula.real_fft(3, 8)),
-        (
-            "fft2",
-            torch.zeros(3, 4, 8, dtype=torch.complex64),
-            formula.fft(12, 8) + formula.fft(24, 4),
-        ),
-        ("rfft2", torch.zeros(3, 4, 8), formula.real_fft(12, 8) + formula.fft(15, 4)),
-        (
-            "irfft2",
-            torch.zeros(3, 4, 5, dtype=torch.complex64),
-            formula.real_fft(12, 8) + formula.fft(15, 4),
-        ),
+        ("fft2", torch.zeros(3, 4, 8, dtype=torch.complex64), formula.fft(3, 32)),
+        ("rfft2", torch.zeros(3, 4, 8), formula.real_fft(3, 32)),
+        ("irfft2", torch.zeros(3, 4, 5, dtype=torch.complex64), formula.real_fft(3, 32)),
+        ("hfft2", torch.zeros(3, 4, 5, dtype=torch.complex64), formula.real_fft(3, 32)),
+        ("ihfft2", torch.zeros(3, 4, 8), formula.real_fft(3, 32)),
+        ("rfftn", torch.zeros(2, 4, 8), formula.real_fft(1, 64)),
+        ("irfftn", torch.zeros(2, 4, 5, dtype=torch.complex64), formula.real_fft(1, 64)),
+        ("hfftn", torch.zeros(2, 4, 5, dtype=torch.complex64), formula.real_fft(1, 64)),
+        ("ihfftn", torch.zeros(2, 4, 8), formula.real_fft(1, 64)),
     ],
 )
 def test_torchs_transforms_follow_the_convention(name: str, x: Tensor, expected: OpCost) -> None:
     report = count(Transformed(name), x)
     assert report.complete
     assert report.cost == expected
+
+
+@pytest.mark.parametrize("name", ["rfft2", "rfftn", "ihfft2", "ihfftn"])
+def test_real_numbers_of_a_square(name: str) -> None:
+    assert count(Transformed(name), torch.zeros(8, 8)).flops == 2.5 * 64 * 6
+
+
+def test_dimensions_of_choice() -> None:
+    x = torch.zeros(3, 4, 8)
+    for name in ("rfftn", "ihfftn"):
+        assert count(Transformed(name, dim=(0, 2)), x).cost == formula.real_fft(4, 24)
+        assert count(Transformed(name, s=(2, 16)), x).cost == formula.real_fft(3, 32)
+    for name in ("irfftn", "hfftn"):
+        half = torch.zeros(3, 4, 5, dtype=torch.complex64)
+        assert count(Transformed(name, dim=(0, 2)), half).cost == formula.real_fft(4, 24)
+        assert count(Transformed(name, s=(2, 16)), half).cost == formula.real_fft(3, 32)
+
+
+@pytest.mark.parametrize("shape", [(4, 8), (2, 4, 8), (8, 2)])
+def test_complex_dimensions_one_after_another_take_as_much(shape: tuple[int, ...]) -> None:
+    x = torch.zeros(3, *shape, dtype=torch.complex64)
+    dims = range(1, x.dim())
+    at_once = count(Transformed("fftn", dim=tuple(dims)), x).cost
+    in_turn = [count(Transformed("fft", dim=d), x).cost for d in dims]
+    assert at_once == sum(in_turn, OpCost())
 
 
 def test_other_lengths_are_rounded_for_each_transform() -> None:

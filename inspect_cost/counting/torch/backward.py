@@ -51,9 +51,15 @@ class BackwardPass:
         """Compute all gradients, starting from ones as the gradients of the outputs.
 
         Raises:
-            UsageError: no output depends on a parameter that requires a gradient.
+            UsageError: no output depends on a parameter that requires a gradient, or the model
+                itself turned gradients off.
         """
         outputs = find_differentiable(out)
+        if not outputs and any(tensor.is_inference() for tensor in walk_results(out)):
+            raise UsageError(
+                "the model computes under torch.inference_mode(), which keeps no gradients",
+                "Count it with backward=False, or take the mode out of its forward.",
+            )
         if not outputs:
             raise UsageError(
                 "no output depends on a parameter that requires a gradient",

@@ -5,14 +5,17 @@ keeps what it wraps; one that is quantised by channel keeps a scale and a zero p
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from math import prod
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 #: Tensors that are what they look like, for short cuts.
 PLAIN_TENSORS = (Tensor, torch.nn.Parameter, torch.nn.Buffer)
+#: Types of which two are stored in a byte, though their elements say that each takes one.
+HALF_BYTES = frozenset({torch.quint4x2})
 PER_CHANNEL = {torch.per_channel_affine, torch.per_channel_affine_float_qparams}
 
 
@@ -57,7 +60,8 @@ def unpack_weights(packed: torch.ScriptObject) -> list[Tensor]:
     A recurrent layer's pack lists its biases a second time; only its inner packs are read.
     """
     if hasattr(packed, "unpack"):
-        return [t for t in packed.unpack() if isinstance(t, Tensor)]
+        unpacked = packed.unpack()  # a table of rows is not in a tuple
+        return [t for t in tree_leaves(unpacked) if isinstance(t, Tensor)]
     inner = [x for x in tree_leaves(packed.__getstate__()) if isinstance(x, torch.ScriptObject)]
     return [tensor for pack in inner for tensor in unpack_weights(pack)]
 
@@ -80,7 +84,13 @@ def count_packed_bytes(values: Iterable[Any], *, half: bool) -> int:
 
 
 def count_values(tensor: Tensor) -> int:
-    """Count the numbers that a tensor stores: all of a dense one, the entries of a sparse one."""
+    """Count the numbers that a tensor stores: all of a dense one, the entries of a sparse one.
+
+    Of one that bitsandbytes packed, two in a byte, they are those that it was made of.
+    """
+    shape = getattr(getattr(tensor, "quant_state", None), "shape", None)
+    if shape is not None:
+        return prod(shape)
     return tensor.numel() if not is_sparse(tensor) else _get_values(tensor).numel()
 
 
@@ -102,15 +112,34 @@ def count_stored(tensor: Tensor) -> dict[str, int]:
 
 def _iter_all(tensor: Tensor) -> Iterator[Tensor]:
     """Yield the parts of a tensor, and the scales and zero points of those that have many."""
+    yield from _iter_scales(tensor)
     for part in iter_parts(tensor):
         yield part
         if part.is_quantized and part.qscheme() in PER_CHANNEL:
-            yield part.q_per_channel_scales()
-            yield part.q_per_channel_zero_points()
+            of_channels = part.q_per_channel_scales(), part.q_per_channel_zero_points()
+            # Beside four bits, torch stores them in half precision, whatever it unpacks them to.
+            yield from map(Tensor.half, of_channels) if part.dtype in HALF_BYTES else of_channels
+
+
+def _iter_scales(tensor: Tensor) -> Iterator[Tensor]:
+    """Yield what a parameter of another class keeps beside its numbers, as bitsandbytes does."""
+    if type(tensor) in PLAIN_TENSORS or not isinstance(tensor, nn.Parameter) or is_wrapper(tensor):
+        return
+    memory = tensor.untyped_storage()._cdata
+    stack = list(vars(tensor).values())
+    while stack:
+        value = stack.pop()
+        if isinstance(value, Tensor):
+            if value.untyped_storage()._cdata != memory:
+                yield value
+        elif hasattr(value, "absmax"):
+            stack.extend(vars(value).values())
 
 
 def _count_own_bytes(tensor: Tensor) -> int:
     """Count the bytes of a tensor's numbers and, if it is sparse, of their indices."""
+    if tensor.dtype in HALF_BYTES and tensor.dim():
+        return tensor.numel() // max(1, tensor.shape[-1]) * -(-tensor.shape[-1] // 2)
     if not is_sparse(tensor):
         return tensor.numel() * tensor.element_size()
     return sum(t.numel() * t.element_size() for t in (_get_values(tensor), *_get_indices(tensor)))

@@ -1,7 +1,7 @@
 """Counting one call of a model, from shapes alone wherever that is possible."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
@@ -24,6 +24,7 @@ from inspect_cost.counting.torch.backward import BackwardPass
 from inspect_cost.counting.torch.copying import Copier
 from inspect_cost.counting.torch.dataflow import DataFlow
 from inspect_cost.counting.torch.failures import explain_error, explain_obstacle
+from inspect_cost.counting.torch.flex_attention import Masks, Surroundings, attend_flexibly
 from inspect_cost.counting.torch.fused_attention import FusedAttention
 from inspect_cost.counting.torch.guard import Guard, WeightWrittenError
 from inspect_cost.counting.torch.jagged import JaggedAttention
@@ -33,7 +34,7 @@ from inspect_cost.counting.torch.memories import count_reachable_bytes
 from inspect_cost.counting.torch.meta.refusals import RefusedCallError
 from inspect_cost.counting.torch.mode import CountingMode
 from inspect_cost.counting.torch.module_costs import apply_module_costs
-from inspect_cost.counting.torch.placement import META, drop_values
+from inspect_cost.counting.torch.placement import drop_values
 from inspect_cost.counting.torch.places import Places
 from inspect_cost.counting.torch.storage import collect_storage
 from inspect_cost.counting.torch.substitute import (
@@ -85,7 +86,7 @@ def count_call(
     """
     applied: set[str] = set() if used is None else used
     jagged = any(tensor.layout is torch.jagged for tensor in tensors_in((call.args, call.kwargs)))
-    with preserve_process_state(), refuse_depth():
+    with preserve_process_state(), refuse_depth(), _allow_gradients(needed=options.backward):
         given = call.as_module().with_inputs_cast(options.dtype)
         run = _Run(given, options, applied, jagged, watcher)
         try:
@@ -181,17 +182,29 @@ class _Run:
         attribute_methods(model, ledger, backward.attribute if backward else None)
         if self.watcher:
             self.watcher.start(model, places)
-        home, (args, kwargs) = self.home, copier.copy_inputs(inputs)
-        if backward and any(parameter.is_meta for parameter in model.parameters()):
-            # Autograd wants a gradient on the device of its tensor: nothing keeps its values.
-            home, (args, kwargs) = META, _drop_real_numbers(model, (args, kwargs))
+        args, kwargs = copier.copy_inputs(inputs)
+        # Autograd wants a gradient on the device of its tensor: no number keeps its values.
+        without_numbers = bool(backward) and any(p.is_meta for p in model.parameters())
+        if without_numbers:
+            args, kwargs = _drop_real_numbers(model, (args, kwargs))
         # A training step changes its parameters, so that nothing is the same in the next.
         stored = (*model.parameters(), *model.buffers())
         flow = DataFlow(() if backward else stored)
-        mode = CountingMode(ledger, self._rules(), home, flow, guard, stored)
+        masks = Masks(triangular=options.policy.attention == "triangular")
+        mode = CountingMode(
+            ledger,
+            self._rules(),
+            self.home,
+            flow,
+            guard,
+            stored,
+            masks,
+            keeps_numbers=not without_numbers,
+        )
+        flexible = attend_flexibly(Surroundings(self.home, masks, flow.mark_as_used))
         leftovers = Leftovers(original)
         try:
-            with guard.insist(), _name_failing_module(ledger, self.call.method):
+            with guard.insist(), flexible, _name_failing_module(ledger, self.call.method):
                 out = self._run(model, args, kwargs, mode, backward)
                 if ledger.off_thread_module is not None:
                     raise make_off_thread_error(ledger.off_thread_module)
@@ -228,7 +241,8 @@ class _Run:
         watch = JaggedAttention() if self.jagged else nullcontext()
         casts = follow_autocast(self.home)
         triangular = self.options.policy.attention == "triangular"
-        functions = FusedAttention() if training and triangular else nullcontext()
+        enter = mode.context.enter
+        functions = FusedAttention(enter, training=training) if triangular else nullcontext()
         gradients = _gradients(enabled=training)
         with run_as_deep_as_usual(), gradients, functions, casts, mode, watch:
             out = function(*args, **kwargs)
@@ -299,6 +313,11 @@ def _name_failing_module(ledger: Ledger, method: str) -> Iterator[None]:
             raise make_off_thread_error(ledger.off_thread_module) from error
         message, advice = explain_error(error, method)
         raise CountError(message, advice, module_path=ledger.failed_in or "") from error
+
+
+def _allow_gradients(*, needed: bool) -> AbstractContextManager[object]:
+    """Leave the caller's inference mode, in which no tensor can be made that takes a gradient."""
+    return torch.inference_mode(mode=False) if needed else nullcontext()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Attention in a training step under a policy: one operator forward and one for its gradients.
+"""Attention under a policy: in a training step, one operator forward and one for its gradients.
 
 Autograd takes `scaled_dot_product_attention` on the meta device apart into products, of which
 nobody can tell which scores a mask removes. Where that is known, the fused kernel is called
@@ -6,7 +6,7 @@ instead, whose gradients are one operator too.
 """
 
 from collections.abc import Callable, Mapping
-from types import BuiltinFunctionType, FunctionType, MappingProxyType
+from types import FunctionType, MappingProxyType
 from typing import Any
 
 import torch
@@ -14,13 +14,23 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from inspect_cost.counting.torch.meta.plain import broadcast
-
-PLAIN_TENSORS = (Tensor, torch.nn.Parameter, torch.nn.Buffer)
+from inspect_cost.counting.torch.contents import PLAIN_TENSORS
+from inspect_cost.counting.torch.meta.contraction import attention
+from inspect_cost.counting.torch.weighed_attention import Enter, attend_with_weights
 
 
 class FusedAttention(TorchFunctionMode):
-    """A mode that calls the fused kernel for attention whose mask is known."""
+    """A mode that calls other functions for attention whose mask is known.
+
+    Args:
+        enter: where the costs of attention with weights are entered.
+        training: whether gradients are counted, so that torch takes attention apart.
+    """
+
+    def __init__(self, enter: Enter, *, training: bool) -> None:
+        super().__init__()
+        self._enter = enter
+        self._training = training
 
     def __torch_function__(
         self,
@@ -29,9 +39,12 @@ class FusedAttention(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Call a function, or the fused kernel in its place."""
-        own = _OWN.get(func, func) if isinstance(func, _KINDS) else func
-        return own(*args, **(kwargs or MappingProxyType({})))
+        """Call a function, or another one in its place."""
+        if func is F.multi_head_attention_forward:
+            func = _multi_head(self._enter, fused=self._training)
+        elif self._training and func is F.scaled_dot_product_attention:
+            func = attend_by_any_kernel
+        return func(*args, **(kwargs or MappingProxyType({})))
 
 
 def attend_by_any_kernel(*args: Any, **kwargs: Any) -> Any:
@@ -56,7 +69,7 @@ def attend(
     if not known or not all(map(_is_plain, operands)):
         return None
     expanded = operands if enable_gqa else expand_alike(*operands)
-    if expanded is None or not fits(*expanded, mask=attn_mask, grouped=enable_gqa):
+    if expanded is None or not _fits(expanded, attn_mask, grouped=enable_gqa):
         return None
     kernel = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
     out, _ = kernel(*expanded, dropout_p, is_causal, attn_mask=attn_mask, scale=scale)
@@ -75,6 +88,12 @@ def _is_plain(operand: Tensor) -> bool:
     return type(operand) in PLAIN_TENSORS and operand.is_meta and not wrapped
 
 
+def _fits(operands: tuple[Tensor, ...], mask: Tensor | None, *, grouped: bool) -> bool:
+    """Return whether torch accepts the shapes."""
+    query, key, value = operands
+    return attention(query, key, value, mask, enable_gqa=grouped) is not None
+
+
 def expand_alike(*operands: Tensor) -> tuple[Tensor, ...] | None:
     """Expand queries, keys and values to a common batch; None if they do not fit."""
     try:
@@ -84,45 +103,17 @@ def expand_alike(*operands: Tensor) -> tuple[Tensor, ...] | None:
     return tuple(x if x.shape[:-2] == batch else x.expand(*batch, *x.shape[-2:]) for x in operands)
 
 
-def fits(query: Tensor, key: Tensor, value: Tensor, *, mask: Tensor | None, grouped: bool) -> bool:
-    """Return whether torch accepts the shapes."""
-    if min(x.dim() for x in (query, key, value)) < 2 + grouped:
-        return False
-    one_kind = query.dtype == key.dtype == value.dtype
-    sizes = query.shape[-1] == key.shape[-1] and key.shape[:-1] == value.shape[:-1]
-    if grouped:
-        heads = query.shape[:-3] == key.shape[:-3] and query.shape[-3] % key.shape[-3] == 0
-    else:
-        heads = query.shape[:-2] == key.shape[:-2]
-    alike: bool = one_kind and sizes and heads
-    return alike and _mask_fits(mask, query, key)
-
-
-def _mask_fits(mask: Tensor | None, query: Tensor, key: Tensor) -> bool:
-    if mask is None:
-        return True
-    scores = (*query.shape[:-1], key.shape[-2])
-    return broadcast(scores, mask.shape) == scores
-
-
-def _multi_head() -> Callable[..., Any]:
-    """Return torch's multi-head attention, with another kernel.
+def _multi_head(enter: Enter, *, fused: bool) -> Callable[..., Any]:
+    """Return torch's multi-head attention, with other functions where it finds its own.
 
     The mode is off within a function that was passed to it, so this one gets its own globals.
     """
     original = F.multi_head_attention_forward
     names = {
         **vars(F),
-        "scaled_dot_product_attention": attend_by_any_kernel,
+        **attend_with_weights(enter),
         "has_torch_function": lambda _operands: False,
     }
+    if fused:
+        names["scaled_dot_product_attention"] = attend_by_any_kernel
     return FunctionType(original.__code__, names, original.__name__, original.__defaults__)
-
-
-_KINDS = (FunctionType, BuiltinFunctionType)
-
-#: Functions of torch and what is called in their place.
-_OWN: dict[Callable[..., Any], Callable[..., Any]] = {
-    F.scaled_dot_product_attention: attend_by_any_kernel,
-    F.multi_head_attention_forward: _multi_head(),
-}

@@ -15,11 +15,15 @@ from torch._ops import HigherOrderOperator
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from inspect_cost.counting.torch.aten import Rule
-from inspect_cost.counting.torch.aten.attention import attention_sizes
 from inspect_cost.counting.torch.dataflow import DataFlow
+from inspect_cost.counting.torch.flex_attention import (
+    Masks,
+    changes_scores,
+    make_results,
+    make_scores,
+)
 from inspect_cost.counting.torch.ledger import Details, Ledger
 from inspect_cost.counting.torch.traffic import iter_tensors
-from inspect_cost.formulas.attention import scaled_dot_product_attention
 from inspect_cost.values.cost import OpCost
 
 Arguments = tuple[Any, ...]
@@ -27,12 +31,21 @@ Options = dict[str, Any]
 
 
 class CountingContext(NamedTuple):
-    """The parts of a running count: the mode that follows functions, and the books of costs."""
+    """The parts of a running count: the mode that follows functions, and the books of costs.
+
+    Attributes:
+        mode: the mode.
+        ledger: where costs are entered.
+        rules: rules by operator name.
+        flow: the follower of the data.
+        masks: what masks of flex attention keep.
+    """
 
     mode: TorchDispatchMode
     ledger: Ledger
     rules: Mapping[str, Rule]
     flow: DataFlow
+    masks: Masks
 
     def enter(self, name: str, cost: OpCost | None, given: Any, out: Any) -> None:
         """Enter an operator whose inner work cannot be followed, by its name."""
@@ -79,42 +92,33 @@ def run_scan(
 def run_flex_attention(
     func: HigherOrderOperator, args: Arguments, kwargs: Options, context: CountingContext
 ) -> Any:
-    """Count dense attention, masked or not, and the function that changes each score."""
+    """Count attention, and the function that changes each score."""
     query, key, value, change, block_mask, *_options = args
-    out = (
-        func(*args, **kwargs)
-        if _have_values(query, key, value)
-        else _make_attention_results(query, value)
-    )
-    masked = getattr(block_mask[-1], "__name__", "") != "noop_mask"
-    cost = scaled_dot_product_attention(*attention_sizes(out[0], query, key), masked=masked)
-    context.enter("higher_order.flex_attention", cost, (query, key, value), out[0])
+    known = _have_values(query, key, value)
+    out = func(*args, **kwargs) if known else make_results(query, value)
+    attention = context.masks.describe(out[0], query, key, block_mask)
+    context.enter("higher_order.flex_attention", attention.cost, (query, key, value), out[0])
     # The kernel applies the score function out of sight, so it is run once more on all scores.
-    if getattr(change, "__name__", "") != "_identity":
-        shape = (*query.shape[:-1], key.shape[-2])
+    if changes_scores(change):
         with context.mode:
-            scores = torch.empty(shape, dtype=query.dtype, device="meta")
-            context.flow.mark_as_used(change(scores, *_make_indices(shape)))
+            context.flow.mark_as_used(change(*make_scores(query, attention)))
     return out
+
+
+def run_flex_attention_backward(
+    _func: HigherOrderOperator, args: Arguments, _kwargs: Options, context: CountingContext
+) -> Any:
+    """Count the gradients of attention; those of what changes its scores are counted apart."""
+    query, key, value, out, _sums, gradient, _of_sums, _forward, _joint, block_mask, *_ = args
+    results = tuple(map(torch.empty_like, (query, key, value)))
+    cost = context.masks.describe(out, query, key, block_mask).cost_of_gradients
+    given = [x for x in (query, key, value, out, gradient) if x is not None]
+    context.enter("higher_order.flex_attention_backward", cost, given, results)
+    return *results, ()
 
 
 def _have_values(*tensors: Tensor) -> bool:
     return not any(tensor.is_meta for tensor in tensors)
-
-
-def _make_attention_results(query: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Make the result (B, H, L, Ev), and log-sums and maxima (B, H, L), without values."""
-    rows = query.shape[:-1]
-    out = torch.empty((*rows, value.shape[-1]), dtype=query.dtype, device="meta")
-    return out, torch.empty(rows, device="meta"), torch.empty(rows, device="meta")
-
-
-def _make_indices(shape: tuple[int, ...]) -> list[Tensor]:
-    """Make the indices of (B, H, L, S), each along its own dimension."""
-    return [
-        torch.arange(n).reshape([-1 if d == axis else 1 for d in range(len(shape))])
-        for axis, n in enumerate(shape)
-    ]
 
 
 def _count_bytes(*tensors: Tensor) -> int:
@@ -149,4 +153,5 @@ BY_NAME: dict[str, Callable[..., Any]] = {
     "cond": run_cond,
     "scan": run_scan,
     "flex_attention": run_flex_attention,
+    "flex_attention_backward": run_flex_attention_backward,
 }

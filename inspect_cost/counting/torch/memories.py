@@ -95,7 +95,7 @@ def find_storage(tensor: Tensor) -> UntypedStorage | None:
     """Find the storage of a tensor's values; None if torch does not expose one."""
     try:
         return tensor.untyped_storage()
-    except (NotImplementedError, RuntimeError):
+    except (NotImplementedError, RuntimeError, ValueError):  # ValueError: of a lazy one
         pass
     # A sparse tensor has several storages and no views; its values' stands for it.
     if tensor.layout is torch.sparse_coo:

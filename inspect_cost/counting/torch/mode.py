@@ -13,6 +13,7 @@ from inspect_cost.counting.torch.aten import Operators, Rule
 from inspect_cost.counting.torch.contents import PLAIN_TENSORS
 from inspect_cost.counting.torch.dataflow import DataFlow
 from inspect_cost.counting.torch.distributed import refuse_collective
+from inspect_cost.counting.torch.flex_attention import Masks
 from inspect_cost.counting.torch.guard import Guard
 from inspect_cost.counting.torch.higher_order import CountingContext, run_higher_order
 from inspect_cost.counting.torch.ledger import Details, Ledger
@@ -34,9 +35,12 @@ class CountingMode(TorchDispatchMode):
         flow: the follower of the data, which records every call.
         guard: of the tensors of the caller's model, if there is one; it checks every call.
         stored: the model's parameters and buffers.
+        masks: what masks of flex attention keep; by default, all scores count.
+        keeps_numbers: whether numbers that are made on the way have values.
 
     Attributes:
         met_jagged: whether an operator was given a jagged tensor.
+        context: what runs operators whose arguments are functions, and enters calls by name.
     """
 
     supports_higher_order_operators = True
@@ -49,16 +53,19 @@ class CountingMode(TorchDispatchMode):
         flow: DataFlow,
         guard: Guard | None = None,
         stored: Iterable[Tensor] = (),
+        masks: Masks | None = None,
+        *,
+        keeps_numbers: bool = True,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch has no types here
         self._ledger = ledger
-        self._placement = Placement(home)
+        self._placement = Placement(home, keeps_numbers=keeps_numbers)
         self._operators = Operators(rules)
         self._flow = flow
         self._guard = guard or Guard(None)
         self._unpacking = Unpacking(stored)
         self.met_jagged = False
-        self._context = CountingContext(self, ledger, rules, flow)
+        self.context = CountingContext(self, ledger, rules, flow, masks or Masks(triangular=False))
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -73,12 +80,12 @@ class CountingMode(TorchDispatchMode):
         kwargs: Mapping[str, Any] = MappingProxyType({}),
     ) -> Any:
         """Run and count one operator."""
-        if not all(kind in PLAIN_TENSORS for kind in types):
+        if not all(map(_keeps_to_torch, types)):
             self.met_jagged |= any(kind.__name__ == "NestedTensor" for kind in types)
             return NotImplemented  # a tensor subclass unwraps itself; its inner operators follow
         arguments = dict(kwargs or {})
         if isinstance(func, HigherOrderOperator):
-            return run_higher_order(func, args, arguments, self._context)
+            return run_higher_order(func, args, arguments, self.context)
         self._guard.check(func, args, arguments)
         operator = self._operators[func]
         refuse_collective(operator.name)
@@ -97,3 +104,8 @@ class CountingMode(TorchDispatchMode):
         key = self._ledger.enter(operator.name, cost, moved, call)
         self._flow.record(key, cost, operator, args, given, out)
         return out
+
+
+def _keeps_to_torch(kind: type) -> bool:
+    """Return whether a class of tensors leaves its operators to torch."""
+    return kind in PLAIN_TENSORS or kind.__torch_dispatch__ is Tensor.__torch_dispatch__  # type: ignore[attr-defined]

@@ -36,10 +36,12 @@ class Placement:
 
     Args:
         home: the device that the caller's model and inputs are on.
+        keeps_numbers: whether new numbers have values, not only new integers and booleans.
     """
 
-    def __init__(self, home: torch.device) -> None:
+    def __init__(self, home: torch.device, *, keeps_numbers: bool = True) -> None:
         self._home = home
+        self._keeps_numbers = keeps_numbers
         # Real memory that something without values was written to, by its identity. Weak values:
         # an entry goes when its memory is freed, before other memory can take that identity.
         self._overwritten: WeakValueDictionary[int, UntypedStorage] = WeakValueDictionary()
@@ -95,12 +97,18 @@ class Placement:
             kwargs: its keyword arguments.
             makes: whether it has no tensor operands, so that it creates data from nothing.
         """
-        if makes and operator.takes_device:
+        if not operator.takes_device:
+            return operator.func(*args, **kwargs)
+        if makes:
             shape_only = operator.func(*args, **{**kwargs, "device": META})
             if isinstance(shape_only, Tensor) and shape_only.numel() > LARGEST_REAL_RESULT:
                 return shape_only
-        if operator.takes_device:
-            args, kwargs = tree_map(self._replace_meta_device, (args, kwargs))
+        at_home = tree_map(self._replace_meta_device, (args, kwargs))
+        if not self._keeps_numbers and at_home != (args, kwargs):
+            shape_only = operator.func(*args, **kwargs)
+            if not _is_of_integers(shape_only):
+                return shape_only
+        args, kwargs = at_home
         return operator.func(*args, **kwargs)
 
     def _run_from_shape(
@@ -108,7 +116,8 @@ class Placement:
     ) -> Any:
         """Fill the shape of an unknown tensor with known values; the result has values."""
         shape_only = func(*args, **kwargs)
-        if shape_only.numel() > LARGEST_REAL_RESULT:
+        kept = self._keeps_numbers or _is_of_integers(shape_only)
+        if not kept or shape_only.numel() > LARGEST_REAL_RESULT:
             return shape_only
         return func(*args, **kwargs, device=self._home)
 
@@ -131,6 +140,11 @@ class Placement:
                     self._overwritten[identify_memory(target)] = target.untyped_storage()
                 result = target
         return result
+
+
+def _is_of_integers(result: Any) -> bool:
+    """Return whether a result is a tensor that no gradient can flow through."""
+    return isinstance(result, Tensor) and not (result.is_floating_point() or result.is_complex())
 
 
 def drop_values(tensor: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_leaves
 
 from inspect_cost.calls.call import is_fake
 from inspect_cost.calls.call import set_mode as set_plain_mode
+from inspect_cost.counting.torch.contents import PLAIN_TENSORS, is_wrapper
 from inspect_cost.counting.torch.copying import Copier
 from inspect_cost.counting.torch.distributed import refuse_sharded
 from inspect_cost.counting.torch.guard import Guard, identify
@@ -58,6 +59,8 @@ def _make_stand_in(
     for module in {type(each): each for each in model.modules()}.values():
         refuse_sharded(module)  # before its parameters are looked at, which are no plain tensors
     _replace_tensors(model, copier.memo, replace)
+    for parameter in model.parameters():
+        _copy_attributes(parameter, copier)
     copied: nn.Module = copier.copy(model)
     return copied
 
@@ -89,10 +92,30 @@ def _replace_tensors(
         value = replace(parameter)
         # One that was made in inference mode takes no gradient and no in-place operation.
         value = value.clone() if value.is_inference() else value
-        memo[id(parameter)] = nn.Parameter(value, parameter.requires_grad)
+        memo[id(parameter)] = _make_parameter(value, parameter)
     _copy_plain_buffers(model, memo)
     for attribute in _find_derived_attributes(model):
         memo.setdefault(id(attribute), replace(attribute))
+
+
+def _make_parameter(value: Tensor, like: nn.Parameter) -> Tensor:
+    """Make a parameter of the same class, which may have attributes and methods of its own."""
+    own_class = type(like) not in PLAIN_TENSORS and nn.Parameter in type(like).__mro__
+    if not own_class or is_wrapper(like):
+        return nn.Parameter(value, like.requires_grad)
+    made: Tensor = Tensor._make_subclass(type(like), value, like.requires_grad)
+    return made
+
+
+def _copy_attributes(parameter: nn.Parameter, copier: Copier) -> None:
+    """Copy what a parameter has beside its numbers: scales, tables, remarks of optimizers."""
+    attributes, made = vars(parameter), copier.memo[id(parameter)]
+    if not attributes or is_wrapper(parameter):
+        return
+    for value in attributes.values():
+        if isinstance(value, Tensor) and identify(value) == identify(parameter) is not None:
+            copier.memo[id(value)] = made.detach()  # another name of the same numbers
+    vars(made).update(copier.copy(dict(attributes)))
 
 
 def _refuse_lazy(tensor: Tensor) -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from inspect_cost.counting.torch.aten import Operator
-from inspect_cost.counting.torch.contents import count_bytes, count_packed_bytes
+from inspect_cost.counting.torch.contents import count_bytes, count_packed_bytes, unpack_weights
 from inspect_cost.counting.torch.placement import identify_memory
 
 #: Operators that read as many bytes of their first operand as they return, not all of it.
@@ -22,6 +22,8 @@ LOOKUPS = frozenset(
         "select_copy repeat_interleave"
     ).split()
 )
+#: Operators that read rows of a packed table.
+PACKED_LOOKUPS = frozenset({"quantized.embedding_byte", "quantized.embedding_4bit"})
 #: Operators that overwrite their first operand without reading it. By convention these are fewer
 #: than `dataflow.FILLERS`: random ones (`normal_`, `uniform_`) count as reading their operand.
 WRITE_ONLY = frozenset({"aten.copy_", "aten.fill_", "aten.zero_"})
@@ -73,8 +75,16 @@ def _count_packs(operator: Operator, args: tuple[Any, ...], kwargs: dict[str, An
     if "quantized" not in operator.name:
         return 0
     values = (*args, *kwargs.values())
+    if operator.name in PACKED_LOOKUPS:
+        packed, indices = args[:2]
+        rows: int = indices.numel()
+        return count_packed_bytes([packed], half=False) * rows // _count_rows(packed)
     half = operator.name.endswith("fp16") or any(value is torch.float16 for value in values)
     return count_packed_bytes(values, half=half)
+
+
+def _count_rows(packed: torch.ScriptObject) -> int:
+    return max(1, len(unpack_weights(packed)[0]))
 
 
 def are_views(operands: list[Tensor], results: list[Tensor]) -> bool:

@@ -38,6 +38,17 @@ def b(*shape: int) -> Tensor:
     return torch.ones(shape, dtype=torch.bool)
 
 
+def c(*shape: int) -> Tensor:
+    """Make a tensor of complex ones."""
+    return torch.ones(shape, dtype=torch.complex64)
+
+
+def attended() -> list[Tensor]:
+    """Make what the gradient of fused attention reads, of 5 queries and 6 keys."""
+    q, k = f(2, 4, 5, 8), f(2, 4, 6, 8)
+    return [q, q, k, k, q, f(2, 4, 5)]
+
+
 def sparse(*shape: int) -> Tensor:
     """Make a matrix that stores all of its ones by their coordinates."""
     return f(*shape).to_sparse()
@@ -225,6 +236,20 @@ ACCEPTED: dict[str, list[Args]] = {
         call(f(2, 4, 5, 8), f(2, 4, 6, 8), f(2, 4, 6, 8), b(2, 1, 5, 6)),
         call(f(2, 4, 5, 8), f(2, 4, 5, 8), f(2, 4, 5, 8), None, 0.0, True),
         call(f(5, 8), f(6, 8), f(6, 8)),
+    ],
+    "aten._scaled_dot_product_flash_attention_for_cpu": [
+        call(f(2, 4, 5, 8), f(2, 4, 6, 8), f(2, 4, 6, 8)),
+        call(f(2, 4, 5, 8), f(2, 4, 5, 8), f(2, 4, 5, 8), 0.0, True),
+        call(f(2, 4, 5, 8), f(2, 4, 6, 8), f(2, 4, 6, 8), attn_mask=f(2, 1, 5, 6)),
+    ],
+    "aten._scaled_dot_product_flash_attention_for_cpu_backward": [
+        call(*attended(), 0.0, False),
+        call(*attended(), 0.0, False, attn_mask=f(5, 6)),
+    ],
+    "aten.istft": [
+        call(c(9, 7), 16, 4, 16, f(16)),
+        call(c(2, 9, 7), 16, 4, 16, f(16), True, False, True, 20),
+        call(c(2, 16, 7), 16, 4, 12, f(12), True, False, False, None, True),
     ],
     "aten._sparse_addmm": [call(f(2, 4), sparse(2, 3), f(3, 4))],
     "aten._grouped_mm": [

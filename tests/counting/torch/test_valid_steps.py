@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from inspect_cost import CountError, count
 from inspect_cost.counting.report import CostReport
+from inspect_cost.values.cost import OpCost
 
 L, E = 6, 4
 CAUSAL = torch.ones(L, L, dtype=torch.bool).tril()
@@ -132,14 +133,13 @@ def test_what_torch_refuses_is_refused() -> None:
 class SelfAttention(nn.Module):
     """Multi-head attention of 16 features in 4 heads."""
 
-    def __init__(self, **masks: Any) -> None:
+    def __init__(self, *, weights: bool = False, **masks: Any) -> None:
         super().__init__()
         self.attention = nn.MultiheadAttention(16, 4, bias=False, batch_first=True)
-        self.masks = masks
+        self.weights, self.masks = weights, masks
 
     def forward(self, x: Tensor) -> Any:
-        out, _ = self.attention(x, x, x, need_weights=False, **self.masks)
-        return out
+        return self.attention(x, x, x, need_weights=self.weights, **self.masks)
 
 
 PADDED = torch.tensor([[False] * 4 + [True] * 2])
@@ -153,14 +153,42 @@ MASKS: dict[str, tuple[dict[str, Any], int]] = {
 }
 
 
+@pytest.mark.parametrize("weights", [False, True], ids=["alone", "with weights"])
 @pytest.mark.parametrize("masks", MASKS)
-def test_masks_of_multi_head_attention(masks: str) -> None:
+def test_masks_of_multi_head_attention(masks: str, weights: bool) -> None:
     options, kept = MASKS[masks]
-    model, x = SelfAttention(**options), torch.zeros(1, L, 16)
+    model, x = SelfAttention(weights=weights, **options), torch.zeros(1, L, 16)
     projections, products = 4 * L * 256, 2 * kept * 16
-    assert count(model, x, policy="valid").macs == projections + products
+    report, trained = count(model, x, policy="valid"), step(model, x)
+    assert report.macs == projections + products
     # The input of the three projections needs no gradient.
-    assert step(model, x).macs == 3 * projections - 3 * L * 256 + 3 * products
+    assert trained.macs == 3 * projections - 3 * L * 256 + 3 * products
+    assert (report.complete, trained.complete, report.unread) == (True, True, ())
+    everything = count(model, x).macs
+    assert everything == projections + 2 * L * L * 16
+
+
+def test_weights_of_attention_by_class() -> None:
+    """Beside the products: scaled queries, softmax of what is kept, and the mean of four heads."""
+    report = count(
+        SelfAttention(weights=True, attn_mask=~CAUSAL), torch.zeros(1, L, 16), policy="valid"
+    )
+    attention, mean = report.by_operator["aten.softmax"].cost, report.by_operator["aten.mean"].cost
+    kept = 4 * TRIANGLE
+    assert attention == OpCost(add=2 * kept - 4 * L, special=kept, div=kept, compare=kept - 4 * L)
+    assert mean == OpCost(add=3 * L * L, div=L * L)
+    assert report.by_operator["aten.baddbmm"].cost == OpCost(macs=kept * 4)
+
+
+def test_weights_on_real_values_count_alike() -> None:
+    class Reading(SelfAttention):
+        def forward(self, x: Tensor) -> Any:
+            out, weights = self.attention(x, x, x, **self.masks)
+            return out * 2 if float(weights.sum()) > 0 else out
+
+    x = torch.zeros(1, L, 16)
+    known = count(Reading(attn_mask=~CAUSAL), x, policy="valid")
+    assert known.macs == count(SelfAttention(attn_mask=~CAUSAL), x, policy="valid").macs
 
 
 def test_an_encoder_layer_in_training() -> None:

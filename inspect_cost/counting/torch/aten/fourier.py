@@ -1,30 +1,64 @@
 """Rules of Fourier transforms, and of summing overlapping frames."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 from torch import Tensor
 
 from inspect_cost.counting.torch.aten.rule import Rule
 from inspect_cost.formulas import fourier as formula
-from inspect_cost.values.cost import OpCost, total
+from inspect_cost.values.cost import OpCost
 
 
 def complex_to_complex(out: Tensor, x: Tensor, dim: Sequence[int], *_options: Any) -> OpCost:
-    """Count a complex transform along each of the dimensions."""
-    return total(formula.fft(out.numel() // max(1, out.shape[d]), out.shape[d]) for d in dim)
+    """Count complex transforms along some dimensions, each of all numbers in these."""
+    return _transform(formula.fft, out, dim)
 
 
 def real_to_complex(out: Tensor, x: Tensor, dim: Sequence[int], *_options: Any) -> OpCost:
-    """Count a real transform along the last dimension, then complex ones along the others."""
-    N = x.shape[dim[-1]]
-    return formula.real_fft(x.numel() // max(1, N), N) + complex_to_complex(out, x, dim[:-1])
+    """Count transforms of real numbers along some dimensions."""
+    return _transform(formula.real_fft, x, dim)
 
 
 def complex_to_real(out: Tensor, x: Tensor, dim: Sequence[int], *_options: Any) -> OpCost:
-    """Count complex transforms along all dimensions but the last, then a real one along it."""
-    N = out.shape[dim[-1]]
-    return complex_to_complex(x, x, dim[:-1]) + formula.real_fft(out.numel() // max(1, N), N)
+    """Count transforms to real numbers along some dimensions."""
+    return _transform(formula.real_fft, out, dim)
+
+
+def hermitian(
+    out: Tensor,
+    x: Tensor,
+    s: Sequence[int] | None = None,
+    dim: Sequence[int] | None = None,
+    *_options: Any,
+    **_more: Any,
+) -> OpCost:
+    """Count transforms between real numbers and half of a spectrum, whichever side is real."""
+    real = out if x.is_complex() else x
+    last = range(-real.dim() if s is None else -len(s), 0)
+    places = list(last if dim is None else dim)
+    sizes = [real.shape[d] for d in places] if s is None else s
+    N = prod(size if size >= 0 else real.shape[d] for size, d in zip(sizes, places, strict=True))
+    others = prod(real.shape) // max(1, prod(real.shape[d] for d in places))
+    return formula.real_fft(others, N)
+
+
+def hermitian_image(
+    out: Tensor,
+    x: Tensor,
+    s: Sequence[int] | None = None,
+    dim: Sequence[int] = (-2, -1),
+    *_options: Any,
+    **_more: Any,
+) -> OpCost:
+    """Count `hermitian` along two dimensions, by default the last ones."""
+    return hermitian(out, x, s, dim)
+
+
+def _transform(cost: Callable[[int, int], OpCost], x: Tensor, dim: Sequence[int]) -> OpCost:
+    N = prod(x.shape[d] for d in dim)
+    return cost(x.numel() // max(1, N), N)
 
 
 def fold(out: Tensor, columns: Tensor, *_sizes: Any) -> OpCost:
@@ -70,6 +104,8 @@ FOURIER: dict[str, Rule] = {
     "aten._fft_c2c": complex_to_complex,
     "aten._fft_r2c": real_to_complex,
     "aten._fft_c2r": complex_to_real,
+    **dict.fromkeys(("aten.fft_hfftn", "aten.fft_ihfftn"), hermitian),
+    **dict.fromkeys(("aten.fft_hfft2", "aten.fft_ihfft2"), hermitian_image),
     "aten.stft": stft,
     "aten.istft": istft,
     "aten.unfold_backward": unfold_backward,

@@ -17,6 +17,7 @@ from inspect_cost.formulas.quantization import (
     QUANTIZE,
     RESCALE,
     SCALE_AND_ZERO,
+    choose_scale,
     dynamic_quantization,
 )
 from inspect_cost.values.cost import FREE, OpCost
@@ -95,7 +96,36 @@ def by_element(cost: OpCost) -> Rule:
     return lambda out, x, *_args, **_options: cost * x.numel()
 
 
-QUANTIZED: dict[str, Rule] = {
+def scale_of_all(out: Any, x: Tensor, *_options: Any, **_named: Any) -> OpCost:
+    """Count choosing the scale of a tensor."""
+    return choose_scale(x.numel())
+
+
+def scale_of_rows(out: Any, x: Tensor, *_options: Any, **_named: Any) -> OpCost:
+    """Count choosing a scale for each row."""
+    n = x.shape[-1]
+    return choose_scale(n) * (x.numel() // n) if n else FREE
+
+
+_QUANTIZING = "per_tensor per_channel per_token per_channel_group".split()
+_BY_ROW = "choose_qparams_per_token choose_qparams_per_token_asymmetric"
+
+#: What quantised graphs of `torch.export` (pt2e) hold between operators on real numbers.
+DECOMPOSED: dict[str, Rule] = {
+    f"quantized_decomposed.{name}": rule
+    for name, rule in (
+        *((f"quantize_{kind}", by_element(QUANTIZE)) for kind in _QUANTIZING),
+        *((f"dequantize_{kind}", by_element(DEQUANTIZE)) for kind in _QUANTIZING),
+        ("fake_quant_per_channel", by_element(FAKE_QUANTIZE)),
+        ("choose_qparams", scale_of_all),
+        ("choose_qparams_symmetric", scale_of_all),
+        ("_choose_qparams_per_token_asymmetric_impl", scale_of_rows),
+        *((name, scale_of_rows) for name in _BY_ROW.split()),
+        ("convert_element_type", by_element(FREE)),
+    )
+}
+
+QUANTIZED: dict[str, Rule] = DECOMPOSED | {
     "aten._int_mm": integer_product,
     "aten._weight_int8pack_mm": weight_only_int8,
     "aten._weight_int4pack_mm": weight_only_int4,

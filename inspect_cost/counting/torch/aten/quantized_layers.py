@@ -150,6 +150,23 @@ def _instance_norm(out: Tensor, x: Tensor, weight: Any, bias: Any, *_rest: Any) 
     return normalization.instance_norm(out, x, weight, bias, None, None, True)
 
 
+def embedding_bag(
+    out: Tensor,
+    _table: Any,
+    indices: Tensor,
+    _offsets: Tensor | None = None,
+    _scale_grad_by_freq: bool = False,
+    mode: int = 0,
+    *_rest: Any,
+    **_options: Any,
+) -> OpCost:
+    """Count unpacking the rows that are looked up, and their sum in each bag, or their mean."""
+    features = out.shape[-1]
+    sums = formula.dot_products(features, indices.numel())
+    mean = activation.DIV * out.numel() if mode else FREE
+    return SCALE_AND_ZERO * (features * indices.numel()) + sums + mean
+
+
 _BATCH_NORM = normalization.batch_norm_without_training
 
 
@@ -186,6 +203,10 @@ STATIC_LAYERS: dict[str, Rule] = make_convolutions(_convolution, _transposed) | 
     "quantized.instance_norm": between_scales(_instance_norm),
     "quantized.embedding_byte": on_integers(SCALE_AND_ZERO),
     "quantized.embedding_4bit": on_integers(SCALE_AND_ZERO),
+    "quantized.embedding_bag_byte": embedding_bag,
+    "quantized.embedding_bag_4bit": embedding_bag,
+    "quantized.embedding_bag_byte_rowwise_offsets": embedding_bag,
+    "quantized.embedding_bag_4bit_rowwise_offsets": embedding_bag,
     "quantized.dropout": lambda *_args, **_options: FREE,
 }
 STATIC_LAYERS |= {f"quantized.batch_norm{n}": between_scales(_BATCH_NORM) for n in _RANKS}

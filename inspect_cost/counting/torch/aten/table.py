@@ -11,6 +11,7 @@ from inspect_cost.counting.torch.aten.accumulation import ACCUMULATIONS
 from inspect_cost.counting.torch.aten.attention import ATTENTION
 from inspect_cost.counting.torch.aten.attention_gradients import ATTENTION_GRADIENTS
 from inspect_cost.counting.torch.aten.backward import BACKWARD
+from inspect_cost.counting.torch.aten.bitsandbytes import BITSANDBYTES
 from inspect_cost.counting.torch.aten.contraction import CONTRACTIONS
 from inspect_cost.counting.torch.aten.distance import DISTANCES
 from inspect_cost.counting.torch.aten.fourier import FOURIER
@@ -48,6 +49,7 @@ FAMILIES: tuple[Mapping[str, Rule], ...] = (
     LINALG,
     LOSSES,
     QUANTIZED,
+    BITSANDBYTES,
     STATIC_LAYERS,
     SPARSE,
     FUSED,

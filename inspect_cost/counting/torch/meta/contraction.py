@@ -54,8 +54,8 @@ def sparse_sum_of_products(added: Tensor, a: Tensor, b: Tensor, **_factors: Any)
 
 
 def _empty_product(a: Tensor, b: Tensor) -> Tensor | None:
-    """Make the product of two matrices of one floating type, of any layout."""
-    fits = a.dtype is b.dtype and a.dtype in FLOATING
+    """Make the product of two matrices of one type of numbers, of any layout."""
+    fits = a.dtype is b.dtype and a.dtype is not torch.bool
     dense = b if is_sparse(a) else a
     return empty((a.shape[0], b.shape[1]), dense) if fits else None
 
@@ -71,19 +71,28 @@ def attention(
     enable_gqa: bool = False,
     **_options: Any,
 ) -> Tensor | None:
-    """Attend from queries (..., H, L, E) to keys (..., G, S, E) and values (..., G, S, Ev)."""
-    ranks = query.dim() == key.dim() == value.dim() > 2  # noqa: PLR2004
-    if not ranks or not are_of_one_kind([query, key, value]):
+    """Attend from queries (..., H, L, E) to keys (..., G, S, E) and values (..., G, S, Ev).
+
+    There may be no heads, if they are not grouped.
+    """
+    operands = (query, key, value)
+    if len({x.dim() for x in operands}) > 1 or query.dim() < 2 + enable_gqa:
+        return None
+    if not are_of_one_kind(operands):
         return None
     if attn_mask is not None and (is_causal or not _is_mask(attn_mask, query, key)):
         return None
-    heads = query.shape[-3], key.shape[-3]
-    grouped = enable_gqa and heads[1] > 0 and heads[0] % heads[1] == 0
-    alike = query.shape[:-3] == key.shape[:-3] == value.shape[:-3]
-    alike = alike and key.shape[:-1] == value.shape[:-1] and query.shape[-1] == key.shape[-1]
-    if not alike or not (grouped or heads[0] == heads[1]):
+    alike = key.shape[:-1] == value.shape[:-1] and query.shape[-1] == key.shape[-1]
+    if not alike or not _share_heads(query.shape[:-2], key.shape[:-2], grouped=enable_gqa):
         return None
     return empty((*query.shape[:-1], value.shape[-1]), query)
+
+
+def _share_heads(query: Sequence[int], key: Sequence[int], *, grouped: bool) -> bool:
+    """Return whether each key has a query, or as many as the others of its group."""
+    if not grouped or query == key:
+        return query == key
+    return query[:-1] == key[:-1] and key[-1] > 0 and query[-1] % key[-1] == 0
 
 
 def _is_mask(mask: Tensor, query: Tensor, key: Tensor) -> bool:
@@ -94,23 +103,50 @@ def _is_mask(mask: Tensor, query: Tensor, key: Tensor) -> bool:
 
 
 def fused_attention(
-    query: Tensor, key: Tensor, value: Tensor, *_rest: Any, **_options: Any
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    *,
+    attn_mask: Tensor | None = None,
+    **_scale: Any,
 ) -> Result:
-    """Attend as `attention`, and keep the logarithm of each softmax's sum for the gradients."""
-    if not are_of_one_kind([query, key, value]):
+    """Attend as `attention`, and keep the logarithm of each softmax's sum for the gradients.
+
+    Keys may have fewer heads than queries. There is a batch of heads, (B, H, L, E).
+    """
+    grouped = query.dim() == 4  # noqa: PLR2004
+    out = attention(query, key, value, attn_mask, dropout_p, is_causal, enable_gqa=grouped)
+    if not grouped or out is None:
         return None
-    sums = torch.empty(query.shape[:-1], dtype=torch.float32, device="meta")
-    return empty((*query.shape[:-1], value.shape[-1]), query), sums
+    precision = torch.float64 if query.dtype is torch.float64 else torch.float32
+    return out, torch.empty(query.shape[:-1], dtype=precision, device="meta")
 
 
 def fused_attention_gradients(
-    gradient: Tensor, query: Tensor, key: Tensor, value: Tensor, *_rest: Any, **_options: Any
+    gradient: Tensor,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    out: Tensor,
+    logsumexp: Tensor,
+    dropout_p: float,
+    is_causal: bool,
+    *,
+    attn_mask: Tensor | None = None,
+    **_scale: Any,
 ) -> Result:
     """Make gradients of queries, keys and values."""
-    operands = [query, key, value]
-    if not are_of_one_kind([gradient, *operands]):
+    made = fused_attention(query, key, value, dropout_p, is_causal, attn_mask=attn_mask)
+    if made is None or not are_of_one_kind([gradient, query, out]):
         return None
-    return tuple(compact(x) for x in operands)
+    results = [(x.shape, x.dtype) for x in made]
+    if [(out.shape, out.dtype), (logsumexp.shape, logsumexp.dtype)] != results:
+        return None
+    if gradient.shape != out.shape:
+        return None
+    return tuple(compact(x) for x in (query, key, value))
 
 
 def grouped_product(
@@ -208,6 +244,8 @@ def convolution(
     if groups < 1 or outputs[0] % groups or (bias is not None and bias.shape != outputs):
         return None
     kernel = weight.shape[2:]
+    if not _are_possible(stride, padding, dilation):
+        return None
     sizes = [
         (n + 2 * p - d * (k - 1) - 1) // s + 1
         for n, k, s, p, d in zip(
@@ -236,6 +274,8 @@ def transposed_convolution(
     if bias is not None and bias.shape != (weight.shape[1] * groups,):
         return None
     kernel = weight.shape[2:]
+    if not _are_possible(stride, padding, dilation) or min(output_padding) < 0:
+        return None
     options = _per_dimension(kernel, stride, padding, output_padding, dilation)
     if not all(
         extra < max(s, d) for s, extra, d in zip(options[0], options[2], options[3], strict=True)
@@ -252,6 +292,10 @@ def transposed_convolution(
 def _convolvable(operands: Sequence[Tensor]) -> bool:
     """Return whether the result is contiguous: always in 1-D, else if the operands are."""
     return are_of_one_kind(operands) if operands[0].dim() == 3 else is_plain(operands)  # noqa: PLR2004
+
+
+def _are_possible(stride: Sequence[int], padding: Sequence[int], dilation: Sequence[int]) -> bool:
+    return min(*stride, *dilation) > 0 and min(padding) >= 0
 
 
 def _per_dimension(kernel: Sequence[int], *options: Sequence[int]) -> list[Sequence[int]]:

@@ -13,19 +13,23 @@ from torch import Tensor
 
 from inspect_cost.counting.torch.aten import Operator
 from inspect_cost.counting.torch.meta.contraction import find_grouped_fault
+from inspect_cost.counting.torch.meta.faults import Fault, expect, show
 from inspect_cost.counting.torch.meta.normalization import find_norm_shape
-from inspect_cost.counting.torch.meta.plain import broadcast
+from inspect_cost.counting.torch.meta.plain import broadcast, has_dimension
 from inspect_cost.counting.torch.meta.recurrent import (
-    Expected,
     expect_cell,
     expect_layer,
     expect_packed,
     list_states,
 )
+from inspect_cost.counting.torch.meta.refused_convolutions import (
+    find_any_convolution_fault,
+    find_convolution_fault,
+    find_transposed_fault,
+    with_weight_of,
+)
 from inspect_cost.counting.torch.meta.types import find_type_fault
 from inspect_cost.values.errors import CountError
-
-Fault = str | None
 
 
 class RefusedCallError(CountError, RuntimeError):
@@ -109,6 +113,32 @@ def _compare(size: int, unit: str, tensors: Mapping[str, Any]) -> Fault:
     return None
 
 
+def find_dimension_fault(x: Tensor, dim: int, *_options: Any, **_named: Any) -> Fault:
+    """Say that there is no such dimension, as torch does of numbers too."""
+    return None if has_dimension(x, dim) else f"{show(x)} has no dimension {dim}"
+
+
+def find_dimensions_fault(
+    x: Tensor, _order: Any = 2, dims: Sequence[int] | None = None, *_options: Any, **_named: Any
+) -> Fault:
+    """Say that a dimension does not exist, or is named twice."""
+    rank = x.dim() or 1
+    if not all(has_dimension(x, dim) for dim in dims or ()):
+        return f"{show(x)} has not all of the dimensions {list(dims or ())}"
+    places = [dim % rank for dim in dims or ()]
+    return None if len(set(places)) == len(places) else f"dimensions {places} are not distinct"
+
+
+def find_linear_fault(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Fault:
+    """Say that a bias does not fit the result."""
+    if bias is None or weight.dim() != 2 or not x.dim():  # noqa: PLR2004
+        return None
+    result = (*x.shape[:-1], weight.shape[0])
+    ones = bias.shape[: max(0, bias.dim() - len(result))]  # a vector's bias may have more of them
+    fits = broadcast(result, bias.shape[len(ones) :]) == result and all(n == 1 for n in ones)
+    return None if fits else f"its bias has shape {show(bias)}, its result {result}"
+
+
 def find_packed_fault(x: Tensor, packed: Any, *_options: Any) -> Fault:
     """Say that a packed weight takes another number of features, or no single vector."""
     if x.dim() < 2:  # noqa: PLR2004
@@ -127,60 +157,6 @@ def find_sparse_sum_fault(added: Tensor, a: Tensor, b: Tensor, **_factors: Any) 
     return None if fits else f"{show(added)} cannot be added to {shape}"
 
 
-def find_convolution_fault(
-    x: Tensor, weight: Tensor, bias: Tensor | None = None, *options: Any, **_named: Any
-) -> Fault:
-    """Say that the weight takes another number of channels, or the bias has another."""
-    groups = options[3] if len(options) > 3 else 1  # noqa: PLR2004
-    if x.dim() not in {weight.dim(), weight.dim() - 1} or weight.dim() < 3:  # noqa: PLR2004
-        return f"its input has {x.dim()} dimensions, its weight {weight.dim()}"
-    channels, taken = x.shape[1 - weight.dim()], weight.shape[1] * groups
-    if channels != taken:
-        return f"{channels} channels, but its weight takes {taken}"
-    if groups < 1 or weight.shape[0] % groups:
-        return f"{weight.shape[0]} channels do not make {groups} groups"
-    return _find_bias_fault(x, bias, weight.shape[0])
-
-
-def find_transposed_fault(
-    x: Tensor, weight: Tensor, bias: Tensor | None = None, *options: Any, **_named: Any
-) -> Fault:
-    """Say that the weight takes another number of channels, or the bias has another."""
-    groups = options[3] if len(options) > 3 else 1  # noqa: PLR2004
-    if x.dim() not in {weight.dim(), weight.dim() - 1} or weight.dim() < 3:  # noqa: PLR2004
-        return f"its input has {x.dim()} dimensions, its weight {weight.dim()}"
-    channels = x.shape[1 - weight.dim()]
-    if channels != weight.shape[0]:
-        return f"{channels} channels, but its weight takes {weight.shape[0]}"
-    if groups < 1 or channels % groups:
-        return f"{channels} channels do not make {groups} groups"
-    return _find_bias_fault(x, bias, weight.shape[1] * groups)
-
-
-def _find_bias_fault(x: Tensor, bias: Tensor | None, channels: int) -> Fault:
-    """Say that a bias has another size or, whatever torch takes in some sizes, another type."""
-    if bias is not None and bias.dtype is not x.dtype:
-        return f"its bias is of {bias.dtype}, its input of {x.dtype}"
-    return _expect([("its bias", bias, (channels,))])
-
-
-def find_any_convolution_fault(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-    transposed: bool,
-    output_padding: Sequence[int],
-    groups: int,
-) -> Fault:
-    """Say what is wrong with a convolution of a training step, transposed or not."""
-    find = find_transposed_fault if transposed else find_convolution_fault
-    last = output_padding if transposed else dilation
-    return find(x, weight, bias, stride, padding, last, groups)
-
-
 def find_attention_fault(
     _query: Tensor, key: Tensor, value: Tensor, *_: Any, **_named: Any
 ) -> Fault:
@@ -190,13 +166,32 @@ def find_attention_fault(
     return None
 
 
+def find_fused_fault(
+    query: Tensor, key: Tensor, value: Tensor, *_options: Any, **named: Any
+) -> Fault:
+    """Say that operands of the fused kernel do not fit; torch compares few of their sizes."""
+    mask = named.get("attn_mask")
+    masked = "" if mask is None else f" under a mask {show(mask)}"
+    shapes = "queries {}, keys {} and values {}".format(*map(show, (query, key, value)))
+    return f"{shapes}{masked} of {query.dtype} do not fit each other"
+
+
+def find_fused_gradient_fault(
+    gradient: Tensor, query: Tensor, key: Tensor, value: Tensor, *_rest: Any, **_options: Any
+) -> Fault:
+    """Say that operands of the fused kernel's gradient do not fit."""
+    given = "gradient {}, queries {}, keys {} and values {}"
+    shapes = given.format(*map(show, (gradient, query, key, value)))
+    return f"{shapes} do not fit each other"
+
+
 def find_cell_fault(x: Tensor, state: Any, *weights: Tensor | None) -> Fault:
     """Say which operand of a recurrent cell has another shape than its weights ask for.
 
     Biases that are no vectors are left to torch, which broadcasts them.
     """
     expected = expect_cell(x, state, *weights)
-    return _expect(e for e in expected if e[0] != "its bias" or e[1].dim() == 1)
+    return expect(e for e in expected if e[0] != "its bias" or e[1].dim() == 1)
 
 
 def find_layer_fault(x: Tensor, hx: Any, params: Sequence[Any], *rest: Any, **_: Any) -> Fault:
@@ -206,7 +201,7 @@ def find_layer_fault(x: Tensor, hx: Any, params: Sequence[Any], *rest: Any, **_:
     expected = expect_layer(x, hx, params, has_biases, layers, both, batch_first)
     if expected is None:
         return f"{len(params)} weights, an input {show(x)} and a state {show(states[0])}"
-    return _expect(expected) or _find_mixture(x, states, params)
+    return expect(expected) or _find_mixture(x, states, params)
 
 
 def find_packed_layer_fault(
@@ -220,7 +215,7 @@ def find_packed_layer_fault(
     expected = expect_packed(data, states, params, has_biases, layers, both)
     if expected is None:
         return f"{len(params)} weights, an input {show(data)} and a state {show(states[0])}"
-    return _expect(expected) or _find_mixture(data, states, params)
+    return expect(expected) or _find_mixture(data, states, params)
 
 
 def _find_mixture(x: Tensor, states: Sequence[Tensor], params: Sequence[Any]) -> Fault:
@@ -229,20 +224,6 @@ def _find_mixture(x: Tensor, states: Sequence[Tensor], params: Sequence[Any]) ->
         if isinstance(t, Tensor) and t.dtype is not x.dtype:
             return f"operands of {t.dtype} beside an input of {x.dtype}"
     return None
-
-
-def _expect(expected: Any) -> Fault:
-    """Say which tensor has not the shape that it should have."""
-    items: Sequence[Expected] = list(expected)
-    for name, x, shape in items:
-        if x is not None and tuple(x.shape) != tuple(shape):
-            return f"{name} has shape {show(x)}, not {tuple(shape)}"
-    return None
-
-
-def show(x: Tensor) -> str:
-    """Return a tensor's shape as Python writes a tuple."""
-    return str(tuple(x.shape))
 
 
 _LAYERS = ("lstm", "gru", "rnn_tanh", "rnn_relu")
@@ -265,12 +246,17 @@ SIZE_FAULTS: Mapping[str, Callable[..., Fault]] = {
     "quantized.linear_dynamic": find_packed_fault,
     "quantized.linear_relu_dynamic": find_packed_fault,
     "quantized.linear_dynamic_fp16": find_packed_fault,
+    "aten.linalg_vector_norm": find_dimensions_fault,
+    "aten.linear": find_linear_fault,
     "aten.scaled_dot_product_attention": find_attention_fault,
+    "aten._scaled_dot_product_flash_attention_for_cpu": find_fused_fault,
+    "aten._scaled_dot_product_flash_attention_for_cpu_backward": find_fused_gradient_fault,
+    **{f"aten.{name}": find_dimension_fault for name in ("softmax", "log_softmax", "cumsum")},
     "aten.convolution": find_any_convolution_fault,
     "aten.native_layer_norm": find_layer_norm_fault,
     "aten.native_batch_norm": find_batch_norm_fault,
-    **{f"aten.conv{d}d": find_convolution_fault for d in (1, 2, 3)},
-    **{f"aten.conv_transpose{d}d": find_transposed_fault for d in (1, 2, 3)},
+    **{f"aten.conv{d}d": with_weight_of(d + 2, find_convolution_fault) for d in (1, 2, 3)},
+    **{f"aten.conv_transpose{d}d": with_weight_of(d + 2, find_transposed_fault) for d in (1, 2, 3)},
     **{f"aten.{kind}_cell": find_cell_fault for kind in _LAYERS},
     **{
         f"aten.{kind}.input": find_layer_fault

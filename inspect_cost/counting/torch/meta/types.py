@@ -25,8 +25,8 @@ Arguments = tuple[Any, ...]
 #: Alone, these are taken by every operator that is checked here.
 TAKEN_BY_ALL = frozenset({torch.float32, torch.float64})
 
-#: Operators that refuse some ranks of their operands too, which single elements show.
-OF_SOME_RANKS = frozenset({"aten.batch_norm", "aten.scaled_dot_product_attention"})
+#: Operators that refuse all real numbers, or some ranks of operands too, which one element shows.
+ALWAYS_ASKED = frozenset({"aten.batch_norm", "aten.scaled_dot_product_attention", "aten.__and__"})
 
 _VERDICTS: dict[Any, str | None] = {}
 
@@ -40,7 +40,7 @@ def find_type_fault(
     """
     tensors = [x for x in tree_leaves((args, dict(kwargs))) if isinstance(x, Tensor)]
     types = {x.dtype for x in tensors}
-    if len(types) == 1 and types <= TAKEN_BY_ALL and name not in OF_SOME_RANKS:
+    if len(types) == 1 and types <= TAKEN_BY_ALL and name not in ALWAYS_ASKED:
         return None
     if name in UNASKED or _is_in_autocast() or not all(map(_is_common, tensors)):
         return None
