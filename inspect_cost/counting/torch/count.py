@@ -20,11 +20,12 @@ from inspect_cost.counting.torch.aten import Rule
 from inspect_cost.counting.torch.aten.policies import select_rules
 from inspect_cost.counting.torch.attribution import attribute_methods, make_off_thread_error
 from inspect_cost.counting.torch.autocast import follow_autocast
-from inspect_cost.counting.torch.backward import BackwardPass
+from inspect_cost.counting.torch.backward import run_backward
 from inspect_cost.counting.torch.copying import Copier
 from inspect_cost.counting.torch.dataflow import DataFlow
 from inspect_cost.counting.torch.failures import explain_error, explain_obstacle
 from inspect_cost.counting.torch.fused_attention import FusedAttention
+from inspect_cost.counting.torch.gradients import GradientLedger
 from inspect_cost.counting.torch.guard import Guard, WeightWrittenError
 from inspect_cost.counting.torch.jagged import JaggedAttention
 from inspect_cost.counting.torch.ledger import Ledger
@@ -162,22 +163,22 @@ class _Run:
         with guard.insist():
             self._set_mode(model, guard)
         places = Places(model)
-        ledger, modules = Ledger(places), collect_storage(model, places)
+        ledger = GradientLedger(places, model) if options.backward else Ledger(places)
+        modules = collect_storage(model, places)
         apply_module_costs(model, ledger, options.module_costs)
-        backward = BackwardPass(ledger) if options.backward else None
-        attribute_methods(model, ledger, backward.attribute if backward else None)
+        attribute_methods(model, ledger)
         home, (args, kwargs) = self.home, copier.copy_inputs(inputs)
-        if backward and any(parameter.is_meta for parameter in model.parameters()):
+        if options.backward and any(parameter.is_meta for parameter in model.parameters()):
             # Autograd wants a gradient on the device of its tensor: nothing keeps its values.
             home, (args, kwargs) = META, _drop_real_numbers(model, (args, kwargs))
         # A training step changes its parameters, so that nothing is the same in the next.
         stored = (*model.parameters(), *model.buffers())
-        flow = DataFlow(() if backward else stored)
+        flow = DataFlow(() if options.backward else stored)
         mode = CountingMode(ledger, self._rules(), home, flow, guard, stored)
         leftovers = Leftovers(original)
         try:
             with guard.insist(), _name_failing_module(ledger, self.call.method):
-                out = self._run(model, args, kwargs, mode, backward)
+                out = self._run(model, args, kwargs, mode)
                 if ledger.off_thread_module is not None:
                     raise make_off_thread_error(ledger.off_thread_module)
             found = flow.finish(out, (args, kwargs), model)
@@ -204,7 +205,6 @@ class _Run:
         args: Any,
         kwargs: Any,
         mode: CountingMode,
-        backward: BackwardPass | None,
     ) -> Any:
         """Make the call of the stand-in, under the mode."""
         method = self.call.method
@@ -219,8 +219,8 @@ class _Run:
             out = function(*args, **kwargs)
             if isinstance(out, Iterator):
                 out = list(out)  # a generator does its work when it is read
-            if backward:
-                backward.run(out)
+            if training:
+                run_backward(out)
         return out
 
     def _set_mode(self, model: nn.Module, guard: Guard) -> None:
@@ -302,14 +302,20 @@ def _gradients(*, enabled: bool) -> Iterator[None]:
 
 
 def _drop_real_numbers(model: nn.Module, inputs: Any) -> Any:
-    """Return inputs without the values of what gradients flow through."""
+    """Return inputs without the values of what gradients flow through.
+
+    An input that is given twice stays one: attention is told by that whether it is to itself.
+    """
+    known: dict[int, Tensor] = {}
+
+    def drop(tensor: Tensor) -> Tensor:
+        if not (tensor.is_floating_point() or tensor.is_complex()):
+            return tensor
+        return known.setdefault(id(tensor), drop_values(tensor))
+
     if isinstance(model, FunctionModule):
-        model.tensors = {path: _drop_number(tensor) for path, tensor in model.tensors.items()}
-    return tree_map_only(Tensor, _drop_number, inputs)
-
-
-def _drop_number(tensor: Tensor) -> Tensor:
-    return drop_values(tensor) if tensor.is_floating_point() or tensor.is_complex() else tensor
+        model.tensors = {path: drop(tensor) for path, tensor in model.tensors.items()}
+    return tree_map_only(Tensor, drop, inputs)
 
 
 def _with_title(modules: Any, title: str) -> Any:
