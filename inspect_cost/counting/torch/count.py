@@ -46,6 +46,7 @@ from inspect_cost.counting.torch.substitute import (
     set_mode,
 )
 from inspect_cost.counting.torch.surroundings import (
+    mark_counting,
     preserve_process_state,
     refuse_depth,
     run_as_deep_as_usual,
@@ -75,7 +76,7 @@ def count_call(
     """
     applied: set[str] = set() if used is None else used
     jagged = any(tensor.layout is torch.jagged for tensor in tensors_in((call.args, call.kwargs)))
-    with preserve_process_state(), refuse_depth():
+    with preserve_process_state(), refuse_depth(), mark_counting():
         given = call.as_module().with_inputs_cast(options.dtype)
         run = _Run(given, options, applied, jagged)
         try:
@@ -99,7 +100,7 @@ def count_disposable(call: Call, options: CountOptions = DEFAULTS) -> CostReport
         CountError: as `count_call`.
     """
     applied: set[str] = set()
-    with preserve_process_state(), refuse_depth():
+    with preserve_process_state(), refuse_depth(), mark_counting():
         given = call.with_inputs_cast(options.dtype)
         report = _Run(given, options, applied).count(lambda model, _copier: model)
     check_op_costs(options, applied, report)

@@ -17,7 +17,7 @@ stored.
 import gc
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, UntypedStorage, nn
@@ -109,6 +109,27 @@ class Findings:
                 if dead or fixed
                 else tally
             )
+
+
+class Follower(Protocol):
+    """What records the calls of operators."""
+
+    def record(
+        self,
+        key: Key,
+        cost: OpCost | None,
+        operator: Operator,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        out: Any,
+    ) -> None:
+        """Record a call of an operator that has run; ``kwargs`` include its ``out=`` if given."""
+
+    def record_opaque(self, key: Key, cost: OpCost | None, given: Any, out: Any) -> None:
+        """Record a call without a schema, which may read and write everything that it is given."""
+
+    def mark_as_used(self, value: Any) -> None:
+        """Mark a value as used, because it goes where it cannot be followed."""
 
 
 class DataFlow:

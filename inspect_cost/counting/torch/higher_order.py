@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from inspect_cost.counting.torch.aten import Rule
 from inspect_cost.counting.torch.aten.attention import attention_sizes
-from inspect_cost.counting.torch.dataflow import DataFlow
+from inspect_cost.counting.torch.dataflow import Follower
 from inspect_cost.counting.torch.ledger import Ledger
 from inspect_cost.counting.torch.traffic import iter_tensors
 from inspect_cost.formulas.attention import scaled_dot_product_attention
@@ -32,7 +32,7 @@ class CountingContext(NamedTuple):
     mode: TorchDispatchMode
     ledger: Ledger
     rules: Mapping[str, Rule]
-    flow: DataFlow
+    flow: Follower
 
     def enter(self, name: str, cost: OpCost | None, given: Any, out: Any) -> None:
         """Enter an operator whose inner work cannot be followed, by its name."""

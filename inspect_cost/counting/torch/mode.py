@@ -9,15 +9,16 @@ from torch import Tensor
 from torch._ops import HigherOrderOperator, OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from inspect_cost.counting.torch.aten import Operators, Rule
+from inspect_cost.counting.torch.aten import Operator, Operators, Rule
 from inspect_cost.counting.torch.contents import PLAIN_TENSORS
-from inspect_cost.counting.torch.dataflow import DataFlow
+from inspect_cost.counting.torch.dataflow import Follower
 from inspect_cost.counting.torch.distributed import refuse_collective
 from inspect_cost.counting.torch.guard import Guard
 from inspect_cost.counting.torch.higher_order import CountingContext, run_higher_order
 from inspect_cost.counting.torch.ledger import Ledger
 from inspect_cost.counting.torch.placement import Placement
 from inspect_cost.counting.torch.unpacking import Unpacking
+from inspect_cost.values.cost import OpCost
 
 
 class CountingMode(TorchDispatchMode):
@@ -31,7 +32,7 @@ class CountingMode(TorchDispatchMode):
         ledger: where costs are entered.
         rules: rules by operator name.
         home: the device of the values that are known.
-        flow: the follower of the data, which records every call.
+        flow: what records every call.
         guard: of the tensors of the caller's model, if there is one; it checks every call.
         stored: the model's parameters and buffers.
 
@@ -46,7 +47,7 @@ class CountingMode(TorchDispatchMode):
         ledger: Ledger,
         rules: Mapping[str, Rule],
         home: torch.device,
-        flow: DataFlow,
+        flow: Follower,
         guard: Guard | None = None,
         stored: Iterable[Tensor] = (),
     ) -> None:
@@ -73,26 +74,46 @@ class CountingMode(TorchDispatchMode):
         kwargs: Mapping[str, Any] = MappingProxyType({}),
     ) -> Any:
         """Run and count one operator."""
-        if not all(kind in PLAIN_TENSORS for kind in types):
-            self.met_jagged |= any(kind.__name__ == "NestedTensor" for kind in types)
+        if not self._follows(types):
             return NotImplemented  # a tensor subclass unwraps itself; its inner operators follow
         arguments = dict(kwargs or {})
         if isinstance(func, HigherOrderOperator):
             return run_higher_order(func, args, arguments, self._context)
-        self._guard.check(func, args, arguments)
         operator = self._operators[func]
-        refuse_collective(operator.name)
+        self._check(operator, args, arguments)
         if operator.rule is None:
             with self:
                 parts = func.decompose(*args, **arguments)
             if parts is not NotImplemented:
                 return parts
-        out = self._placement.run(operator, args, arguments)
+        out = self._run(operator, args, arguments)
         given = arguments
         if "out" in arguments:  # rules take an operator's arguments without its ``out=``
             arguments = {name: value for name, value in given.items() if name != "out"}
-        cost = operator.rule(out, *args, **arguments) if operator.rule else None
+        cost = self._find_cost(operator.rule, out, args, arguments) if operator.rule else None
         moved = self._unpacking.count_bytes_moved(operator, args, arguments, out)
         key = self._ledger.enter(operator.name, cost, moved)
         self._flow.record(key, cost, operator, args, given, out)
         return out
+
+    def _follows(self, types: tuple[type, ...]) -> bool:
+        """Return whether operators on these kinds of tensors are counted as they are."""
+        plain = all(kind in PLAIN_TENSORS for kind in types)
+        if not plain:
+            self.met_jagged |= any(kind.__name__ == "NestedTensor" for kind in types)
+        return plain
+
+    def _check(self, operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Refuse an operator that must not run."""
+        self._guard.check(operator.func, args, kwargs)
+        refuse_collective(operator.name)
+
+    def _run(self, operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run an operator, on values where they are known."""
+        return self._placement.run(operator, args, kwargs)
+
+    def _find_cost(
+        self, rule: Rule, out: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> OpCost | None:
+        """Return what a call costs by its rule; None if the rule does not know."""
+        return rule(out, *args, **kwargs)
