@@ -20,6 +20,7 @@ from torch.utils._pytree import tree_leaves
 
 from inspect_cost.calls.call import is_fake, unwrap_compiled
 from inspect_cost.calls.captured import (
+    UNASSIGNED,
     find_captured,
     holds_state,
     is_opaque,
@@ -99,7 +100,7 @@ class Copier:
             )
         refuse_sharded(module)
         if isinstance(module, FunctionModule):
-            self._register(module.function, module.function)  # it is bound to its children later
+            self._register(module.function, self._copy_beside_modules(module.function))
         # Not the class's own __new__: torch.fx's makes a class that lacks the graph's forward.
         # Registered before the attributes, which may refer back to the module.
         twin: nn.Module = self._register(module, object.__new__(type(module)))
@@ -108,6 +109,13 @@ class Copier:
             attributes[name] = self.copy(value)
         _prepare(twin)
         return twin
+
+    def _copy_beside_modules(self, function: Any) -> Any:
+        """Copy what a function may change, other than what it is bound to later: its children."""
+        copier = Copier()
+        copier.memo.update((id(value), value) for value in find_captured(function).values())
+        self._kept.append(copier)
+        return copier.copy(function)
 
     def _copy_dict(self, value: dict[Any, Any]) -> dict[Any, Any]:
         twin = self._register(value, type(value)())
@@ -167,7 +175,7 @@ class Copier:
 
     def _fill_function(self, twin: FunctionType, function: FunctionType) -> None:
         for own, cell in zip(twin.__closure__ or (), function.__closure__ or (), strict=True):
-            if (content := read_cell(cell)) is not None:
+            if (content := read_cell(cell)) is not UNASSIGNED:
                 own.cell_contents = None
                 own.cell_contents = self.copy(content)
         twin.__defaults__ = self.copy(function.__defaults__)

@@ -11,7 +11,13 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
 from inspect_cost.calls.arguments import refuse_mistakes
-from inspect_cost.calls.call import FORWARD, Call, cast_module, tensors_in
+from inspect_cost.calls.call import (
+    FORWARD,
+    Call,
+    cast_module,
+    refuse_asynchronous,
+    tensors_in,
+)
 from inspect_cost.calls.devices import find_dtype
 from inspect_cost.calls.function import FunctionModule
 from inspect_cost.counting.options import CountOptions, as_rule, make_unused_error
@@ -218,6 +224,7 @@ class _Run:
         gradients = _gradients(enabled=training)
         with run_as_deep_as_usual(), gradients, functions, casts, mode, watch:
             out = function(*args, **kwargs)
+            refuse_asynchronous(out)
             if isinstance(out, Iterator):
                 out = list(out)  # a generator does its work when it is read
             if training:
