@@ -172,8 +172,9 @@ def _list_slots(kind: type) -> dict[str, Any]:
     return {
         name: member
         for base in reversed(kind.__mro__)
+        if "__slots__" in vars(base)  # types written in C have members without
         for name, member in vars(base).items()
-        if isinstance(member, MemberDescriptorType) and not is_opaque(base.__module__)
+        if isinstance(member, MemberDescriptorType)
     }
 
 

@@ -48,7 +48,7 @@ class Nested(Steps):
         self.nets = {"a": {"b": [net()]}}
 
     @property
-    def net(self) -> nn.Module:  # type: ignore[override]
+    def net(self) -> nn.Module:
         return self.nets["a"]["b"][0]
 
 
@@ -133,7 +133,8 @@ class Forwarding:
 class Attributes(dict[str, Any]):
     """A dictionary whose keys are attributes, so that whatever asks for others fails."""
 
-    __getattr__ = dict.__getitem__
+    def __getattr__(self, name: str) -> Any:
+        return self[name]
 
     def __call__(self, x: Tensor) -> Any:
         return self.net(x)

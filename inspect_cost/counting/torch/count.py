@@ -1,6 +1,6 @@
 """Counting one call of a model, from shapes alone wherever that is possible."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -181,7 +181,10 @@ class _Run:
         # A training step changes its parameters, so that nothing is the same in the next.
         stored = (*model.parameters(), *model.buffers())
         flow = DataFlow(() if options.backward else stored)
-        mode = CountingMode(ledger, self._rules(), home, flow, guard, stored)
+        own = (*stored, *copier.memo.values())
+        mode = CountingMode(
+            ledger, self._rules(), home, flow, guard, stored, own=own, training=options.backward
+        )
         leftovers = Leftovers(original)
         try:
             with guard.insist(), _name_failing_module(ledger, self.call.method):
@@ -204,6 +207,7 @@ class _Run:
             input_bytes=count_reachable_bytes(inputs),
             policy=str(options.policy),
             aliases=places.aliases,
+            notes=tuple(_note_strangers(mode.strangers.values())),
         )
 
     def _run(
@@ -263,7 +267,19 @@ def _count_in_any_way(run: _Run) -> CostReport:
     where = f" in {reason.module_path}" if reason.module_path else ""
     why = explain_obstacle(reason)
     text = f"Run on real values, because shapes alone were not enough{where}: {why}."
-    return replace(report, notes=(Note("real-run", text),))
+    return replace(report, notes=(Note("real-run", text), *report.notes))
+
+
+def _note_strangers(strangers: Collection[Tensor]) -> Iterator[Note]:
+    """Yield what a reader should know of parameters that the model does not hold."""
+    if strangers:
+        size = sum(tensor.numel() for tensor in strangers)
+        yield Note(
+            "outside-weights",
+            f"The call reads {size} parameters that the model does not hold, such as those of a "
+            "global variable or a class; they are not among its parameters.",
+            "warning",
+        )
 
 
 def _notes(run: _Run) -> Iterator[Note]:

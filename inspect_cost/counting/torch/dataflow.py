@@ -131,6 +131,9 @@ class Follower(Protocol):
     def mark_as_used(self, value: Any) -> None:
         """Mark a value as used, because it goes where it cannot be followed."""
 
+    def has_made(self, tensor: Tensor) -> bool:
+        """Return whether an operator that was recorded made a tensor's memory."""
+
 
 class DataFlow:
     """The follower of one call of a model, operator by operator.
@@ -213,6 +216,10 @@ class DataFlow:
     def mark_as_used(self, value: Any) -> None:
         """Mark a value as used, because it goes where it cannot be followed."""
         self._roots.update(self._find_writers((value,)))
+
+    def has_made(self, tensor: Tensor) -> bool:
+        """Return whether an operator that was recorded made a tensor's memory."""
+        return self._memories.has_made(tensor)
 
     def _split_operands(
         self, name: str, effects: Effects, args: tuple[Any, ...], kwargs: dict[str, Any]

@@ -61,6 +61,12 @@ class Memories:
         """Find what is known of a storage; None if it has not been seen."""
         return self._alive.get(storage._cdata)
 
+    def has_made(self, tensor: Tensor) -> bool:
+        """Return whether an operator made a tensor's memory."""
+        storage = find_storage(tensor)
+        memory = None if storage is None else self.find(storage)
+        return memory is not None and memory.is_result
+
     def add(self, storage: UntypedStorage, origin: int, *, result: bool) -> Memory:
         """Register a storage that is seen for the first time."""
         memory = Memory(storage, self._on_free)
@@ -95,7 +101,7 @@ def find_storage(tensor: Tensor) -> UntypedStorage | None:
     """Find the storage of a tensor's values; None if torch does not expose one."""
     try:
         return tensor.untyped_storage()
-    except (NotImplementedError, RuntimeError):
+    except (NotImplementedError, RuntimeError, ValueError):  # the last is of lazy parameters
         pass
     # A sparse tensor has several storages and no views; its values' stands for it.
     if tensor.layout is torch.sparse_coo:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch._ops import HigherOrderOperator, OpOverload
+from torch.nn import Parameter
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from inspect_cost.counting.torch.aten import Operator, Operators, Rule
@@ -17,8 +18,10 @@ from inspect_cost.counting.torch.guard import Guard
 from inspect_cost.counting.torch.higher_order import CountingContext, run_higher_order
 from inspect_cost.counting.torch.ledger import Ledger
 from inspect_cost.counting.torch.placement import Placement
+from inspect_cost.counting.torch.traffic import iter_tensors
 from inspect_cost.counting.torch.unpacking import Unpacking
 from inspect_cost.values.cost import OpCost
+from inspect_cost.values.errors import CountError
 
 
 class CountingMode(TorchDispatchMode):
@@ -35,8 +38,11 @@ class CountingMode(TorchDispatchMode):
         flow: what records every call.
         guard: of the tensors of the caller's model, if there is one; it checks every call.
         stored: the model's parameters and buffers.
+        own: all that was copied for the count; None if parameters of others may be read.
+        training: whether gradients follow, which would be left in parameters of others.
 
     Attributes:
+        strangers: parameters that were read and that the model does not hold.
         met_jagged: whether an operator was given a jagged tensor.
     """
 
@@ -50,6 +56,9 @@ class CountingMode(TorchDispatchMode):
         flow: Follower,
         guard: Guard | None = None,
         stored: Iterable[Tensor] = (),
+        *,
+        own: Iterable[Any] | None = None,
+        training: bool = False,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch has no types here
         self._ledger = ledger
@@ -58,6 +67,9 @@ class CountingMode(TorchDispatchMode):
         self._flow = flow
         self._guard = guard or Guard(None)
         self._unpacking = Unpacking(stored)
+        self._own = None if own is None else set(map(id, own))
+        self._training = training
+        self.strangers: dict[int, Tensor] = {}
         self.met_jagged = False
         self._context = CountingContext(self, ledger, rules, flow)
 
@@ -107,6 +119,22 @@ class CountingMode(TorchDispatchMode):
         """Refuse an operator that must not run."""
         self._guard.check(operator.func, args, kwargs)
         refuse_collective(operator.name)
+        if self._own is not None:
+            for tensor in iter_tensors(args):
+                if type(tensor) is Parameter and not tensor.is_meta and id(tensor) not in self._own:
+                    self._meet_stranger(tensor)
+
+    def _meet_stranger(self, parameter: Parameter) -> None:
+        """Note a parameter of others, unless the call itself made it; refuse to train it."""
+        if self._flow.has_made(parameter):
+            return
+        self.strangers[id(parameter)] = parameter
+        if self._training and parameter.requires_grad:
+            raise CountError(
+                "the call trains a parameter that the model does not hold",
+                "Something outside the model has it, such as a class or a global variable: let the "
+                "model refer to it by an attribute.",
+            )
 
     def _run(self, operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run an operator, on values where they are known."""

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from torch import Tensor
+
 from inspect_cost.counting.torch.aten import Operator
 from inspect_cost.counting.torch.graph import Key
 from inspect_cost.counting.torch.memories import Memories, find_storages
@@ -39,6 +41,10 @@ class LiveMemory:
 
     def mark_as_used(self, value: Any) -> None:
         """Ignore who uses a value."""
+
+    def has_made(self, tensor: Tensor) -> bool:
+        """Return whether an operator that was recorded made a tensor's memory."""
+        return self._memories.has_made(tensor)
 
     def clear(self) -> None:
         """Forget all memory that is still alive."""
