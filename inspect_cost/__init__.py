@@ -38,6 +38,7 @@ PUBLIC = {
     "UsageError": "inspect_cost.values.errors",
     "cost_law": "inspect_cost.counting.torch.law_search",
     "count": "inspect_cost.counting.count",
+    "count_block": "inspect_cost.counting.torch.live.block",
     "count_onnx": "inspect_cost.counting.onnx.count",
     "crosscheck": "inspect_cost.crosschecking.run",
     "estimate_training_carbon": "inspect_cost.carbon.estimate",
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from inspect_cost.counting.options import CountOptions as CountOptions
     from inspect_cost.counting.report import CostReport as CostReport
     from inspect_cost.counting.torch.law_search import cost_law as cost_law
+    from inspect_cost.counting.torch.live.block import count_block as count_block
     from inspect_cost.counting.torch.module_costs import (
         windowed_convolution as windowed_convolution,
     )

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
 from inspect_cost.calls.devices import find_device, find_dtype
-from inspect_cost.calls.function import FunctionModule
+from inspect_cost.calls.function import FunctionModule, find_signature
 from inspect_cost.values.errors import UsageError
 
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
@@ -87,8 +87,8 @@ class Call:
             return self.module.title
         if self.module is not None:
             return type(unwrap_compiled(self.module)).__name__
-        name = getattr(self.function, "__name__", type(self.function).__name__)
-        return "function" if name == "<lambda>" else str(name)
+        name = _name_of(self.function)
+        return "function" if name == "<lambda>" else name
 
     @property
     def method(self) -> str:
@@ -262,9 +262,8 @@ def check_arguments(call: Call) -> None:
     Raises:
         UsageError: an argument is missing, or there is no parameter for it.
     """
-    try:
-        signature = inspect.signature(_signed(call))
-    except (TypeError, ValueError):
+    signature = find_signature(_signed(call))
+    if signature is None:
         return  # built-in functions have none: calling them will show
     try:
         signature.bind(*call.args, **call.kwargs)
@@ -288,12 +287,9 @@ def refuse_ambiguous(call: Call, given: Mapping[str, Any], verb: str) -> None:
     Raises:
         UsageError: nothing says whose argument it is.
     """
-    try:
-        parameters = inspect.signature(_signed(call)).parameters
-    except (TypeError, ValueError):
-        return
+    signature = find_signature(_signed(call))
     for name in given:
-        if name in parameters:
+        if signature is not None and name in signature.parameters:
             raise UsageError(
                 f"`{name}` is an option of {verb}() and a parameter of {call.title} too",
                 f"Pass the model's own in a call: {verb}(inspect_cost.Call.of(model, ..., "
@@ -331,6 +327,30 @@ def _signed(call: Call) -> Callable[..., Any]:
     if isinstance(call.function, nn.Module):
         return unwrap_compiled(call.function).forward
     return call.function
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    """Return the name of a function, or of an object's class."""
+    try:
+        return str(function.__name__)
+    except Exception:  # noqa: BLE001 - whatever an object's own look-up of attributes raises
+        return type(function).__name__
+
+
+def refuse_asynchronous(result: Any) -> None:
+    """Refuse a result that has to be awaited, of which nothing has run.
+
+    Raises:
+        UsageError: it is one.
+    """
+    if inspect.iscoroutine(result):
+        result.close()
+    elif not inspect.isasyncgen(result):
+        return
+    raise UsageError(
+        "the call is asynchronous: nothing of it runs before it is awaited",
+        "Pass a function that awaits it, such as lambda: asyncio.run(pipeline(x)).",
+    )
 
 
 def _module_behind(function: Callable[..., Any]) -> nn.Module | None:

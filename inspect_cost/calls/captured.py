@@ -10,13 +10,27 @@ import functools
 import sys
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
-from types import CellType, CodeType, FunctionType, MethodType, ModuleType, SimpleNamespace
+from types import (
+    CellType,
+    CodeType,
+    FunctionType,
+    MemberDescriptorType,
+    MethodType,
+    ModuleType,
+    SimpleNamespace,
+)
 from typing import Any
 
 from torch import Tensor, nn
 
 #: Names from the outermost variable inwards: ("pipeline", "decoder").
 Path = tuple[str, ...]
+
+#: What holds values by keys; `functools.singledispatch` keeps functions in one that is weak.
+DICTIONARIES = (dict, weakref.WeakKeyDictionary, weakref.WeakValueDictionary)
+
+#: What a closure's cell holds before its variable is assigned.
+UNASSIGNED = object()
 
 #: Libraries whose functions and objects hold no module of the user's; looking there takes time.
 OPAQUE = (sys.stdlib_module_names | {"torch", "numpy"}) - {"collections"}
@@ -102,10 +116,10 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
         yield from (("", value.func), ("", value.args), ("", value.keywords))
     elif isinstance(value, (list, tuple)):
         yield from ((str(i), item) for i, item in enumerate(value))
-    elif isinstance(value, dict):
+    elif isinstance(value, DICTIONARIES):
         yield from ((str(key), item) for key, item in value.items())
     elif _is_open(value):
-        yield from vars(value).items()
+        yield from list_attributes(value).items()
 
 
 def _parts_of_function(function: FunctionType) -> Iterator[tuple[str, Any]]:
@@ -137,8 +151,39 @@ def _is_open(value: Any) -> bool:
     """Return whether a value is an object of the user's, whose attributes may hold modules."""
     if isinstance(value, SimpleNamespace):
         return True
-    closed = isinstance(value, (type, ModuleType)) or not hasattr(value, "__dict__")
-    return not closed and not is_opaque(type(value).__module__)
+    kind = type(value)
+    if issubclass(kind, (type, ModuleType)) or is_opaque(kind.__module__):
+        return False
+    return kind.__dictoffset__ != 0 or bool(_list_slots(kind))
+
+
+def list_attributes(value: Any) -> dict[str, Any]:
+    """Return an object's attributes, those in slots included; none that it makes up when asked."""
+    slots = {
+        name: slot.__get__(value)
+        for name, slot in _list_slots(type(value)).items()
+        if _is_filled(slot, value)
+    }
+    own = value.__dict__ if type(value).__dictoffset__ else {}
+    return {**slots, **own}
+
+
+def _list_slots(kind: type) -> dict[str, Any]:
+    return {
+        name: member
+        for base in reversed(kind.__mro__)
+        if "__slots__" in vars(base)  # types written in C have members without
+        for name, member in vars(base).items()
+        if isinstance(member, MemberDescriptorType)
+    }
+
+
+def _is_filled(slot: Any, value: Any) -> bool:
+    try:
+        slot.__get__(value)
+    except AttributeError:
+        return False
+    return True
 
 
 def is_opaque(module: str | None) -> bool:
@@ -147,11 +192,11 @@ def is_opaque(module: str | None) -> bool:
 
 
 def read_cell(cell: CellType) -> Any:
-    """Return what a closure's cell holds; None if that is not assigned yet."""
+    """Return what a closure's cell holds; `UNASSIGNED` if that is nothing yet."""
     try:
         return cell.cell_contents
     except ValueError:
-        return None
+        return UNASSIGNED
 
 
 def _rebuild(value: Any, known: dict[int, Any]) -> Any:
@@ -163,7 +208,7 @@ def _rebuild(value: Any, known: dict[int, Any]) -> Any:
         return _rebuild_function(value, known)
     if isinstance(value, (MethodType, functools.partial, tuple, weakref.ref)):
         return _rebuild_whole(value, known)
-    if isinstance(value, (list, dict)) or _is_open(value):
+    if isinstance(value, (list, *DICTIONARIES)) or _is_open(value):
         return _rebuild_contents(value, known)
     return value
 
@@ -185,7 +230,7 @@ def _fill(twin: FunctionType, function: FunctionType, known: dict[int, Any]) -> 
     """Give a twin what its original refers to, replaced; return whether anything is."""
     pairs: list[tuple[Any, Any]] = []
     for cell, original in zip(twin.__closure__ or (), function.__closure__ or (), strict=True):
-        if (content := read_cell(original)) is not None:
+        if (content := read_cell(original)) is not UNASSIGNED:
             cell.cell_contents = _rebuild(content, known)
             pairs.append((cell.cell_contents, content))
     opaque = is_opaque(function.__module__)
@@ -226,12 +271,16 @@ def _rebuild_contents(value: Any, known: dict[int, Any]) -> Any:
     if twin is value:
         return value
     known[id(value)] = twin
-    inside: Any = value if isinstance(value, (list, dict)) else vars(value)
-    target: Any = twin if isinstance(value, (list, dict)) else vars(twin)
     changed = False
-    for key, part in enumerate(inside) if isinstance(inside, list) else list(inside.items()):
-        target[key] = _rebuild(part, known)
-        changed |= target[key] is not part
+    if isinstance(value, (list, *DICTIONARIES)):
+        for key, part in list(enumerate(value) if isinstance(value, list) else value.items()):
+            twin[key] = _rebuild(part, known)
+            changed |= twin[key] is not part
+    if not isinstance(value, list) and _is_open(value):
+        for name, part in list_attributes(value).items():
+            new = _rebuild(part, known)
+            object.__setattr__(twin, name, new)
+            changed |= new is not part
     if not changed:
         known[id(value)] = value
     return known[id(value)]
@@ -239,13 +288,14 @@ def _rebuild_contents(value: Any, known: dict[int, Any]) -> Any:
 
 def _copy_shallow(value: Any) -> Any:
     """Return a copy; the value itself if it refuses."""
-    if isinstance(value, (list, dict)):
+    if isinstance(value, (list, *DICTIONARIES)):
         return copy.copy(value)
     try:
         twin = object.__new__(type(value))
     except TypeError:  # C makes it, as a SimpleNamespace
         return _copy_by_itself(value)
-    vars(twin).update(vars(value))
+    for name, part in list_attributes(value).items():
+        object.__setattr__(twin, name, part)
     return twin
 
 

@@ -140,12 +140,18 @@ class FunctionModule(nn.Module):
         return self.title
 
 
+def find_signature(function: Callable[..., Any]) -> inspect.Signature | None:
+    """Return the signature of a function; None if it has none, or does not tell."""
+    try:
+        return inspect.signature(function)
+    except Exception:  # noqa: BLE001 - whatever an object's own look-up of attributes raises
+        return None
+
+
 def _parameter_names(function: Callable[..., Any], count: int) -> list[str]:
     """Return the names of this many positional parameters; numbers where they have none."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        parameters = {}.values()
+    signature = find_signature(function)
+    parameters = () if signature is None else signature.parameters.values()
     kinds = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
     names = [p.name for p in parameters if p.kind in kinds][:count]
     return names + [str(i) for i in range(len(names), count)]

@@ -15,11 +15,8 @@ from torch import nn
 from inspect_cost.counting.torch.ledger import Ledger
 from inspect_cost.values.errors import UsageError
 
-#: Called with what a method returned or yielded, and the place of its module.
-OnReturn = Callable[[Any, str], None]
 
-
-def attribute_methods(model: nn.Module, ledger: Ledger, on_return: OnReturn | None = None) -> None:
+def attribute_methods(model: nn.Module, ledger: Ledger) -> None:
     """Make every method of every module of ``model`` report to the ledger while it runs.
 
     This changes the modules, so it is for a stand-in, never for the caller's model.
@@ -28,12 +25,12 @@ def attribute_methods(model: nn.Module, ledger: Ledger, on_return: OnReturn | No
     for path, module in model.named_modules():
         kind = type(module)
         if kind not in names:
-            names[kind] = _list_own_methods(kind)
+            names[kind] = list_own_methods(kind)
         for name in names[kind]:
             method = getattr(module, name)
             # Written to the instance directly, bypassing nn.Module.__setattr__: an instance
             # attribute shadows the class's method.
-            vars(module)[name] = _wrap_method(method, path, ledger, on_return)
+            vars(module)[name] = _wrap_method(method, path, ledger)
 
 
 def make_off_thread_error(path: str) -> UsageError:
@@ -44,7 +41,7 @@ def make_off_thread_error(path: str) -> UsageError:
     )
 
 
-def _list_own_methods(kind: type[nn.Module]) -> set[str]:
+def list_own_methods(kind: type[nn.Module]) -> set[str]:
     """List the plain methods that a class and its bases add to `nn.Module`."""
     own = {
         name
@@ -56,9 +53,7 @@ def _list_own_methods(kind: type[nn.Module]) -> set[str]:
     return own - vars(nn.Module).keys() | ({"forward"} & own)
 
 
-def _wrap_method(
-    method: Callable[..., Any], path: str, ledger: Ledger, on_return: OnReturn | None
-) -> Callable[..., Any]:
+def _wrap_method(method: Callable[..., Any], path: str, ledger: Ledger) -> Callable[..., Any]:
     """Wrap a method so that it runs inside its module's entry in the ledger."""
     thread = get_ident()  # dispatch modes are per thread: elsewhere, operators would go unseen
 
@@ -67,12 +62,10 @@ def _wrap_method(
         if get_ident() != thread:
             ledger.off_thread_module = path
             raise make_off_thread_error(path)
-        with ledger.inside(path) as place:
+        with ledger.inside(path):
             out = method(*args, **kwargs)
         if type(out) is GeneratorType:
-            return _follow(out, _wrap_method(_advance, path, ledger, on_return))
-        if on_return:
-            on_return(out, place)
+            return follow(out, _wrap_method(advance, path, ledger))
         return out
 
     return wrapper
@@ -85,7 +78,7 @@ class _End:
     value: Any
 
 
-def _follow(
+def follow(
     generator: Generator[Any, Any, Any], advance: Callable[..., Any]
 ) -> Generator[Any, Any, Any]:
     """Wrap a generator so that all that it does is done by ``advance``.
@@ -108,7 +101,7 @@ def _follow(
             step = functools.partial(generator.send, sent)
 
 
-def _advance(step: Callable[[], Any]) -> list[Any] | _End:
+def advance(step: Callable[[], Any]) -> list[Any] | _End:
     """Return the next result of a generator in a list, or its end, which is no error."""
     try:
         return [step()]

@@ -1,72 +1,35 @@
-"""The backward half of a training step, attributed to the modules of the forward half."""
+"""The backward half of a training step."""
 
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import Node
 from torch.utils._pytree import tree_leaves
 
-from inspect_cost.counting.torch.ledger import Ledger
 from inspect_cost.counting.torch.memories import list_contents
 from inspect_cost.values.errors import UsageError
 
 
-class BackwardPass:
-    """The backward half: each of its operators is charged to the module that made its graph node.
+def run_backward(out: Any) -> None:
+    """Compute all gradients, starting from ones as the gradients of the outputs.
 
-    Args:
-        ledger: where the operators are entered.
+    Raises:
+        UsageError: no output depends on a parameter that requires a gradient, or the model itself
+            turned gradients off.
     """
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self._attributed: set[Node] = set()
-
-    def attribute(self, out: Any, path: str) -> None:
-        """Assign the graph nodes that are new since the last call to the module at ``path``.
-
-        Called whenever a module's method returns. Inner modules return first, so each node goes
-        to the innermost module.
-        """
-        nodes = [tensor.grad_fn for tensor in find_differentiable(out)]
-        while nodes:
-            node = nodes.pop()
-            if node is None or node in self._attributed:
-                continue
-            self._attributed.add(node)
-            node.register_prehook(self._make_prehook(path))
-            nodes.extend(before for before, _ in node.next_functions)
-
-    def _make_prehook(self, path: str) -> Callable[..., None]:
-        # Autograd runs a node's prehook just before the node's own operators.
-        return partial(self._move, path)
-
-    def _move(self, path: str, _gradients: tuple[Tensor, ...]) -> None:
-        self._ledger.move_to(path)
-
-    def run(self, out: Any) -> None:
-        """Compute all gradients, starting from ones as the gradients of the outputs.
-
-        Raises:
-            UsageError: no output depends on a parameter that requires a gradient, or the model
-                itself turned gradients off.
-        """
-        outputs = find_differentiable(out)
-        if not outputs and any(tensor.is_inference() for tensor in walk_results(out)):
-            raise UsageError(
-                "the model computes under torch.inference_mode(), which keeps no gradients",
-                "Count it with backward=False, or take the mode out of its forward.",
-            )
-        if not outputs:
-            raise UsageError(
-                "no output depends on a parameter that requires a gradient",
-                "Count it with backward=False, or let its parameters require gradients.",
-            )
-        torch.autograd.backward(outputs, [torch.ones_like(output) for output in outputs])
-        self._ledger.move_to("")
+    outputs = find_differentiable(out)
+    if not outputs and any(tensor.is_inference() for tensor in walk_results(out)):
+        raise UsageError(
+            "the model computes under torch.inference_mode(), which keeps no gradients",
+            "Count it with backward=False, or take the mode out of its forward.",
+        )
+    if not outputs:
+        raise UsageError(
+            "no output depends on a parameter that requires a gradient",
+            "Count it with backward=False, or let its parameters require gradients.",
+        )
+    torch.autograd.backward(outputs, [torch.ones_like(output) for output in outputs])
 
 
 def find_differentiable(out: Any) -> list[Tensor]:

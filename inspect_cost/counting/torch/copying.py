@@ -11,7 +11,14 @@ import functools
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from types import BuiltinFunctionType, CellType, FunctionType, MethodType, ModuleType
+from types import (
+    BuiltinFunctionType,
+    CellType,
+    FunctionType,
+    MappingProxyType,
+    MethodType,
+    ModuleType,
+)
 from typing import Any, TypeVar
 
 import torch
@@ -20,9 +27,11 @@ from torch.utils._pytree import tree_leaves
 
 from inspect_cost.calls.call import is_fake, unwrap_compiled
 from inspect_cost.calls.captured import (
+    UNASSIGNED,
     find_captured,
     holds_state,
     is_opaque,
+    list_attributes,
     list_global_names,
     read_cell,
 )
@@ -37,7 +46,7 @@ T = TypeVar("T")
 #: Exact types whose values are their own copies; checking for these first saves most of the time.
 IMMUTABLE = frozenset(
     {type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.device}
-    | {range, ModuleType, BuiltinFunctionType, type(Ellipsis), type(NotImplemented)}
+    | {range, ModuleType, type(Ellipsis), type(NotImplemented)}
 )
 
 #: Attribute in which a compiled function keeps the one that was compiled.
@@ -99,7 +108,7 @@ class Copier:
             )
         refuse_sharded(module)
         if isinstance(module, FunctionModule):
-            self._register(module.function, module.function)  # it is bound to its children later
+            self._register(module.function, self._copy_beside_modules(module.function))
         # Not the class's own __new__: torch.fx's makes a class that lacks the graph's forward.
         # Registered before the attributes, which may refer back to the module.
         twin: nn.Module = self._register(module, object.__new__(type(module)))
@@ -108,6 +117,13 @@ class Copier:
             attributes[name] = self.copy(value)
         _prepare(twin)
         return twin
+
+    def _copy_beside_modules(self, function: Any) -> Any:
+        """Copy what a function may change, other than what it is bound to later: its children."""
+        copier = Copier()
+        copier.memo.update((id(value), value) for value in find_captured(function).values())
+        self._kept.append(copier)
+        return copier.copy(function)
 
     def _copy_dict(self, value: dict[Any, Any]) -> dict[Any, Any]:
         twin = self._register(value, type(value)())
@@ -135,6 +151,16 @@ class Copier:
         return self._register(
             method, MethodType(self.copy(method.__func__), self.copy(method.__self__))
         )
+
+    def _copy_builtin(self, function: BuiltinFunctionType) -> Any:
+        """Copy a method of a list or the like, as ``self.results.append``; share a function."""
+        owner = function.__self__
+        twin = owner if isinstance(owner, (type, ModuleType)) else self.copy(owner)
+        made = function if twin is owner else getattr(twin, function.__name__)
+        return self._register(function, made)
+
+    def _copy_mapping_proxy(self, proxy: MappingProxyType[Any, Any]) -> Any:
+        return self._register(proxy, MappingProxyType(self._copy_dict(dict(proxy))))
 
     def _copy_partial(self, partial: functools.partial[Any]) -> functools.partial[Any]:
         function, args, keywords = map(self.copy, (partial.func, partial.args, partial.keywords))
@@ -167,7 +193,7 @@ class Copier:
 
     def _fill_function(self, twin: FunctionType, function: FunctionType) -> None:
         for own, cell in zip(twin.__closure__ or (), function.__closure__ or (), strict=True):
-            if (content := read_cell(cell)) is not None:
+            if (content := read_cell(cell)) is not UNASSIGNED:
                 own.cell_contents = None
                 own.cell_contents = self.copy(content)
         twin.__defaults__ = self.copy(function.__defaults__)
@@ -237,7 +263,7 @@ class Copier:
             twin = self._register(value, object.__new__(kind))
         except TypeError:  # C makes it
             return value
-        for name, item in _list_attributes(value).items():
+        for name, item in list_attributes(value).items():
             object.__setattr__(twin, name, self.copy(item))
         return twin
 
@@ -294,26 +320,6 @@ def _set_state(twin: Any, state: Any) -> None:
         object.__setattr__(twin, name, item)
 
 
-def _list_attributes(value: Any) -> dict[str, Any]:
-    """Return an object's attributes, those in slots included."""
-    slots = [name for kind in type(value).__mro__ for name in _slots(kind)]
-    filled = {name: getattr(value, name) for name in slots if hasattr(value, name)}
-    return {**filled, **getattr(value, "__dict__", {})}
-
-
-def _slots(kind: type) -> Iterable[str]:
-    slots = vars(kind).get("__slots__", ())
-    names = (slots,) if isinstance(slots, str) else slots
-    hidden = {"__dict__", "__weakref__"}
-    return [_mangle(kind, name) for name in names if name not in hidden]
-
-
-def _mangle(kind: type, name: str) -> str:
-    """Return a private slot's real name."""
-    private = name.startswith("__") and not name.endswith("__")
-    return f"_{kind.__name__.lstrip('_')}{name}" if private else name
-
-
 #: How values of these exact types are copied.
 BY_TYPE: dict[type, Callable[[Copier, Any], Any]] = {
     dict: Copier._copy_dict,
@@ -324,6 +330,8 @@ BY_TYPE: dict[type, Callable[[Copier, Any], Any]] = {
     frozenset: Copier._copy_collection,
     FunctionType: Copier._copy_function,
     MethodType: Copier._copy_method,
+    BuiltinFunctionType: Copier._copy_builtin,
+    MappingProxyType: Copier._copy_mapping_proxy,
     functools.partial: Copier._copy_partial,
     functools._lru_cache_wrapper: Copier._copy_cached_function,
     weakref.ref: Copier._copy_reference,

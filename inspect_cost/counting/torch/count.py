@@ -1,6 +1,6 @@
 """Counting one call of a model, from shapes alone wherever that is possible."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,7 +11,13 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
 from inspect_cost.calls.arguments import refuse_mistakes
-from inspect_cost.calls.call import FORWARD, Call, cast_module, tensors_in
+from inspect_cost.calls.call import (
+    FORWARD,
+    Call,
+    cast_module,
+    refuse_asynchronous,
+    tensors_in,
+)
 from inspect_cost.calls.devices import find_dtype
 from inspect_cost.calls.function import FunctionModule
 from inspect_cost.counting.options import CountOptions, as_rule, make_unused_error
@@ -20,12 +26,13 @@ from inspect_cost.counting.torch.aten import Rule
 from inspect_cost.counting.torch.aten.policies import select_rules
 from inspect_cost.counting.torch.attribution import attribute_methods, make_off_thread_error
 from inspect_cost.counting.torch.autocast import follow_autocast
-from inspect_cost.counting.torch.backward import BackwardPass
+from inspect_cost.counting.torch.backward import run_backward
 from inspect_cost.counting.torch.copying import Copier
 from inspect_cost.counting.torch.dataflow import DataFlow
 from inspect_cost.counting.torch.failures import explain_error, explain_obstacle
 from inspect_cost.counting.torch.flex_attention import Masks, Surroundings, attend_flexibly
 from inspect_cost.counting.torch.fused_attention import FusedAttention
+from inspect_cost.counting.torch.gradients import GradientLedger
 from inspect_cost.counting.torch.guard import Guard, WeightWrittenError
 from inspect_cost.counting.torch.jagged import JaggedAttention
 from inspect_cost.counting.torch.ledger import Ledger, Observer
@@ -46,6 +53,7 @@ from inspect_cost.counting.torch.substitute import (
     set_mode,
 )
 from inspect_cost.counting.torch.surroundings import (
+    mark_counting,
     preserve_process_state,
     refuse_depth,
     run_as_deep_as_usual,
@@ -86,7 +94,8 @@ def count_call(
     """
     applied: set[str] = set() if used is None else used
     jagged = any(tensor.layout is torch.jagged for tensor in tensors_in((call.args, call.kwargs)))
-    with preserve_process_state(), refuse_depth(), _allow_gradients(needed=options.backward):
+    gradients = _allow_gradients(needed=options.backward)
+    with preserve_process_state(), refuse_depth(), mark_counting(), gradients:
         given = call.as_module().with_inputs_cast(options.dtype)
         run = _Run(given, options, applied, jagged, watcher)
         try:
@@ -110,7 +119,7 @@ def count_disposable(call: Call, options: CountOptions = DEFAULTS) -> CostReport
         CountError: as `count_call`.
     """
     applied: set[str] = set()
-    with preserve_process_state(), refuse_depth():
+    with preserve_process_state(), refuse_depth(), mark_counting():
         given = call.with_inputs_cast(options.dtype)
         report = _Run(given, options, applied).count(lambda model, _copier: model)
     check_op_costs(options, applied, report)
@@ -176,20 +185,20 @@ class _Run:
         with guard.insist():
             self._set_mode(model, guard)
         places = Places(model)
-        ledger, modules = Ledger(places, self.watcher), collect_storage(model, places)
+        ledger = self._make_ledger(places, model)
+        modules = collect_storage(model, places)
         apply_module_costs(model, ledger, options.module_costs)
-        backward = BackwardPass(ledger) if options.backward else None
-        attribute_methods(model, ledger, backward.attribute if backward else None)
+        attribute_methods(model, ledger)
         if self.watcher:
             self.watcher.start(model, places)
         args, kwargs = copier.copy_inputs(inputs)
         # Autograd wants a gradient on the device of its tensor: no number keeps its values.
-        without_numbers = bool(backward) and any(p.is_meta for p in model.parameters())
+        without_numbers = options.backward and any(p.is_meta for p in model.parameters())
         if without_numbers:
             args, kwargs = _drop_real_numbers(model, (args, kwargs))
         # A training step changes its parameters, so that nothing is the same in the next.
         stored = (*model.parameters(), *model.buffers())
-        flow = DataFlow(() if backward else stored)
+        flow = DataFlow(() if options.backward else stored)
         masks = Masks(triangular=options.policy.attention == "triangular")
         mode = CountingMode(
             ledger,
@@ -200,12 +209,14 @@ class _Run:
             stored,
             masks,
             keeps_numbers=not without_numbers,
+            own=(*stored, *copier.memo.values()),
+            training=options.backward,
         )
         flexible = attend_flexibly(Surroundings(self.home, masks, flow.mark_as_used))
         leftovers = Leftovers(original)
         try:
             with guard.insist(), flexible, _name_failing_module(ledger, self.call.method):
-                out = self._run(model, args, kwargs, mode, backward)
+                out = self._run(model, args, kwargs, mode)
                 if ledger.off_thread_module is not None:
                     raise make_off_thread_error(ledger.off_thread_module)
             found = flow.finish(out, (args, kwargs), model)
@@ -224,6 +235,7 @@ class _Run:
             input_bytes=count_reachable_bytes(inputs),
             policy=str(options.policy),
             aliases=places.aliases,
+            notes=tuple(_note_strangers(mode.strangers.values())),
         )
 
     def _run(
@@ -232,7 +244,6 @@ class _Run:
         args: Any,
         kwargs: Any,
         mode: CountingMode,
-        backward: BackwardPass | None,
     ) -> Any:
         """Make the call of the stand-in, under the mode."""
         method = self.call.method
@@ -246,11 +257,18 @@ class _Run:
         gradients = _gradients(enabled=training)
         with run_as_deep_as_usual(), gradients, functions, casts, mode, watch:
             out = function(*args, **kwargs)
+            refuse_asynchronous(out)
             if isinstance(out, Iterator):
                 out = list(out)  # a generator does its work when it is read
-            if backward:
-                backward.run(out)
+            if training:
+                run_backward(out)
         return out
+
+    def _make_ledger(self, places: Places, model: nn.Module) -> Ledger:
+        """Make the books, which charge gradients to the modules of the forward if there are any."""
+        if self.options.backward:
+            return GradientLedger(places, model, self.watcher)
+        return Ledger(places, self.watcher)
 
     def _set_mode(self, model: nn.Module, guard: Guard) -> None:
         """Set the stand-in's mode, in which a model may do more: merge weights, fill tables."""
@@ -284,7 +302,19 @@ def _count_in_any_way(run: _Run) -> CostReport:
     where = f" in {reason.module_path}" if reason.module_path else ""
     why = explain_obstacle(reason)
     text = f"Run on real values, because shapes alone were not enough{where}: {why}."
-    return replace(report, notes=(Note("real-run", text),))
+    return replace(report, notes=(Note("real-run", text), *report.notes))
+
+
+def _note_strangers(strangers: Collection[Tensor]) -> Iterator[Note]:
+    """Yield what a reader should know of parameters that the model does not hold."""
+    if strangers:
+        size = sum(tensor.numel() for tensor in strangers)
+        yield Note(
+            "outside-weights",
+            f"The call reads {size} parameters that the model does not hold, such as those of a "
+            "global variable or a class; they are not among its parameters.",
+            "warning",
+        )
 
 
 def _notes(run: _Run) -> Iterator[Note]:
@@ -336,14 +366,20 @@ def _gradients(*, enabled: bool) -> Iterator[None]:
 
 
 def _drop_real_numbers(model: nn.Module, inputs: Any) -> Any:
-    """Return inputs without the values of what gradients flow through."""
+    """Return inputs without the values of what gradients flow through.
+
+    An input that is given twice stays one: attention is told by that whether it is to itself.
+    """
+    known: dict[int, Tensor] = {}
+
+    def drop(tensor: Tensor) -> Tensor:
+        if not (tensor.is_floating_point() or tensor.is_complex()):
+            return tensor
+        return known.setdefault(id(tensor), drop_values(tensor))
+
     if isinstance(model, FunctionModule):
-        model.tensors = {path: _drop_number(tensor) for path, tensor in model.tensors.items()}
-    return tree_map_only(Tensor, _drop_number, inputs)
-
-
-def _drop_number(tensor: Tensor) -> Tensor:
-    return drop_values(tensor) if tensor.is_floating_point() or tensor.is_complex() else tensor
+        model.tensors = {path: drop(tensor) for path, tensor in model.tensors.items()}
+    return tree_map_only(Tensor, drop, inputs)
 
 
 def _with_title(modules: Any, title: str) -> Any:

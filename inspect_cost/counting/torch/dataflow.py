@@ -17,7 +17,7 @@ stored.
 import gc
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, UntypedStorage, nn
@@ -111,6 +111,30 @@ class Findings:
             )
 
 
+class Follower(Protocol):
+    """What records the calls of operators."""
+
+    def record(
+        self,
+        key: Key,
+        cost: OpCost | None,
+        operator: Operator,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        out: Any,
+    ) -> None:
+        """Record a call of an operator that has run; ``kwargs`` include its ``out=`` if given."""
+
+    def record_opaque(self, key: Key, cost: OpCost | None, given: Any, out: Any) -> None:
+        """Record a call without a schema, which may read and write everything that it is given."""
+
+    def mark_as_used(self, value: Any) -> None:
+        """Mark a value as used, because it goes where it cannot be followed."""
+
+    def has_made(self, tensor: Tensor) -> bool:
+        """Return whether an operator that was recorded made a tensor's memory."""
+
+
 class DataFlow:
     """The follower of one call of a model, operator by operator.
 
@@ -192,6 +216,10 @@ class DataFlow:
     def mark_as_used(self, value: Any) -> None:
         """Mark a value as used, because it goes where it cannot be followed."""
         self._roots.update(self._find_writers((value,)))
+
+    def has_made(self, tensor: Tensor) -> bool:
+        """Return whether an operator that was recorded made a tensor's memory."""
+        return self._memories.has_made(tensor)
 
     def _split_operands(
         self, name: str, effects: Effects, args: tuple[Any, ...], kwargs: dict[str, Any]

@@ -15,7 +15,7 @@ from torch._ops import HigherOrderOperator
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from inspect_cost.counting.torch.aten import Rule
-from inspect_cost.counting.torch.dataflow import DataFlow
+from inspect_cost.counting.torch.dataflow import Follower
 from inspect_cost.counting.torch.flex_attention import (
     Masks,
     changes_scores,
@@ -44,7 +44,7 @@ class CountingContext(NamedTuple):
     mode: TorchDispatchMode
     ledger: Ledger
     rules: Mapping[str, Rule]
-    flow: DataFlow
+    flow: Follower
     masks: Masks
 
     def enter(self, name: str, cost: OpCost | None, given: Any, out: Any) -> None:

@@ -57,6 +57,11 @@ class Ledger:
         self.failed_in: str | None = None
         self.off_thread_module: str | None = None
 
+    @property
+    def place(self) -> str:
+        """The place that operators are entered for now."""
+        return self._module_stack[-1]
+
     @contextmanager
     def inside(self, module: str) -> Iterator[str]:
         """Enter operators for ``module`` within this context, which yields the place of it."""
@@ -70,10 +75,6 @@ class Ledger:
             raise
         finally:
             self._module_stack.pop()
-
-    def move_to(self, place: str) -> None:
-        """Enter operators for the module at ``place`` from now on, not for the running one."""
-        self._module_stack[-1] = place
 
     @contextmanager
     def redirect(self) -> Iterator["Ledger"]:
@@ -104,7 +105,7 @@ class Ledger:
         Returns:
             The place that the call was entered for, and the operator.
         """
-        key = (self._module_stack[-1], operator)
+        key = (self.place, operator)
         calls, spent, moved, counted = self._entries.get(key, (0, FREE, 0, True))
         self._entries[key] = (
             calls + 1,

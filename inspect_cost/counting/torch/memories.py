@@ -61,6 +61,12 @@ class Memories:
         """Find what is known of a storage; None if it has not been seen."""
         return self._alive.get(storage._cdata)
 
+    def has_made(self, tensor: Tensor) -> bool:
+        """Return whether an operator made a tensor's memory."""
+        storage = find_storage(tensor)
+        memory = None if storage is None else self.find(storage)
+        return memory is not None and memory.is_result
+
     def add(self, storage: UntypedStorage, origin: int, *, result: bool) -> Memory:
         """Register a storage that is seen for the first time."""
         memory = Memory(storage, self._on_free)

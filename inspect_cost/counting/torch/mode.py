@@ -7,18 +7,22 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch._ops import HigherOrderOperator, OpOverload
+from torch.nn import Parameter
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from inspect_cost.counting.torch.aten import Operators, Rule
+from inspect_cost.counting.torch.aten import Operator, Operators, Rule
 from inspect_cost.counting.torch.contents import PLAIN_TENSORS
-from inspect_cost.counting.torch.dataflow import DataFlow
+from inspect_cost.counting.torch.dataflow import Follower
 from inspect_cost.counting.torch.distributed import refuse_collective
 from inspect_cost.counting.torch.flex_attention import Masks
 from inspect_cost.counting.torch.guard import Guard
 from inspect_cost.counting.torch.higher_order import CountingContext, run_higher_order
 from inspect_cost.counting.torch.ledger import Details, Ledger
 from inspect_cost.counting.torch.placement import Placement
+from inspect_cost.counting.torch.traffic import iter_tensors
 from inspect_cost.counting.torch.unpacking import Unpacking
+from inspect_cost.values.cost import OpCost
+from inspect_cost.values.errors import CountError
 
 
 class CountingMode(TorchDispatchMode):
@@ -32,13 +36,16 @@ class CountingMode(TorchDispatchMode):
         ledger: where costs are entered.
         rules: rules by operator name.
         home: the device of the values that are known.
-        flow: the follower of the data, which records every call.
+        flow: what records every call.
         guard: of the tensors of the caller's model, if there is one; it checks every call.
         stored: the model's parameters and buffers.
         masks: what masks of flex attention keep; by default, all scores count.
         keeps_numbers: whether numbers that are made on the way have values.
+        own: all that was copied for the count; None if parameters of others may be read.
+        training: whether gradients follow, which would be left in parameters of others.
 
     Attributes:
+        strangers: parameters that were read and that the model does not hold.
         met_jagged: whether an operator was given a jagged tensor.
         context: what runs operators whose arguments are functions, and enters calls by name.
     """
@@ -50,12 +57,14 @@ class CountingMode(TorchDispatchMode):
         ledger: Ledger,
         rules: Mapping[str, Rule],
         home: torch.device,
-        flow: DataFlow,
+        flow: Follower,
         guard: Guard | None = None,
         stored: Iterable[Tensor] = (),
         masks: Masks | None = None,
         *,
         keeps_numbers: bool = True,
+        own: Iterable[Any] | None = None,
+        training: bool = False,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch has no types here
         self._ledger = ledger
@@ -64,6 +73,9 @@ class CountingMode(TorchDispatchMode):
         self._flow = flow
         self._guard = guard or Guard(None)
         self._unpacking = Unpacking(stored)
+        self._own = None if own is None else set(map(id, own))
+        self._training = training
+        self.strangers: dict[int, Tensor] = {}
         self.met_jagged = False
         self.context = CountingContext(self, ledger, rules, flow, masks or Masks(triangular=False))
 
@@ -80,30 +92,66 @@ class CountingMode(TorchDispatchMode):
         kwargs: Mapping[str, Any] = MappingProxyType({}),
     ) -> Any:
         """Run and count one operator."""
-        if not all(map(_keeps_to_torch, types)):
-            self.met_jagged |= any(kind.__name__ == "NestedTensor" for kind in types)
+        if not self._follows(types):
             return NotImplemented  # a tensor subclass unwraps itself; its inner operators follow
         arguments = dict(kwargs or {})
         if isinstance(func, HigherOrderOperator):
             return run_higher_order(func, args, arguments, self.context)
-        self._guard.check(func, args, arguments)
         operator = self._operators[func]
-        refuse_collective(operator.name)
+        self._check(operator, args, arguments)
         if operator.rule is None:
             with self:
                 parts = func.decompose(*args, **arguments)
             if parts is not NotImplemented:
                 return parts
-        out = self._placement.run(operator, args, arguments)
+        out = self._run(operator, args, arguments)
         given = arguments
         if "out" in arguments:  # rules take an operator's arguments without its ``out=``
             arguments = {name: value for name, value in given.items() if name != "out"}
-        cost = operator.rule(out, *args, **arguments) if operator.rule else None
+        cost = self._find_cost(operator.rule, out, args, arguments) if operator.rule else None
         moved = self._unpacking.count_bytes_moved(operator, args, arguments, out)
         call = Details(operator, args, arguments, out)
         key = self._ledger.enter(operator.name, cost, moved, call)
         self._flow.record(key, cost, operator, args, given, out)
         return out
+
+    def _follows(self, types: tuple[type, ...]) -> bool:
+        """Return whether operators on these kinds of tensors are counted as they are."""
+        plain = all(map(_keeps_to_torch, types))
+        if not plain:
+            self.met_jagged |= any(kind.__name__ == "NestedTensor" for kind in types)
+        return plain
+
+    def _check(self, operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Refuse an operator that must not run."""
+        self._guard.check(operator.func, args, kwargs)
+        refuse_collective(operator.name)
+        if self._own is not None:
+            for tensor in iter_tensors(args):
+                if type(tensor) is Parameter and not tensor.is_meta and id(tensor) not in self._own:
+                    self._meet_stranger(tensor)
+
+    def _meet_stranger(self, parameter: Parameter) -> None:
+        """Note a parameter of others, unless the call itself made it; refuse to train it."""
+        if self._flow.has_made(parameter):
+            return
+        self.strangers[id(parameter)] = parameter
+        if self._training and parameter.requires_grad:
+            raise CountError(
+                "the call trains a parameter that the model does not hold",
+                "Something outside the model has it, such as a class or a global variable: let the "
+                "model refer to it by an attribute.",
+            )
+
+    def _run(self, operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run an operator, on values where they are known."""
+        return self._placement.run(operator, args, kwargs)
+
+    def _find_cost(
+        self, rule: Rule, out: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> OpCost | None:
+        """Return what a call costs by its rule; None if the rule does not know."""
+        return rule(out, *args, **kwargs)
 
 
 def _keeps_to_torch(kind: type) -> bool:

@@ -1,7 +1,7 @@
 """Costs that a user gives for whole modules, replacing the sum of their operators."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
 from torch import Tensor, nn
@@ -30,6 +30,18 @@ def apply_module_costs(model: nn.Module, ledger: Ledger, costs: Mapping[Any, Cos
     Raises:
         UsageError: no module has such a path or is of such a class.
     """
+    for module, rule in find_module_rules(model, costs):
+        vars(module)["forward"] = _wrap_forward(module, ledger, rule)
+
+
+def find_module_rules(
+    model: nn.Module, costs: Mapping[Any, Cost]
+) -> Iterator[tuple[nn.Module, ModuleRule]]:
+    """Yield the modules that have a cost of their own, with it; arguments as above.
+
+    Raises:
+        UsageError: no module has such a path or is of such a class.
+    """
     if not costs:
         return
     modules: dict[str, nn.Module] = dict(model.named_modules())
@@ -38,8 +50,7 @@ def apply_module_costs(model: nn.Module, ledger: Ledger, costs: Mapping[Any, Cos
         cost = costs[path] if path in costs else _find_cost(type(module), costs)
         if cost is not None:
             name = f"{path or 'the model'} ({type(module).__name__})"
-            rule = as_rule("module_costs", name, cost)
-            vars(module)["forward"] = _wrap_forward(module, ledger, rule)
+            yield module, as_rule("module_costs", name, cost)
 
 
 def _check_keys(modules: Mapping[str, nn.Module], costs: Mapping[Any, Cost]) -> None:
@@ -65,13 +76,19 @@ def _wrap_forward(module: nn.Module, ledger: Ledger, rule: ModuleRule) -> Callab
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         with ledger.redirect() as inside:
             out = forward(*args, **kwargs)
-        # The rule replaces the arithmetic only: bytes are those of the operators that ran.
-        moved = sum(tally.bytes_moved for tally in inside.collect_tallies())
-        cost = rule(module, (*args, *kwargs.values()), out)
-        ledger.enter(f"module.{type(module).__name__}", cost, moved)
+        enter_module_cost(ledger, inside, module, rule(module, (*args, *kwargs.values()), out))
         return out
 
     return wrapper
+
+
+def enter_module_cost(
+    ledger: Ledger, inside: Ledger, module: nn.Module, cost: OpCost | None
+) -> None:
+    """Enter the cost of a module's forward, whose operators are in the ledger ``inside``."""
+    # It replaces the arithmetic only: bytes are those of the operators that ran.
+    moved = sum(tally.bytes_moved for tally in inside.collect_tallies())
+    ledger.enter(f"module.{type(module).__name__}", cost, moved)
 
 
 def windowed_convolution(window: Literal["per call", "folded"] = "per call") -> ModuleRule:

@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -168,6 +169,19 @@ class _Depth:
         finally:
             sys.setrecursionlimit(cls.PREPARING * cls.usual)
 
+    @classmethod
+    @contextmanager
+    def of_model(cls) -> Iterator[None]:
+        """Allow code of the user's what it may take without our frames between its own."""
+        before = sys.getrecursionlimit()
+        raised = int(cls.RUNNING * before) + cls.SPARE
+        sys.setrecursionlimit(raised)
+        try:
+            yield
+        finally:
+            if sys.getrecursionlimit() == raised:  # the code may have set another
+                sys.setrecursionlimit(before)
+
 
 run_as_deep_as_usual = _Depth.as_usual
 
@@ -209,3 +223,38 @@ def preserve_process_state() -> AbstractContextManager[object]:
     Overlapping counts on several threads share it.
     """
     return _PRESERVED
+
+
+@contextmanager
+def _preserve_around_block() -> Iterator[None]:
+    with _Depth.of_model(), _preserve_dispatch_flags(), _force_eager():
+        yield
+
+
+_AROUND_BLOCKS = Shared(_preserve_around_block)
+
+
+def surround_block() -> AbstractContextManager[object]:
+    """Return a context for code that is counted while it runs: without the compiler, and as deep.
+
+    Overlapping blocks on several threads share it.
+    """
+    return _AROUND_BLOCKS
+
+
+_COUNTING = ContextVar("counting", default=False)
+
+
+@contextmanager
+def mark_counting() -> Iterator[None]:
+    """Mark what runs in this context, on this thread, as the work of a count."""
+    token = _COUNTING.set(True)
+    try:
+        yield
+    finally:
+        _COUNTING.reset(token)
+
+
+def is_counting() -> bool:
+    """Return whether a count is at work on this thread, of which a block around it is no part."""
+    return _COUNTING.get()

@@ -104,3 +104,39 @@ def test_nothing_to_differentiate() -> None:
         count(nn.Identity(), torch.ones(2), backward=True)
     with pytest.raises(CountError):
         count(Perceptron(), torch.ones(2, 5), backward=True)
+
+
+class Residual(nn.Module):
+    """Computes between its layers, and before them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(8))
+        self.first, self.second = nn.Linear(8, 8), nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Any:
+        return self.second(torch.relu(self.first(x * self.scale)))
+
+
+def test_gradients_of_what_a_module_computes_itself_are_its_own() -> None:
+    rows = 4
+    report = count(Residual(), torch.ones(rows, 8), backward=True)
+    own = report.by_module[""].own_cost
+    # Forward a product and a comparison a number; their gradients, and the scale's sum over rows.
+    assert (own.mul, own.compare) == (2 * rows * 8, 2 * rows * 8)
+    assert own.add == (rows - 1) * 8
+    layers = [report.by_module[name].cost for name in ("first", "second")]
+    assert [layer.macs for layer in layers] == [3 * rows * 64, 3 * rows * 64]
+    assert {layer.add for layer in layers} == {rows * 8 + (rows - 1) * 8}
+
+
+def test_an_input_that_is_given_twice_stays_one_in_a_training_step() -> None:
+    """Attention projects by one product what attends to itself."""
+    attention, x = nn.MultiheadAttention(8, 2), torch.ones(3, 1, 8)
+    calls = {
+        same: count(attention, x, x if same else x.clone(), x, backward=True)
+        .by_operator["aten.addmm"]
+        .calls
+        for same in (True, False)
+    }
+    assert calls == {True: 2, False: 4}  # the last projects the result

@@ -13,6 +13,7 @@ from torch import Tensor
 from inspect_cost.counting.torch.aten.rule import Rule
 from inspect_cost.formulas.quantization import RESCALE, dynamic_quantization
 from inspect_cost.formulas.recurrent import elman_step, gru_step, lstm_step
+from inspect_cost.formulas.recurrent_gradients import Wanted, lstm_gradients
 from inspect_cost.values.cost import OpCost, total
 
 GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}
@@ -186,6 +187,47 @@ def mkldnn_layer(
     return STEPS[kind](sizes) * (x.numel() // max(1, x.shape[-1]))
 
 
+def mkldnn_layer_gradients(
+    out: Any,
+    x: Tensor,
+    W: Tensor,
+    U: Tensor,
+    b: Tensor,
+    c: Tensor,
+    hx: Tensor,
+    cx: Tensor,
+    output: Tensor,
+    hy: Tensor,
+    cy: Tensor,
+    grad_output: Tensor | None,
+    grad_hy: Tensor | None,
+    grad_cy: Tensor | None,
+    reverse: bool,
+    mode: int,
+    hidden_size: int,
+    num_layers: int,
+    has_biases: bool,
+    *_rest: Any,
+) -> OpCost | None:
+    """Count the gradients of one direction of one LSTM layer on a CPU, where nothing else is one.
+
+    The kernel makes all gradients; those count that autograd asks for.
+    """
+    if KINDS[mode] != "lstm":
+        return None
+    wanted = Wanted(
+        x=x.requires_grad,
+        h=hx.requires_grad,
+        c=cx.requires_grad,
+        weights=W.requires_grad,
+        states=grad_output is not None,
+        last_h=grad_hy is not None,
+        last_c=grad_cy is not None,
+    )
+    T, B = x.shape[:2]
+    return lstm_gradients(T, B, hidden_size, x.shape[-1], wanted, biased=has_biases)
+
+
 def cudnn_layers(
     out: Any,
     x: Tensor,
@@ -233,4 +275,5 @@ RECURRENT: dict[str, Rule] = (
     | {f"aten.quantized_{kind}.input": quantized_rule(kind) for kind in ("lstm", "gru")}
     | {f"aten._thnn_fused_{kind}_cell": fused_cell(kind) for kind in ("lstm", "gru")}
     | {"aten.mkldnn_rnn_layer": mkldnn_layer, "aten._cudnn_rnn": cudnn_layers}
+    | {"aten.mkldnn_rnn_layer_backward": mkldnn_layer_gradients}
 )

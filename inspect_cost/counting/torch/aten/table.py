@@ -14,6 +14,7 @@ from inspect_cost.counting.torch.aten.backward import BACKWARD
 from inspect_cost.counting.torch.aten.bitsandbytes import BITSANDBYTES
 from inspect_cost.counting.torch.aten.contraction import CONTRACTIONS
 from inspect_cost.counting.torch.aten.distance import DISTANCES
+from inspect_cost.counting.torch.aten.foreach import find_plain_rule
 from inspect_cost.counting.torch.aten.fourier import FOURIER
 from inspect_cost.counting.torch.aten.free import FREE_OPERATORS
 from inspect_cost.counting.torch.aten.fused import FUSED
@@ -131,4 +132,4 @@ def find_rule(name: str, full_name: str, rules: Mapping[str, Rule]) -> Rule | No
     for key in (full_name, plain + overload, name, plain):
         if key in rules:
             return rules[key]
-    return None
+    return find_plain_rule(plain, rules)
