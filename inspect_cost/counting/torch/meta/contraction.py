@@ -114,11 +114,12 @@ def fused_attention(
 ) -> Result:
     """Attend as `attention`, and keep the logarithm of each softmax's sum for the gradients.
 
-    Keys may have fewer heads than queries. There is a batch of heads, (B, H, L, E).
+    Keys may have fewer heads than queries. Torch's kernel takes four dimensions; the count gives
+    this one any number of them, since its cost is that of all attention.
     """
-    grouped = query.dim() == 4  # noqa: PLR2004
+    grouped = query.dim() > 2  # noqa: PLR2004
     out = attention(query, key, value, attn_mask, dropout_p, is_causal, enable_gqa=grouped)
-    if not grouped or out is None:
+    if out is None:
         return None
     precision = torch.float64 if query.dtype is torch.float64 else torch.float32
     return out, torch.empty(query.shape[:-1], dtype=precision, device="meta")
