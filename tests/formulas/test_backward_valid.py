@@ -119,3 +119,19 @@ def test_without_a_mask_both_formulas_agree() -> None:
     for L, S, E, Ev in itertools.product((1, 3), (1, 4), (2, 5), (1, 3)):
         full = formula.attention(5, L, S, E, Ev)
         assert formula.masked_attention(5 * L * S, 5 * L, E, Ev) == full
+
+
+@pytest.mark.parametrize("lengths", [[3], [1, 4, 2], [2, 2], []])
+def test_rows_of_a_softmax_may_differ_in_length(lengths: list[int]) -> None:
+    def reference(*rows: Any) -> np.ndarray:
+        gradients, results = rows[: len(lengths)], rows[len(lengths) :]
+        made = [naive.softmax(list(g), list(y)) for g, y in zip(gradients, results, strict=True)]
+        return np.array([x for row in made for x in row], dtype=object)
+
+    gradients = draw_normal(*[(n,) for n in lengths]) if lengths else ()
+    results = [x.softmax(0) for x in draw_normal(*[(n,) for n in lengths])] if lengths else []
+    pairs = zip(gradients, results, strict=True)
+    expected = [torch.ops.aten._softmax_backward_data(g, y, 0, y.dtype) for g, y in pairs]
+    joined = torch.cat([*expected, torch.zeros(0, dtype=torch.double)])
+    spent = run_reference(reference, *gradients, *results, expected=joined)
+    assert formula.ragged_softmax(len(lengths), sum(lengths)) == spent

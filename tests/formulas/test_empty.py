@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from inspect_cost import formulas
+from inspect_cost.formulas.recurrent_gradients import Wanted
 from inspect_cost.values.cost import FREE, OpCost
 
 #: Values of parameters that are no sizes, by name.
@@ -23,6 +24,7 @@ CHOICES: Mapping[str, list[Any]] = {
     "reach": [2, 4],
     "dimensions": [1, 2],
     "P": [None, 0, 2],
+    "wanted": [Wanted(*flags) for flags in itertools.product((False, True), repeat=7)],
 }
 
 #: Shapes, of functions that take them; each is as empty as the cases that go with it.

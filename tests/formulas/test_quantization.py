@@ -50,6 +50,18 @@ def test_quantising_and_the_reverse(m: int, n: int) -> None:
 
 @EXACT
 @given(m=SIZE, n=SIZE)
+def test_weights_of_few_bits_have_a_scale_and_an_offset(m: int, n: int) -> None:
+    (x,) = draw_normal((m, n))
+    prove(
+        lambda q: q * S + Z,
+        elementwise(lambda q: q * S + Z),
+        x.round(),
+        formula=formula.SCALE_AND_ZERO * (m * n),
+    )
+
+
+@EXACT
+@given(m=SIZE, n=SIZE)
 def test_requantising_multiplies_sums_by_one_scale(m: int, n: int) -> None:
     (x,) = draw_normal((m, n))
     sums = (1000 * x).round()
@@ -70,7 +82,8 @@ def test_the_range_is_two_searches_and_includes_0(n: int) -> None:
         x,
         formula=formula.range_of(n),
     )
-    expected = formula.range_of(n) + OpCost(compare=2) + formula.QUANTIZE * n
+    assert formula.choose_scale(n) == formula.range_of(n) + OpCost(compare=2)
+    expected = formula.choose_scale(n) + formula.QUANTIZE * n
     assert formula.dynamic_quantization(n) == expected
 
 
