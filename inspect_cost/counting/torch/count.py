@@ -1,9 +1,9 @@
 """Counting one call of a model, from shapes alone wherever that is possible."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -33,6 +33,8 @@ from inspect_cost.counting.torch.memories import count_reachable_bytes
 from inspect_cost.counting.torch.meta.refusals import RefusedCallError
 from inspect_cost.counting.torch.mode import CountingMode
 from inspect_cost.counting.torch.module_costs import apply_module_costs
+from inspect_cost.counting.torch.optimizer_step import NO_STEP, OptimizerStep
+from inspect_cost.counting.torch.optimizers import make_optimizers
 from inspect_cost.counting.torch.placement import META, drop_values
 from inspect_cost.counting.torch.places import Places
 from inspect_cost.counting.torch.storage import collect_storage
@@ -74,7 +76,7 @@ def count_call(
     """
     applied: set[str] = set() if used is None else used
     jagged = any(tensor.layout is torch.jagged for tensor in tensors_in((call.args, call.kwargs)))
-    with preserve_process_state(), refuse_depth():
+    with preserve_process_state(), refuse_depth(), _allow_gradients(options):
         given = call.as_module().with_inputs_cast(options.dtype)
         run = _Run(given, options, applied, jagged)
         try:
@@ -173,14 +175,19 @@ class _Run:
         # A training step changes its parameters, so that nothing is the same in the next.
         stored = (*model.parameters(), *model.buffers())
         flow = DataFlow(() if backward else stored)
-        mode = CountingMode(ledger, self._rules(), home, flow, guard, stored)
+        make_mode = partial(CountingMode, ledger, self._rules(), guard=guard, stored=stored)
+        mode, step = make_mode(home, flow), NO_STEP
         leftovers = Leftovers(original)
         try:
             with guard.insist(), _name_failing_module(ledger, self.call.method):
                 out = self._run(model, args, kwargs, mode, backward)
                 if ledger.off_thread_module is not None:
                     raise make_off_thread_error(ledger.off_thread_module)
-            found = flow.finish(out, (args, kwargs), model)
+                if options.optimizer is not None:
+                    step = OptimizerStep(make_optimizers(options.optimizer, model, copier))
+                    with _gradients(enabled=True):
+                        step.run(ledger, flow, partial(make_mode, self.home))
+            found = flow.finish(out, (args, kwargs, step), model)
         except CountError:
             if self.jagged or not mode.met_jagged:
                 raise
@@ -189,11 +196,12 @@ class _Run:
             leftovers.clear(flow.outside)
         return CostReport(
             model=self.call.title,
-            modules=_with_title(modules, self.call.title),
+            modules=(*_with_title(modules, self.call.title), *step.rows),
             tallies=tuple(found.mark(ledger.collect_tallies())),
             unread=found.unread,
             peak_activation_bytes=found.peak_bytes,
             input_bytes=count_reachable_bytes(inputs),
+            optimizer_state=step.state,
             policy=str(options.policy),
             aliases=places.aliases,
         )
@@ -261,9 +269,11 @@ def _count_in_any_way(run: _Run) -> CostReport:
 def _notes(run: _Run) -> Iterator[Note]:
     """Yield what a reader should know of the mode that was counted."""
     if run.options.backward:
+        step = "" if run.options.optimizer is None else ", and one step of the optimizer"
         yield Note(
             "training-step",
-            "A training step: the call in training mode, and the gradients of all parameters.",
+            "A training step: the call in training mode, and the gradients of all parameters"
+            f"{step}.",
         )
     elif run.module.training:
         yield Note("train-mode", "The model is in training mode; its inference (eval) was counted.")
@@ -299,6 +309,11 @@ def _gradients(*, enabled: bool) -> Iterator[None]:
         return
     with torch.no_grad(), torch._C._AutoDispatchBelowAutograd():
         yield
+
+
+def _allow_gradients(options: CountOptions) -> AbstractContextManager[object]:
+    """Leave inference mode for a training step, whose copies would be good for inference alone."""
+    return torch.inference_mode(mode=False) if options.backward else nullcontext()
 
 
 def _drop_real_numbers(model: nn.Module, inputs: Any) -> Any:
