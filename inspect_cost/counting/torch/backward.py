@@ -24,6 +24,7 @@ class BackwardPass:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._attributed: set[Node] = set()
+        self._tasks: set[int] = set()  # of autograd's engine: one for each call of it
 
     def attribute(self, out: Any, path: str) -> None:
         """Assign the graph nodes that are new since the last call to the module at ``path``.
@@ -45,6 +46,12 @@ class BackwardPass:
         return partial(self._move, path)
 
     def _move(self, path: str, _gradients: tuple[Tensor, ...]) -> None:
+        task = torch._C._current_graph_task_id()
+        if task not in self._tasks:
+            # A forward may go on after gradients of its own, where it was.
+            self._tasks.add(task)
+            back = partial(self._ledger.move_to, self._ledger.place)
+            torch.autograd.Variable._execution_engine.queue_callback(back)
         self._ledger.move_to(path)
 
     def run(self, out: Any) -> None:

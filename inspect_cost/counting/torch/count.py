@@ -7,13 +7,11 @@ from functools import cached_property, partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.utils._pytree import tree_map_only
+from torch import nn
 
 from inspect_cost.calls.arguments import refuse_mistakes
 from inspect_cost.calls.call import FORWARD, Call, cast_module, tensors_in
 from inspect_cost.calls.devices import find_dtype
-from inspect_cost.calls.function import FunctionModule
 from inspect_cost.counting.options import CountOptions, as_rule, make_unused_error
 from inspect_cost.counting.report import CostReport
 from inspect_cost.counting.torch.aten import Rule
@@ -23,7 +21,7 @@ from inspect_cost.counting.torch.autocast import follow_autocast
 from inspect_cost.counting.torch.backward import BackwardPass
 from inspect_cost.counting.torch.copying import Copier
 from inspect_cost.counting.torch.dataflow import DataFlow
-from inspect_cost.counting.torch.failures import explain_error, explain_obstacle
+from inspect_cost.counting.torch.failures import explain_error, explain_obstacle, misses_gradients
 from inspect_cost.counting.torch.fused_attention import FusedAttention
 from inspect_cost.counting.torch.guard import Guard, WeightWrittenError
 from inspect_cost.counting.torch.jagged import JaggedAttention
@@ -35,8 +33,14 @@ from inspect_cost.counting.torch.mode import CountingMode
 from inspect_cost.counting.torch.module_costs import apply_module_costs
 from inspect_cost.counting.torch.optimizer_step import NO_STEP, OptimizerStep
 from inspect_cost.counting.torch.optimizers import make_optimizers
-from inspect_cost.counting.torch.placement import META, drop_values
+from inspect_cost.counting.torch.placement import META
 from inspect_cost.counting.torch.places import Places
+from inspect_cost.counting.torch.recording import (
+    GradientsWantedError,
+    Recording,
+    drop_real_numbers,
+    record,
+)
 from inspect_cost.counting.torch.storage import collect_storage
 from inspect_cost.counting.torch.substitute import (
     copy_everything,
@@ -56,6 +60,10 @@ from inspect_cost.values.errors import CountError, InspectCostError
 from inspect_cost.values.notes import Note
 
 DEFAULTS = CountOptions()
+
+INNER_GRADIENTS = Note(
+    "inner-gradients", "The forward itself computes gradients; they are counted with it."
+)
 
 
 def count_call(
@@ -78,7 +86,8 @@ def count_call(
     jagged = any(tensor.layout is torch.jagged for tensor in tensors_in((call.args, call.kwargs)))
     with preserve_process_state(), refuse_depth(), _allow_gradients(options):
         given = call.as_module().with_inputs_cast(options.dtype)
-        run = _Run(given, options, applied, jagged)
+        recording = Recording.EVERYTHING if options.backward else Recording.NOTHING
+        run = _Run(given, options, applied, jagged, recording)
         try:
             report = run_eagerly(lambda: _count_in_any_way(run))
         except CountError as failure:
@@ -132,12 +141,14 @@ class _Run:
         options: how to count it.
         applied: where the names of the users' costs are added that were asked for.
         jagged: whether attention of jagged tensors is taken apart; watching for it takes time.
+        recording: what autograd records.
     """
 
     call: Call
     options: CountOptions
     applied: set[str]
     jagged: bool = False
+    recording: Recording = Recording.NOTHING
 
     @property
     def module(self) -> nn.Module:
@@ -166,38 +177,43 @@ class _Run:
         places = Places(model)
         ledger, modules = Ledger(places), collect_storage(model, places)
         apply_module_costs(model, ledger, options.module_costs)
-        backward = BackwardPass(ledger) if options.backward else None
-        attribute_methods(model, ledger, backward.attribute if backward else None)
+        backward = BackwardPass(ledger)
+        recording = self.recording is not Recording.NOTHING
+        attribute_methods(model, ledger, backward.attribute if recording else None)
         home, (args, kwargs) = self.home, copier.copy_inputs(inputs)
-        if backward and any(parameter.is_meta for parameter in model.parameters()):
+        if recording and any(t.is_meta for t in (*model.parameters(), *tensors_in(inputs))):
             # Autograd wants a gradient on the device of its tensor: nothing keeps its values.
-            home, (args, kwargs) = META, _drop_real_numbers(model, (args, kwargs))
+            home, (args, kwargs) = META, drop_real_numbers(model, (args, kwargs))
         # A training step changes its parameters, so that nothing is the same in the next.
         stored = (*model.parameters(), *model.buffers())
-        flow = DataFlow(() if backward else stored)
+        flow = DataFlow(() if options.backward else stored)
         make_mode = partial(CountingMode, ledger, self._rules(), guard=guard, stored=stored)
-        mode, step = make_mode(home, flow), NO_STEP
+        mode, step = make_mode(home, flow, recording=recording), NO_STEP
         leftovers = Leftovers(original)
         try:
             with guard.insist(), _name_failing_module(ledger, self.call.method):
                 out = self._run(model, args, kwargs, mode, backward)
                 if ledger.off_thread_module is not None:
                     raise make_off_thread_error(ledger.off_thread_module)
+                if mode.met_gradients:
+                    raise GradientsWantedError
                 if options.optimizer is not None:
                     step = OptimizerStep(make_optimizers(options.optimizer, model, copier))
-                    with _gradients(enabled=True):
+                    with record(self.recording):
                         step.run(ledger, flow, partial(make_mode, self.home))
             found = flow.finish(out, (args, kwargs, step), model)
-        except CountError:
-            if self.jagged or not mode.met_jagged:
+        except CountError as failure:
+            other = self._find_other_way(mode, failure)
+            if other is None:
                 raise
-            return replace(self, jagged=True).count(make_stand_in)
+            return other.count(make_stand_in)
         finally:
             leftovers.clear(flow.outside)
         return CostReport(
             model=self.call.title,
             modules=(*_with_title(modules, self.call.title), *step.rows),
             tallies=tuple(found.mark(ledger.collect_tallies())),
+            notes=() if options.backward or not recording else (INNER_GRADIENTS,),
             unread=found.unread,
             peak_activation_bytes=found.peak_bytes,
             input_bytes=count_reachable_bytes(inputs),
@@ -206,36 +222,43 @@ class _Run:
             aliases=places.aliases,
         )
 
+    def _find_other_way(self, mode: CountingMode, failure: CountError) -> "_Run | None":
+        """Return another way to run a call that failed; None if nothing suggests one."""
+        if mode.met_jagged and not self.jagged:
+            return replace(self, jagged=True)
+        more = self.recording.more
+        wanted = more and (mode.met_gradients or misses_gradients(failure))
+        return replace(self, recording=more) if more and wanted else None
+
     def _run(
         self,
         model: nn.Module,
         args: Any,
         kwargs: Any,
         mode: CountingMode,
-        backward: BackwardPass | None,
+        backward: BackwardPass,
     ) -> Any:
         """Make the call of the stand-in, under the mode."""
         method = self.call.method
         function = model if method == FORWARD else self.call.rebound(model).function
-        training = self.options.backward
+        recording = self.recording is not Recording.NOTHING
         watch = JaggedAttention() if self.jagged else nullcontext()
         casts = follow_autocast(self.home)
         triangular = self.options.policy.attention == "triangular"
-        functions = FusedAttention() if training and triangular else nullcontext()
-        gradients = _gradients(enabled=training)
-        with run_as_deep_as_usual(), gradients, functions, casts, mode, watch:
+        functions = FusedAttention() if recording and triangular else nullcontext()
+        with run_as_deep_as_usual(), record(self.recording), functions, casts, mode, watch:
             out = function(*args, **kwargs)
             if isinstance(out, Iterator):
                 out = list(out)  # a generator does its work when it is read
-            if backward:
+            if self.options.backward:
                 backward.run(out)
         return out
 
     def _set_mode(self, model: nn.Module, guard: Guard) -> None:
         """Set the stand-in's mode, in which a model may do more: merge weights, fill tables."""
         ledger = Ledger(Places(model))
-        mode = CountingMode(ledger, self._rules(), self.home, DataFlow(), guard)
-        with _gradients(enabled=False), mode:
+        mode = CountingMode(ledger, self._rules(), self.home, DataFlow(), guard, recording=True)
+        with record(Recording.NOTHING), mode:
             set_mode(model, training=self.options.backward)
 
     def _rules(self) -> Mapping[str, Rule]:
@@ -263,7 +286,7 @@ def _count_in_any_way(run: _Run) -> CostReport:
     where = f" in {reason.module_path}" if reason.module_path else ""
     why = explain_obstacle(reason)
     text = f"Run on real values, because shapes alone were not enough{where}: {why}."
-    return replace(report, notes=(Note("real-run", text),))
+    return replace(report, notes=(*report.notes, Note("real-run", text)))
 
 
 def _notes(run: _Run) -> Iterator[Note]:
@@ -296,35 +319,9 @@ def _name_failing_module(ledger: Ledger, method: str) -> Iterator[None]:
         raise CountError(message, advice, module_path=ledger.failed_in or "") from error
 
 
-@contextmanager
-def _gradients(*, enabled: bool) -> Iterator[None]:
-    """Run a training step with gradients, and inference without any trace of them.
-
-    Not in inference mode, although it shows operators whole as well: tensors that a forward makes
-    and keeps outside the model, in a cache, could not be used in the caller's next training step.
-    """
-    if enabled:
-        with torch.inference_mode(mode=False), torch.enable_grad():
-            yield
-        return
-    with torch.no_grad(), torch._C._AutoDispatchBelowAutograd():
-        yield
-
-
 def _allow_gradients(options: CountOptions) -> AbstractContextManager[object]:
     """Leave inference mode for a training step, whose copies would be good for inference alone."""
     return torch.inference_mode(mode=False) if options.backward else nullcontext()
-
-
-def _drop_real_numbers(model: nn.Module, inputs: Any) -> Any:
-    """Return inputs without the values of what gradients flow through."""
-    if isinstance(model, FunctionModule):
-        model.tensors = {path: _drop_number(tensor) for path, tensor in model.tensors.items()}
-    return tree_map_only(Tensor, _drop_number, inputs)
-
-
-def _drop_number(tensor: Tensor) -> Tensor:
-    return drop_values(tensor) if tensor.is_floating_point() or tensor.is_complex() else tensor
 
 
 def _with_title(modules: Any, title: str) -> Any:

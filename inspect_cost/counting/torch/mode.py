@@ -17,6 +17,7 @@ from inspect_cost.counting.torch.guard import Guard
 from inspect_cost.counting.torch.higher_order import CountingContext, run_higher_order
 from inspect_cost.counting.torch.ledger import Ledger
 from inspect_cost.counting.torch.placement import Placement
+from inspect_cost.counting.torch.recording import GradientsWantedError
 from inspect_cost.counting.torch.unpacking import Unpacking
 
 
@@ -34,9 +35,12 @@ class CountingMode(TorchDispatchMode):
         flow: the follower of the data, which records every call.
         guard: of the tensors of the caller's model, if there is one; it checks every call.
         stored: the model's parameters and buffers.
+        recording: whether autograd records the call. If it does not, a forward that wants it to is
+            interrupted.
 
     Attributes:
         met_jagged: whether an operator was given a jagged tensor.
+        met_gradients: whether it was interrupted.
     """
 
     supports_higher_order_operators = True
@@ -49,6 +53,8 @@ class CountingMode(TorchDispatchMode):
         flow: DataFlow,
         guard: Guard | None = None,
         stored: Iterable[Tensor] = (),
+        *,
+        recording: bool = False,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch has no types here
         self._ledger = ledger
@@ -57,7 +63,8 @@ class CountingMode(TorchDispatchMode):
         self._flow = flow
         self._guard = guard or Guard(None)
         self._unpacking = Unpacking(stored)
-        self.met_jagged = False
+        self.met_jagged = self.met_gradients = False
+        self._recording = recording
         self._context = CountingContext(self, ledger, rules, flow)
 
     @classmethod
@@ -76,6 +83,9 @@ class CountingMode(TorchDispatchMode):
         if not all(kind in PLAIN_TENSORS for kind in types):
             self.met_jagged |= any(kind.__name__ == "NestedTensor" for kind in types)
             return NotImplemented  # a tensor subclass unwraps itself; its inner operators follow
+        if not self._recording and torch.is_grad_enabled():
+            self.met_gradients = True
+            raise GradientsWantedError
         arguments = dict(kwargs or {})
         if isinstance(func, HigherOrderOperator):
             return run_higher_order(func, args, arguments, self._context)

@@ -72,7 +72,7 @@ class OnShapes(TorchDispatchMode):
 
 
 #: From a follower of the data to a counting mode that tells it what happens.
-MakeMode = Callable[[DataFlow], CountingMode]
+MakeMode = Callable[..., CountingMode]
 
 
 class OptimizerStep:
@@ -101,7 +101,7 @@ class OptimizerStep:
 
     def _step(self, flow: DataFlow, make_mode: MakeMode) -> None:
         for optimizer in self._optimizers:
-            with make_mode(flow), OnShapes(flow, scales=_is_torchs(optimizer)):
+            with make_mode(flow, recording=True), OnShapes(flow, scales=_is_torchs(optimizer)):
                 optimizer.step()
 
     def _age(self) -> None:

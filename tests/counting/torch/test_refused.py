@@ -39,8 +39,10 @@ UNCHECKED_BY_TORCH = {
 }
 
 #: Only the count calls these kernels of attention, after it has compared the operands; and the
-#: kernel of the inverse transform lets torch's own refuse, as `test_other_code` shows.
+#: kernel of the inverse transform lets torch's own refuse, as `test_other_code` shows. Torch itself
+#: calls those of `prims`, with operands that it has compared.
 CHECKED_ELSEWHERE = {
+    *(f"prims.{name}" for name in ("add", "sub", "mul", "div")),
     "aten._scaled_dot_product_flash_attention_for_cpu",
     "aten._scaled_dot_product_flash_attention_for_cpu_backward",
     "aten.istft",
