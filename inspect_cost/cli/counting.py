@@ -27,6 +27,8 @@ class CountingOptions:
         flop_weights: Add a total of FLOPs weighted by class: CLASS=N, separated by commas, such as
             special=10,div=4.
         backward: Count a training step of your own model: the forward and all gradients.
+        optimizer: Also count the step of an optimizer after --backward: adamw, adafactor, muon,
+            sgd, sgd-momentum ...
         law: Also find the cost as a polynomial in the length.
     """
 
@@ -34,6 +36,7 @@ class CountingOptions:
     attention: Literal["full", "triangular"] | None = None
     flop_weights: str | None = None
     backward: Annotated[bool, Flag] = False
+    optimizer: str | None = None
     law: Annotated[bool, Flag] = False
 
     @property
@@ -46,10 +49,16 @@ class CountingOptions:
 
     @property
     def options(self) -> "CountOptions":
-        """How calls are counted."""
+        """How calls are counted.
+
+        Raises:
+            UsageError: there is no such optimizer, or it has no gradients.
+        """
         from inspect_cost.counting.options import CountOptions
 
-        return CountOptions(policy=self.chosen_policy, backward=self.backward)
+        return CountOptions.of(
+            policy=self.chosen_policy, backward=self.backward, optimizer=self.optimizer
+        )
 
     @property
     def weights(self) -> "FlopWeights | None":

@@ -35,6 +35,7 @@ OPTIONS: Mapping[str, str] = {
     "max_power_w": "--max-power",
     "measure_time_s": "--measure-time",
     "minimise": "--minimise",
+    "optimizer": "--optimizer",
     "period": "--period",
     "policy": "--policy",
     "power_kind": "--power-kind",

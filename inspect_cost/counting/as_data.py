@@ -47,6 +47,7 @@ def summarize_count(count: "CostReport") -> dict[str, Any]:
         "arithmetic_intensity": count.arithmetic_intensity,
         "peak_activation_bytes": count.peak_activation_bytes,
         "input_bytes": count.input_bytes,
+        **_write_state(count),
         "waste": _write_waste(count.waste),
         "foldable": _write_foldable(count.foldable),
         "uncounted": dict(count.uncounted),
@@ -69,6 +70,7 @@ def read_count(written: Mapping[str, Any]) -> dict[str, Any]:
         "unread": None if unread is None else tuple(_read_unread(row) for row in unread),
         "peak_activation_bytes": written["peak_activation_bytes"],
         "input_bytes": written["input_bytes"],
+        "optimizer_state": written.get("optimizer_state"),
         "aliases": dict(written.get("aliases", {})),
     }
 
@@ -139,6 +141,16 @@ def _write_storage(storage: Storage) -> dict[str, Any]:
         "buffers": storage.buffers,
         "buffer_bytes": storage.buffer_bytes,
         "dtypes": dict(storage.dtypes),
+    }
+
+
+def _write_state(count: "CostReport") -> dict[str, Any]:
+    """Return the state of the optimizer, if one was counted."""
+    if count.optimizer_state is None:
+        return {}
+    return {
+        "optimizer_state_bytes": count.optimizer_state_bytes,
+        "optimizer_state": dict(count.optimizer_state),
     }
 
 

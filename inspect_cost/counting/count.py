@@ -29,6 +29,7 @@ def count(
     module_costs: Mapping[Any, Cost] | None = None,
     policy: Policy | str = DENSE,
     backward: bool = False,
+    optimizer: Any = None,
     input_shapes: "InputShapes | None" = None,
     trip_counts: Mapping[str, int] | None = None,
     **kwargs: Any,
@@ -61,6 +62,11 @@ def count(
         policy: "dense", "valid" (no taps on padding, no masked scores), or a `Policy`.
         backward: count a training step: the call in training mode, and the gradients of its
             outputs with respect to all parameters that require one.
+        optimizer: count a step with these gradients, too: a name ("sgd", "adamw", "adafactor",
+            "muon" ...), a function from a list of parameters to a `torch.optim.Optimizer` such as
+            ``functools.partial(torch.optim.AdamW, amsgrad=True)``, an optimizer of the model's
+            parameters, which is neither run nor changed, or a list of these. It needs
+            ``backward``.
         input_shapes: for ONNX, sizes of axes that the file leaves open; see `count_onnx`.
         trip_counts: for ONNX, iterations of loops; see `count_onnx`.
         **kwargs: the call's keyword arguments, whatever they are called but for the above.
@@ -70,12 +76,16 @@ def count(
 
     Raises:
         UsageError: the target cannot be called, its arguments do not fit, an option could be
-            the model's argument too, there is no such policy, a key of ``op_costs`` or
-            ``module_costs`` matches nothing, or there is nothing to compute a gradient of.
+            the model's argument too, there is no such policy or optimizer, a key of ``op_costs``
+            or ``module_costs`` matches nothing, or there is nothing to compute a gradient of.
         CountError: the call itself fails, or it needs values that a model on "meta" lacks.
     """
     options = CountOptions.of(
-        policy=policy, op_costs=op_costs, module_costs=module_costs, backward=backward
+        policy=policy,
+        op_costs=op_costs,
+        module_costs=module_costs,
+        backward=backward,
+        optimizer=optimizer,
     )
     graph = {"input_shapes": input_shapes, "trip_counts": trip_counts}
     if isinstance(target, (str, Path)) or _is_onnx(target):

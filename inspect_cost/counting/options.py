@@ -16,6 +16,25 @@ Cost = OpCost | Callable[..., OpCost | None]
 MOST_SUGGESTIONS = 5
 SIMILARITY = 0.5
 
+#: Names of optimizers.
+OPTIMIZERS = (
+    "sgd",
+    "sgd-momentum",
+    "sgd-nesterov",
+    "adam",
+    "adamw",
+    "adafactor",
+    "muon",
+    "adadelta",
+    "adagrad",
+    "adamax",
+    "asgd",
+    "nadam",
+    "radam",
+    "rmsprop",
+    "rprop",
+)
+
 
 @dataclass(frozen=True)
 class CountOptions:
@@ -26,6 +45,8 @@ class CountOptions:
         op_costs: costs of operators that stand before the tables', by name.
         module_costs: costs of modules as a whole, by class or by path.
         backward: whether gradients are computed after the call, as in a training step.
+        optimizer: what makes a step with the gradients: a name, a function from parameters to a
+            `torch.optim.Optimizer`, one of the call's model, or a list of these; None for no step.
         dtype: type of floating parameters and float32 inputs, by name; as they are unless given.
     """
 
@@ -33,6 +54,7 @@ class CountOptions:
     op_costs: Mapping[str, Cost] = field(default_factory=dict)
     module_costs: Mapping[Any, Cost] = field(default_factory=dict)
     backward: bool = False
+    optimizer: Any = None
     dtype: str | None = None
 
     @classmethod
@@ -43,12 +65,14 @@ class CountOptions:
         op_costs: Mapping[str, Cost] | None = None,
         module_costs: Mapping[Any, Cost] | None = None,
         backward: bool = False,
+        optimizer: Any = None,
         dtype: str | None = None,
     ) -> "CountOptions":
         """Check the options of `inspect_cost.count`, which describes them.
 
         Raises:
-            UsageError: there is no such policy, or a cost is neither an `OpCost` nor a function.
+            UsageError: there is no such policy or optimizer, an optimizer has no gradients, or a
+                cost is neither an `OpCost` nor a function.
         """
         try:
             chosen = named_policy(policy)
@@ -58,7 +82,45 @@ class CountOptions:
         named = {_dotted(name): cost for name, cost in (op_costs or {}).items()}
         check_costs("op_costs", named, (str,))
         check_costs("module_costs", module_costs or {}, (str, type))
-        return cls(chosen, named, dict(module_costs or {}), backward, dtype)
+        check_optimizer(optimizer, backward=backward)
+        return cls(chosen, named, dict(module_costs or {}), backward, optimizer, dtype)
+
+
+def check_optimizer(optimizer: Any, *, backward: bool) -> None:
+    """Refuse an optimizer without gradients, and what cannot be one.
+
+    Raises:
+        UsageError: it is.
+    """
+    if optimizer is None:
+        return
+    if not backward:
+        raise UsageError(
+            "`optimizer` makes a step with gradients, and none are computed",
+            "Give `backward` as well.",
+            field="optimizer",
+        )
+    for given in optimizer if isinstance(optimizer, (list, tuple)) else [optimizer]:
+        _check_one_optimizer(given)
+
+
+def _check_one_optimizer(given: Any) -> None:
+    if isinstance(given, str):
+        if given in OPTIMIZERS:
+            return
+        near = get_close_matches(given.lower(), OPTIMIZERS, MOST_SUGGESTIONS, SIMILARITY)
+        question = f"Did you mean {near[0]}? " if near else ""
+        raise UsageError(
+            f"`optimizer`: no optimizer is called {given!r}",
+            f"{question}There are {', '.join(OPTIMIZERS)}.",
+            field="optimizer",
+        )
+    if not (callable(given) or hasattr(given, "param_groups")):
+        raise UsageError(
+            f"`optimizer`: {given!r} makes no step",
+            "Give a name such as 'adamw', a torch.optim.Optimizer, or a function that makes one.",
+            field="optimizer",
+        )
 
 
 def as_rule(

@@ -39,6 +39,8 @@ class CostReport(CostFigures, StorageFigures, Presentable):
         peak_activation_bytes: the most that results of operators held at once, each memory once;
             without parameters, inputs and what kernels use inside. None where it is not known.
         input_bytes: size of the tensors that the call was given, or None.
+        optimizer_state: bytes by type of what the optimizer keeps between steps, each tensor once;
+            None where none was counted.
         aliases: other paths of modules, which stand in several places and ran there -> the path
             that `modules` has of them. Tallies name the places where modules ran.
     """
@@ -51,6 +53,7 @@ class CostReport(CostFigures, StorageFigures, Presentable):
     unread: tuple[UnreadParameter, ...] | None = None
     peak_activation_bytes: int | None = None
     input_bytes: int | None = None
+    optimizer_state: Mapping[str, int] | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -67,6 +70,11 @@ class CostReport(CostFigures, StorageFigures, Presentable):
     def bytes_moved(self) -> int:
         """Bytes of every operator's operands and results."""
         return sum(tally.bytes_moved for tally in self.tallies)
+
+    @property
+    def optimizer_state_bytes(self) -> int | None:
+        """Bytes of what the optimizer keeps between steps; None where none was counted."""
+        return None if self.optimizer_state is None else sum(self.optimizer_state.values())
 
     @cached_property
     def by_operator(self) -> Mapping[str, Tally]:

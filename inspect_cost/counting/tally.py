@@ -6,6 +6,9 @@ from typing import Protocol
 
 from inspect_cost.values.cost import FREE, OpCost
 
+#: Path of the row that has an optimizer's step: of no module, and below the model.
+OPTIMIZER = "(optimizer)"
+
 
 class _Counted(Protocol):
     @property

@@ -65,6 +65,7 @@ def inspect(
     batch: int = 1,
     policy: Policy | str = DENSE,
     backward: bool = False,
+    optimizer: Any = None,
     op_costs: Mapping[str, Any] | None = None,
     module_costs: Mapping[Any, Any] | None = None,
     law: bool = False,
@@ -92,6 +93,7 @@ def inspect(
         batch: inferences in one call.
         policy: as of `inspect_cost.count`.
         backward: as of `inspect_cost.count`; nothing is measured then.
+        optimizer: as of `inspect_cost.count`.
         op_costs: as of `inspect_cost.count`.
         module_costs: as of `inspect_cost.count`.
         law: also find the cost as a polynomial in the length.
@@ -124,7 +126,11 @@ def inspect(
     subject = _find_subject(target, request)
     options = InspectOptions(
         count=CountOptions.of(
-            policy=policy, backward=backward, op_costs=op_costs, module_costs=module_costs
+            policy=policy,
+            backward=backward,
+            optimizer=optimizer,
+            op_costs=op_costs,
+            module_costs=module_costs,
         ),
         law=law,
         weights=flop_weights,

@@ -188,6 +188,11 @@ def scatter(elements: int) -> OpCost:
     return ADD * elements
 
 
+def scatter_by_frequency(elements: int) -> OpCost:
+    """Incoming gradients, each divided by how often its place occurs, and added to that place."""
+    return DIV * elements + scatter(elements)
+
+
 def spread(elements: int, taps: int) -> OpCost:
     """Incoming gradients, each weighted and added to ``taps`` inputs."""
     return (MUL + ADD) * (elements * taps)

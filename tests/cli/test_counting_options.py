@@ -94,6 +94,16 @@ def test_a_training_step(own: Run) -> None:
     assert step["phases"][0]["count"]["notes"][-1]["code"] == "training-step"
 
 
+def test_a_step_of_an_optimizer(own: Run) -> None:
+    words = ("own.py:padded", "--input", "1,1,8", "--backward", "--optimizer")
+    step = counted(own(*words, "adamw", "--format", "json"))["count"]
+    weights = 3
+    assert step["macs"] == 48
+    assert step["optimizer_state_bytes"] == 2 * 4 * weights + 4
+    assert step["modules"][-1]["flops"] == 14 * weights + 1
+    assert "(optimizer)" in own(*words, "muon").out
+
+
 def test_a_preset_ends_with_where_it_stands(own: Run) -> None:
     table = own("wavegan").out
     assert "WaveGAN as published, beside" in table
@@ -106,6 +116,8 @@ def test_a_preset_ends_with_where_it_stands(own: Run) -> None:
     ("words", "message"),
     [
         ("wavegan --backward", "no gradients flow through that"),
+        ("own.py:padded --input 1,1,8 --optimizer adam", "--backward"),
+        ("own.py:padded --input 1,1,8 --backward --optimizer adma", "Did you mean adam"),
         ("wavegan --flop-weights exp=3", "'exp=3' is not CLASS=N"),
         ("wavegan --flop-weights special=1.5", "is not CLASS=N"),
         ("wavegan --policy sparse", "sparse"),

@@ -313,19 +313,20 @@ def test_attention(L: int, S: int, E: int, Ev: int) -> None:
     assert rule(None, *heads, None, None, 0.0, False) == spent * 6
 
 
-def test_scattered_gradients_are_added() -> None:
+@pytest.mark.parametrize("scaled", [False, True])
+def test_scattered_gradients_are_added(*, scaled: bool) -> None:
     (g,) = draw_normal((2, 1, 3, 1))
     places = torch.tensor([0, 4, 4, 1, 1, 5]).view(2, 1, 3, 1)
     rows = torch.stack([g[0], g[1]]).flatten()
 
     def call(g: Any) -> Any:
-        return aten.embedding_dense_backward(g.view(6, 1), places.flatten(), 6, -1, False)
+        return aten.embedding_dense_backward(g.view(6, 1), places.flatten(), 6, -1, scaled)
 
     prove(
         call,
-        lambda g: naive.scatter(g, places.flatten().numpy(), 6),
+        lambda g: naive.scatter(g, places.flatten().numpy(), 6, scaled=scaled),
         rows,
-        formula=formula.scatter(6),
+        formula=formula.scatter_by_frequency(6) if scaled else formula.scatter(6),
     )
 
 

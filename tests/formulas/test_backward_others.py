@@ -321,14 +321,14 @@ def test_padding_adds_gradients_to_what_was_repeated(kind: str) -> None:
 def test_bags_of_rows_are_contractions() -> None:
     indices, offsets = torch.tensor([1, 2, 4, 1]), torch.tensor([0, 3])
 
-    def gradient(mode: str) -> OpCost:
+    def gradient(mode: str, *, scaled: bool = False) -> OpCost:
         def call(weight: Tensor, g: Tensor) -> Any:
             leaf = weight.detach().requires_grad_()
             code = {"sum": 0, "mean": 1, "max": 2}[mode]
             _, of, size, largest = aten._embedding_bag(  # noqa: SLF001
-                leaf.detach(), indices, offsets, False, code
+                leaf.detach(), indices, offsets, scaled, code
             )
-            kept = (indices, offsets, of, size, largest, 5, False, code, False, None)
+            kept = (indices, offsets, of, size, largest, 5, scaled, code, False, None)
             return aten._embedding_bag_backward(g, *kept)  # noqa: SLF001
 
         weight, g = draw_normal((5, 3), (2, 3))
@@ -344,3 +344,5 @@ def test_bags_of_rows_are_contractions() -> None:
     assert gradient("sum") == dot_products(3, 4)
     assert gradient("mean") == dot_products(3, 4) + DIV * 6
     assert gradient("max") == formula.scatter(6)
+    assert gradient("sum", scaled=True) == dot_products(3, 4) + DIV * 12
+    assert gradient("mean", scaled=True) == dot_products(3, 4) + DIV * (6 + 12)

@@ -131,7 +131,7 @@ def test_rows_of_a_softmax_may_differ_in_length(lengths: list[int]) -> None:
     gradients = draw_normal(*[(n,) for n in lengths]) if lengths else ()
     results = [x.softmax(0) for x in draw_normal(*[(n,) for n in lengths])] if lengths else []
     pairs = zip(gradients, results, strict=True)
-    expected = [torch.ops.aten._softmax_backward_data(g, y, 0, y.dtype) for g, y in pairs]
+    expected = [y * (g - (g * y).sum()) for g, y in pairs]
     joined = torch.cat([*expected, torch.zeros(0, dtype=torch.double)])
     spent = run_reference(reference, *gradients, *results, expected=joined)
     assert formula.ragged_softmax(len(lengths), sum(lengths)) == spent

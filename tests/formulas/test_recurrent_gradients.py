@@ -82,7 +82,7 @@ def differentiate(
     for result, gradient in zip((out, last_h[0], last_c[0]), given.values(), strict=True):
         if gradient is not None:
             loss = loss + (result * gradient).sum()
-    loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
+    loss.backward()
     made: dict[str, Any] = {"x": x.grad, "h": h.grad, "c": c.grad}
     found: dict[str, Any] = {name: made[name] for name, wanted in wants.items() if wanted}
     found |= {"W": layer.weight_ih_l0.grad, "U": layer.weight_hh_l0.grad}

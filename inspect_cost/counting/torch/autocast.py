@@ -23,6 +23,8 @@ from torch import Tensor, UntypedStorage
 from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
+from inspect_cost.counting.torch.cast_inside import COMPOSITES, take_apart
+
 #: The places in torch's order, by the kind of device that is followed: those of autocast for
 #: devices that torch itself has no kernels for.
 PLACES = {"cpu": "AutocastIPU", "cuda": "AutocastHPU"}
@@ -36,6 +38,8 @@ KEYS = {kind: _make_keys(place) for kind, place in PLACES.items()}
 
 #: What becomes of the floating operands of an operator, by the kind of the device.
 LOWER, SINGLE, SINGLE_RESULT, WIDEST = "lower", "single", "single result", "widest"
+#: Nothing becomes of its operands, but of those of its parts.
+INSIDE = "inside"
 
 #: Operators that run in the lower precision.
 _LOWER_ON_CPU = """
@@ -90,7 +94,8 @@ def _list_policies() -> dict[str, dict[str, str]]:
         | dict.fromkeys(_LOWER_ON_CUDA.split(), LOWER)
         | dict.fromkeys(_WIDEST_ON_CUDA.split(), WIDEST)
     )
-    return {"cpu": cpu, "cuda": cuda}
+    inside = dict.fromkeys(COMPOSITES.split(), INSIDE)
+    return {"cpu": inside | cpu, "cuda": inside | cuda}
 
 
 class Autocast:
@@ -287,8 +292,12 @@ def _make_kernel(
 
     def kernel(*args: Any, **kwargs: Any) -> Any:
         casts: Autocast | None = getattr(_CURRENT, "casts", None)
+        if casts is not None and not torch.is_autocast_enabled(casts.kind):
+            casts = None
+        if casts is not None and policy == INSIDE:
+            return take_apart(func, casts.kind, args, kwargs)
         with torch._C._ExcludeDispatchKeyGuard(keys):
-            if casts is not None and torch.is_autocast_enabled(casts.kind):
+            if casts is not None:
                 args, kwargs = casts.cast(policy, func, args, kwargs)
             return func(*args, **kwargs)
 

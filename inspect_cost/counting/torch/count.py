@@ -1,14 +1,13 @@
 """Counting one call of a model, from shapes alone wherever that is possible."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
-from torch.utils._pytree import tree_map_only
+from torch import nn
 
 from inspect_cost.calls.arguments import refuse_mistakes
 from inspect_cost.calls.call import (
@@ -19,7 +18,6 @@ from inspect_cost.calls.call import (
     tensors_in,
 )
 from inspect_cost.calls.devices import find_dtype
-from inspect_cost.calls.function import FunctionModule
 from inspect_cost.counting.options import CountOptions, as_rule, make_unused_error
 from inspect_cost.counting.report import CostReport
 from inspect_cost.counting.torch.aten import Rule
@@ -29,7 +27,7 @@ from inspect_cost.counting.torch.autocast import follow_autocast
 from inspect_cost.counting.torch.backward import run_backward
 from inspect_cost.counting.torch.copying import Copier
 from inspect_cost.counting.torch.dataflow import DataFlow
-from inspect_cost.counting.torch.failures import explain_error, explain_obstacle
+from inspect_cost.counting.torch.failures import explain_error, explain_obstacle, misses_gradients
 from inspect_cost.counting.torch.flex_attention import Masks, Surroundings, attend_flexibly
 from inspect_cost.counting.torch.fused_attention import FusedAttention
 from inspect_cost.counting.torch.gradients import GradientLedger
@@ -41,8 +39,15 @@ from inspect_cost.counting.torch.memories import count_reachable_bytes
 from inspect_cost.counting.torch.meta.refusals import RefusedCallError
 from inspect_cost.counting.torch.mode import CountingMode
 from inspect_cost.counting.torch.module_costs import apply_module_costs
-from inspect_cost.counting.torch.placement import drop_values
+from inspect_cost.counting.torch.optimizer_step import NO_STEP, OptimizerStep
+from inspect_cost.counting.torch.optimizers import make_optimizers
 from inspect_cost.counting.torch.places import Places
+from inspect_cost.counting.torch.recording import (
+    GradientsWantedError,
+    Recording,
+    drop_real_numbers,
+    record,
+)
 from inspect_cost.counting.torch.storage import collect_storage
 from inspect_cost.counting.torch.substitute import (
     copy_everything,
@@ -63,6 +68,10 @@ from inspect_cost.values.errors import CountError, InspectCostError
 from inspect_cost.values.notes import Note
 
 DEFAULTS = CountOptions()
+
+INNER_GRADIENTS = Note(
+    "inner-gradients", "The forward itself computes gradients; they are counted with it."
+)
 
 
 class Watcher(Observer, Protocol):
@@ -97,7 +106,8 @@ def count_call(
     gradients = _allow_gradients(needed=options.backward)
     with preserve_process_state(), refuse_depth(), mark_counting(), gradients:
         given = call.as_module().with_inputs_cast(options.dtype)
-        run = _Run(given, options, applied, jagged, watcher)
+        recording = Recording.EVERYTHING if options.backward else Recording.NOTHING
+        run = _Run(given, options, applied, jagged, recording, watcher)
         try:
             report = run_eagerly(lambda: _count_in_any_way(run))
         except CountError as failure:
@@ -151,6 +161,7 @@ class _Run:
         options: how to count it.
         applied: where the names of the users' costs are added that were asked for.
         jagged: whether attention of jagged tensors is taken apart; watching for it takes time.
+        recording: what autograd records.
         watcher: follows what is entered, and where; None if nobody does.
     """
 
@@ -158,7 +169,13 @@ class _Run:
     options: CountOptions
     applied: set[str]
     jagged: bool = False
+    recording: Recording = Recording.NOTHING
     watcher: Watcher | None = None
+
+    @property
+    def records(self) -> bool:
+        """Whether autograd records anything."""
+        return self.recording is not Recording.NOTHING
 
     @property
     def module(self) -> nn.Module:
@@ -192,51 +209,81 @@ class _Run:
         if self.watcher:
             self.watcher.start(model, places)
         args, kwargs = copier.copy_inputs(inputs)
+        unknown = any(t.is_meta for t in (*model.parameters(), *tensors_in(inputs)))
         # Autograd wants a gradient on the device of its tensor: no number keeps its values.
-        without_numbers = options.backward and any(p.is_meta for p in model.parameters())
+        without_numbers = self.records and unknown
         if without_numbers:
-            args, kwargs = _drop_real_numbers(model, (args, kwargs))
+            args, kwargs = drop_real_numbers(model, (args, kwargs))
         # A training step changes its parameters, so that nothing is the same in the next.
         stored = (*model.parameters(), *model.buffers())
         flow = DataFlow(() if options.backward else stored)
         masks = Masks(triangular=options.policy.attention == "triangular")
-        mode = CountingMode(
-            ledger,
-            self._rules(),
-            self.home,
+        make_mode = partial(
+            CountingMode, ledger, self._rules(), self.home, guard=guard, stored=stored
+        )
+        mode = make_mode(
             flow,
-            guard,
-            stored,
-            masks,
+            masks=masks,
             keeps_numbers=not without_numbers,
             own=(*stored, *copier.memo.values()),
             training=options.backward,
+            recording=self.records,
         )
         flexible = attend_flexibly(Surroundings(self.home, masks, flow.mark_as_used))
+        step = NO_STEP
         leftovers = Leftovers(original)
         try:
             with guard.insist(), flexible, _name_failing_module(ledger, self.call.method):
                 out = self._run(model, args, kwargs, mode)
                 if ledger.off_thread_module is not None:
                     raise make_off_thread_error(ledger.off_thread_module)
-            found = flow.finish(out, (args, kwargs), model)
-        except CountError:
-            if self.jagged or not mode.met_jagged:
+                if mode.met_gradients:
+                    raise GradientsWantedError
+                if options.optimizer is not None:
+                    step = OptimizerStep(make_optimizers(options.optimizer, model, copier))
+                    with record(self.recording):
+                        step.run(ledger, flow, make_mode)
+            found = flow.finish(out, (args, kwargs, step), model)
+        except CountError as failure:
+            other = self._find_other_way(mode, failure)
+            if other is None:
                 raise
-            return replace(self, jagged=True).count(make_stand_in)
+            return other.count(make_stand_in)
         finally:
             leftovers.clear(flow.outside)
         return CostReport(
             model=self.call.title,
-            modules=_with_title(modules, self.call.title),
+            modules=(*_with_title(modules, self.call.title), *step.rows),
             tallies=tuple(found.mark(ledger.collect_tallies())),
             unread=found.unread,
             peak_activation_bytes=found.peak_bytes,
             input_bytes=count_reachable_bytes(inputs),
+            optimizer_state=step.state,
             policy=str(options.policy),
             aliases=places.aliases,
-            notes=tuple(_note_strangers(mode.strangers.values())),
+            notes=tuple(self._note_what_was_met(mode)),
         )
+
+    def _note_what_was_met(self, mode: CountingMode) -> Iterator[Note]:
+        """Yield what a reader should know of the course that the call took."""
+        if self.records and not self.options.backward:
+            yield INNER_GRADIENTS
+        if mode.strangers:
+            size = sum(parameter.numel() for parameter in mode.strangers.values())
+            yield Note(
+                "outside-weights",
+                f"The call reads {size} parameters that the model does not hold, such as those of "
+                "a global variable or a class; they are not among its parameters.",
+                "warning",
+            )
+
+    def _find_other_way(self, mode: CountingMode, failure: CountError) -> "_Run | None":
+        """Return another way to run a call that failed; None if nothing suggests one."""
+        if mode.met_jagged and not self.jagged:
+            return replace(self, jagged=True)
+        more = self.recording.more
+        wanted = more and (mode.met_gradients or misses_gradients(failure))
+        return replace(self, recording=more) if more and wanted else None
 
     def _run(
         self,
@@ -248,33 +295,31 @@ class _Run:
         """Make the call of the stand-in, under the mode."""
         method = self.call.method
         function = model if method == FORWARD else self.call.rebound(model).function
-        training = self.options.backward
         watch = JaggedAttention() if self.jagged else nullcontext()
         casts = follow_autocast(self.home)
         triangular = self.options.policy.attention == "triangular"
         enter = mode.context.enter
-        functions = FusedAttention(enter, training=training) if triangular else nullcontext()
-        gradients = _gradients(enabled=training)
-        with run_as_deep_as_usual(), gradients, functions, casts, mode, watch:
+        functions = FusedAttention(enter, training=self.records) if triangular else nullcontext()
+        with run_as_deep_as_usual(), record(self.recording), functions, casts, mode, watch:
             out = function(*args, **kwargs)
             refuse_asynchronous(out)
             if isinstance(out, Iterator):
                 out = list(out)  # a generator does its work when it is read
-            if training:
+            if self.options.backward:
                 run_backward(out)
         return out
 
     def _make_ledger(self, places: Places, model: nn.Module) -> Ledger:
-        """Make the books, which charge gradients to the modules of the forward if there are any."""
-        if self.options.backward:
+        """Make the books; with gradients, these charge them to the modules of the forward."""
+        if self.records:
             return GradientLedger(places, model, self.watcher)
         return Ledger(places, self.watcher)
 
     def _set_mode(self, model: nn.Module, guard: Guard) -> None:
         """Set the stand-in's mode, in which a model may do more: merge weights, fill tables."""
         ledger = Ledger(Places(model))
-        mode = CountingMode(ledger, self._rules(), self.home, DataFlow(), guard)
-        with _gradients(enabled=False), mode:
+        mode = CountingMode(ledger, self._rules(), self.home, DataFlow(), guard, recording=True)
+        with record(Recording.NOTHING), mode:
             set_mode(model, training=self.options.backward)
 
     def _rules(self) -> Mapping[str, Rule]:
@@ -305,24 +350,14 @@ def _count_in_any_way(run: _Run) -> CostReport:
     return replace(report, notes=(Note("real-run", text), *report.notes))
 
 
-def _note_strangers(strangers: Collection[Tensor]) -> Iterator[Note]:
-    """Yield what a reader should know of parameters that the model does not hold."""
-    if strangers:
-        size = sum(tensor.numel() for tensor in strangers)
-        yield Note(
-            "outside-weights",
-            f"The call reads {size} parameters that the model does not hold, such as those of a "
-            "global variable or a class; they are not among its parameters.",
-            "warning",
-        )
-
-
 def _notes(run: _Run) -> Iterator[Note]:
     """Yield what a reader should know of the mode that was counted."""
     if run.options.backward:
+        step = "" if run.options.optimizer is None else ", and one step of the optimizer"
         yield Note(
             "training-step",
-            "A training step: the call in training mode, and the gradients of all parameters.",
+            "A training step: the call in training mode, and the gradients of all parameters"
+            f"{step}.",
         )
     elif run.module.training:
         yield Note("train-mode", "The model is in training mode; its inference (eval) was counted.")
@@ -346,40 +381,8 @@ def _name_failing_module(ledger: Ledger, method: str) -> Iterator[None]:
 
 
 def _allow_gradients(*, needed: bool) -> AbstractContextManager[object]:
-    """Leave the caller's inference mode, in which no tensor can be made that takes a gradient."""
+    """Leave inference mode for a training step, whose copies would be good for inference alone."""
     return torch.inference_mode(mode=False) if needed else nullcontext()
-
-
-@contextmanager
-def _gradients(*, enabled: bool) -> Iterator[None]:
-    """Run a training step with gradients, and inference without any trace of them.
-
-    Not in inference mode, although it shows operators whole as well: tensors that a forward makes
-    and keeps outside the model, in a cache, could not be used in the caller's next training step.
-    """
-    if enabled:
-        with torch.inference_mode(mode=False), torch.enable_grad():
-            yield
-        return
-    with torch.no_grad(), torch._C._AutoDispatchBelowAutograd():
-        yield
-
-
-def _drop_real_numbers(model: nn.Module, inputs: Any) -> Any:
-    """Return inputs without the values of what gradients flow through.
-
-    An input that is given twice stays one: attention is told by that whether it is to itself.
-    """
-    known: dict[int, Tensor] = {}
-
-    def drop(tensor: Tensor) -> Tensor:
-        if not (tensor.is_floating_point() or tensor.is_complex()):
-            return tensor
-        return known.setdefault(id(tensor), drop_values(tensor))
-
-    if isinstance(model, FunctionModule):
-        model.tensors = {path: drop(tensor) for path, tensor in model.tensors.items()}
-    return tree_map_only(Tensor, drop, inputs)
 
 
 def _with_title(modules: Any, title: str) -> Any:

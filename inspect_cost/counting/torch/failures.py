@@ -27,6 +27,8 @@ class Obstacle(NamedTuple):
     advice: str
 
 
+#: What torch says of gradients where nothing was recorded, or only what has values.
+NO_HISTORY = re.compile("does not require grad|invalid gradient at index")
 COURSE = "the course depends on computed values, which are not known on meta"
 
 #: The first whose pattern is found holds.
@@ -60,9 +62,9 @@ OBSTACLES = (
         "Give plain tensors, outside the mode that makes others; those on meta are shapes only.",
     ),
     Obstacle(
-        re.compile("does not require grad"),
+        NO_HISTORY,
         "",
-        "An inference is counted; a forward may not ask for gradients.",
+        "Gradients are asked for of something that does not depend on what they are asked for.",
     ),
 )
 
@@ -90,6 +92,11 @@ def explain_obstacle(error: BaseException) -> str:
             return reason
     own = isinstance(error, InspectCostError)
     return one_line(error) if own else f"{type(error).__name__} was raised"
+
+
+def misses_gradients(error: BaseException) -> bool:
+    """Return whether a call failed for want of something that autograd did not record."""
+    return NO_HISTORY.search(str(error.__cause__)) is not None
 
 
 def _find_obstacles(error: BaseException) -> Iterator[tuple[Obstacle, str]]:

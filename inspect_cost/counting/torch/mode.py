@@ -19,6 +19,7 @@ from inspect_cost.counting.torch.guard import Guard
 from inspect_cost.counting.torch.higher_order import CountingContext, run_higher_order
 from inspect_cost.counting.torch.ledger import Details, Ledger
 from inspect_cost.counting.torch.placement import Placement
+from inspect_cost.counting.torch.recording import GradientsWantedError
 from inspect_cost.counting.torch.traffic import iter_tensors
 from inspect_cost.counting.torch.unpacking import Unpacking
 from inspect_cost.values.cost import OpCost
@@ -43,11 +44,14 @@ class CountingMode(TorchDispatchMode):
         keeps_numbers: whether numbers that are made on the way have values.
         own: all that was copied for the count; None if parameters of others may be read.
         training: whether gradients follow, which would be left in parameters of others.
+        recording: whether autograd records the call. If it does not, a forward that wants it to is
+            interrupted.
 
     Attributes:
         strangers: parameters that were read and that the model does not hold.
         met_jagged: whether an operator was given a jagged tensor.
         context: what runs operators whose arguments are functions, and enters calls by name.
+        met_gradients: whether it was interrupted.
     """
 
     supports_higher_order_operators = True
@@ -65,6 +69,7 @@ class CountingMode(TorchDispatchMode):
         keeps_numbers: bool = True,
         own: Iterable[Any] | None = None,
         training: bool = False,
+        recording: bool = False,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch has no types here
         self._ledger = ledger
@@ -74,9 +79,9 @@ class CountingMode(TorchDispatchMode):
         self._guard = guard or Guard(None)
         self._unpacking = Unpacking(stored)
         self._own = None if own is None else set(map(id, own))
-        self._training = training
+        self._training, self._recording = training, recording
         self.strangers: dict[int, Tensor] = {}
-        self.met_jagged = False
+        self.met_jagged = self.met_gradients = False
         self.context = CountingContext(self, ledger, rules, flow, masks or Masks(triangular=False))
 
     @classmethod
@@ -94,6 +99,9 @@ class CountingMode(TorchDispatchMode):
         """Run and count one operator."""
         if not self._follows(types):
             return NotImplemented  # a tensor subclass unwraps itself; its inner operators follow
+        if not self._recording and torch.is_grad_enabled():
+            self.met_gradients = True
+            raise GradientsWantedError
         arguments = dict(kwargs or {})
         if isinstance(func, HigherOrderOperator):
             return run_higher_order(func, args, arguments, self.context)

@@ -27,6 +27,8 @@ PACKED_LOOKUPS = frozenset({"quantized.embedding_byte", "quantized.embedding_4bi
 #: Operators that overwrite their first operand without reading it. By convention these are fewer
 #: than `dataflow.FILLERS`: random ones (`normal_`, `uniform_`) count as reading their operand.
 WRITE_ONLY = frozenset({"aten.copy_", "aten.fill_", "aten.zero_"})
+#: Operators that ask their second operand for its type, and read none of it.
+TYPED_ALIKE = frozenset({"aten.type_as"})
 #: Operators that only reserve memory.
 RESERVATIONS = frozenset({"aten.empty", "aten.empty_like", "aten.empty_strided", "aten.new_empty"})
 
@@ -67,6 +69,7 @@ def count_bytes_moved(
         return written + written + sum(map(count_bytes, operands[1:]))
     # An in-place operator's target is both an operand, which it reads, and the result.
     read = operands[1:] if operator.name in WRITE_ONLY else operands
+    read = read[:1] if operator.name in TYPED_ALIKE else read
     return written + sum(map(count_bytes, read)) + _count_packs(operator, args, kwargs)
 
 

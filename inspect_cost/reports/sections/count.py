@@ -58,6 +58,7 @@ def present_totals(
             *weigh(count, weights),
             Fact("Bytes moved", count_cell(count.bytes_moved, "B"), describe_intensity(count)),
             describe_peak(count),
+            *describe_state(count),
             Fact("Uncounted", describe_coverage(count), rest),
             *more,
         )
@@ -122,6 +123,15 @@ def describe_peak(count: CostReport) -> Fact:
     if peak is None:
         return Fact(name, Cell("not known"), "results of operators alive at once")
     return Fact(name, count_cell(peak, "B"), f"{si(peak, 'B')} of results alive at once")
+
+
+def describe_state(count: CostReport) -> Iterator[Fact]:
+    """Yield the bytes that an optimizer keeps, if one was counted."""
+    state, size = count.optimizer_state, count.optimizer_state_bytes
+    if state is None or size is None:
+        return
+    names = " + ".join(state) or "none"
+    yield Fact("Optimizer state", count_cell(size, "B"), f"{si(size, 'B')}, {names}")
 
 
 def describe_coverage(count: CostReport) -> Cell:

@@ -51,6 +51,9 @@ OF_THE_COUNT_ALONE = {
     (FUSED, "('attn_mask',): torch.bool"),
 }
 
+#: Torch itself calls these, with operands that it has compared.
+CHECKED_ELSEWHERE = {f"prims.{name}" for name in ("add", "sub", "mul", "div")}
+
 #: Operators whose integer operands are known in a count, as indices and lengths are.
 OF_KNOWN_INTEGERS = {"aten.embedding", *(f"aten.{kind}.data" for kind in LAYERS)}
 
@@ -115,7 +118,7 @@ def find_mismatches(key: str) -> Iterator[str]:
 
 
 def test_every_kernel_has_calls() -> None:
-    assert set(ACCEPTED) == set(META_KERNELS) - NO_OPERATORS
+    assert set(ACCEPTED) == set(META_KERNELS) - NO_OPERATORS - CHECKED_ELSEWHERE
     assert not [key for key in NO_OPERATORS if hasattr(torch.ops.aten, key.partition(".")[2])]
 
 

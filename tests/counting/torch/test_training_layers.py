@@ -1,7 +1,4 @@
-"""Training steps of every layer of `torch.nn` and of functions whose inference is counted.
-
-A step is complete, or named here with the operators that it lacks a rule for.
-"""
+"""Training steps of every layer of `torch.nn` and of functions whose inference is counted."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,11 +10,6 @@ from torch import Tensor, nn
 
 from inspect_cost import count
 from tests.counting.torch.test_modules import CASES, IMAGE, ROWS, SIGNAL, VOLUME, layers
-
-#: Layer, or function -> the operators without a rule that its training step takes.
-INCOMPLETE: dict[str, set[str]] = {
-    "embedding_bag by frequency": {"aten._embedding_bag_backward"},
-}
 
 
 class Step(nn.Module):
@@ -44,7 +36,7 @@ def list_missing(function: Callable[..., Any], *inputs: Any) -> set[str] | None:
 def test_every_layer(name: str) -> None:
     arguments, inputs = CASES.get(name, ((), (SIGNAL,)))
     layer = getattr(nn, name)(*arguments)
-    assert list_missing(layer, *inputs) == INCOMPLETE.get(name, set())
+    assert list_missing(layer, *inputs) == set()
 
 
 HALF = torch.full((3, 4), 0.5)
@@ -144,6 +136,10 @@ FUNCTIONS: Mapping[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
         lambda w, i: F.embedding_bag(i, w, scale_grad_by_freq=True),
         (ROWS, BAG % 2),
     ),
+    "embedding by frequency": (
+        lambda w, i: F.embedding(i, w, scale_grad_by_freq=True),
+        (ROWS, BAG % 2),
+    ),
     "embedding_bag weights": (
         lambda s, i: F.embedding_bag(i, ROWS, per_sample_weights=s, mode="sum"),
         (torch.ones(1, 2), BAG % 2),
@@ -157,11 +153,7 @@ FUNCTIONS: Mapping[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_functions(name: str) -> None:
     function, inputs = FUNCTIONS[name]
-    assert list_missing(function, *inputs) == INCOMPLETE.get(name, set())
-
-
-def test_what_is_incomplete_is_in_a_table() -> None:
-    assert INCOMPLETE.keys() <= {*layers(), *FUNCTIONS}
+    assert list_missing(function, *inputs) == set()
 
 
 def test_products_of_three_tensors_in_a_step() -> None:

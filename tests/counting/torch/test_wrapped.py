@@ -118,19 +118,3 @@ def test_nested_tensors_without_sizes_are_refused_with_advice() -> None:
     with pytest.raises(CountError) as caught:
         count(nn.Linear(8, 8).eval(), nested)
     assert "jagged" in caught.value.advice
-
-
-def test_a_forward_that_asks_for_gradients_is_refused_with_advice() -> None:
-    class Force(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.energy = nn.Linear(8, 1)
-
-        @torch.enable_grad()
-        def forward(self, x: Tensor) -> Tensor:
-            x = x.detach().requires_grad_()
-            return torch.autograd.grad(self.energy(x).sum(), x)[0]
-
-    with pytest.raises(CountError, match="does not require grad") as caught:
-        count(Force().eval(), X)
-    assert "gradients" in caught.value.advice

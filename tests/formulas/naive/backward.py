@@ -230,11 +230,12 @@ def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 # --- resampling ---
 
 
-def scatter(g: np.ndarray, places: np.ndarray, size: int) -> np.ndarray:
-    """Add each gradient at its place."""
+def scatter(g: np.ndarray, places: np.ndarray, size: int, *, scaled: bool = False) -> np.ndarray:
+    """Add each gradient at its place, perhaps divided by how often that occurs."""
     out = np.zeros(size, dtype=object)
+    often = np.bincount(places.flat)
     for gradient, place in zip(g.flat, places.flat, strict=True):
-        out[place] = out[place] + gradient
+        out[place] = out[place] + (gradient / int(often[place]) if scaled else gradient)
     return out
 
 

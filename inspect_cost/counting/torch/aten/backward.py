@@ -126,6 +126,19 @@ def distance_within(out: Any, gradient: Tensor, x: Tensor, p: float, *_rest: Any
     return formula.distance(gradient.numel(), x.shape[-1], p, ends=2)
 
 
+def embedding(
+    out: Tensor,
+    gradient: Tensor,
+    indices: Tensor,
+    rows: int,
+    padding: int,
+    scale_grad_by_freq: bool,
+) -> OpCost | None:
+    """Count the rows' gradients, which are added up, and scaled by their frequency if asked for."""
+    added = formula.scatter_by_frequency if scale_grad_by_freq else formula.scatter
+    return each(added(1))(out, gradient)
+
+
 def weight_norm(out: Any, gradient: Tensor, v: Tensor, g: Tensor, *_rest: Any) -> OpCost:
     """Count the gradients of weight norm; each length belongs to one group of weights."""
     return formula.weight_norm(g.numel(), v.numel() // max(1, g.numel()))
@@ -187,7 +200,7 @@ BACKWARD: dict[str, Rule] = {
     "aten.native_batch_norm_backward": batch_norm,
     "aten._weight_norm_interface_backward": weight_norm,
     "aten.convolution_backward": convolution,
-    "aten.embedding_dense_backward": each(formula.scatter(1)),
+    "aten.embedding_dense_backward": embedding,
     "aten.select_backward": free,
     "aten.slice_backward": free,
     "aten.diagonal_backward": free,

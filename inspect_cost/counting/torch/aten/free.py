@@ -55,6 +55,7 @@ _FACTORIES = """
     scalar_tensor tensor zeros zeros_like resize_ resize resize_as
     resize_as_sparse hann_window hamming_window blackman_window
     bartlett_window kaiser_window fft_fftfreq fft_rfftfreq
+    _efficientzerotensor _new_zeros_with_same_feature_meta
 """
 
 _QUESTIONS = """
@@ -89,3 +90,6 @@ FREE_OPERATORS: dict[str, Rule] = {
     for group in (_VIEWS, _COPIES, _LOOKUPS, _FACTORIES, _QUESTIONS, _LOGIC)
     for name in group.split()
 } | {f"profiler._record_function_{name}": free for name in ("enter", "enter_new", "exit")}
+
+#: By these, torch finds the shape of arithmetic with tangents that are zeros, which it then omits.
+FREE_OPERATORS |= {f"prims.{name}": free for name in ("add", "sub", "mul", "div")}

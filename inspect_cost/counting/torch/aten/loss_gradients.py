@@ -93,13 +93,17 @@ def embedding_bag(
     mode: int,
     *_rest: Any,
 ) -> OpCost | None:
-    """Count the rows' gradients: the forward's contraction, transposed; a maximum is scattered."""
-    if scale_grad_by_freq:
-        return None
+    """Count the rows' gradients: the forward's contraction, transposed; a maximum is scattered.
+
+    If they are scaled, each is first divided by how often its row was looked up.
+    """
     if mode == _MAX_OF_BAG:
         return formula.scatter(gradient.numel())
-    sums = dot_products(gradient.shape[-1], indices.numel())
-    return sums + DIV * gradient.numel() if mode == 1 else sums
+    rows = indices.numel() * gradient.shape[-1]
+    divided = (gradient.numel() if mode == _MEAN_OF_BAG else 0) + (
+        rows if scale_grad_by_freq else 0
+    )
+    return dot_products(gradient.shape[-1], indices.numel()) + DIV * divided
 
 
 def weights_of_bag(
@@ -109,7 +113,7 @@ def weights_of_bag(
     return dot_products(indices.numel(), weight.shape[-1])
 
 
-_MAX_OF_BAG = 2
+_MEAN_OF_BAG, _MAX_OF_BAG = 1, 2
 
 LOSS_GRADIENTS: dict[str, Rule] = {
     "aten.mse_loss_backward": lambda out, *_args: formula.MSE_LOSS * out.numel(),

@@ -66,6 +66,7 @@ MetaKernel = Callable[..., Result]
 _PLAIN_CASES: dict[str, MetaKernel] = (
     {f"aten.{name}": elementwise for name in _ELEMENTWISE.split()}
     | {f"aten.{name}_": in_place for name in _ELEMENTWISE.split()}
+    | {f"prims.{name}": elementwise for name in "add sub mul div".split()}
     | {f"aten.{name}.Scalar": comparison for name in "eq ne lt le gt ge".split()}
     | {f"aten.conv{d}d": partial(convolution, d) for d in (1, 2, 3)}
     | {f"aten.conv_transpose{d}d": partial(transposed_convolution, d) for d in (1, 2, 3)}
