@@ -21,9 +21,15 @@ from inspect_cost.counting.torch.aten.policies import select_rules
 from inspect_cost.counting.torch.attribution import attribute_methods, make_off_thread_error
 from inspect_cost.counting.torch.autocast import follow_autocast
 from inspect_cost.counting.torch.backward import BackwardPass
+from inspect_cost.counting.torch.choices import (
+    Choices,
+    KnownLiterals,
+    count_longest_course,
+    refuse_other_choices,
+)
 from inspect_cost.counting.torch.copying import Copier
 from inspect_cost.counting.torch.dataflow import DataFlow
-from inspect_cost.counting.torch.failures import explain_error, explain_obstacle
+from inspect_cost.counting.torch.failures import explain_error, explain_obstacle, lacks_values
 from inspect_cost.counting.torch.fused_attention import FusedAttention
 from inspect_cost.counting.torch.guard import Guard, WeightWrittenError
 from inspect_cost.counting.torch.jagged import JaggedAttention
@@ -149,8 +155,12 @@ class _Run:
         """The device of the caller's values."""
         return find_home(self.module, (self.call.args, self.call.kwargs))
 
-    def count(self, make_stand_in: Callable[[nn.Module, Copier], nn.Module]) -> CostReport:
-        """Run a stand-in of the model under the counting mode.
+    def count(
+        self,
+        make_stand_in: Callable[[nn.Module, Copier], nn.Module],
+        choices: Choices | None = None,
+    ) -> CostReport:
+        """Run a stand-in of the model under the counting mode, as `CountingMode` does with choices.
 
         Raises:
             CountError: the call raised; the cause is the original error.
@@ -173,15 +183,19 @@ class _Run:
         # A training step changes its parameters, so that nothing is the same in the next.
         stored = (*model.parameters(), *model.buffers())
         flow = DataFlow(() if backward else stored)
-        mode = CountingMode(ledger, self._rules(), home, flow, guard, stored)
+        mode = CountingMode(ledger, self._rules(), home, flow, guard, stored, choices)
         leftovers = Leftovers(original)
         try:
             with guard.insist(), _name_failing_module(ledger, self.call.method):
-                out = self._run(model, args, kwargs, mode, backward)
+                out = self._run(model, args, kwargs, mode, backward, choices)
                 if ledger.off_thread_module is not None:
                     raise make_off_thread_error(ledger.off_thread_module)
+            if choices is not None:
+                refuse_other_choices(flow.decisions)
             found = flow.finish(out, (args, kwargs), model)
         except CountError:
+            if choices is not None:
+                choices.wanted = flow.decisions.find_choices_behind_failure()
             if self.jagged or not mode.met_jagged:
                 raise
             return replace(self, jagged=True).count(make_stand_in)
@@ -205,6 +219,7 @@ class _Run:
         kwargs: Any,
         mode: CountingMode,
         backward: BackwardPass | None,
+        choices: Choices | None,
     ) -> Any:
         """Make the call of the stand-in, under the mode."""
         method = self.call.method
@@ -212,10 +227,11 @@ class _Run:
         training = self.options.backward
         watch = JaggedAttention() if self.jagged else nullcontext()
         casts = follow_autocast(self.home)
+        literals = KnownLiterals(self.home) if choices else nullcontext()
         triangular = self.options.policy.attention == "triangular"
         functions = FusedAttention() if training and triangular else nullcontext()
         gradients = _gradients(enabled=training)
-        with run_as_deep_as_usual(), gradients, functions, casts, mode, watch:
+        with run_as_deep_as_usual(), gradients, functions, casts, mode, literals, watch:
             out = function(*args, **kwargs)
             if isinstance(out, Iterator):
                 out = list(out)  # a generator does its work when it is read
@@ -244,8 +260,10 @@ def _count_in_any_way(run: _Run) -> CostReport:
     try:
         return run.count(copy_without_values)
     except CountError as failure:
-        if not run.call.has_values or isinstance(failure, RefusedCallError):
+        if isinstance(failure, RefusedCallError):
             raise
+        if not run.call.has_values:
+            return _count_chosen(run, failure)
         reason = failure
     # Outside the except clause, so that an error of the real run stands for itself.
     try:
@@ -256,6 +274,15 @@ def _count_in_any_way(run: _Run) -> CostReport:
     why = explain_obstacle(reason)
     text = f"Run on real values, because shapes alone were not enough{where}: {why}."
     return replace(report, notes=(Note("real-run", text),))
+
+
+def _count_chosen(run: _Run, failure: CountError) -> CostReport:
+    """Count the longest course that choices can take, if it was only they that were not known."""
+    if run.options.backward or not lacks_values(failure):
+        raise failure
+    return count_longest_course(
+        lambda choices: run.count(copy_without_values, choices), instead_of=failure
+    )
 
 
 def _notes(run: _Run) -> Iterator[Note]:

@@ -45,6 +45,11 @@ OBSTACLES = (
         WITH_WEIGHTS,
     ),
     Obstacle(
+        re.compile(r"(?:register_meta function for torch\.|cannot )(\w+)(?:\(\)| a meta tensor)"),
+        "aten.{0} needs values, which are not known on meta",
+        WITH_WEIGHTS,
+    ),
+    Obstacle(
         re.compile("values and offsets must be on the same device"),
         "jagged tensors are followed on real values only",
         WITH_WEIGHTS,
@@ -90,6 +95,13 @@ def explain_obstacle(error: BaseException) -> str:
             return reason
     own = isinstance(error, InspectCostError)
     return one_line(error) if own else f"{type(error).__name__} was raised"
+
+
+def lacks_values(error: InspectCostError) -> bool:
+    """Return whether a call failed because values are not known on meta."""
+    cause = error.__cause__
+    obstacles = _find_obstacles(cause) if cause is not None else ()
+    return any(obstacle.advice == WITH_WEIGHTS for obstacle, _reason in obstacles)
 
 
 def _find_obstacles(error: BaseException) -> Iterator[tuple[Obstacle, str]]:

@@ -26,6 +26,11 @@ class Ledger:
         self.failed_in: str | None = None
         self.off_thread_module: str | None = None
 
+    @property
+    def place(self) -> str:
+        """The place of the running module."""
+        return self._module_stack[-1]
+
     @contextmanager
     def inside(self, module: str) -> Iterator[str]:
         """Enter operators for ``module`` within this context, which yields the place of it."""

@@ -10,6 +10,7 @@ from torch._ops import HigherOrderOperator, OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from inspect_cost.counting.torch.aten import Operators, Rule
+from inspect_cost.counting.torch.choices import Choices
 from inspect_cost.counting.torch.contents import PLAIN_TENSORS
 from inspect_cost.counting.torch.dataflow import DataFlow
 from inspect_cost.counting.torch.distributed import refuse_collective
@@ -34,6 +35,7 @@ class CountingMode(TorchDispatchMode):
         flow: the follower of the data, which records every call.
         guard: of the tensors of the caller's model, if there is one; it checks every call.
         stored: the model's parameters and buffers.
+        choices: what is chosen by unknown numbers; None leaves it unknown.
 
     Attributes:
         met_jagged: whether an operator was given a jagged tensor.
@@ -49,12 +51,14 @@ class CountingMode(TorchDispatchMode):
         flow: DataFlow,
         guard: Guard | None = None,
         stored: Iterable[Tensor] = (),
+        choices: Choices | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch has no types here
         self._ledger = ledger
         self._placement = Placement(home)
         self._operators = Operators(rules)
         self._flow = flow
+        self._choices = choices
         self._guard = guard or Guard(None)
         self._unpacking = Unpacking(stored)
         self.met_jagged = False
@@ -87,7 +91,14 @@ class CountingMode(TorchDispatchMode):
                 parts = func.decompose(*args, **arguments)
             if parts is not NotImplemented:
                 return parts
-        out = self._placement.run(operator, args, arguments)
+        choices = self._choices
+        if choices is not None and not choices.cover(self._ledger.place, operator, args):
+            choices = None
+        try:
+            out = self._placement.run(operator, args, arguments, choices)
+        except Exception:
+            self._flow.record_failure(args)
+            raise
         given = arguments
         if "out" in arguments:  # rules take an operator's arguments without its ``out=``
             arguments = {name: value for name, value in given.items() if name != "out"}

@@ -15,6 +15,7 @@ from torch._ops import OpOverload
 from torch.utils._pytree import tree_map
 
 from inspect_cost.counting.torch.aten import Operator
+from inspect_cost.counting.torch.choices import Choices
 from inspect_cost.counting.torch.contents import is_sparse, is_wrapper, rebuild
 from inspect_cost.counting.torch.meta import META_KERNELS
 from inspect_cost.counting.torch.meta.indices import refuse_indices
@@ -44,14 +45,29 @@ class Placement:
         # an entry goes when its memory is freed, before other memory can take that identity.
         self._overwritten: WeakValueDictionary[int, UntypedStorage] = WeakValueDictionary()
 
-    def run(self, operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Run an operator, after moving its operands to a common device."""
+    def run(
+        self,
+        operator: Operator,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        choices: Choices | None = None,
+    ) -> Any:
+        """Run an operator, after moving its operands to a common device.
+
+        Args:
+            operator: the operator.
+            args: its positional arguments.
+            kwargs: its keyword arguments.
+            choices: makes its result known where its operands are not; None leaves it unknown.
+        """
         unknown, real = self._count_operands(args, kwargs)
         # All known: run for real. All on meta: nothing to move. Else move the real ones to meta.
         if not unknown:
             return self._run_at_home(operator, args, kwargs, makes=not real)
         if operator.name in FROM_SHAPE and "device" not in kwargs:
             return self._run_from_shape(operator.func, args, kwargs)
+        if choices is not None:
+            return self._choose(choices, operator, args, kwargs)
         if not real:
             return run_without_values(operator, args, kwargs)
         refuse_indices(operator, args, self._is_unknown)
@@ -111,6 +127,14 @@ class Placement:
         if shape_only.numel() > LARGEST_REAL_RESULT:
             return shape_only
         return func(*args, **kwargs, device=self._home)
+
+    def _choose(
+        self, choices: Choices, operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Run an operator that chooses by unknown numbers; what it chose has values."""
+        options = {name: value for name, value in kwargs.items() if name != "generator"}
+        shapes = run_without_values(operator, tuple(map(_move_to_meta, args)), options)
+        return choices.make(operator, args, kwargs, shapes, self._home)
 
     def _replace_meta_device(self, value: Any) -> Any:
         return self._home if value == META and isinstance(value, torch.device) else value
