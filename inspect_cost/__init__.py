@@ -35,6 +35,7 @@ PUBLIC = {
     "Policy": "inspect_cost.values.policy",
     "Quantity": "inspect_cost.values.quantity",
     "UsageError": "inspect_cost.values.errors",
+    "build": "inspect_cost.counting.torch.building",
     "cost_law": "inspect_cost.counting.torch.law_search",
     "count": "inspect_cost.counting.count",
     "count_onnx": "inspect_cost.counting.onnx.count",
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from inspect_cost.counting.onnx.count import count_onnx as count_onnx
     from inspect_cost.counting.options import CountOptions as CountOptions
     from inspect_cost.counting.report import CostReport as CostReport
+    from inspect_cost.counting.torch.building import build as build
     from inspect_cost.counting.torch.law_search import cost_law as cost_law
     from inspect_cost.counting.torch.module_costs import (
         windowed_convolution as windowed_convolution,

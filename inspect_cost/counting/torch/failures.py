@@ -99,9 +99,15 @@ def explain_obstacle(error: BaseException) -> str:
 
 def lacks_values(error: InspectCostError) -> bool:
     """Return whether a call failed because values are not known on meta."""
-    cause = error.__cause__
-    obstacles = _find_obstacles(cause) if cause is not None else ()
-    return any(obstacle.advice == WITH_WEIGHTS for obstacle, _reason in obstacles)
+    return error.__cause__ is not None and find_lacking_values(error.__cause__) is not None
+
+
+def find_lacking_values(error: BaseException) -> str | None:
+    """Return what needs values that are not known on meta; None if the error is another."""
+    found = (
+        reason for obstacle, reason in _find_obstacles(error) if obstacle.advice == WITH_WEIGHTS
+    )
+    return next(found, None)
 
 
 def _find_obstacles(error: BaseException) -> Iterator[tuple[Obstacle, str]]:

@@ -23,7 +23,7 @@ from inspect_cost.counting.torch.meta.refusals import TRAINING, refuse
 
 META = torch.device("meta")
 
-#: Results with more elements than this never get values, which would take memory and time.
+#: Results with more elements never get values, which would take memory and time.
 LARGEST_REAL_RESULT = 2**24
 
 #: Operators that read only the shape of a tensor, and fill it with known values.
@@ -37,10 +37,12 @@ class Placement:
 
     Args:
         home: the device that the caller's model and inputs are on.
+        largest: results with more elements that are made from nothing get no values.
     """
 
-    def __init__(self, home: torch.device) -> None:
+    def __init__(self, home: torch.device, largest: int = LARGEST_REAL_RESULT) -> None:
         self._home = home
+        self._largest = largest
         # Real memory that something without values was written to, by its identity. Weak values:
         # an entry goes when its memory is freed, before other memory can take that identity.
         self._overwritten: WeakValueDictionary[int, UntypedStorage] = WeakValueDictionary()
@@ -70,7 +72,7 @@ class Placement:
             return self._choose(choices, operator, args, kwargs)
         if not real:
             return run_without_values(operator, args, kwargs)
-        refuse_indices(operator, args, self._is_unknown)
+        refuse_indices(operator, args, self.is_unknown)
         if operator.name == "aten.index":
             # On meta, a mask's result has no definite shape; the positions it selects have.
             args = (args[0], _find_positions(args[1]))
@@ -88,13 +90,14 @@ class Placement:
         while stack:
             value = stack.pop()
             if isinstance(value, Tensor):
-                unknown += self._is_unknown(value)
+                unknown += self.is_unknown(value)
                 real += not value.is_meta
             elif isinstance(value, (list, tuple)):
                 stack.extend(value)
         return unknown, real
 
-    def _is_unknown(self, tensor: Tensor) -> bool:
+    def is_unknown(self, tensor: Tensor) -> bool:
+        """Return whether a tensor has no values, or unknown ones were written to it."""
         # The dictionary is nearly always empty; then a tensor's identity need not be looked up.
         if tensor.is_meta or not self._overwritten:
             return tensor.is_meta
@@ -113,7 +116,7 @@ class Placement:
         """
         if makes and operator.takes_device:
             shape_only = operator.func(*args, **{**kwargs, "device": META})
-            if isinstance(shape_only, Tensor) and shape_only.numel() > LARGEST_REAL_RESULT:
+            if isinstance(shape_only, Tensor) and shape_only.numel() > self._largest:
                 return shape_only
         if operator.takes_device:
             args, kwargs = tree_map(self._replace_meta_device, (args, kwargs))
@@ -124,7 +127,7 @@ class Placement:
     ) -> Any:
         """Fill the shape of an unknown tensor with known values; the result has values."""
         shape_only = func(*args, **kwargs)
-        if shape_only.numel() > LARGEST_REAL_RESULT:
+        if shape_only.numel() > self._largest:
             return shape_only
         return func(*args, **kwargs, device=self._home)
 
