@@ -29,6 +29,7 @@ from inspect_cost.counting.torch.choices import (
 )
 from inspect_cost.counting.torch.copying import Copier
 from inspect_cost.counting.torch.dataflow import DataFlow
+from inspect_cost.counting.torch.decisions import note_decisions
 from inspect_cost.counting.torch.failures import explain_error, explain_obstacle, lacks_values
 from inspect_cost.counting.torch.fused_attention import FusedAttention
 from inspect_cost.counting.torch.guard import Guard, WeightWrittenError
@@ -182,7 +183,8 @@ class _Run:
             home, (args, kwargs) = META, _drop_real_numbers(model, (args, kwargs))
         # A training step changes its parameters, so that nothing is the same in the next.
         stored = (*model.parameters(), *model.buffers())
-        flow = DataFlow(() if backward else stored)
+        weights = [p for p in model.parameters() if not p.is_meta]
+        flow = DataFlow(() if backward else stored, weights)
         mode = CountingMode(ledger, self._rules(), home, flow, guard, stored, choices)
         leftovers = Leftovers(original)
         try:
@@ -205,6 +207,7 @@ class _Run:
             model=self.call.title,
             modules=_with_title(modules, self.call.title),
             tallies=tuple(found.mark(ledger.collect_tallies())),
+            notes=note_decisions(flow.decisions),
             unread=found.unread,
             peak_activation_bytes=found.peak_bytes,
             input_bytes=count_reachable_bytes(inputs),
@@ -273,7 +276,7 @@ def _count_in_any_way(run: _Run) -> CostReport:
     where = f" in {reason.module_path}" if reason.module_path else ""
     why = explain_obstacle(reason)
     text = f"Run on real values, because shapes alone were not enough{where}: {why}."
-    return replace(report, notes=(Note("real-run", text),))
+    return replace(report, notes=(Note("real-run", text), *report.notes))
 
 
 def _count_chosen(run: _Run, failure: CountError) -> CostReport:

@@ -26,7 +26,7 @@ from inspect_cost.counting.tally import Tally
 from inspect_cost.counting.torch.aten import Operator
 from inspect_cost.counting.torch.choices import is_choice
 from inspect_cost.counting.torch.contents import count_bytes, iter_parts
-from inspect_cost.counting.torch.decisions import Decisions
+from inspect_cost.counting.torch.decisions import Decisions, count_found
 from inspect_cost.counting.torch.effects import Effects, read_effects
 from inspect_cost.counting.torch.graph import Graph, Key
 from inspect_cost.counting.torch.memories import (
@@ -84,11 +84,11 @@ class DataFlow:
 
     Args:
         stored: the model's parameters and buffers, which are the same in every call.
+        weights: the parameters that have values.
     """
 
-    def __init__(self, stored: Iterable[Tensor] = ()) -> None:
-        parts = [part for tensor in stored for part in iter_parts(tensor)]
-        self._stored = {s._cdata for s in find_storages(parts) if s is not None}
+    def __init__(self, stored: Iterable[Tensor] = (), weights: Iterable[Tensor] = ()) -> None:
+        self._stored, self._weights = _identify(stored), _identify(weights)
         self._graph = Graph()
         self.decisions = Decisions(self._graph)
         self._memories = Memories()
@@ -164,7 +164,8 @@ class DataFlow:
         if effects.shape_from_values:
             shaping = self._find_shaping_nodes(node, operator, args)
             self._roots.update(shaping)
-            self.decisions.add_reading(key, shaping)
+            found = count_found(operator.name, args, out) if self._weights and shaping else None
+            self.decisions.add_reading(key, shaping, found)
         if effects.reads_shape_only:
             self.decisions.from_shape.add(node)
         if effects.chooses and _has_unknown(args) and is_choice(operator, args):
@@ -185,6 +186,10 @@ class DataFlow:
     def record_failure(self, args: tuple[Any, ...]) -> None:
         """Record what an operator was given that did not run."""
         self.decisions.failed = self._find_writers(args)
+
+    def record_truth(self, key: Key, predicate: Any) -> None:
+        """Record that a branch is taken by a value."""
+        self.decisions.add_reading(key, self._find_writers((predicate,)))
 
     def mark_as_used(self, value: Any) -> None:
         """Mark a value as used, because it goes where it cannot be followed."""
@@ -222,6 +227,8 @@ class DataFlow:
         node = self._graph.add(None, FREE, (), fixed=storage._cdata in self._stored)
         if storage.device.type == "meta":
             self.decisions.unknown.add(node)
+        if storage._cdata in self._weights:
+            self.decisions.weights.add(node)
         return self._memories.add(storage, node, result=False)
 
     def _find_shaping_nodes(
@@ -286,6 +293,12 @@ class DataFlow:
             memory = None if storage is None else self._memories.find(storage)
             if memory is not None:
                 yield memory
+
+
+def _identify(tensors: Iterable[Tensor]) -> set[int]:
+    """Return the identities of the memory of tensors."""
+    parts = [part for tensor in tensors for part in iter_parts(tensor)]
+    return {s._cdata for s in find_storages(parts) if s is not None}
 
 
 def _has_known(values: Any) -> bool:

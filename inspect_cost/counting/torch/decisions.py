@@ -6,14 +6,32 @@ computed from.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
 
 from inspect_cost.counting.torch.graph import Graph, Key
+from inspect_cost.values.notes import Note
 
 #: Operators that select entries of their first operand by the others.
 SELECTING = frozenset(
     f"aten.{name}" for name in "index index_select gather take masked_select".split()
 )
+
+MASKS = frozenset({torch.bool, torch.uint8})
+
+#: Operator -> the position of the operand whose entries it searches. The length of its result, or
+#: of the first of them, is the number that it found.
+SEARCHED = {
+    "aten.nonzero": 0,
+    "aten.argwhere": 0,
+    "aten.nonzero_numpy": 0,
+    "aten.where": 0,
+    "aten.masked_select": 1,
+    "aten._unique2": 0,
+    "torchvision.nms": 1,
+}
 
 
 class Reading(NamedTuple):
@@ -23,11 +41,13 @@ class Reading(NamedTuple):
         key: the module, and the operator.
         sources: the nodes whose result it reads.
         time: the number of nodes before it.
+        found: how many entries were found, and of how many; None where that is not known.
     """
 
     key: Key
     sources: tuple[int, ...]
     time: int
+    found: tuple[int, int] | None = None
 
 
 class Decisions:
@@ -39,6 +59,7 @@ class Decisions:
         fixed: those whose result was fixed, and is known.
         from_shape: nodes whose result has no values of their operands.
         unknown: nodes that bring in memory without values.
+        weights: nodes that bring in parameters with values.
         failed: nodes whose results an operator was given that failed.
     """
 
@@ -50,11 +71,26 @@ class Decisions:
         self.failed: list[int] = []
         self.from_shape: set[int] = set()
         self.unknown: set[int] = set()
+        self.weights: set[int] = set()
 
-    def add_reading(self, key: Key, sources: list[int]) -> None:
+    def add_reading(
+        self, key: Key, sources: list[int], found: tuple[int, int] | None = None
+    ) -> None:
         """Record that values of some nodes are read."""
         if sources:
-            self.readings.append(Reading(key, tuple(sources), len(self._graph)))
+            self.readings.append(Reading(key, tuple(sources), len(self._graph), found))
+
+    def find_computed(self) -> list[Reading]:
+        """Find the readings of what was computed from parameters."""
+        if not self.weights or not self.readings:
+            return []
+        computed = bytearray(len(self._graph))
+        for node in range(len(self._graph)):
+            if node in self.weights:
+                computed[node] = 1
+            elif node not in self.from_shape:
+                computed[node] = any(computed[source] for source in self._graph.list_sources(node))
+        return [r for r in self.readings if any(computed[source] for source in r.sources)]
 
     def find_choices_behind_failure(self) -> frozenset[Key | None]:
         """Find the last choices that the operands of a failed operator were computed from.
@@ -93,6 +129,37 @@ class Decisions:
             if sites.unknown[node] and not self._graph.is_free(node):
                 open_ |= decided
         return sites.name(open_ & ~sites.read)
+
+
+def note_decisions(decisions: Decisions) -> tuple[Note, ...]:
+    """Note that the total depends on values that were computed from parameters, if it does."""
+    readings = decisions.find_computed()
+    if not readings:
+        return ()
+    (module, operator), found = readings[0].key, readings[0].found
+    where = f"in {module}" if module else "in the model itself"
+    share = f", which found {found[0]:,} of 0 to {found[1]:,}" if found else ""
+    more = f"; the first of {len(readings):,} that do" if len(readings) > 1 else ""
+    text = f"The total depends on values computed from the weights: {operator} {where} reads them"
+    return (Note("depends-on-values", f"{text}{share}{more}.", "warning"),)
+
+
+def count_found(name: str, args: Sequence[Any], out: Any) -> tuple[int, int] | None:
+    """Count how many entries an operator found, and how many it could have.
+
+    Args:
+        name: of the operator.
+        args: its positional arguments.
+        out: its result.
+    """
+    if name == "aten.index":
+        masks = [i for i in args[1] if i is not None and i.dtype in MASKS]
+        found = sum(int(mask.count_nonzero()) for mask in masks)
+        return (found, masks[0].numel()) if len(masks) == 1 else None
+    if name not in SEARCHED:
+        return None
+    first = out if isinstance(out, Tensor) else out[0]
+    return first.shape[0], args[SEARCHED[name]].numel()
 
 
 class _Sites:

@@ -13,6 +13,15 @@ UNTAGGED = frozenset(
     {"aten.where.default", "aten.nonzero_numpy.default", "torchvision.nms.default"}
 )
 
+#: Others than `FROM_SHAPE` whose result has no values of their operand: what draws, leaves memory
+#: as it is, or checks.
+VALUELESS = frozenset(
+    f"aten.{name}"
+    for name in (
+        "empty_like new_empty new_empty_strided rand_like randn_like randint_like _is_all_true"
+    ).split()
+)
+
 
 class Effects(NamedTuple):
     """Effects of an operator, read from its schema once.
@@ -55,6 +64,6 @@ def read_effects(operator: Operator) -> Effects:
         frozenset(a.name for _, a in written if a.is_out),
         torch.Tag.dynamic_output_shape in func.tags or operator.full_name in UNTAGGED,
         torch.Tag.nondeterministic_seeded in func.tags,
-        operator.name in FROM_SHAPE,
+        operator.name in FROM_SHAPE or operator.name in VALUELESS,
         operator.full_name in CHOOSING,
     )
