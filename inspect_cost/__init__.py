@@ -36,6 +36,7 @@ PUBLIC = {
     "Policy": "inspect_cost.values.policy",
     "Quantity": "inspect_cost.values.quantity",
     "UsageError": "inspect_cost.values.errors",
+    "build": "inspect_cost.counting.torch.building",
     "cost_law": "inspect_cost.counting.torch.law_search",
     "count": "inspect_cost.counting.count",
     "count_block": "inspect_cost.counting.torch.live.block",
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from inspect_cost.counting.onnx.count import count_onnx as count_onnx
     from inspect_cost.counting.options import CountOptions as CountOptions
     from inspect_cost.counting.report import CostReport as CostReport
+    from inspect_cost.counting.torch.building import build as build
     from inspect_cost.counting.torch.law_search import cost_law as cost_law
     from inspect_cost.counting.torch.live.block import count_block as count_block
     from inspect_cost.counting.torch.module_costs import (

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from inspect_cost import CountError, count
-from inspect_cost.counting.torch.building import build_without_values
+from inspect_cost.counting.torch.building import build
 from inspect_cost.values.notes import codes
 
 
@@ -61,7 +61,7 @@ def sweep(family: Family) -> Outcome:
     start = time.perf_counter()
     torch.manual_seed(0)  # weights, if any are made, are the same in every sweep
     try:
-        model = family.build() if family.weights else build_without_values(family.build)
+        model = family.build() if family.weights else build(family.build)
         report = count(getattr(model, family.method), **family.inputs())
     except (CountError, ImportError) as error:
         seconds = time.perf_counter() - start

@@ -15,7 +15,7 @@ from inspect_cost.calls.inputs import repeat_batch
 from inspect_cost.counting.law import CostLaw
 from inspect_cost.counting.options import CountOptions
 from inspect_cost.counting.report import CostReport
-from inspect_cost.counting.torch.building import build_without_values
+from inspect_cost.counting.torch.building import build_wholly_without_values
 from inspect_cost.counting.torch.count import count_disposable
 from inspect_cost.counting.torch.law_search import VERIFIED_AFTER, cost_law
 from inspect_cost.measuring.workload import Pilot, Workload
@@ -239,7 +239,7 @@ class PresetSubject:
     def _generate_without_values(self) -> Callable[..., Any]:
         """Return the generating method of a model without weights."""
         try:
-            model = build_without_values(lambda: self.preset.build(**self.settings), wholly=True)
+            model = build_wholly_without_values(lambda: self.preset.build(**self.settings))
         except UsageError:
             raise
         except (ValueError, TypeError) as error:

@@ -15,14 +15,16 @@ from inspect_cost.calls.inputs import InputSpec, make_arguments
 from inspect_cost.counting.law import CostLaw
 from inspect_cost.counting.options import CountOptions
 from inspect_cost.counting.report import CostReport
-from inspect_cost.counting.torch.building import build_without_values
+from inspect_cost.counting.torch.building import build
 from inspect_cost.counting.torch.count import count_call
+from inspect_cost.counting.torch.failures import explain_obstacle
 from inspect_cost.counting.torch.law_search import cost_law
 from inspect_cost.measuring.workload import Workload
 from inspect_cost.subjects.loading import find_factory
 from inspect_cost.subjects.subject import Conditions, Request, describe_batch
 from inspect_cost.values.errors import CountError, NoLawError, Unsupported, UsageError
 from inspect_cost.values.identity import Identity, Phase
+from inspect_cost.values.notes import Note
 
 if TYPE_CHECKING:
     from inspect_cost.exporting.onnx import Exported
@@ -132,7 +134,7 @@ class PythonSubject:
         del phase
         make = find_factory(self.name)
         try:
-            model = build_without_values(make)
+            model = build(make)
         except UsageError:
             model = make()
         remake = lambda: self._forward(make())  # noqa: E731 - a forked process calls it
@@ -186,17 +188,23 @@ class PythonSubject:
 
 def _without_values_first(make: Callable[[], nn.Module], use: Callable[[nn.Module], T]) -> T:
     """Make the model without its weights if that works, else as the user would."""
+    reason = ""
     try:
-        return use(build_without_values(make))
+        return use(build(make))
     except UsageError as error:
         # The user's code is at fault, or cannot do without values: made for real, it shows which.
         if not isinstance(error.__cause__, Exception):
             raise
+        reason = explain_obstacle(error)
     except NoLawError:
         raise
     except CountError:
         pass
-    return use(make())
+    result = use(make())
+    if reason and isinstance(result, CostReport):
+        text = f"The model was built with its weights, because without them: {reason}."
+        return replace(result, notes=(*result.notes, Note("real-weights", text)))
+    return result
 
 
 def _check_inputs(name: str, call: Call) -> None:

@@ -75,7 +75,6 @@ AUDIO = (
         "EncodecModel",
         {"hidden_size": 16, "num_filters": 4, "codebook_size": 64, "codebook_dim": 16},
         lambda: {"input_values": torch.zeros(2, 1, 3200)},
-        weights="its padding is computed from buffers",
     ),
     Family(
         "DAC",
@@ -103,7 +102,6 @@ AUDIO = (
             "num_key_value_heads": 4,
         },
         lambda: {"input_values": torch.zeros(2, 1, 3840)},
-        weights="its padding is computed from buffers",
     ),
     Family(
         "VITS",

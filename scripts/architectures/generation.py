@@ -53,6 +53,5 @@ GENERATION = (
         },
         continue_prompt(lambda: mel(16, 64)),
         "generate",
-        weights="it looks at the tokens that it generated",
     ),
 )

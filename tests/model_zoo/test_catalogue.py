@@ -11,7 +11,7 @@ from inspect_cost import count
 from inspect_cost.cli import main
 from inspect_cost.counting.options import CountOptions
 from inspect_cost.counting.report import CostReport
-from inspect_cost.counting.torch.building import build_without_values
+from inspect_cost.counting.torch.building import build
 from inspect_cost.subjects import Subject, resolve
 from inspect_cost.values.errors import UsageError
 from tests.model_zoo.fidelity import access_parts
@@ -61,7 +61,7 @@ def test_presets_have_the_published_figures(name: str) -> None:
 
 def weight_norm_flops(name: str) -> int:
     """Sum for w weights, r lengths: w squares, w - r sums, r roots, r divisions, w products."""
-    model = build_without_values(lambda: model_zoo.build(name))
+    model = build(lambda: model_zoo.build(name))
     tensors = dict(model.named_parameters())
     directions = sum(t.numel() for key, t in tensors.items() if key.endswith("weight_v"))
     lengths = sum(t.numel() for key, t in tensors.items() if key.endswith("weight_g"))
@@ -119,7 +119,7 @@ def test_a_preset_is_counted_as_any_model_is() -> None:
 
 
 def test_settings_override_the_published_ones() -> None:
-    model = build_without_values(lambda: model_zoo.build("flowavenet", layers=3))
+    model = build(lambda: model_zoo.build("flowavenet", layers=3))
     assert sum(p.numel() for p in model.parameters()) == 270_626_868
     assert not model.training
     with pytest.raises(ValueError, match="there is no setting 'layer'; there are mel_channels"):

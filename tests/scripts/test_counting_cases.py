@@ -10,12 +10,12 @@ SCRIPT = """
 import json
 from benchmarks.counting.cases import CASES
 from inspect_cost import count
-from inspect_cost.counting.torch.building import build_without_values
+from inspect_cost.counting.torch.building import build
 
 counted = {}
 for name, case in CASES.items():
     large = name in {"ResNet-50", "GPT-2 small, 128 tokens", "ViT-B/16"}
-    model = build_without_values(case.make) if large else case.make()
+    model = build(case.make) if large else case.make()
     report = count(model.eval(), *case.inputs)
     counted[name] = (sorted(report.uncounted), report.macs, case.macs)
 print(json.dumps(counted))

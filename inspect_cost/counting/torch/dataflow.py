@@ -17,15 +17,17 @@ stored.
 import gc
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, UntypedStorage, nn
-from torch._ops import OpOverload
 
 from inspect_cost.counting.tally import Tally
 from inspect_cost.counting.torch.aten import Operator
+from inspect_cost.counting.torch.choices import is_choice
 from inspect_cost.counting.torch.contents import count_bytes, iter_parts
+from inspect_cost.counting.torch.decisions import Decisions, count_found
+from inspect_cost.counting.torch.effects import Effects, read_effects
 from inspect_cost.counting.torch.graph import Graph, Key
 from inspect_cost.counting.torch.memories import (
     Memories,
@@ -47,40 +49,6 @@ FILLERS = frozenset(
 )
 #: On real values, this operator precedes a read by Python (`tolist`, `numpy`).
 ABOUT_TO_READ = "aten.resolve_neg"
-
-
-class Effects(NamedTuple):
-    """Effects of an operator, read from its schema once.
-
-    Attributes:
-        positions: positions of the arguments that it writes to.
-        names: names of the arguments that it writes to.
-        outs: names of the arguments that it writes to without reading them.
-        shape_from_values: whether its result's shape depends on values.
-        random: whether it draws from a random state.
-    """
-
-    positions: frozenset[int]
-    names: frozenset[str]
-    outs: frozenset[str]
-    shape_from_values: bool
-    random: bool
-
-
-def read_effects(func: OpOverload) -> Effects:
-    """Read an overload's effects from its schema and tags."""
-    written = [
-        (i, a)
-        for i, a in enumerate(func._schema.arguments)
-        if a.alias_info is not None and a.alias_info.is_write
-    ]
-    return Effects(
-        frozenset(i for i, a in written if not a.kwarg_only),
-        frozenset(a.name for _, a in written),
-        frozenset(a.name for _, a in written if a.is_out),
-        torch.Tag.dynamic_output_shape in func.tags,
-        torch.Tag.nondeterministic_seeded in func.tags,
-    )
 
 
 @dataclass(frozen=True)
@@ -128,6 +96,12 @@ class Follower(Protocol):
     def record_opaque(self, key: Key, cost: OpCost | None, given: Any, out: Any) -> None:
         """Record a call without a schema, which may read and write everything that it is given."""
 
+    def record_failure(self, args: tuple[Any, ...]) -> None:
+        """Record what an operator was given that did not run."""
+
+    def record_truth(self, key: Key, predicate: Any) -> None:
+        """Record that a branch is taken by a value."""
+
     def mark_as_used(self, value: Any) -> None:
         """Mark a value as used, because it goes where it cannot be followed."""
 
@@ -140,12 +114,13 @@ class DataFlow:
 
     Args:
         stored: the model's parameters and buffers, which are the same in every call.
+        weights: the parameters that have values.
     """
 
-    def __init__(self, stored: Iterable[Tensor] = ()) -> None:
-        parts = [part for tensor in stored for part in iter_parts(tensor)]
-        self._stored = {s._cdata for s in find_storages(parts) if s is not None}
+    def __init__(self, stored: Iterable[Tensor] = (), weights: Iterable[Tensor] = ()) -> None:
+        self._stored, self._weights = _identify(stored), _identify(weights)
         self._graph = Graph()
+        self.decisions = Decisions(self._graph)
         self._memories = Memories()
         self._effects: dict[str, Effects] = {}  # by full name, which hashes faster than an overload
         self._roots: set[int] = set()
@@ -173,7 +148,7 @@ class DataFlow:
         """Record a call of an operator that has run; ``kwargs`` include its ``out=`` if given."""
         effects = self._effects.get(operator.full_name)
         if effects is None:
-            effects = self._effects[operator.full_name] = read_effects(operator.func)
+            effects = self._effects[operator.full_name] = read_effects(operator)
         if operator.mutates:
             sources, targets = self._split_operands(operator.name, effects, args, kwargs)
         else:
@@ -185,6 +160,7 @@ class DataFlow:
         made = {s._cdata: s for s in results if s is not None and find(s) is None}
         if operator.name == ABOUT_TO_READ and not args[0].is_meta:
             self._roots.update(sources)
+            self.decisions.add_reading(key, sources)
         if followed and not made and not targets:
             return  # a view: its memory already has a node
         # Writing to an input or a buffer leaves something different for the next call, so only
@@ -199,8 +175,32 @@ class DataFlow:
             self._memories.resize(memory, storage)
         if not followed:  # a Python number, or a side effect that is not seen: assume it is used
             self._roots.add(node)
+        if effects.decides or not followed:
+            self._record_decision(node, key, effects, operator, args, out, sources)
+
+    def _record_decision(
+        self,
+        node: int,
+        key: Key,
+        effects: Effects,
+        operator: Operator,
+        args: tuple[Any, ...],
+        out: Any,
+        sources: list[int],
+    ) -> None:
+        """Record where values decide, or where it changes what is known of them."""
+        if isinstance(out, (bool, int, float, complex)):
+            self.decisions.add_reading(key, sources)
         if effects.shape_from_values:
-            self._roots.update(self._find_shaping_nodes(node, operator, args))
+            shaping = self._find_shaping_nodes(node, operator, args)
+            self._roots.update(shaping)
+            found = count_found(operator.name, args, out) if self._weights and shaping else None
+            self.decisions.add_reading(key, shaping, found)
+        if effects.reads_shape_only:
+            self.decisions.from_shape.add(node)
+        if effects.chooses and _has_unknown(args) and is_choice(operator, args):
+            chosen = self.decisions.fixed if _has_known(out) else self.decisions.choices
+            chosen.add(node)
 
     def record_opaque(self, key: Key, cost: OpCost | None, given: Any, out: Any) -> None:
         """Record a call without a schema, which may read and write everything that it is given."""
@@ -212,6 +212,14 @@ class DataFlow:
         for made in find_storages((out,)):
             if made is not None and self._memories.find(made) is None:
                 self._memories.add(made, node, result=True)
+
+    def record_failure(self, args: tuple[Any, ...]) -> None:
+        """Record what an operator was given that did not run."""
+        self.decisions.failed = self._find_writers(args)
+
+    def record_truth(self, key: Key, predicate: Any) -> None:
+        """Record that a branch is taken by a value."""
+        self.decisions.add_reading(key, self._find_writers((predicate,)))
 
     def mark_as_used(self, value: Any) -> None:
         """Mark a value as used, because it goes where it cannot be followed."""
@@ -251,6 +259,10 @@ class DataFlow:
         if known is not None:
             return known
         node = self._graph.add(None, FREE, (), fixed=storage._cdata in self._stored)
+        if storage.device.type == "meta":
+            self.decisions.unknown.add(node)
+        if storage._cdata in self._weights:
+            self.decisions.weights.add(node)
         return self._memories.add(storage, node, result=False)
 
     def _find_shaping_nodes(
@@ -315,6 +327,20 @@ class DataFlow:
             memory = None if storage is None else self._memories.find(storage)
             if memory is not None:
                 yield memory
+
+
+def _identify(tensors: Iterable[Tensor]) -> set[int]:
+    """Return the identities of the memory of tensors."""
+    parts = [part for tensor in tensors for part in iter_parts(tensor)]
+    return {s._cdata for s in find_storages(parts) if s is not None}
+
+
+def _has_known(values: Any) -> bool:
+    return any(not x.is_meta for x in iter_tensors((values,)))
+
+
+def _has_unknown(values: Any) -> bool:
+    return any(x.is_meta for x in iter_tensors((values,)))
 
 
 def _select_parts(tensors: Iterable[Any]) -> list[Tensor]:

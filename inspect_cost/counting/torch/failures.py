@@ -47,6 +47,11 @@ OBSTACLES = (
         WITH_WEIGHTS,
     ),
     Obstacle(
+        re.compile(r"(?:register_meta function for torch\.|cannot )(\w+)(?:\(\)| a meta tensor)"),
+        "aten.{0} needs values, which are not known on meta",
+        WITH_WEIGHTS,
+    ),
+    Obstacle(
         re.compile("values and offsets must be on the same device"),
         "jagged tensors are followed on real values only",
         WITH_WEIGHTS,
@@ -97,6 +102,19 @@ def explain_obstacle(error: BaseException) -> str:
 def misses_gradients(error: BaseException) -> bool:
     """Return whether a call failed for want of something that autograd did not record."""
     return NO_HISTORY.search(str(error.__cause__)) is not None
+
+
+def lacks_values(error: InspectCostError) -> bool:
+    """Return whether a call failed because values are not known on meta."""
+    return error.__cause__ is not None and find_lacking_values(error.__cause__) is not None
+
+
+def find_lacking_values(error: BaseException) -> str | None:
+    """Return what needs values that are not known on meta; None if the error is another."""
+    found = (
+        reason for obstacle, reason in _find_obstacles(error) if obstacle.advice == WITH_WEIGHTS
+    )
+    return next(found, None)
 
 
 def _find_obstacles(error: BaseException) -> Iterator[tuple[Obstacle, str]]:

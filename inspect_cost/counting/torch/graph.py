@@ -48,6 +48,23 @@ class Graph:
         self._fixed.append(fixed and all(self._fixed[source] for source in sources))
         return len(self._entries) - 1
 
+    def list_sources(self, node: int) -> Sequence[int]:
+        """List the nodes that a node depends on."""
+        return self._sources[self._ends[node] : self._ends[node + 1]]
+
+    def is_fixed(self, node: int) -> bool:
+        """Return whether a node yields the same result in every call."""
+        return bool(self._fixed[node])
+
+    def is_free(self, node: int) -> bool:
+        """Return whether a node takes no arithmetic."""
+        return not self._costs[node].flops
+
+    def list_keys(self) -> list[Key | None]:
+        """List each node's key."""
+        keys = list(self._keys)
+        return [keys[entry] for entry in self._entries]
+
     def find_reached(self, roots: Iterable[int]) -> tuple[bytearray, bytearray]:
         """Return two flags per node: whether some root depends on it, and whether any node does."""
         live, read = bytearray(len(self)), bytearray(len(self))

@@ -74,6 +74,7 @@ def run_cond(
     """Run the branch that is taken."""
     predicate, if_true, if_false, *operands = args
     branch = if_true if predicate else if_false
+    context.flow.record_truth((context.ledger.place, "higher_order.cond"), predicate)
     with context.mode:
         return branch(*(operands[0] if operands else ()))
 

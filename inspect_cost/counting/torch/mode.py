@@ -11,6 +11,7 @@ from torch.nn import Parameter
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from inspect_cost.counting.torch.aten import Operator, Operators, Rule
+from inspect_cost.counting.torch.choices import Choices
 from inspect_cost.counting.torch.contents import PLAIN_TENSORS
 from inspect_cost.counting.torch.dataflow import Follower
 from inspect_cost.counting.torch.distributed import refuse_collective
@@ -46,6 +47,7 @@ class CountingMode(TorchDispatchMode):
         training: whether gradients follow, which would be left in parameters of others.
         recording: whether autograd records the call. If it does not, a forward that wants it to is
             interrupted.
+        choices: what is chosen by unknown numbers; None leaves it unknown.
 
     Attributes:
         strangers: parameters that were read and that the model does not hold.
@@ -70,12 +72,14 @@ class CountingMode(TorchDispatchMode):
         own: Iterable[Any] | None = None,
         training: bool = False,
         recording: bool = False,
+        choices: Choices | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch has no types here
         self._ledger = ledger
         self._placement = Placement(home, keeps_numbers=keeps_numbers)
         self._operators = Operators(rules)
         self._flow = flow
+        self._choices = choices
         self._guard = guard or Guard(None)
         self._unpacking = Unpacking(stored)
         self._own = None if own is None else set(map(id, own))
@@ -153,7 +157,14 @@ class CountingMode(TorchDispatchMode):
 
     def _run(self, operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run an operator, on values where they are known."""
-        return self._placement.run(operator, args, kwargs)
+        choices = self._choices
+        if choices is not None and not choices.cover(self._ledger.place, operator, args):
+            choices = None
+        try:
+            return self._placement.run(operator, args, kwargs, choices)
+        except Exception:
+            self._flow.record_failure(args)
+            raise
 
     def _find_cost(
         self, rule: Rule, out: Any, args: tuple[Any, ...], kwargs: dict[str, Any]

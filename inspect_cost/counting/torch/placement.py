@@ -15,6 +15,7 @@ from torch._ops import OpOverload
 from torch.utils._pytree import tree_map
 
 from inspect_cost.counting.torch.aten import Operator
+from inspect_cost.counting.torch.choices import Choices
 from inspect_cost.counting.torch.contents import is_sparse, is_wrapper, rebuild
 from inspect_cost.counting.torch.meta import META_KERNELS
 from inspect_cost.counting.torch.meta.indices import refuse_indices
@@ -22,7 +23,7 @@ from inspect_cost.counting.torch.meta.refusals import TRAINING, refuse
 
 META = torch.device("meta")
 
-#: Results with more elements than this never get values, which would take memory and time.
+#: Results with more elements never get values, which would take memory and time.
 LARGEST_REAL_RESULT = 2**24
 
 #: Operators that read only the shape of a tensor, and fill it with known values.
@@ -37,26 +38,49 @@ class Placement:
     Args:
         home: the device that the caller's model and inputs are on.
         keeps_numbers: whether new numbers have values, not only new integers and booleans.
+        largest: results with more elements that are made from nothing get no values.
     """
 
-    def __init__(self, home: torch.device, *, keeps_numbers: bool = True) -> None:
+    def __init__(
+        self,
+        home: torch.device,
+        *,
+        keeps_numbers: bool = True,
+        largest: int = LARGEST_REAL_RESULT,
+    ) -> None:
         self._home = home
         self._keeps_numbers = keeps_numbers
+        self._largest = largest
         # Real memory that something without values was written to, by its identity. Weak values:
         # an entry goes when its memory is freed, before other memory can take that identity.
         self._overwritten: WeakValueDictionary[int, UntypedStorage] = WeakValueDictionary()
 
-    def run(self, operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Run an operator, after moving its operands to a common device."""
+    def run(
+        self,
+        operator: Operator,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        choices: Choices | None = None,
+    ) -> Any:
+        """Run an operator, after moving its operands to a common device.
+
+        Args:
+            operator: the operator.
+            args: its positional arguments.
+            kwargs: its keyword arguments.
+            choices: makes its result known where its operands are not; None leaves it unknown.
+        """
         unknown, real = self._count_operands(args, kwargs)
         # All known: run for real. All on meta: nothing to move. Else move the real ones to meta.
         if not unknown:
             return self._run_at_home(operator, args, kwargs, makes=not real)
         if operator.name in FROM_SHAPE and "device" not in kwargs:
             return self._run_from_shape(operator.func, args, kwargs)
+        if choices is not None:
+            return self._choose(choices, operator, args, kwargs)
         if not real:
             return run_without_values(operator, args, kwargs)
-        refuse_indices(operator, args, self._is_unknown)
+        refuse_indices(operator, args, self.is_unknown)
         if operator.name == "aten.index":
             # On meta, a mask's result has no definite shape; the positions it selects have.
             args = (args[0], _find_positions(args[1]))
@@ -74,13 +98,14 @@ class Placement:
         while stack:
             value = stack.pop()
             if isinstance(value, Tensor):
-                unknown += self._is_unknown(value)
+                unknown += self.is_unknown(value)
                 real += not value.is_meta
             elif isinstance(value, (list, tuple)):
                 stack.extend(value)
         return unknown, real
 
-    def _is_unknown(self, tensor: Tensor) -> bool:
+    def is_unknown(self, tensor: Tensor) -> bool:
+        """Return whether a tensor has no values, or unknown ones were written to it."""
         # The dictionary is nearly always empty; then a tensor's identity need not be looked up.
         if tensor.is_meta or not self._overwritten:
             return tensor.is_meta
@@ -101,7 +126,7 @@ class Placement:
             return operator.func(*args, **kwargs)
         if makes:
             shape_only = operator.func(*args, **{**kwargs, "device": META})
-            if isinstance(shape_only, Tensor) and shape_only.numel() > LARGEST_REAL_RESULT:
+            if isinstance(shape_only, Tensor) and shape_only.numel() > self._largest:
                 return shape_only
         at_home = tree_map(self._replace_meta_device, (args, kwargs))
         if not self._keeps_numbers and at_home != (args, kwargs):
@@ -117,9 +142,17 @@ class Placement:
         """Fill the shape of an unknown tensor with known values; the result has values."""
         shape_only = func(*args, **kwargs)
         kept = self._keeps_numbers or _is_of_integers(shape_only)
-        if not kept or shape_only.numel() > LARGEST_REAL_RESULT:
+        if not kept or shape_only.numel() > self._largest:
             return shape_only
         return func(*args, **kwargs, device=self._home)
+
+    def _choose(
+        self, choices: Choices, operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Run an operator that chooses by unknown numbers; what it chose has values."""
+        options = {name: value for name, value in kwargs.items() if name != "generator"}
+        shapes = run_without_values(operator, tuple(map(_move_to_meta, args)), options)
+        return choices.make(operator, args, kwargs, shapes, self._home)
 
     def _replace_meta_device(self, value: Any) -> Any:
         return self._home if value == META and isinstance(value, torch.device) else value

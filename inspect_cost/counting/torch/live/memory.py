@@ -39,6 +39,12 @@ class LiveMemory:
         self._add((given,), result=False)
         self._add((out,), result=True)
 
+    def record_failure(self, args: tuple[Any, ...]) -> None:
+        """Ignore what did not run."""
+
+    def record_truth(self, key: Key, predicate: Any) -> None:
+        """Ignore what decides."""
+
     def mark_as_used(self, value: Any) -> None:
         """Ignore who uses a value."""
 

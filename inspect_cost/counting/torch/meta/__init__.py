@@ -50,6 +50,7 @@ from inspect_cost.counting.torch.meta.selection import (
     concatenation,
     embedding,
     mean,
+    passed_check,
     stack,
     vector_norm,
 )
@@ -111,6 +112,7 @@ _PLAIN_CASES: dict[str, MetaKernel] = (
         "aten._grouped_mm": grouped_product,
         "aten.linear": linear,
         "aten.embedding": embedding,
+        "aten._is_all_true": passed_check,
         "aten.randn_like": like,
         "aten.rand_like": like,
         "quantized.linear_dynamic": packed_linear,
