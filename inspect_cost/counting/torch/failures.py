@@ -34,7 +34,7 @@ OBSTACLES = (
     Obstacle(
         re.compile(
             "cannot be called on meta|_local_scalar_dense|Cannot copy out of meta tensor"
-            "|unallocated storage|can't convert meta device"
+            "|unallocated storage|can't convert meta device|data-dependent shape"
         ),
         COURSE,
         WITH_WEIGHTS,
@@ -42,6 +42,11 @@ OBSTACLES = (
     Obstacle(
         re.compile(r"aten::(\w+).*\b[Mm]eta\b", re.DOTALL),
         "aten.{0} needs values, which are not known on meta",
+        WITH_WEIGHTS,
+    ),
+    Obstacle(
+        re.compile(r"(\w+)::(\w+)'? ?(?:: attempted to run .*Meta|.*from the 'Meta')"),
+        "{0}.{1} needs values, which are not known on meta",
         WITH_WEIGHTS,
     ),
     Obstacle(

@@ -17,6 +17,7 @@ from inspect_cost.counting.torch.guard import Guard
 from inspect_cost.counting.torch.ledger import Ledger
 from inspect_cost.counting.torch.meta import META_KERNELS
 from inspect_cost.counting.torch.meta.refusals import RefusedCallError
+from inspect_cost.counting.torch.meta.regions import REGIONS
 from inspect_cost.counting.torch.mode import CountingMode
 from inspect_cost.counting.torch.placement import drop_values
 from inspect_cost.counting.torch.places import Places
@@ -38,12 +39,14 @@ UNCHECKED_BY_TORCH = {
     *(f"aten.{kind}.{form}" for kind in LAYERS for form in ("input", "data")),
 }
 
-#: Only the count calls these kernels of attention, after it has compared the operands; and the
-#: kernel of the inverse transform lets torch's own refuse, as `test_other_code` shows.
+#: Only the count calls these kernels of attention, after it has compared the operands; the kernel
+#: of the inverse transform lets torch's own refuse, as `test_other_code` shows; and torchvision's
+#: operators, which torch lacks, are in `tests/formulas/test_regions.py`.
 CHECKED_ELSEWHERE = {
     "aten._scaled_dot_product_flash_attention_for_cpu",
     "aten._scaled_dot_product_flash_attention_for_cpu_backward",
     "aten.istft",
+    *REGIONS,
 }
 
 #: Operators whose integer operands are known in a count, as indices and lengths are.
