@@ -35,6 +35,7 @@ OBSTACLES = (
         re.compile(
             "cannot be called on meta|_local_scalar_dense|Cannot copy out of meta tensor"
             "|unallocated storage|can't convert meta device|data-dependent shape"
+            "|data-independent implementation"
         ),
         COURSE,
         WITH_WEIGHTS,
