@@ -218,14 +218,13 @@ def antialiased_interpolation(
     return (MUL + ADD) * (planes * (along + across))
 
 
-def linear_grid(
-    points: int, channels: int, dimensions: int, *, of_input: bool, of_grid: bool, clamped: bool
+def _linear_samples(
+    points: int, channels: int, dimensions: int, *, of_input: bool, of_points: bool
 ) -> OpCost:
     """Gradients of linear sampling at points whose pixel coordinates are known.
 
     Each channel's gradient is spread to `2^d` corners. The gradient of a coordinate sums the
     corners above it minus those below, weighted by the other coordinates, times g, over channels.
-    It is scaled to the grid's units, and is 0 where the coordinate was ``clamped``.
     """
     corners: int = 2**dimensions
     coordinates = points * dimensions
@@ -234,10 +233,50 @@ def linear_grid(
     slopes = MUL * (coordinates * corners * max(0, dimensions - 2))
     differences = ((corners + 1) * MUL + (corners - 1) * ADD) * (coordinates * channels)
     over_channels = ADD * (coordinates * max(0, channels - 1))
-    ends = (MUL + (CLAMP if clamped else FREE)) * coordinates
     by_input = weights + spread(points * channels, corners)
-    by_grid = slopes + differences + over_channels + ends
-    return distances + (by_input if of_input else FREE) + (by_grid if of_grid else FREE)
+    by_points = slopes + differences + over_channels
+    return distances + (by_input if of_input else FREE) + (by_points if of_points else FREE)
+
+
+def linear_grid(
+    points: int, channels: int, dimensions: int, *, of_input: bool, of_grid: bool, clamped: bool
+) -> OpCost:
+    """Gradients of linear sampling at the points of a grid.
+
+    The gradient of a point is scaled to the grid's units, and is 0 where it was ``clamped``.
+    """
+    samples = _linear_samples(points, channels, dimensions, of_input=of_input, of_points=of_grid)
+    ends = (MUL + (CLAMP if clamped else FREE)) * (points * dimensions)
+    return samples + (ends if of_grid else FREE)
+
+
+def aligned_bins(bins: int, samples: int) -> OpCost:
+    """Incoming gradients, each divided by its bin's samples and spread to their four neighbours."""
+    return DIV * bins + spread(bins * samples, 4)
+
+
+def deformed_convolution(
+    macs: int, out: int, features: int, taps: int, points: int, *, masked: bool
+) -> OpCost:
+    """Gradients of a deformable convolution, all of them; the interpolated numbers are kept.
+
+    Those of the weight and of the numbers that it multiplied take as many MACs as the convolution.
+    The latter's are passed on to the mask, to the points and to the input.
+
+    Args:
+        macs: MACs of the convolution.
+        out: number of its outputs.
+        features: number of biases.
+        taps: channels times points, the numbers that were interpolated.
+        points: positions that were moved by an offset.
+        masked: whether each interpolated number was multiplied by a mask.
+    """
+    products = convolution(macs, out, features, of_input=True, of_weight=True, of_bias=True)
+    moved = ADD * (2 * points)
+    channels = taps // points if points else 0
+    samples = _linear_samples(points, channels, 2, of_input=True, of_points=True)
+    by_mask = 2 * MUL * taps + ADD * max(0, taps - points)  # of the numbers, and of the mask
+    return products + moved + samples + (by_mask if masked else FREE)
 
 
 def distance(pairs: int, n: int, order: float, ends: int) -> OpCost:

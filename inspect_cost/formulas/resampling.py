@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from math import prod
 
+from inspect_cost.formulas.contraction import convolution
 from inspect_cost.formulas.pointwise import ADD, CLAMP, DIV, MUL, SPECIAL
 from inspect_cost.formulas.reduction import extremum, mean
 from inspect_cost.values.cost import FREE, OpCost
@@ -88,6 +89,29 @@ def deformed_taps(taps: int, points: int, *, masked: bool) -> OpCost:
     """
     moved = ADD * (2 * points) + linear_grid_weights(points, 2)
     return moved + linear_interpolation(taps, 2) + (MUL if masked else FREE) * taps
+
+
+def deformed_convolution(
+    channels: int,
+    weight: Sequence[int],
+    out: Sequence[int],
+    points: int,
+    *,
+    masked: bool,
+    biased: bool,
+) -> OpCost:
+    """A convolution of numbers that are interpolated at moved positions (`deformed_taps`).
+
+    Args:
+        channels: channels of the input.
+        weight: (O, C / groups, kh, kw).
+        out: (B, O, H, W).
+        points: positions that are moved, of all outputs, taps and groups of channels.
+        masked: whether each interpolated number is multiplied by a mask.
+        biased: whether a bias is added.
+    """
+    taps = out[0] * channels * prod(out[2:]) * prod(weight[2:])
+    return deformed_taps(taps, points, masked=masked) + convolution(weight, out, biased=biased)
 
 
 def nearest_grid(points: int, dimensions: int) -> OpCost:

@@ -48,6 +48,13 @@ CONVENTIONS: Mapping[str, str] = MappingProxyType(
             "numbers, in all its dimensions: 5 N log2 N complex, half of that real, in sums and "
             "products as 3 to 2; its scaling is free."
         ),
+        "boxes": (
+            "Pooling boxes at samples: bilinear interpolation of each, and their mean; at whole "
+            "pixels: their maximum or mean, if the boxes' values are known. Non-maximum "
+            "suppression of n boxes: all n (n - 1) / 2 pairs, 13 each, which is the most there can "
+            "be, and a sort. A deformable convolution interpolates its input at moved positions "
+            "besides its MACs."
+        ),
         "quantised": (
             "MACs of integers are MACs. Quantising a number: a division, rounding, an addition and "
             "two comparisons; back: an addition and a product. Dynamic quantisation also searches "

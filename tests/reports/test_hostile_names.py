@@ -113,4 +113,4 @@ def test_code_is_fenced_safely() -> None:
     count = replace(COUNT, tallies=(tally,))
     (fence,) = (t for t in read_markdown(render(count, "markdown")) if t.type == "fence")
     assert "own.```" in fence.content
-    assert fence.content.rstrip().endswith("OpCost(mul=out.numel())})")
+    assert fence.content.rstrip().endswith("OpCost()")

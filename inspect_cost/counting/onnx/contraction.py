@@ -1,14 +1,12 @@
 """Rules for matrix products and convolutions. MACs of integers (quantised layers) are MACs."""
 
-from math import prod
-
 from inspect_cost.counting.onnx.call import NodeCall, Rule
 from inspect_cost.counting.onnx.einsum import einsum
 from inspect_cost.counting.onnx.fused_shapes import transpose_factor
 from inspect_cost.formulas import contraction as formula
 from inspect_cost.formulas import pointwise
 from inspect_cost.formulas.pointwise import ADD, MUL
-from inspect_cost.formulas.resampling import deformed_taps
+from inspect_cost.formulas.resampling import deformed_convolution
 from inspect_cost.values.cost import FREE, OpCost
 
 ACTIVATIONS = {
@@ -63,10 +61,14 @@ def integer_conv(call: NodeCall) -> OpCost | None:
 
 def deform_conv(call: NodeCall) -> OpCost | None:
     """Count a convolution whose taps are interpolated between four neighbours and masked."""
-    weight, out = call.operand(1).sizes, call.out.sizes
-    taps = out[0] * call.x.sizes[1] * prod(out[2:]) * prod(weight[2:])
-    sampled = deformed_taps(taps, call.operand(2).size // 2, masked=call.has(4))
-    return sampled + formula.convolution(weight, out, biased=call.has(3))
+    return deformed_convolution(
+        call.x.sizes[1],
+        call.operand(1).sizes,
+        call.out.sizes,
+        call.operand(2).size // 2,
+        masked=call.has(4),
+        biased=call.has(3),
+    )
 
 
 def causal_conv_with_state(call: NodeCall) -> OpCost | None:

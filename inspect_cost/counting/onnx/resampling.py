@@ -7,6 +7,7 @@ from inspect_cost.counting.onnx.reduction import reduce_with
 from inspect_cost.formulas import resampling as formula
 from inspect_cost.formulas.distance import norm
 from inspect_cost.formulas.reduction import extremum, mean
+from inspect_cost.formulas.regions import aligned_bins
 from inspect_cost.values.cost import FREE, OpCost
 
 
@@ -66,9 +67,7 @@ def roi_align(call: NodeCall) -> OpCost | None:
     ratio = call.get("sampling_ratio", 0)
     if not ratio:
         return None
-    out, samples = call.out.size, ratio**2
-    pool = extremum if call.get("mode", b"avg") == b"max" else mean
-    return formula.linear_interpolation(out * samples, 2) + pool(out, samples)
+    return aligned_bins(call.out.size, ratio**2, largest=call.get("mode", b"avg") == b"max")
 
 
 _ONNX: dict[str, Rule] = {

@@ -83,8 +83,8 @@ _SINGLE_RESULT_ON_CUDA = """
 def _list_policies() -> dict[str, dict[str, str]]:
     """Return what autocast does, by the kind of device and by the name of an overload."""
     # On a CPU, whatever else torch has a kernel for runs in single precision.
-    known = torch._C._dispatch_get_registrations_for_dispatch_key("AutocastCPU")
-    cpu = dict.fromkeys((name.removeprefix("aten::") for name in known), SINGLE)
+    own = (name for name in _list_registered("cpu") if name.startswith("aten::"))
+    cpu = dict.fromkeys((name.removeprefix("aten::") for name in own), SINGLE)
     cpu |= dict.fromkeys(_LOWER_ON_CPU.split(), LOWER) | dict.fromkeys(
         _WIDEST_ON_CPU.split(), WIDEST
     )
@@ -96,6 +96,17 @@ def _list_policies() -> dict[str, dict[str, str]]:
     )
     inside = dict.fromkeys(COMPOSITES.split(), INSIDE)
     return {"cpu": inside | cpu, "cuda": inside | cuda}
+
+
+def _list_registered(kind: str) -> list[str]:
+    """Return all operators that autocast has a kernel for, torch's own and those of libraries."""
+    names: list[str] = torch._C._dispatch_get_registrations_for_dispatch_key(_name_torchs(kind))
+    return names
+
+
+def _name_torchs(kind: str) -> str:
+    """Return the place in torch's order where it casts for a kind of device."""
+    return f"Autocast{kind.upper()}"
 
 
 class Autocast:
@@ -225,7 +236,7 @@ def _leave_witness(
 
 def _only_torch_casts(device: torch.device) -> Any:
     """Return a context in which torch's own autocast is open, and ours is closed."""
-    ours, own = KEYS[device.type], _make_keys(f"Autocast{device.type.upper()}")
+    ours, own = KEYS[device.type], _make_keys(_name_torchs(device.type))
     included = torch._C._dispatch_tls_local_include_set() - ours
     excluded = (torch._C._dispatch_tls_local_exclude_set() | ours) - own
     return torch._C._ForceDispatchKeyGuard(included, excluded)
@@ -233,6 +244,8 @@ def _only_torch_casts(device: torch.device) -> Any:
 
 _CURRENT = threading.local()
 _LIBRARIES: dict[str, tuple[torch.library.Library, ...]] = {}
+#: What was registered for operators of other libraries, by the kind of device and the operator.
+_FOREIGN: dict[tuple[str, str], torch.library.Library] = {}
 _LOCK = threading.Lock()
 
 
@@ -248,6 +261,7 @@ def follow_autocast(device: torch.device) -> Iterator[None]:
         yield
         return
     _register_kernels(casts.kind)
+    _register_foreign_kernels(casts.kind)
     included = torch._C._dispatch_tls_local_include_set() | KEYS[casts.kind]
     excluded = torch._C._dispatch_tls_local_exclude_set() - KEYS[casts.kind]
     _CURRENT.casts = casts
@@ -269,10 +283,29 @@ def _register_kernels(kind: str) -> None:
         _pass_higher_order(place)
         own = torch.library.Library("aten", "IMPL")
         for name, policy in _list_policies()[kind].items():
-            packet, _, overload = name.partition(".")
-            func = getattr(getattr(torch.ops.aten, packet), overload or "default")
+            func = _find_overload("aten", name)
             own.impl(name, _make_kernel(func, policy, KEYS[kind]), place)
         _LIBRARIES[kind] = (others, own)
+
+
+def _register_foreign_kernels(kind: str) -> None:
+    """Register kernels for operators of other libraries, those loaded since the last time too."""
+    with _LOCK:
+        for full_name in _list_registered(kind):
+            namespace, _, name = full_name.partition("::")
+            if namespace == "aten" or (kind, full_name) in _FOREIGN:
+                continue
+            library = _FOREIGN[kind, full_name] = torch.library.Library(namespace, "IMPL")
+            kernel = _make_foreign_kernel(_find_overload(namespace, name), kind)
+            library.impl(name, kernel, PLACES[kind])
+
+
+def _find_overload(namespace: str, name: str) -> OpOverload:
+    packet, _, overload = name.partition(".")
+    func: OpOverload = getattr(
+        getattr(getattr(torch.ops, namespace), packet), overload or "default"
+    )
+    return func
 
 
 def _pass_higher_order(place: str) -> None:
@@ -299,6 +332,19 @@ def _make_kernel(
         with torch._C._ExcludeDispatchKeyGuard(keys):
             if casts is not None:
                 args, kwargs = casts.cast(policy, func, args, kwargs)
+            return func(*args, **kwargs)
+
+    return kernel
+
+
+def _make_foreign_kernel(func: OpOverload, kind: str) -> Callable[..., Any]:
+    """Make the kernel of an operator that has one of its own for autocast: that one is called."""
+    ours, own = KEYS[kind], _make_keys(_name_torchs(kind))
+
+    def kernel(*args: Any, **kwargs: Any) -> Any:
+        with torch._C._ExcludeDispatchKeyGuard(ours):
+            if torch.is_autocast_enabled(kind):
+                return func.redispatch(own, *args, **kwargs)
             return func(*args, **kwargs)
 
     return kernel

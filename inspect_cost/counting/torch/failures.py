@@ -36,7 +36,8 @@ OBSTACLES = (
     Obstacle(
         re.compile(
             "cannot be called on meta|_local_scalar_dense|Cannot copy out of meta tensor"
-            "|unallocated storage|can't convert meta device"
+            "|unallocated storage|can't convert meta device|data-dependent shape"
+            "|data-independent implementation"
         ),
         COURSE,
         WITH_WEIGHTS,
@@ -49,6 +50,11 @@ OBSTACLES = (
     Obstacle(
         re.compile(r"(?:register_meta function for torch\.|cannot )(\w+)(?:\(\)| a meta tensor)"),
         "aten.{0} needs values, which are not known on meta",
+        WITH_WEIGHTS,
+    ),
+    Obstacle(
+        re.compile(r"(\w+)::(\w+)'? ?(?:: attempted to run .*Meta|.*from the 'Meta')"),
+        "{0}.{1} needs values, which are not known on meta",
         WITH_WEIGHTS,
     ),
     Obstacle(

@@ -17,6 +17,7 @@ from inspect_cost.reports.document import (
 )
 from inspect_cost.values.cost import CONVENTIONAL, FlopWeights
 from inspect_cost.values.identity import Output
+from inspect_cost.values.notes import codes
 from inspect_cost.values.units import exact, si
 
 #: Classes of FLOPs that stand in one line.
@@ -149,10 +150,28 @@ def present_uncounted(count: CostReport) -> Iterator[Block]:
     yield Prose((Cell(title, style="error"),))
     yield Prose(tuple(describe_uncounted(count)), indent=2, listed=True)
     yield Prose((Cell("Give an operator a cost from Python:", style="command"),))
-    first = next(iter(count.uncounted))
-    yield Code(
-        "inspect_cost.count(model, *inputs,\n"
-        f'    op_costs={{"{first}": lambda out, *args, **kw: OpCost(mul=out.numel())}})'
+    yield Code(write_costs(next(iter(count.uncounted)), of_node="uncounted" in codes(count.notes)))
+
+
+def write_costs(operator: str, *, of_node: bool) -> str:
+    """Return how an operator is given a cost, by the kind of what it does.
+
+    Args:
+        operator: its name.
+        of_node: whether it is of an ONNX graph, whose nodes are given to costs as one argument.
+    """
+    call = '"model.onnx"' if of_node else "model, *inputs"
+    arguments, n = ("call", "call.out.size") if of_node else ("out, *args, **kw", "out.numel()")
+    return "\n".join(
+        (
+            f'inspect_cost.count({call}, op_costs={{"{operator}": cost}})',
+            "# where cost is, if each number of the result sums k products (a contraction):",
+            f"lambda {arguments}: OpCost(macs=k * {n})",
+            "# or if it is computed by itself, in classes such as add, mul, special:",
+            f"lambda {arguments}: OpCost(mul={n})",
+            "# or if numbers are only moved or looked up:",
+            "OpCost()",
+        )
     )
 
 

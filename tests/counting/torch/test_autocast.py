@@ -3,8 +3,11 @@
 The model of all comparisons is torch itself: run on real values, where torch casts without help.
 """
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -414,6 +417,63 @@ def test_models_without_values_train() -> None:
     bare = count(Cast(Classifier()).to("meta"), x.to("meta"), backward=True)
     assert bare.bytes_moved == real.bytes_moved
     assert bare.peak_activation_bytes == real.peak_activation_bytes
+
+
+NAMESPACE = "inspect_cost_autocast_tests"
+
+
+@pytest.fixture(scope="module")
+def single_on_cpu() -> Any:
+    """An operator of a library that runs in single precision under autocast, as torchvision's."""
+    library = torch.library.Library(NAMESPACE, "DEF")
+    library.define("double(Tensor x) -> Tensor")
+    library.impl("double", lambda x: 2 * x, "CPU")
+    library.impl("double", torch.empty_like, "Meta")
+
+    def cast(x: Tensor) -> Tensor:
+        with torch._C._ExcludeDispatchKeyGuard(AUTOCAST):  # noqa: SLF001 - as torchvision does
+            return operator(x.float()).to(x.dtype)
+
+    library.impl("double", cast, "AutocastCPU")
+    operator = getattr(torch.ops, NAMESPACE).double
+    yield operator
+    library._destroy()  # noqa: SLF001 - it has no public form
+
+
+AUTOCAST = torch._C.DispatchKeySet(torch._C.DispatchKey.AutocastCPU)  # noqa: SLF001
+
+
+def test_a_library_casts_for_its_own_operators(single_on_cpu: Any) -> None:
+    """It is loaded after the first count of the process, and has casts before and after."""
+
+    class Doubled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(8, 8)
+
+        def forward(self, x: Tensor) -> Any:
+            return single_on_cpu(self.linear(x))
+
+    x, model = torch.zeros(4, 8), Cast(Doubled()).eval()
+    with torch.no_grad(), Casts() as casts:
+        model(x)
+    assert casts.bytes
+    assert sum_casts(count(model, x)) == casts.bytes
+
+
+def test_a_library_that_casts_is_loaded_before_the_first_count() -> None:
+    code = """
+        import torch
+        from inspect_cost import count
+        library = torch.library.Library("mylib", "DEF")
+        library.define("double(Tensor x) -> Tensor")
+        library.impl("double", lambda x: 2 * x, "AutocastCPU")
+        print(count(torch.nn.Linear(3, 4), torch.zeros(2, 3)).macs)
+    """
+    done = subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-c", dedent(code)], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == ["24"], done.stderr
 
 
 def test_the_process_goes_on_as_before() -> None:

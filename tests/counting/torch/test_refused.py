@@ -17,6 +17,7 @@ from inspect_cost.counting.torch.guard import Guard
 from inspect_cost.counting.torch.ledger import Ledger
 from inspect_cost.counting.torch.meta import META_KERNELS
 from inspect_cost.counting.torch.meta.refusals import RefusedCallError
+from inspect_cost.counting.torch.meta.regions import REGIONS
 from inspect_cost.counting.torch.mode import CountingMode
 from inspect_cost.counting.torch.placement import drop_values
 from inspect_cost.counting.torch.places import Places
@@ -51,8 +52,9 @@ OF_THE_COUNT_ALONE = {
     (FUSED, "('attn_mask',): torch.bool"),
 }
 
-#: Torch itself calls these, with operands that it has compared.
-CHECKED_ELSEWHERE = {f"prims.{name}" for name in ("add", "sub", "mul", "div")}
+#: Torch itself calls those of `prims`, with operands that it has compared; torchvision's operators,
+#: which torch lacks, are in `tests/formulas/test_regions.py`.
+CHECKED_ELSEWHERE = {*(f"prims.{name}" for name in ("add", "sub", "mul", "div")), *REGIONS}
 
 #: Operators whose integer operands are known in a count, as indices and lengths are.
 OF_KNOWN_INTEGERS = {"aten.embedding", *(f"aten.{kind}.data" for kind in LAYERS)}

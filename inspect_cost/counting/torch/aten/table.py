@@ -27,6 +27,7 @@ from inspect_cost.counting.torch.aten.quantized import QUANTIZED
 from inspect_cost.counting.torch.aten.quantized_layers import STATIC_LAYERS
 from inspect_cost.counting.torch.aten.recurrent import RECURRENT
 from inspect_cost.counting.torch.aten.reduction import REDUCTIONS
+from inspect_cost.counting.torch.aten.regions import REGIONS
 from inspect_cost.counting.torch.aten.resampling import RESAMPLING
 from inspect_cost.counting.torch.aten.resampling_gradients import RESAMPLING_GRADIENTS
 from inspect_cost.counting.torch.aten.rule import Rule
@@ -54,6 +55,7 @@ FAMILIES: tuple[Mapping[str, Rule], ...] = (
     STATIC_LAYERS,
     SPARSE,
     FUSED,
+    REGIONS,
     FREE_OPERATORS,
 )
 

@@ -46,6 +46,7 @@ from inspect_cost.counting.torch.meta.pointwise import (
     where,
 )
 from inspect_cost.counting.torch.meta.recurrent import layer_result, next_state, packed_result
+from inspect_cost.counting.torch.meta.regions import REGIONS
 from inspect_cost.counting.torch.meta.selection import (
     concatenation,
     embedding,
@@ -122,4 +123,4 @@ _PLAIN_CASES: dict[str, MetaKernel] = (
 )
 
 #: From an operator, or one overload of it, to the kernel that makes its result without values.
-META_KERNELS: Mapping[str, MetaKernel] = _PLAIN_CASES
+META_KERNELS: Mapping[str, MetaKernel] = {**_PLAIN_CASES, **REGIONS}

@@ -1,0 +1,1 @@
+"""Published tables of parameters and MACs, counted again."""
