@@ -7,9 +7,8 @@ from typing import Any
 
 from torch import nn
 
-from inspect_cost import Call, CostReport
+from inspect_cost import Call, CostReport, build
 from inspect_cost.counting.options import CountOptions
-from inspect_cost.counting.torch.building import build_without_values
 from inspect_cost.counting.torch.count import count_call
 from inspect_cost.values.errors import one_line
 from inspect_cost.values.notes import codes
@@ -72,7 +71,7 @@ def _count_in_any_way(
 ) -> tuple[str, nn.Module, CostReport]:
     """Build and count without values where that works, and say why where it does not."""
     try:
-        model = build_without_values(make)
+        model = build(make)
         return WITHOUT_VALUES, model, _count(model, subject)
     except Exception as error:  # noqa: BLE001 - factories compute with values in many ways
         reason = one_line(error)

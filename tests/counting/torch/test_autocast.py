@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-import inspect_cost.counting.torch.count as counting
+import inspect_cost.counting.torch.run as counting
 from inspect_cost import CostReport, count
 from inspect_cost.values.notes import codes
 

@@ -37,7 +37,7 @@ class LiveMode(CountingMode):
     failure: InspectCostError | None = None
 
     def __init__(self, ledger: Ledger, rules: Mapping[str, Rule], flow: Follower) -> None:
-        super().__init__(ledger, rules, torch.device("cpu"), flow)
+        super().__init__(ledger, rules, torch.device("cpu"), flow, recording=True)
 
     def __torch_dispatch__(
         self,
