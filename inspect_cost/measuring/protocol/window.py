@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import repeat
+from math import inf
 from statistics import median
 from typing import Any, Self
 
@@ -15,6 +17,8 @@ from inspect_cost.measuring.protocol.meter import Consumption, Meter
 SHORTEST_SAMPLE_S = 1e-3
 #: A coarse clock may report no time at all; no window is shorter than this.
 SHORTEST_WINDOW_S = 1e-9
+#: So many latencies of a window are written to files; of more, each second, third ... one.
+MOST_WRITTEN = 500
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,8 @@ class Window:
         cpu_s: CPU time of this process during the calls.
         disturbances: what disturbed it, in words.
         redone: whether it was set aside because it was disturbed.
+        started_s: when its calls began, by a clock that all windows of a run share; None if that
+            is unknown.
     """
 
     duration_s: float
@@ -55,6 +61,12 @@ class Window:
     cpu_s: float = 0.0
     disturbances: tuple[str, ...] = ()
     redone: bool = False
+    started_s: float | None = None
+
+    @cached_property
+    def latency_s(self) -> float:
+        """Median of the calls."""
+        return median(self.latencies_s)
 
     @property
     def idle_power_w(self) -> dict[str, float] | None:
@@ -65,10 +77,13 @@ class Window:
         return {d: (w + after[d]) / 2 for d, w in self.idle_before_w.items() if d in after}
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain data, for JSON."""
+        """Return plain data, for JSON; of very many latencies, those of some calls."""
+        step = -(-len(self.latencies_s) // MOST_WRITTEN)
+        started = {} if self.started_s is None else {"started_s": self.started_s}
         return {
             **self.summarize(),
-            "latencies_s": list(self.latencies_s),
+            **started,
+            "latencies_s": list(self.latencies_s[::step]),
             "idle_before_w": _copy(self.idle_before_w),
             "idle_after_w": _copy(self.idle_after_w),
         }
@@ -78,7 +93,7 @@ class Window:
         return {
             "duration_s": self.duration_s,
             "calls": self.calls,
-            "latency_s": median(self.latencies_s),
+            "latency_s": self.latency_s,
             "energy_j": _copy(self.energy_j),
             "idle_power_w": self.idle_power_w,
             "cpu_s": self.cpu_s,
@@ -103,6 +118,7 @@ class Window:
             cpu_s=written["cpu_s"],
             disturbances=tuple(written["disturbances"]),
             redone=written["redone"],
+            started_s=written.get("started_s"),
         )
 
 
@@ -126,7 +142,9 @@ class Bench:
     clock: Clock = field(default_factory=Clock)
     foreign: ForeignLoad = lambda: 0.0
 
-    def measure_window(self, calls: int, per_sample: int, idle_s: float) -> Window:
+    def measure_window(
+        self, calls: int, per_sample: int, idle_s: float, stop_at: float = inf
+    ) -> Window:
         """Idle, run the calls, idle again.
 
         No idle time is shared with other windows, so that they are independent.
@@ -135,11 +153,12 @@ class Bench:
             calls: number of calls, a multiple of ``per_sample``.
             per_sample: calls in a group that is timed together.
             idle_s: of each idle stretch; 0 for none.
+            stop_at: no further group is begun after this moment.
         """
         foreign, started = self.foreign(), self.clock.now()
         before = self.measure_idle_w(idle_s)
         self.meter.read_disturbances()  # drops what happened before this window
-        window = self._run_calls(calls, per_sample)
+        window = self._run_calls(calls, per_sample, stop_at)
         spoiled = [*window.disturbances, *self.meter.read_disturbances()]
         after = self.measure_idle_w(idle_s)
         elapsed = self.clock.now() - started
@@ -163,12 +182,12 @@ class Bench:
             return None
         return {d: energy / (ended - started) for d, energy in consumption.energy_j.items()}
 
-    def _run_calls(self, calls: int, per_sample: int) -> Window:
+    def _run_calls(self, calls: int, per_sample: int, stop_at: float) -> Window:
         """Run the calls between two readings; the device is synchronised before both."""
         self.work.synchronize()
         cpu = self.clock.cpu()
         before, started = self.meter.read(), self.clock.now()
-        latencies = self.time_calls(calls, per_sample)
+        latencies = self.time_calls(calls, per_sample, stop_at)
         ended, after = self.clock.now(), self.meter.read()
         duration_s = ended - started
         # Each counter also saw one round of readings, which is half a per cent of a short window.
@@ -176,15 +195,19 @@ class Bench:
         consumption = self.meter.compute_consumption(before, after, duration_s) or Consumption({})
         return Window(
             duration_s=duration_s,
-            calls=calls,
+            calls=len(latencies) * per_sample,
             latencies_s=tuple(latencies),
             energy_j={d: e * share for d, e in consumption.energy_j.items()} or None,
             cpu_s=self.clock.cpu() - cpu,
             disturbances=tuple(f"the counter of {d} wrapped" for d in consumption.wrapped),
+            started_s=started,
         )
 
-    def time_calls(self, calls: int, per_sample: int) -> list[float]:
-        """Return the seconds per call of each group of calls; the device ends synchronised."""
+    def time_calls(self, calls: int, per_sample: int, stop_at: float = inf) -> list[float]:
+        """Return the seconds per call of each group of calls; the device ends synchronised.
+
+        At least one group is timed, and none is begun after ``stop_at``.
+        """
         call, synchronize, now = self.work.call, self.work.synchronize, self.clock.now
         latencies, started = [], now()
         for _ in range(calls // per_sample):
@@ -193,5 +216,7 @@ class Bench:
             synchronize()
             ended = now()
             latencies.append((ended - started) / per_sample)
+            if ended >= stop_at:
+                break
             started = ended
         return latencies
