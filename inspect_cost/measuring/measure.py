@@ -172,9 +172,10 @@ def measure_call(
         foreign: reads the cumulative CPU seconds of other processes.
     """
     found = choose_sensors(sensors, call.device)
-    meter = Meter(found.usable)
+    clock = clock or Clock()
+    meter = Meter(found.usable, clock)
     direct = without_wrapper(call)
-    bench = Bench(Work(direct.run, direct.synchronize), meter, clock or Clock(), foreign)
+    bench = Bench(Work(direct.run, direct.synchronize), meter, clock, foreign)
     plan = plan_for(meter)
     memory: Memory | None = None
     memory_notes: tuple[Note, ...] = ()

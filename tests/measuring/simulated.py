@@ -108,7 +108,8 @@ class Counter:
 
 def bench(machine: Machine, *counters: Counter) -> Bench:
     """What measures a machine's calls."""
-    return Bench(Work(machine.call), Meter(counters), machine.clock, lambda: machine.foreign_s)
+    meter = Meter(counters, machine.clock)
+    return Bench(Work(machine.call), meter, machine.clock, lambda: machine.foreign_s)
 
 
 def measured(machine: Machine, *counters: Counter, plan: Plan | None = None) -> Measurement:

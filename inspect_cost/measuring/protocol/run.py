@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from math import ceil
-from statistics import median
+from statistics import fmean, median
 
 from inspect_cost.measuring.protocol.statistics import mean_interval, median_interval
 from inspect_cost.measuring.protocol.window import SHORTEST_SAMPLE_S, Bench, Window
@@ -221,11 +221,13 @@ def compute_precision(bench: Bench, windows: list[Window]) -> float | None:
 
     The latency counts only where no energy is measured; None if there is no interval.
     """
+    error = 0.0
     if bench.meter.works:
         value, ends = mean_interval([sum((w.energy_j or {}).values()) / w.calls for w in windows])
+        error = fmean(w.bound_age_error_j(bench.meter.ages_s) / w.calls for w in windows)
     else:
         value, ends = median_interval([w.latencies_s for w in windows])
-    return (ends[1] - ends[0]) / 2 / value if ends and value else None
+    return ((ends[1] - ends[0]) / 2 + error) / value if ends and value else None
 
 
 def _compute_progress(record: Record, plan: Plan, spent: float) -> float:
