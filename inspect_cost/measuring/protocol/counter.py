@@ -7,12 +7,15 @@ time between two readings.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from math import isfinite
 from threading import Lock
 
 from inspect_cost.measuring.protocol.clock import Clock
-from inspect_cost.measuring.sensors.protocol import EnergySensor, SensorError, subtract_j
-from inspect_cost.values.errors import one_line
+from inspect_cost.measuring.sensors.protocol import (
+    EnergySensor,
+    SensorError,
+    read_raw_j,
+    subtract_j,
+)
 
 #: No package, no memory of one and no GPU draws as much; a sensor of something larger (a meter at
 #: the wall) has an attribute ``max_power_w`` of its own.
@@ -138,23 +141,6 @@ class TrackedCounter:
             return replace(last, moment_s=moment_s, breaks=last.breaks + 1)
         wraps = last.wraps + (raw_j < before_j)
         return replace(last, total_j=last.total_j + piece_j, moment_s=moment_s, wraps=wraps)
-
-
-def read_raw_j(sensor: EnergySensor) -> float:
-    """Read a sensor.
-
-    Raises:
-        SensorError: it raises anything, or returns what is no number.
-    """
-    try:
-        raw_j = float(sensor.read_j())
-    except SensorError:
-        raise
-    except Exception as error:
-        raise SensorError(f"{sensor.source}: {one_line(error)}") from error
-    if not isfinite(raw_j):
-        raise SensorError(f"{sensor.source}: it reads {raw_j}")
-    return raw_j
 
 
 def find_max_power_w(sensor: EnergySensor) -> float:
