@@ -1,4 +1,4 @@
-"""Energy of a GPU whose counter is late, coarse or blind for a part of the time, in virtual time."""
+"""Energy of a GPU whose counter is late, coarse or blind a part of the time, in virtual time."""
 
 import random
 from bisect import bisect_right
@@ -21,7 +21,7 @@ class RecordingMachine(Machine):
 
     def __init__(self, seed: int = 0, **settings: float) -> None:
         self.times_s, self.energies_j = [0.0], [0.0]
-        super().__init__(seed, **settings)  # type: ignore[arg-type] # its keywords
+        super().__init__(seed, **settings)
 
     def spend(self, duration_s: float, power_w: float) -> None:
         """Let time pass."""
