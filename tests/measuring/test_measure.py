@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 import inspect_cost
 from inspect_cost import Call, Quantity
 from inspect_cost.calls.function import FunctionModule
 from inspect_cost.measuring.measure import (
+    choose_sensors,
     make_plan,
     measure_call,
     prepare_call,
@@ -25,8 +27,10 @@ from inspect_cost.measuring.measure import (
 from inspect_cost.measuring.measurement import Measurement
 from inspect_cost.measuring.memory.child import REFERENCES
 from inspect_cost.measuring.memory.memory import Memory
+from inspect_cost.measuring.protocol.meter import Meter
 from inspect_cost.measuring.sensors.powercap import find_powercap_sensors
 from inspect_cost.measuring.sensors.protocol import EnergySensor, Sensors, Unavailable
+from inspect_cost.measuring.session import MeasureRequest
 from inspect_cost.values.errors import MeasurementError, UsageError
 from inspect_cost.values.notes import codes
 from tests.measuring.sensors.powercap_tree import PowercapTree, one_socket, two_sockets, wrapping
@@ -323,6 +327,35 @@ def test_a_measurement_is_data() -> None:
     assert written["latency_s"]["kind"] == "measured"
     assert written["energy_j"] is None  # the simulated machine stood still
     assert pickle.loads(pickle.dumps(result)) == result  # noqa: S301 - our own
+
+
+@pytest.mark.parametrize("device_type", ["cuda", "mps", "xpu"])
+def test_every_device_has_a_plan_of_its_own_time(device_type: str) -> None:
+    plan = make_plan(device_type, None, None, 10, None, Meter([]))
+    assert plan.budget_s == MeasureRequest().budget_on(f"{device_type}:0") == 60
+    assert plan.random_delay_s > 0
+    assert make_plan("cpu", None, None, 10, None, Meter([])).budget_s == 30
+
+
+def test_all_devices_of_a_module_are_synchronised_and_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with FakeTensorMode():
+        values = [torch.empty(2, device=device) for device in ("cuda:1", "cpu", "cuda:0")]
+        model = nn.ParameterList(values)
+    synchronized, asked = list[torch.device](), list[str]()
+    monkeypatch.setattr(torch.cuda, "synchronize", synchronized.append)
+    call = Call.of(model, torch.ones(1, 2))
+    call.synchronize()
+    assert [str(device) for device in synchronized] == ["cuda:1", "cuda:0"]
+
+    def find(*devices: str) -> Sensors:
+        asked.extend(devices)
+        return Sensors()
+
+    monkeypatch.setattr("inspect_cost.measuring.measure.find_sensors", find)
+    choose_sensors(None, *call.devices)
+    assert asked == ["cuda:1", "cpu", "cuda:0"]
 
 
 @pytest.mark.gpu

@@ -332,3 +332,16 @@ def test_a_device_has_its_own_sensors_and_the_hosts(
     assert [sensor.domain for sensor in find_sensors(device, root=tree.root).usable] == domains
     monkeypatch.setenv(ROOT_VARIABLE, str(tree.root))
     assert [sensor.domain for sensor in find_sensors(device).usable] == domains
+
+
+def test_several_devices_have_all_their_sensors(monkeypatch: pytest.MonkeyPatch) -> None:
+    def find_gpu(device: str) -> Sensors:
+        absent = Unavailable("nvml", "no GPU 7")
+        return Sensors((PluggedIn(device, f"gpu-{device[-1]}"),), (absent,))
+
+    monkeypatch.setattr(discovery, "find_cpu_sensors", fake("package-0"))
+    monkeypatch.setattr(discovery, "find_plugin_sensors", Sensors)
+    monkeypatch.setattr(discovery, "find_nvml_sensors", find_gpu)
+    found = find_sensors("cuda:1", "cuda:0", "cpu")
+    assert [sensor.domain for sensor in found.usable] == ["gpu-1", "gpu-0", "package-0"]
+    assert len(found.unavailable) == 1
