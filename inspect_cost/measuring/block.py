@@ -87,8 +87,9 @@ def _summarize_window(window: Window, meter: Meter, plan: Plan) -> Measurement:
     record = Record([window], [], warmed_up=True)
     summary = summarize(record, meter, plan)
     notes = [*summary.notes]
-    if window.disturbances:
-        text = f"The block was disturbed: {'; '.join(window.disturbances)}."
+    untold = [text for text in window.disturbances if not any(text in note for note in notes)]
+    if untold:
+        text = f"The block was disturbed: {'; '.join(untold)}."
         notes.append(Note("disturbed", text, "warning"))
     text = "One block, no confidence interval: repeat it, or measure a function of it."
     return replace(summary, notes=(*notes, Note("one-block", text)))

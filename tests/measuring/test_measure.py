@@ -17,6 +17,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 import inspect_cost
 from inspect_cost import Call, Quantity
 from inspect_cost.calls.function import FunctionModule
+from inspect_cost.measuring.block import Block
 from inspect_cost.measuring.measure import (
     choose_sensors,
     make_plan,
@@ -387,6 +388,61 @@ def test_a_block_is_one_window(tmp_path: Path) -> None:
     assert block.energy_j.value == pytest.approx(50 * duration_s, rel=0.05 + late_s / duration_s)
     assert block.energy_j.ci95 is None
     assert note_codes(block.measurement)[-1] == "one-block"
+
+
+class Scripted:
+    """A counter with a script: what it shows, or raises, at each reading."""
+
+    domain = source = "package-0"
+    device = "cpu"
+    period_s, recommended_window_s = 0.001, 0.02
+    range_j: float | None = 262_143.0
+
+    def __init__(self, *shown: float | Exception) -> None:
+        self.shown = list(shown)
+
+    def read_j(self) -> float:
+        """What is next."""
+        next_one = self.shown.pop(0)
+        if isinstance(next_one, Exception):
+            raise next_one
+        return next_one
+
+    def disturbance(self) -> str | None:
+        """Nothing."""
+
+
+@pytest.mark.parametrize(
+    ("shown", "energy_j", "words"),
+    [
+        ((0, 1, 1, 6, 6, 7), 5, None),
+        ((262_140, 262_141, 262_141, 3, 3, 4), 5, "wrapped"),
+        ((200_000, 200_001, 200_001, 4, 4, 5), None, "backwards"),
+        ((0, 1, 1, 90_000, 90_000, 90_001), None, "rose"),
+        ((0, 1, 1, KeyError("mW"), 6, 7), None, "KeyError"),
+        ((200_000, 1, 1, 6, 6, 7), 5, "backwards"),  # the idle time before is spoiled only
+    ],
+)
+def test_a_block_is_protected_as_a_window_is(
+    shown: tuple[float | Exception, ...], energy_j: float | None, words: str | None
+) -> None:
+    foreign = iter([0.0, 0.0])
+    device = torch.device("cpu")
+    with Block(device, Sensors((Scripted(*shown),)), lambda: next(foreign)) as block:
+        time.sleep(0.3)
+    assert (block.energy_j and round(block.energy_j.value, 1)) == energy_j
+    (window,) = block.windows
+    assert [words in text for text in window.disturbances if words] == [True] * bool(words)
+    assert ("disturbed" in codes(block.notes)) is (energy_j == 5 and words is not None)
+    assert ("no-energy" in codes(block.notes)) is (energy_j is None)
+
+
+def test_a_block_beside_other_processes_says_so() -> None:
+    foreign = iter([10.0, 10.5])
+    with Block(torch.device("cpu"), Sensors(), lambda: next(foreign)) as block:
+        time.sleep(0.3)
+    assert "other processes" in block.windows[0].disturbances[0]
+    assert "disturbed" in codes(block.notes)
 
 
 def test_a_block_that_fails_is_partial() -> None:

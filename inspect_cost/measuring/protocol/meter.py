@@ -4,7 +4,7 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from random import uniform
+from random import Random
 from threading import Event, Thread
 
 from inspect_cost.measuring.protocol.clock import Clock
@@ -76,6 +76,7 @@ class Meter:
         self.busy_until_s = self._clock.now()
         self._faults: list[str] = []
         self._broken_in_a_row = 0
+        self._random = Random()  # noqa: S311 - no secret; one that the measured code does not share
         self._watch: Callable[[], object] | None = None
 
     @property
@@ -106,7 +107,7 @@ class Meter:
         if coarse is None:
             return None
         # Work that always began at an edge would lock onto the sensor's sampling of the power.
-        self._sleep(uniform(0, max((c.period_s for c in self._coarse), default=0.0)))  # noqa: S311
+        self._sleep(self._random.uniform(0, max((c.period_s for c in self._coarse), default=0.0)))
         return {**coarse, **(self._read_in_order(self._fine) or {})}
 
     def read_after_work(self) -> Readings | None:

@@ -52,7 +52,8 @@ def _select_for_energy(windows: Sequence[Window], meter: Meter) -> tuple[list[Wi
     needed_s = meter.shortest_window_s
     long_enough = [w for w in windows if w.energy_j and w.duration_s >= 0.9 * needed_s]
     if long_enough:
-        return long_enough, ""
+        whole = [w for w in long_enough if w.idle_power_w]  # gross and net of the same windows
+        return whole or long_enough, ""
     longest_s = max(window.duration_s for window in windows)
     return [], f"the counters cannot resolve less than {needed_s:.3g} s, and it was {longest_s:.3g}"
 
