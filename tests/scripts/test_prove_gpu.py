@@ -21,14 +21,15 @@ pytestmark = pytest.mark.skipif(
 
 
 def prove(
-    folder: Path, *words: str, **variables: str
+    folder: Path, *words: str, python: str = sys.executable, **variables: str
 ) -> tuple[subprocess.CompletedProcess[str], Any]:
     """Run the script in this environment, and read what it wrote."""
+    given = ["--python", python] if python else []
     surroundings = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST")}
     done = subprocess.run(  # noqa: S603 - our own script
-        ["bash", "scripts/prove_gpu.sh", "--python", sys.executable, *words, str(folder)],  # noqa: S607
+        ["bash", "scripts/prove_gpu.sh", *given, *words, str(folder)],  # noqa: S607
         cwd=ROOT,
-        env={**surroundings, "PYTHONPATH": str(ROOT), **variables},
+        env=surroundings | {"PYTHONPATH": str(ROOT)} | variables,
         capture_output=True,
         text=True,
         check=False,
@@ -68,6 +69,13 @@ def test_without_a_gpu_it_says_so(tmp_path: Path) -> None:
     assert proof["parts"]["machine"]["status"] == "failed"
     assert "no CUDA device" in " ".join(proof["parts"]["machine"]["log"])
     assert "measurements: did not begin" in proof["shortcomings"]
+
+
+def test_an_installation_that_fails_is_told(tmp_path: Path) -> None:
+    done, proof = prove(tmp_path, "--device", "cpu", python="", PYTHONPATH="", PIP_NO_INDEX="1")
+    assert done.returncode == 1
+    assert proof["parts"]["install"]["status"] == "failed"
+    assert "machine: did not begin" in proof["shortcomings"]
 
 
 def test_wrong_options_are_refused(tmp_path: Path) -> None:
