@@ -194,6 +194,8 @@ def measure_call(
             raise MeasurementError(
                 f"the call failed: {one_line(error)}", "Fix it, or give other inputs."
             ) from error
+        finally:
+            meter.close()
     summary = summarize(record, meter, plan)
     return replace(
         summary,
