@@ -125,10 +125,18 @@ class Call:
         """Make the call."""
         return self.function(*self.args, **self.kwargs)
 
+    @functools.cached_property
+    def devices(self) -> tuple[torch.device, ...]:
+        """The device that it runs on, and others where the module has parameters."""
+        return tuple(dict.fromkeys((self.device, *(t.device for t in tensors_of(self.module)))))
+
     def synchronize(self) -> None:
-        """Wait until the device is done."""
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
+        """Wait until all devices are done."""
+        for device in self.devices:
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            elif device.type not in {"cpu", "meta"}:
+                torch.accelerator.synchronize(device)
 
     @contextmanager
     def inference(self, threads: int | None = None) -> Iterator[None]:
@@ -137,7 +145,7 @@ class Call:
         In eval mode, without gradients, with this many CPU threads; modes, the number of threads
         and torch's random states are then as before.
         """
-        devices = [self.device] if self.device.type == "cuda" else []
+        devices = [device for device in self.devices if device.type == "cuda"]
         before = torch.get_num_threads()
         with ExitStack() as entered:
             entered.enter_context(torch.random.fork_rng(devices=devices))

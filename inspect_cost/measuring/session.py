@@ -15,7 +15,13 @@ from inspect_cost.measuring.backends.outputs import compute_outputs, max_relativ
 from inspect_cost.measuring.backends.setup import Setup
 from inspect_cost.measuring.derived import add_derived
 from inspect_cost.measuring.estimate import estimate_energy
-from inspect_cost.measuring.measure import BUDGET_S, WINDOWS, make_plan, measure_call
+from inspect_cost.measuring.measure import (
+    BUDGET_S,
+    WINDOWS,
+    choose_budget_s,
+    make_plan,
+    measure_call,
+)
 from inspect_cost.measuring.measurement import Measurement
 from inspect_cost.measuring.memory.fresh import measure_memory
 from inspect_cost.measuring.workload import Pilot, Workload
@@ -61,7 +67,9 @@ class MeasureRequest:
 
     def budget_on(self, device: str) -> float:
         """Return the seconds for each backend on a device."""
-        return BUDGET_S[torch.device(device).type] if self.budget_s is None else self.budget_s
+        if self.budget_s is not None:
+            return self.budget_s
+        return choose_budget_s(torch.device(device).type)
 
 
 @dataclass(frozen=True)

@@ -299,7 +299,7 @@ def _has_enough(bench: Bench, record: Record, plan: Plan, stopping: Stopping) ->
         windows = record.windows
     else:
         return False
-    return stopping.is_satisfied(windows, energy=bench.meter.works)
+    return stopping.is_satisfied(windows, energy=bench.meter.works, ages_s=bench.meter.ages_s)
 
 
 def _compute_progress(record: Record, plan: Plan, stopping: Stopping, spent: float) -> float:

@@ -1,8 +1,10 @@
 """When windows suffice: enough of them, unlike their neighbours, or as precise as asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
+from statistics import fmean
+from types import MappingProxyType
 
 from inspect_cost.measuring.protocol.latency import estimate_typical
 from inspect_cost.measuring.protocol.series import SeriesMean, estimate_mean
@@ -12,6 +14,8 @@ from inspect_cost.measuring.protocol.window import Window
 LOOKS = 1.25
 #: Intervals narrower than this share of what was asked for are so by more than luck.
 SURE = 0.5
+#: Counters whose age does not matter.
+NO_AGES: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass
@@ -30,21 +34,26 @@ class Stopping:
     next_look: int = 0
     was_precise: bool = False
 
-    def is_satisfied(self, windows: Sequence[Window], *, energy: bool) -> bool:
+    def is_satisfied(
+        self, windows: Sequence[Window], *, energy: bool, ages_s: Mapping[str, float] = NO_AGES
+    ) -> bool:
         """Return whether windows that are enough in number suffice.
 
         Args:
             windows: those that count.
             energy: whether their energy is measured, and not their latency alone.
+            ages_s: by domain, of the counters.
         """
         if self.until is not None:
-            return self._is_precise(windows, self.until, energy=energy)
+            return self._is_precise(windows, self.until, energy, ages_s)
         if not self.next_look:  # one look only: more would let a lucky one stop the run
             self.next_look = len(windows)
             self.goes_on = any(map(_is_suspect, list_series(windows, energy=energy)))
         return not self.goes_on
 
-    def _is_precise(self, windows: Sequence[Window], until: float, *, energy: bool) -> bool:
+    def _is_precise(
+        self, windows: Sequence[Window], until: float, energy: bool, ages_s: Mapping[str, float]
+    ) -> bool:
         """Return whether the precision is reached, now and at the look before.
 
         An interval that is narrow once may be so by luck, and stopping then would keep the luck.
@@ -52,7 +61,7 @@ class Stopping:
         """
         if len(windows) < self.next_look:
             return False
-        achieved = compute_precision(windows, energy=energy)
+        achieved = compute_precision(windows, energy=energy, ages_s=ages_s)
         if achieved is None:
             return False
         precise = achieved <= until
@@ -82,11 +91,16 @@ def compute_spacing_s(windows: Sequence[Window]) -> float:
     return (starts[-1] - starts[0]) / (len(starts) - 1)
 
 
-def compute_precision(windows: Sequence[Window], *, energy: bool) -> float | None:
+def compute_precision(
+    windows: Sequence[Window], *, energy: bool, ages_s: Mapping[str, float] = NO_AGES
+) -> float | None:
     """Return the half-width of the 95 % interval as a share of the energy, or of the latency.
 
     The latency counts only where no energy is measured; None if there is no interval.
     """
     found = list_series(windows, energy=energy)[0]
     ends = found.ci95
-    return (ends[1] - ends[0]) / 2 / found.value if ends and found.value else None
+    if not ends or not found.value:
+        return None
+    error_j = fmean(w.bound_age_error_j(ages_s) / w.calls for w in windows) if energy else 0.0
+    return ((ends[1] - ends[0]) / 2 + error_j) / found.value

@@ -1,9 +1,10 @@
 """From the record of a run to a `Measurement`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from math import ceil
+from statistics import fmean
 
 from inspect_cost.measuring.measurement import Histogram, Measurement
 from inspect_cost.measuring.protocol.baseline import describe_idle_step
@@ -74,10 +75,13 @@ def _select_for_energy(windows: Sequence[Window], meter: Meter) -> tuple[list[Wi
         return [], ""  # whoever looked for sensors says why there are none
     if meter.reason:
         return [], meter.reason
+    if meter.fault and not any(window.energy_j for window in windows):
+        return [], meter.fault
     needed_s = meter.shortest_window_s
     long_enough = [w for w in windows if w.energy_j and w.duration_s >= 0.9 * needed_s]
     if long_enough:
-        return long_enough, ""
+        whole = [w for w in long_enough if w.idle_power_w]  # gross and net of the same windows
+        return whole or long_enough, ""
     longest_s = max(window.duration_s for window in windows)
     return [], f"the counters cannot resolve less than {needed_s:.3g} s, and it was {longest_s:.3g}"
 
@@ -88,9 +92,17 @@ def add_energy(measurement: Measurement, windows: Sequence[Window], meter: Meter
     source = " + ".join(sensor.source for sensor in meter.sensors)
     spacing_s = compute_spacing_s(windows)
 
-    def quantity(unit: str, of: Callable[[Window], float], at: str = source) -> Quantity:
+    def quantity(
+        unit: str,
+        of: Callable[[Window], float],
+        age: Callable[[Window], float] = lambda _: 0.0,
+        at: str = source,
+    ) -> Quantity:
         mean = estimate_mean([of(window) for window in windows], spacing_s)
-        return Quantity(mean.value, unit, "measured", at, mean.ci95)
+        # Alike in all windows, so that their spread does not show it.
+        error = fmean(age(window) for window in windows)
+        ends = mean.ci95 and (mean.ci95[0] - error, mean.ci95[1] + error)
+        return Quantity(mean.value, unit, "measured", at, ends)
 
     def domain_j(domain: str, window: Window) -> float:
         return (window.energy_j or {})[domain] / window.calls
@@ -101,13 +113,24 @@ def add_energy(measurement: Measurement, windows: Sequence[Window], meter: Meter
     def idle_w(window: Window) -> float:
         return sum((window.idle_power_w or {})[domain] for domain in domains)
 
+    def net_j(window: Window) -> float:
+        return gross_j(window) - idle_w(window) * window.duration_s
+
+    def age_j(ages_s: Mapping[str, float], window: Window) -> float:
+        return window.bound_age_error_j(ages_s) / window.calls
+
+    def age_w(window: Window) -> float:
+        return window.bound_age_error_j(meter.ages_s) / window.duration_s
+
+    all_j = partial(age_j, meter.ages_s)
+
     measurement = replace(
         measurement,
-        energy_j=quantity("J", lambda w: gross_j(w) / w.calls),
-        power_w=quantity("W", lambda w: gross_j(w) / w.duration_s),
+        energy_j=quantity("J", lambda w: gross_j(w) / w.calls, all_j),
+        power_w=quantity("W", lambda w: gross_j(w) / w.duration_s, age_w),
         energy_by_domain_j={
-            sensor.domain: quantity("J", partial(domain_j, sensor.domain), sensor.source)
-            for sensor in meter.sensors
+            d: quantity("J", partial(domain_j, d), partial(age_j, {d: s.age_s}), s.source)
+            for d, s in zip(domains, meter.sensors, strict=True)
         },
     )
     if not all(window.idle_power_w for window in windows):
@@ -115,8 +138,8 @@ def add_energy(measurement: Measurement, windows: Sequence[Window], meter: Meter
     return replace(
         measurement,
         idle_power_w=quantity("W", idle_w),
-        energy_net_j=quantity("J", lambda w: (gross_j(w) - idle_w(w) * w.duration_s) / w.calls),
-        power_net_w=quantity("W", lambda w: gross_j(w) / w.duration_s - idle_w(w)),
+        energy_net_j=quantity("J", lambda w: net_j(w) / w.calls, all_j),
+        power_net_w=quantity("W", lambda w: net_j(w) / w.duration_s, age_w),
     )
 
 
