@@ -2,6 +2,7 @@
 
 import random
 from bisect import bisect_right
+from statistics import median
 
 import pytest
 
@@ -98,6 +99,6 @@ def test_intervals_hold_the_truth(period_s: float, lag_s: float, sampled: float)
     held = [holds(found.power_net_w, BUSY_W - IDLE_W) for found in runs]
     assert sum(held) >= 22
     widths = [known(found.power_net_w).half_width / (BUSY_W - IDLE_W) for found in runs]
-    assert max(widths) < 0.08
+    assert median(widths) < 0.05
     # Half of the stated period of 0.1 s, of 2 s: no run claims to be more exact.
     assert min(widths) > 0.02
