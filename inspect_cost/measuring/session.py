@@ -21,6 +21,7 @@ from inspect_cost.measuring.memory.fresh import measure_memory
 from inspect_cost.measuring.workload import Pilot, Workload
 from inspect_cost.values.errors import MeasurementError, one_line
 from inspect_cost.values.notes import Note
+from inspect_cost.values.numbers import check_positive
 from inspect_cost.values.progress import Progress, ignore_progress
 from inspect_cost.values.units import si
 
@@ -31,6 +32,16 @@ PATIENCE_BUDGETS = 6
 MEMORY_SHARE = 0.8
 #: Getting a backend ready is worth a note if it takes longer than this.
 NOTABLE_S = 5.0
+
+#: Numbers of a request, and values that would do.
+EXAMPLES = {
+    "budget_s": "30",
+    "until": "0.02",
+    "threads": "2",
+    "max_power_w": "95",
+    "intensity": "0.05",
+    "battery_wh": "15",
+}
 
 
 @dataclass(frozen=True)
@@ -58,6 +69,15 @@ class MeasureRequest:
     max_power_w: float | None = None
     intensity: float | None = None
     battery_wh: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that are none.
+
+        Raises:
+            UsageError: a number is nan, infinite, 0 or below.
+        """
+        for name, example in EXAMPLES.items():
+            check_positive(name, getattr(self, name), example)
 
     def budget_on(self, device: str) -> float:
         """Return the seconds for each backend on a device."""
