@@ -145,6 +145,8 @@ MISTAKES = [
     ("--backend tvm", "there is no backend 'tvm'"),
     ("--battery large", "--battery 'large'"),
     ("--grid-intensity -1", "--grid-intensity -1"),
+    ("--plot a.html", "latencies cannot be drawn as a.html"),
+    ("--plot a.svg --no-measure", "--plot draws measured latencies"),
     ("--no-measure --require-energy", "--require-energy needs a measurement"),
 ]
 
