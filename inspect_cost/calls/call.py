@@ -143,7 +143,8 @@ class Call:
         """Prepare the process for inference, and restore it afterwards.
 
         In eval mode, without gradients, with this many CPU threads; modes, the number of threads
-        and torch's random states are then as before.
+        and torch's random states are then as before. What the call creates and keeps is an
+        ordinary tensor, which can be trained with; one of `torch.inference_mode` could not.
         """
         devices = [device for device in self.devices if device.type == "cuda"]
         before = torch.get_num_threads()
@@ -154,7 +155,7 @@ class Call:
             if threads is not None:
                 torch.set_num_threads(threads)
                 entered.callback(torch.set_num_threads, before)
-            entered.enter_context(torch.inference_mode())
+            entered.enter_context(torch.no_grad())
             yield
 
     def to(
@@ -377,7 +378,8 @@ def _own_copy(leaf: Any, place: torch.device | None, dtype: torch.dtype | None) 
     if not isinstance(leaf, Tensor):
         return leaf
     cast = dtype if dtype is not None and _is_single(leaf) else leaf.dtype
-    return leaf.detach().to(device=place or leaf.device, dtype=cast, copy=True)
+    copied = leaf.detach().to(device=place or leaf.device, dtype=cast, copy=True)
+    return copied.requires_grad_(leaf.requires_grad)  # a forward may ask for its gradient
 
 
 @contextmanager

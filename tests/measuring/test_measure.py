@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils import benchmark
 
 import inspect_cost
 from inspect_cost import Call, Quantity
@@ -516,3 +517,21 @@ def on_counters(sensors: list[Any], window_s: float) -> Measurement:
         make=None,
         foreign=lambda: 0.0,
     )
+
+
+@pytest.mark.alone
+def test_the_latency_is_that_of_torchs_own_benchmark() -> None:
+    """Both are medians of many calls of one model, measured in turn."""
+    model = nn.Sequential(nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 256)).eval()
+    x, ratios = torch.ones(64, 256), []
+    for _ in range(5):
+        ours = inspect_cost.measure(
+            model, x, threads=1, sensors=(), measure_time_s=2, windows=5, peak_memory=False
+        )
+        with torch.no_grad():
+            timer = benchmark.Timer("model(x)", globals={"model": model, "x": x}, num_threads=1)
+            theirs = timer.blocked_autorange(min_run_time=1.0)
+        ratios.append(given(ours.latency_s).value / theirs.median)
+        if abs(ratios[-1] - 1) < 0.05:  # until nothing else disturbed either
+            break
+    assert min(abs(ratio - 1) for ratio in ratios) < 0.05, ratios

@@ -45,7 +45,7 @@ class Window:
         energy_j: by domain, during the calls; None if no counter could be trusted.
         idle_before_w: power by domain of the idle time before; None without idle time.
         idle_after_w: power by domain of the idle time after.
-        cpu_s: CPU time of this process during the calls.
+        cpu_s: CPU time of this process and its children during the calls.
         disturbances: what disturbed it, in words.
         redone: whether it was set aside because it was disturbed.
         started_s: when its calls began, by a clock that all windows of a run share; None if that

@@ -79,6 +79,10 @@ def list_facts(measurement: "Measurement") -> Iterator[Fact]:
     for name, quantity in measurement.derived.items():
         remark = describe_derived(measurement, name, quantity)
         yield Fact(DERIVED[name], show(quantity), remark)
+    if speedup := measurement.speedup:
+        spread = f", 95 % CI {speedup.ci95[0]:.3g} to {speedup.ci95[1]:.3g}" if speedup.ci95 else ""
+        cell = Cell(f"{speedup.value:.3g} x", speedup.value, kind=speedup.kind)
+        yield Fact("Speed-up", cell, f"{speedup.source}{spread}")
     if (difference := measurement.max_relative_difference) is not None:
         cell = Cell(f"{difference:.1e}", difference, kind="measured")
         yield Fact("Outputs", cell, "largest relative difference from the first backend's")
@@ -97,7 +101,8 @@ def list_cold_start(measurement: "Measurement") -> Iterator[Fact]:
     if setup := measurement.setup_s:
         yield Fact("Cold start", show(setup), setup.source)
     if first := measurement.first_call_s:
-        remark = "first call, in no other figure"
+        again = " after that" if setup else ""
+        remark = f"first call{again}, in no other figure"
         yield Fact("" if setup else "Cold start", show(first), remark)
 
 
