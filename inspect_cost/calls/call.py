@@ -125,19 +125,28 @@ class Call:
         """Make the call."""
         return self.function(*self.args, **self.kwargs)
 
+    @functools.cached_property
+    def devices(self) -> tuple[torch.device, ...]:
+        """The device that it runs on, and others where the module has parameters."""
+        return tuple(dict.fromkeys((self.device, *(t.device for t in tensors_of(self.module)))))
+
     def synchronize(self) -> None:
-        """Wait until the device is done."""
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
+        """Wait until all devices are done."""
+        for device in self.devices:
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            elif device.type not in {"cpu", "meta"}:
+                torch.accelerator.synchronize(device)
 
     @contextmanager
     def inference(self, threads: int | None = None) -> Iterator[None]:
         """Prepare the process for inference, and restore it afterwards.
 
         In eval mode, without gradients, with this many CPU threads; modes, the number of threads
-        and torch's random states are then as before.
+        and torch's random states are then as before. What the call creates and keeps is an
+        ordinary tensor, which can be trained with; one of `torch.inference_mode` could not.
         """
-        devices = [self.device] if self.device.type == "cuda" else []
+        devices = [device for device in self.devices if device.type == "cuda"]
         before = torch.get_num_threads()
         with ExitStack() as entered:
             entered.enter_context(torch.random.fork_rng(devices=devices))
@@ -146,7 +155,7 @@ class Call:
             if threads is not None:
                 torch.set_num_threads(threads)
                 entered.callback(torch.set_num_threads, before)
-            entered.enter_context(torch.inference_mode())
+            entered.enter_context(torch.no_grad())
             yield
 
     def to(
@@ -389,7 +398,8 @@ def _own_copy(leaf: Any, place: torch.device | None, dtype: torch.dtype | None) 
     if not isinstance(leaf, Tensor):
         return leaf
     cast = dtype if dtype is not None and _is_single(leaf) else leaf.dtype
-    return leaf.detach().to(device=place or leaf.device, dtype=cast, copy=True)
+    copied = leaf.detach().to(device=place or leaf.device, dtype=cast, copy=True)
+    return copied.requires_grad_(leaf.requires_grad)  # a forward may ask for its gradient
 
 
 @contextmanager

@@ -15,9 +15,15 @@ def find_device(device: str | torch.device) -> torch.device:
         found = torch.device(device)
     except RuntimeError:
         found = torch.device("meta")
-    if found.type not in {"cpu", "cuda"}:
+    if found.type not in {"cpu", "cuda", "mps"}:
         raise UsageError(
             f"`device` {device} cannot be measured", "Use cpu, cuda or cuda:1.", field="device"
+        )
+    if found.type == "mps" and not torch.backends.mps.is_available():
+        raise UsageError(
+            f"there is no device {device}: this torch or machine has none",
+            "Use the `device` cpu.",
+            field="device",
         )
     if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
         count = torch.cuda.device_count()

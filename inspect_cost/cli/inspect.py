@@ -1,9 +1,11 @@
 """``inspect-cost MODEL``, the main job."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from inspect_cost.cli.arguments import Flag, FromZero
 from inspect_cost.cli.counting import CountingOptions
+from inspect_cost.cli.figures import check_plot, write_figure
 from inspect_cost.cli.measuring import MeasuringOptions
 from inspect_cost.cli.output import OutputOptions
 from inspect_cost.cli.subjects import SubjectOptions
@@ -15,6 +17,7 @@ from inspect_cost.cli.terminal import (
     progress_bar,
     warn,
 )
+from inspect_cost.values.errors import UsageError
 
 if TYPE_CHECKING:
     from inspect_cost.reports.inspection import Inspection
@@ -31,6 +34,7 @@ def inspect(
     counting: CountingOptions = CountingOptions(),
     measuring: MeasuringOptions = MeasuringOptions(),
     strict: Annotated[bool, Flag] = False,
+    plot: Path | None = None,
 ) -> int:
     """Count what one inference of a model costs, then measure it.
 
@@ -44,9 +48,13 @@ def inspect(
         Show all digits in the module tree, instead of SI prefixes.
     strict
         Exit with 1 if the cost of an operator is unknown.
+    plot
+        Figure to write of the latencies, windows in time and their distribution: .svg, .pdf or
+        .png.
     """
     output.check()
     measuring.check()
+    check_latency_plot(plot, measuring)
     weights = counting.weights
     target = subject.resolve(model, measuring.batch)
     measuring.check_device()
@@ -63,7 +71,35 @@ def inspect(
     with progress_bar("measuring", still=True) as progress:
         inspection = inspect_subject(target, options, progress)
     output.write(inspection, depth=depth, exact=exact)
+    if plot:
+        write_latencies(inspection, plot)
     return find_exit_code(inspection, measuring, strict=strict)
+
+
+def check_latency_plot(plot: Path | None, options: MeasuringOptions) -> None:
+    """Refuse a figure that could not be written, or that would show nothing.
+
+    Raises:
+        UsageError: nothing is measured, or the file has no format for it.
+    """
+    check_plot(plot, "latencies")
+    if plot is not None and options.no_measure:
+        raise UsageError(
+            "--plot draws measured latencies, and --no-measure forbids measuring",
+            "Leave one of them out.",
+        )
+
+
+def write_latencies(inspection: "Inspection", plot: Path) -> None:
+    """Write the figure of the latencies; without any, say that there is none."""
+    from inspect_cost.engine.latency_curves import make_latency_curves
+    from inspect_cost.figures.latencies import draw_latencies
+
+    curves = make_latency_curves(m for phase in inspection.phases for m in phase.measurements)
+    if curves:
+        write_figure(draw_latencies(curves), plot)
+    else:
+        warn(f"{plot} is not written: there is no latency.", "The report's notes say why.")
 
 
 def find_exit_code(inspection: "Inspection", options: MeasuringOptions, *, strict: bool) -> int:

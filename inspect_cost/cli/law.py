@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from inspect_cost.cli.arguments import parse_length_option
-from inspect_cost.cli.figures import write_figure
+from inspect_cost.cli.figures import check_plot, write_figure
 from inspect_cost.cli.output import OutputOptions
 from inspect_cost.cli.subjects import SubjectOptions
-from inspect_cost.cli.terminal import OK, check_writable
+from inspect_cost.cli.terminal import OK
 from inspect_cost.values.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def law(
     if not models:
         raise UsageError("no model is named", "Write, for example, inspect-cost law flowavenet.")
     output.check()
-    check_plot(plot)
+    check_plot(plot, "laws")
     step = parse_length_option("period", period)
     subjects = subject.resolve_all(models)
 
@@ -56,21 +56,6 @@ def law(
     if plot:
         write_figure(draw_laws(laws.laws), plot)
     return OK
-
-
-def check_plot(plot: Path | None) -> None:
-    """Refuse a figure that could not be written, before anything is counted.
-
-    Raises:
-        UsageError: it has no format that curves can be drawn in, or cannot be written.
-    """
-    check_writable(plot)
-    if plot is None:
-        return
-    from inspect_cost.figures.saving import HTML, check_suffix
-
-    if check_suffix(plot) == HTML:
-        raise UsageError(f"laws cannot be drawn as {plot.name}", "Write a .svg, .pdf or .png.")
 
 
 def draw_laws(laws: "Mapping[str, CostLaw]") -> "Figure":

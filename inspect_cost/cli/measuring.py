@@ -75,7 +75,7 @@ class MeasuringOptions:
         parse_precision(self.until_ci)
         if self.max_power is not None and not 0 < self.max_power < inf:
             raise UsageError(f"--max-power {self.max_power:g} is not a power", "Give W above 0.")
-        if self.grid_intensity is not None and not 0 <= self.grid_intensity < inf:
+        if self.grid_intensity is not None and not 0 < self.grid_intensity < inf:
             raise UsageError(
                 f"--grid-intensity {self.grid_intensity:g} is not an intensity",
                 "Give kgCO2e/kWh, such as 0.05.",
@@ -137,7 +137,7 @@ def parse_time(text: str | None) -> float | None:
         return None
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h)?", text.strip())
     seconds = float(found[1]) * TIMES_S[found[2] or ""] if found else 0.0
-    if not seconds:
+    if not 0 < seconds < inf:
         raise UsageError(f"--measure-time {text!r} is not a time above 0", "Write 30s or 5m.")
     return seconds
 
@@ -164,7 +164,7 @@ def parse_battery(text: str | None) -> float | None:
         return None
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(k?)Wh", text.strip(), re.IGNORECASE)
     watt_hours = float(found[1]) * (1000.0 if found[2] else 1.0) if found else 0.0
-    if not watt_hours:
+    if not 0 < watt_hours < inf:
         raise UsageError(f"--battery {text!r} is not an amount of energy above 0", "Write 15Wh.")
     return watt_hours
 

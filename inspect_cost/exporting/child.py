@@ -28,7 +28,7 @@ def main() -> None:
     # Made by the process that started this one, in a folder that only its user can write.
     make, path, input_names = pickle.loads(job.read_bytes())  # noqa: S301
     error = try_export(make(), path, input_names)
-    answer.write_text(json.dumps({"error": error}))
+    answer.write_text(json.dumps({"error": error}, allow_nan=False))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from inspect_cost.measuring.measure import (
     make_plan,
 )
 from inspect_cost.measuring.measurement import Measurement
+from inspect_cost.measuring.protocol.disturbance import ForeignLoad, read_foreign_cpu_s
 from inspect_cost.measuring.protocol.meter import Meter
 from inspect_cost.measuring.protocol.run import IDLE_SHARE, Plan, Record
 from inspect_cost.measuring.protocol.summary import summarize
@@ -35,7 +36,7 @@ def measure_block(
         sensors: energy counters to read; by default all that this machine has.
     """
     place = find_device(device)
-    return Block(place, choose_sensors(sensors, place))
+    return Block(place, choose_sensors(sensors, place), read_foreign_cpu_s)
 
 
 class Block:
@@ -47,37 +48,26 @@ class Block:
 
     measurement: Measurement | None = None
 
-    def __init__(self, device: torch.device, found: Sensors) -> None:
+    def __init__(self, device: torch.device, found: Sensors, foreign: ForeignLoad) -> None:
         self._device, self._found = device, found
         self._meter = Meter(found.usable)
         nothing = Call(lambda: None, device=device)
-        self._bench = Bench(Work(nothing.run, nothing.synchronize), self._meter)
+        work = Work(nothing.run, nothing.synchronize)
+        self._bench = Bench(work, self._meter, foreign=foreign)
         self._plan = make_plan(device.type, None, None, 1, None, self._meter)
         self._idle_s = self._plan.window_s * IDLE_SHARE
 
     def __enter__(self) -> Self:
-        self._before = self._bench.measure_idle_w(self._idle_s)
         self._bench.work.synchronize()
-        self._meter.read_disturbances()
-        self._cpu, self._readings = self._bench.clock.cpu(), self._meter.read()
-        self._started = self._bench.clock.now()
+        self._meter.busy_until_s = self._bench.clock.now()
+        self._start = self._bench.open_window(self._idle_s)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
-        self._bench.work.synchronize()
-        duration_s, after = self._bench.clock.now() - self._started, self._meter.read()
-        consumption = self._meter.compute_consumption(self._readings, after, duration_s)
-        window = Window(
-            duration_s=duration_s,
-            calls=1,
-            latencies_s=(duration_s,),
-            energy_j=consumption.energy_j if consumption else None,
-            idle_before_w=self._before,
-            idle_after_w=None if kind else self._bench.measure_idle_w(self._idle_s),
-            cpu_s=self._bench.clock.cpu() - self._cpu,
-            disturbances=tuple(self._meter.read_disturbances()),
-        )
+        idle_s = 0.0 if kind else self._idle_s
+        window = self._bench.close_window(self._start, 1, (), idle_s)
         summary = _summarize_window(window, self._meter, self._plan)
+        self._meter.close()
         self.measurement = replace(
             summary,
             notes=(*list_missing_sensors(self._found), *summary.notes),
@@ -96,7 +86,10 @@ class Block:
 def _summarize_window(window: Window, meter: Meter, plan: Plan) -> Measurement:
     record = Record([window], [], warmed_up=True)
     summary = summarize(record, meter, plan)
-    note = Note(
-        "one-block", "One block, no confidence interval: repeat it, or measure a function of it."
-    )
-    return replace(summary, notes=(*summary.notes, note))
+    notes = [*summary.notes]
+    untold = [text for text in window.disturbances if not any(text in note for note in notes)]
+    if untold:
+        text = f"The block was disturbed: {'; '.join(untold)}."
+        notes.append(Note("disturbed", text, "warning"))
+    text = "One block, no confidence interval: repeat it, or measure a function of it."
+    return replace(summary, notes=(*notes, Note("one-block", text)))

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from inspect_cost.hardware.grid import DEFAULT_KGCO2E_PER_KWH, DEFAULT_SOURCE
 from inspect_cost.measuring.measurement import Measurement
+from inspect_cost.values.numbers import check_positive
 from inspect_cost.values.quantity import Quantity
 from inspect_cost.values.units import G_PER_KG, J_PER_KWH, J_PER_WH, S_PER_H
 
@@ -21,7 +22,12 @@ def add_derived(
         measurement: of one call.
         intensity: of the grid, in kgCO2e/kWh; the default's source is named with the figure.
         battery_wh: what the battery holds; None for no battery.
+
+    Raises:
+        UsageError: one of them is not a number above 0.
     """
+    check_positive("intensity", intensity, "0.05")
+    check_positive("battery_wh", battery_wh, "15")
     energy = measurement.energy_j or measurement.estimated_energy_j
     if energy is None:
         return measurement

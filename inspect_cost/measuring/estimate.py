@@ -1,11 +1,12 @@
-"""An estimate of the energy where there is no sensor: maximum power x utilisation x time."""
+"""An estimate of the energy where there is no sensor: maximum power x CPU time / threads."""
 
 import os
 
 from inspect_cost.hardware.cpus import find_cpu
 from inspect_cost.hardware.device import Device
-from inspect_cost.measuring.doctor.machine import count_sockets, read_cpu_model
+from inspect_cost.measuring.doctor.machine import read_cpu_model
 from inspect_cost.measuring.measurement import Measurement
+from inspect_cost.values.numbers import check_positive
 from inspect_cost.values.quantity import Quantity
 
 GIVEN = "given as max_power_w"
@@ -16,40 +17,44 @@ def estimate_energy(
 ) -> tuple[Quantity | None, str]:
     """Estimate the energy of one call; where that is impossible, return None and the reason.
 
+    A call takes its share of the chip's maximum power as long as it keeps hardware threads busy:
+    the CPU time of the windows, that of child processes included, over their calls. Waiting, and
+    what other processes do, is not in it. A GPU is taken to be busy all the time.
+
     Args:
-        measurement: whose latency and CPU time are used.
+        measurement: whose windows' CPU time is used.
         max_power_w: of the CPU or GPU that runs it, instead of a table's figure.
+
+    Raises:
+        UsageError: the power is not a number above 0.
     """
-    latency = measurement.latency_s
-    if latency is None or not measurement.kept_windows:
-        return None, "No estimate of the energy: there is no latency."
+    check_positive("max_power_w", max_power_w, "95")
+    if not measurement.kept_windows:
+        return None, "No estimate of the energy: no window was measured."
     device = _find_device(measurement.device, max_power_w)
     if device is None:
         return None, (
             f"No estimate of the energy: {_name_chip(measurement.device)} is not in the table of "
             "maximum powers; look up its TDP at its maker's, and give it as `max_power_w`."
         )
-    utilisation = _compute_utilisation(measurement, device)
+    busy_s, what = _compute_busy_s(measurement, device)
     source = (
         f"maximum power x utilisation x time = {device.max_power_w:g} W ({device.name}; "
-        f"{device.source}) x {utilisation:.1%} of its {device.threads} threads "
-        f"x {latency.value:.4g} s"
+        f"{device.source}) x {what}"
     )
-    return scale_latency(latency, device.max_power_w * utilisation, source), ""
+    # No interval, as the power's error is unknown.
+    return Quantity(device.max_power_w * busy_s, "J", "estimated", source), ""
 
 
-def scale_latency(latency: Quantity, power_w: float, source: str) -> Quantity:
-    """Return the energy at a constant power; no interval, as the power's error is unknown."""
-    return Quantity(latency.value * power_w, "J", "estimated", source)
-
-
-def _compute_utilisation(measurement: Measurement, device: Device) -> float:
-    """Return the share of a chip's threads that were busy; more than 1 on several sockets."""
-    if measurement.device.startswith("cuda"):
-        return 1.0  # a GPU is taken to be busy all the time
+def _compute_busy_s(measurement: Measurement, device: Device) -> tuple[float, str]:
+    """Return for how long one call keeps the whole chip busy, and that in words."""
     windows = measurement.kept_windows
-    busy_threads = sum(w.cpu_s for w in windows) / sum(w.duration_s for w in windows)
-    return min(float(count_sockets()), busy_threads / (device.threads or 1))
+    calls = sum(window.calls for window in windows)
+    if measurement.device.startswith("cuda"):
+        mean_s = sum(window.duration_s for window in windows) / calls
+        return mean_s, f"{mean_s:.4g} s, busy all the time"
+    cpu_s, threads = sum(window.cpu_s for window in windows) / calls, device.threads or 1
+    return cpu_s / threads, f"{cpu_s:.4g} s of CPU time / {threads} threads"
 
 
 def _find_device(device: str, max_power_w: float | None) -> Device | None:

@@ -30,7 +30,7 @@ from inspect_cost.values.progress import Progress, ignore_progress
 from inspect_cost.values.units import parse_share
 
 #: Device type -> seconds of measuring, unless told otherwise.
-BUDGET_S = {"cpu": 30.0, "cuda": 60.0}
+BUDGET_S = {"cpu": 30.0, "gpu": 60.0}
 WINDOWS = 10
 #: Length of a window if no sensor asks for a longer one.
 LATENCY_WINDOW_S = 0.5
@@ -171,10 +171,11 @@ def measure_call(
         clock: source of time.
         foreign: reads the cumulative CPU seconds of other processes.
     """
-    found = choose_sensors(sensors, call.device)
-    meter = Meter(found.usable)
+    found = choose_sensors(sensors, *call.devices)
+    clock = clock or Clock()
+    meter = Meter(found.usable, clock)
     direct = without_wrapper(call)
-    bench = Bench(Work(direct.run, direct.synchronize), meter, clock or Clock(), foreign)
+    bench = Bench(Work(direct.run, direct.synchronize), meter, clock, foreign)
     plan = plan_for(meter)
     memory: Memory | None = None
     memory_notes: tuple[Note, ...] = ()
@@ -193,6 +194,8 @@ def measure_call(
             raise MeasurementError(
                 f"the call failed: {one_line(error)}", "Fix it, or give other inputs."
             ) from error
+        finally:
+            meter.close()
     summary = summarize(record, meter, plan)
     return replace(
         summary,
@@ -221,11 +224,16 @@ def make_plan(
     meter: Meter,
 ) -> Plan:
     """Return what to do with these counters in this time."""
-    budget_s = BUDGET_S[device_type] if measure_time_s is None else measure_time_s
+    budget_s = choose_budget_s(device_type) if measure_time_s is None else measure_time_s
     recommended = max((s.recommended_window_s for s in meter.sensors), default=LATENCY_WINDOW_S)
     length_s = recommended if window_s is None else window_s
-    delay_s = GPU_DELAY_S if device_type == "cuda" else 0.0
+    delay_s = 0.0 if device_type == "cpu" else GPU_DELAY_S
     return Plan(budget_s, windows, length_s, until_ci, delay_s)
+
+
+def choose_budget_s(device_type: str) -> float:
+    """Return the seconds of measuring on a type of device: "cpu", "cuda", "mps"."""
+    return BUDGET_S["cpu" if device_type == "cpu" else "gpu"]
 
 
 def parse_precision(text: float | str | None) -> float | None:
@@ -240,14 +248,14 @@ def parse_precision(text: float | str | None) -> float | None:
         raise UsageError(f"`until_ci`: {error}", "Write 0.02, or 2%.", field="until_ci") from None
 
 
-def choose_sensors(sensors: AnySensors | None, device: torch.device) -> Sensors:
-    """Return the sensors given, or all that this machine has for a device.
+def choose_sensors(sensors: AnySensors | None, *devices: torch.device) -> Sensors:
+    """Return the sensors given, or all that this machine has for some devices.
 
     Raises:
         UsageError: something given is not a sensor.
     """
     if sensors is None:
-        return find_sensors(str(device))
+        return find_sensors(*map(str, devices))
     if isinstance(sensors, Sensors):
         return sensors
     given = tuple(sensors) if isinstance(sensors, Iterable) else (sensors,)
@@ -287,9 +295,11 @@ def _try_memory(
         return None, ()
     if call_s > plan.budget_s / 2:
         text = (
-            f"No memory: a call takes {call_s:.3g} s, too long to repeat in a fresh process in "
-            f"the {plan.budget_s:.3g} s given."
+            f"No memory: the first call took {call_s:.3g} s, too long to repeat in a fresh process "
+            f"in the {plan.budget_s:.3g} s given."
         )
         return None, (Note("no-memory", text),)
-    memory, why = measure_memory(make, threads, call_s, torch.get_num_threads())
+    # Windows keep half of the time.
+    limit_s = plan.budget_s / 2
+    memory, why = measure_memory(make, threads, call_s, torch.get_num_threads(), limit_s)
     return memory, (Note("no-memory", f"No memory: {why}."),) if why else ()

@@ -12,6 +12,28 @@ from inspect_cost.values.presentable import Presentable
 from inspect_cost.values.quantity import Quantity
 
 
+@dataclass(frozen=True)
+class Histogram:
+    """Durations of calls by bins.
+
+    Attributes:
+        edges_s: (n + 1) ends of the bins, ascending.
+        counts: (n) calls, or groups of calls, in each.
+    """
+
+    edges_s: tuple[float, ...]
+    counts: tuple[int, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data, for JSON."""
+        return {"edges_s": list(self.edges_s), "counts": list(self.counts)}
+
+    @classmethod
+    def from_dict(cls, written: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` gives."""
+        return cls(tuple(written["edges_s"]), tuple(written["counts"]))
+
+
 @dataclass(frozen=True, repr=False)
 class Measurement(Presentable):
     """One measured inference. Energy and power are gross unless named net of idle.
@@ -23,9 +45,17 @@ class Measurement(Presentable):
         power_net_w: the same less the idle power.
         idle_power_w: before and after each window.
         energy_by_domain_j: ``energy_j`` by the sensors' domains.
-        latency_s: the median of a call.
+        latency_s: of a typical call: the geometric mean of the windows' medians; the median of
+            all calls where these are of two kinds.
         latency_quartiles_s: a quarter of the calls are below the first, and above the second.
-        latency_p95_s: 5 % of the calls are above.
+        latency_p95_s: 5 % of the calls are above; None if there are fewer than 100.
+        latency_percentiles_s: "p50", "p90", "p95" and "p99" of all calls, as far as there are
+            enough calls; the source of each says of how many.
+        latency_histogram: of all calls; None if none was timed.
+        first_call_s: the first call, which is cold: it may load, compile or allocate. It is in no
+            other figure.
+        setup_s: compiling or exporting before the first call; None where there is none.
+        speedup: latency of the first backend over that of this one.
         sensors: sources of the counters that were read; empty without any.
         memory: of one call; None where it was not measured.
         windows: all of them, including those that were set aside.
@@ -52,6 +82,11 @@ class Measurement(Presentable):
     latency_s: Quantity | None = None
     latency_quartiles_s: tuple[float, float] | None = None
     latency_p95_s: float | None = None
+    latency_percentiles_s: Mapping[str, Quantity] = field(default_factory=dict)
+    latency_histogram: Histogram | None = None
+    first_call_s: Quantity | None = None
+    setup_s: Quantity | None = None
+    speedup: Quantity | None = None
     sensors: tuple[str, ...] = ()
     memory: Memory | None = None
     windows: tuple[Window, ...] = ()
@@ -124,15 +159,24 @@ class Measurement(Presentable):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, for JSON; quantities carry their kind and source."""
-        windows = [window.to_dict() for window in self.windows]
-        return {**self.summarize(), "notes": write_notes(self.notes), "windows": windows}
+        return {
+            **self.summarize(),
+            **{name: _to_dict(getattr(self, name)) for name in LATER},
+            "latency_percentiles_s": [
+                {"name": name, **quantity.to_dict()}
+                for name, quantity in self.latency_percentiles_s.items()
+            ],
+            "latency_histogram": self.latency_histogram and self.latency_histogram.to_dict(),
+            "notes": write_notes(self.notes),
+            "windows": [window.to_dict() for window in self.windows],
+        }
 
     def summarize(self) -> dict[str, Any]:
         """Return plain data as of schema 1: bare notes, no single latencies in windows."""
         quartiles = self.latency_quartiles_s
         return {
             **{name: _to_dict(getattr(self, name)) for name in QUANTITIES},
-            "energy_by_domain_j": {d: _to_dict(q) for d, q in self.energy_by_domain_j.items()},
+            "energy_by_domain_j": _write_quantities(self.energy_by_domain_j),
             "latency_quartiles_s": list(quartiles) if quartiles else None,
             "latency_p95_s": self.latency_p95_s,
             "sensors": list(self.sensors),
@@ -149,7 +193,7 @@ class Measurement(Presentable):
             "audio_s": self.audio_s,
             "batch": self.batch,
             "max_relative_difference": self.max_relative_difference,
-            "derived": {name: _to_dict(value) for name, value in self.derived.items()},
+            "derived": _write_quantities(self.derived),
         }
 
     @classmethod
@@ -158,8 +202,15 @@ class Measurement(Presentable):
         quartiles, memory, output = (
             written[name] for name in ("latency_quartiles_s", "memory", "output")
         )
+        histogram = written.get("latency_histogram")
         return cls(
             **{name: Quantity.or_none(written[name]) for name in MEASURED},
+            **{name: Quantity.or_none(written.get(name)) for name in LATER},
+            latency_percentiles_s={
+                each["name"]: Quantity.from_dict(each)
+                for each in written.get("latency_percentiles_s", ())
+            },
+            latency_histogram=histogram and Histogram.from_dict(histogram),
             energy_by_domain_j=_read_quantities(written["energy_by_domain_j"]),
             latency_quartiles_s=quartiles and (quartiles[0], quartiles[1]),
             latency_p95_s=written["latency_p95_s"],
@@ -200,6 +251,12 @@ QUANTITIES = (
     "energy_per_output_j",
     "estimated_energy_j",
 )
+#: Quantities that reports of before did not have.
+LATER = ("first_call_s", "setup_s", "speedup")
+
+
+def _write_quantities(quantities: Mapping[str, Quantity]) -> dict[str, dict[str, Any]]:
+    return {name: quantity.to_dict() for name, quantity in quantities.items()}
 
 
 def _read_quantities(written: Mapping[str, Any]) -> dict[str, Quantity]:

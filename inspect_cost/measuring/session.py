@@ -11,17 +11,30 @@ from torch import Tensor
 
 from inspect_cost.calls.call import Call
 from inspect_cost.measuring.backends import load_backend
-from inspect_cost.measuring.backends.outputs import compute_outputs, max_relative_difference
+from inspect_cost.measuring.backends.outputs import (
+    Difference,
+    compare_outputs,
+    compute_outputs,
+)
 from inspect_cost.measuring.backends.setup import Setup
+from inspect_cost.measuring.backends.speedup import compute_speedup
 from inspect_cost.measuring.derived import add_derived
 from inspect_cost.measuring.estimate import estimate_energy
-from inspect_cost.measuring.measure import BUDGET_S, WINDOWS, make_plan, measure_call
+from inspect_cost.measuring.measure import (
+    BUDGET_S,
+    WINDOWS,
+    choose_budget_s,
+    make_plan,
+    measure_call,
+)
 from inspect_cost.measuring.measurement import Measurement
 from inspect_cost.measuring.memory.fresh import measure_memory
 from inspect_cost.measuring.workload import Pilot, Workload
 from inspect_cost.values.errors import MeasurementError, one_line
 from inspect_cost.values.notes import Note
+from inspect_cost.values.numbers import check_positive
 from inspect_cost.values.progress import Progress, ignore_progress
+from inspect_cost.values.quantity import Quantity
 from inspect_cost.values.units import si
 
 #: A call predicted to take longer than this, and than this many budgets, is not made.
@@ -29,8 +42,22 @@ PATIENCE_S = 180.0
 PATIENCE_BUDGETS = 6
 #: Share of the free memory that a call may take.
 MEMORY_SHARE = 0.8
-#: Getting a backend ready is worth a note if it takes longer than this.
-NOTABLE_S = 5.0
+#: Backend -> what getting it ready means.
+SETUPS = {
+    "compile": "torch.compile with its first call",
+    "onnxruntime": "export to ONNX and loading, with a first call",
+    "eager": "making the call",
+}
+
+#: Numbers of a request, and values that would do.
+EXAMPLES = {
+    "budget_s": "30",
+    "until": "0.02",
+    "threads": "2",
+    "max_power_w": "95",
+    "intensity": "0.05",
+    "battery_wh": "15",
+}
 
 
 @dataclass(frozen=True)
@@ -59,9 +86,20 @@ class MeasureRequest:
     intensity: float | None = None
     battery_wh: float | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse numbers that are none.
+
+        Raises:
+            UsageError: a number is nan, infinite, 0 or below.
+        """
+        for name, example in EXAMPLES.items():
+            check_positive(name, getattr(self, name), example)
+
     def budget_on(self, device: str) -> float:
         """Return the seconds for each backend on a device."""
-        return BUDGET_S[torch.device(device).type] if self.budget_s is None else self.budget_s
+        if self.budget_s is not None:
+            return self.budget_s
+        return choose_budget_s(torch.device(device).type)
 
 
 @dataclass(frozen=True)
@@ -125,28 +163,39 @@ def _measure_backends(
     workload: Workload, call: Call, request: MeasureRequest, progress: Progress
 ) -> Iterator[Measurement]:
     reference: list[Tensor] | None = None
+    first: Measurement | None = None
     backends = list_backends(workload, request)
     for number, backend in enumerate(backends):
-        difference = None
+        difference, setup_s = None, None
         try:
-            ready, notes = _prepare(workload, backend, call, request)
+            ready, setup_s = _prepare(workload, backend, call, request)
             if len(backends) > 1:
                 outputs = compute_outputs(ready, request.threads)
                 if reference is None:
                     reference = outputs
                 else:
-                    difference = max_relative_difference(reference, outputs)
+                    difference = compare_outputs(reference, outputs)
             part = partial(_report_part, progress, number, len(backends))
             result = _measure_one(workload, ready, backend, request, part)
-            result = replace(result, notes=(*result.notes, *notes))
         except Exception as error:  # noqa: BLE001 - nor the other backends' results
             result = Measurement(notes=(_note_failure(error),))
-        yield replace(
-            result,
-            backend=backend,
-            device=workload.device,
-            max_relative_difference=difference,
-        )
+        result = replace(result, backend=backend, device=workload.device, setup_s=setup_s)
+        result = _add_difference(result, difference)
+        if first is not None:
+            result = replace(result, speedup=compute_speedup(first, result))
+        first = first or result
+        yield result
+
+
+def _add_difference(result: Measurement, difference: Difference | None) -> Measurement:
+    """Return a measurement with how far its outputs are from the first backend's."""
+    if difference is None:
+        return result
+    notes = result.notes
+    if difference.remark:
+        text = f"Outputs differ from the first backend's: {difference.remark}."
+        notes = (*notes, Note("outputs-differ", text, "warning"))
+    return replace(result, max_relative_difference=difference.relative, notes=notes)
 
 
 def _report_part(progress: Progress, number: int, parts: int, done: float) -> None:
@@ -161,10 +210,10 @@ def list_backends(workload: Workload, request: MeasureRequest) -> tuple[str, ...
 
 def _prepare(
     workload: Workload, backend: str, call: Call, request: MeasureRequest
-) -> tuple[Call, tuple[Note, ...]]:
-    """Return the call by a backend, and remarks on how it was made."""
+) -> tuple[Call, Quantity | None]:
+    """Return the call by a backend, and how long it took to get that ready."""
     if backend == workload.native_backend:
-        return call, ()
+        return call, None
     if not call.by_torch:
         raise MeasurementError(f"{backend} takes a PyTorch model, not an ONNX file")
     if workload.stepwise:
@@ -175,10 +224,7 @@ def _prepare(
     setup = Setup(workload.make, request.threads, request.budget_s or BUDGET_S["cpu"])
     ready = load_backend(backend)(call, setup)
     took_s = perf_counter() - started
-    if took_s <= NOTABLE_S:
-        return ready, ()
-    text = f"Getting {backend} ready took {format_duration(took_s)}, which no figure includes."
-    return ready, (Note("slow-start", text),)
+    return ready, Quantity(took_s, "s", "measured", SETUPS[backend])
 
 
 def _measure_one(

@@ -10,7 +10,7 @@ from inspect_cost.measuring.protocol.meter import Meter
 from inspect_cost.measuring.protocol.run import Plan, Record, run_protocol
 from inspect_cost.measuring.protocol.summary import summarize
 from inspect_cost.measuring.protocol.window import Bench, Work
-from inspect_cost.measuring.sensors.protocol import SensorError
+from inspect_cost.measuring.sensors.protocol import EnergySensor, SensorError
 from inspect_cost.values.notes import Note
 
 T = TypeVar("T")
@@ -106,12 +106,13 @@ class Counter:
         return spoiled
 
 
-def bench(machine: Machine, *counters: Counter) -> Bench:
+def bench(machine: Machine, *counters: EnergySensor) -> Bench:
     """What measures a machine's calls."""
-    return Bench(Work(machine.call), Meter(counters), machine.clock, lambda: machine.foreign_s)
+    meter = Meter(counters, machine.clock)
+    return Bench(Work(machine.call), meter, machine.clock, lambda: machine.foreign_s)
 
 
-def measured(machine: Machine, *counters: Counter, plan: Plan | None = None) -> Measurement:
+def measured(machine: Machine, *counters: EnergySensor, plan: Plan | None = None) -> Measurement:
     """A measurement of a machine's calls."""
     plan = plan or Plan(budget_s=30)
     at = bench(machine, *counters)

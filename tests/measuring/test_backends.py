@@ -1,8 +1,11 @@
 """The same call by other means gives the same outputs, or says why it cannot."""
 
+import json
+import math
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -15,8 +18,13 @@ from torch import nn
 from inspect_cost.calls.call import Call
 from inspect_cost.exporting.onnx import export_call
 from inspect_cost.measuring.backends import BACKENDS, load_backend
-from inspect_cost.measuring.backends.outputs import compute_outputs, max_relative_difference
+from inspect_cost.measuring.backends.outputs import (
+    compare_outputs,
+    compute_outputs,
+    max_relative_difference,
+)
 from inspect_cost.measuring.backends.setup import Setup, SetupTimeoutError
+from inspect_cost.measuring.backends.speedup import compute_speedup
 from inspect_cost.measuring.fresh_process import NoAnswerError, ask_fresh_process
 from inspect_cost.measuring.measurement import Measurement
 from inspect_cost.measuring.session import MeasureRequest, measure_with_backends
@@ -24,6 +32,7 @@ from inspect_cost.measuring.workload import Workload
 from inspect_cost.subjects import Conditions, resolve
 from inspect_cost.values.errors import MeasurementError, Unsupported
 from inspect_cost.values.notes import codes
+from inspect_cost.values.quantity import Quantity
 from tests.extras import needs_compiler
 
 
@@ -79,6 +88,84 @@ def test_differences_are_relative_to_the_largest_element() -> None:
     assert max_relative_difference(expected, given) == pytest.approx(0.05)
     assert max_relative_difference(expected, given[:1]) is None
     assert max_relative_difference([torch.tensor([0.0])], [torch.tensor([0.5])]) == 0.5
+
+
+NAN, INF = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(
+    ("expected", "given", "relative", "pattern"),
+    [
+        ([1.0, 2.0], [NAN, 2.0], 0.0, "nan in 1 elements more"),
+        ([NAN, 2.0], [1.0, 2.0], 0.0, "nan in 0 elements more and 1 fewer"),
+        ([-INF, 1.0, 2.0], [-INF, 50.0, -7.0], 24.5, ""),
+        ([INF, 1.0, 2.0], [-INF, 1.0, 2.0], 0.0, "-inf in 1 elements more"),
+        ([NAN, INF, -INF], [NAN, INF, -INF], 0.0, ""),
+        ([NAN, 4.0], [NAN, 3.0], 0.25, ""),
+        ([1e308, -1e308], [-1e308, 1e308], 2.0, ""),
+        ([0.0, 0.0], [0.0, 3.0], 3.0, ""),
+        ([], [], 0.0, ""),
+    ],
+)
+def test_values_that_are_not_finite_are_compared_by_their_places(
+    expected: list[float], given: list[float], relative: float, pattern: str
+) -> None:
+    reference, other = ([torch.tensor(v, dtype=torch.float64)] for v in (expected, given))
+    found = compare_outputs(reference, other)
+    assert found.relative == pytest.approx(relative)
+    assert pattern in found.remark
+    assert bool(found.remark) is bool(pattern)
+    assert max_relative_difference(reference, other) == (INF if pattern else found.relative)
+
+
+def test_complex_outputs_differ_in_their_imaginary_parts_too() -> None:
+    found = compare_outputs([torch.tensor([1 + 2j])], [torch.tensor([1 - 2j])])
+    assert found.relative == pytest.approx(2.0)
+
+
+def latency(value: float, low: float, high: float) -> Measurement:
+    return Measurement(latency_s=Quantity(value, "s", "measured", "clock", (low, high)))
+
+
+def test_a_speedup_has_the_interval_of_both_latencies() -> None:
+    found = compute_speedup(latency(4.0, 2.0, 8.0), latency(1.0, 0.5, 2.0))
+    assert found
+    assert found.value == 4
+    factor = math.exp(math.log(2) * 2**0.5)
+    assert found.ci95 == pytest.approx((4 / factor, 4 * factor))
+    without = replace(latency(4.0, 2.0, 8.0), latency_s=Quantity(4.0, "s", "measured", "clock"))
+    alone = compute_speedup(without, latency(1.0, 0.5, 2.0))
+    assert alone
+    assert alone.ci95 is None
+    assert compute_speedup(Measurement(), without) is None
+
+
+class Masked(nn.Module):
+    """Has masked logits."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.masked_fill(x < 0, -INF)
+
+
+def make_masked() -> Call:
+    """A call of it."""
+    return Call.of(Masked(), torch.tensor([-1.0, 2.0, 3.0]))
+
+
+@pytest.mark.usefixtures("unhurried")
+def test_backends_side_by_side_have_setup_times_and_a_speedup() -> None:
+    request = MeasureRequest(0.5, None, 1, ("eager", "onnxruntime"), memory=False)
+    eager, other = measure_with_backends(Workload(make_masked), request)
+    assert (eager.setup_s, eager.speedup) == (None, None)
+    assert other.setup_s, other.notes
+    assert other.setup_s.value > 0
+    assert other.speedup
+    assert eager.latency_s
+    assert other.latency_s
+    assert other.speedup.value == pytest.approx(eager.latency_s.value / other.latency_s.value)
+    assert other.max_relative_difference == 0
+    assert "outputs-differ" not in codes(other.notes)
+    assert Measurement.from_dict(json.loads(other.to_json())).speedup == other.speedup
 
 
 def test_compile_without_a_compiler_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

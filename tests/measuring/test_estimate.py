@@ -1,6 +1,10 @@
 """What is estimated and derived: formulas named, kinds kept apart, rows found."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -8,7 +12,10 @@ from inspect_cost.hardware.cpus import find_cpu, read_cpus
 from inspect_cost.measuring.derived import add_derived
 from inspect_cost.measuring.estimate import estimate_energy
 from inspect_cost.measuring.measurement import Measurement
+from inspect_cost.measuring.protocol.cpu_time import read_cpu_s
 from inspect_cost.measuring.protocol.window import Window
+from inspect_cost.measuring.session import EXAMPLES, MeasureRequest
+from inspect_cost.values.errors import UsageError
 from inspect_cost.values.identity import AUDIO, Output
 from inspect_cost.values.quantity import Quantity
 
@@ -45,7 +52,7 @@ def test_the_table_is_sound() -> None:
 
 
 def measurement() -> Measurement:
-    """Half a second a call, on one and a half threads."""
+    """Three quarters of a second of CPU time a call."""
     window = Window(2.0, 4, (0.5,) * 4, cpu_s=3.0)
     return Measurement(
         latency_s=Quantity(0.5, "s", "measured", "clock", (0.4, 0.6)),
@@ -61,8 +68,12 @@ def test_maximum_power_times_utilisation_times_time(monkeypatch: pytest.MonkeyPa
     energy, why = estimate_energy(measurement())
     assert energy
     assert (energy.kind, why) == ("estimated", "")
-    assert energy.value == pytest.approx(280 * 1.5 / 128 * 0.5)
-    for text in ("maximum power x utilisation x time", "280 W (EPYC 7763; default TDP", "1.2%"):
+    assert energy.value == pytest.approx(280 * 0.75 / 128)
+    for text in (
+        "maximum power x utilisation x time",
+        "280 W (EPYC 7763; default TDP",
+        "0.75 s of CPU",
+    ):
         assert text in energy.source
 
 
@@ -76,7 +87,7 @@ def test_a_cpu_without_a_row_is_not_guessed(monkeypatch: pytest.MonkeyPatch) -> 
     energy, _ = estimate_energy(measurement(), 100.0)
     assert energy
     assert "given as max_power_w" in energy.source
-    assert energy.value == pytest.approx(100 * 1.5 / 4 * 0.5)
+    assert energy.value == pytest.approx(100 * 0.75 / 4)
 
 
 def test_electricity_carbon_and_battery() -> None:
@@ -143,8 +154,69 @@ def test_nothing_follows_from_no_energy() -> None:
     assert add_derived(measurement(), battery_wh=15).derived == {}
 
 
-@pytest.mark.parametrize("missing", [{"latency_s": None}, {"windows": ()}])
-def test_nothing_is_estimated_of_what_was_not_timed(missing: dict[str, None]) -> None:
-    energy, why = estimate_energy(replace(measurement(), **missing), 100.0)  # type: ignore[arg-type]  # by name
+def test_nothing_is_estimated_of_what_was_not_timed() -> None:
+    energy, why = estimate_energy(replace(measurement(), windows=()), 100.0)
     assert energy is None
-    assert "there is no latency" in why
+    assert "no window was measured" in why
+
+
+@pytest.mark.parametrize("busy", [1.0, 40.0])
+def test_an_estimate_needs_no_latency_and_does_not_rise_on_a_busy_machine(
+    monkeypatch: pytest.MonkeyPatch, busy: float
+) -> None:
+    """Nine calls of 2 ms of CPU time, and one of 100 ms, which others may delay."""
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    latencies = (0.002,) * 9 + (0.1,)
+    window = Window(
+        busy * sum(latencies), 10, tuple(busy * s for s in latencies), cpu_s=sum(latencies)
+    )
+    energy, _ = estimate_energy(Measurement(windows=(window,) * 3), 100.0)
+    assert energy
+    assert energy.value == pytest.approx(100 * 0.0118 / 4)
+    per_million = add_derived(Measurement(estimated_energy_j=energy)).derived
+    assert per_million["kwh_per_million_calls"].value == pytest.approx(energy.value / 3.6)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("waits", [False, True])
+def test_cpu_time_of_children_counts_before_and_after_they_end(*, waits: bool) -> None:
+    began = read_cpu_s()
+    script = "import time\nwhile time.process_time() < 0.5: pass\nprint(flush=True); input()"
+    with subprocess.Popen(  # noqa: S603 - our own interpreter
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout
+        child.stdout.readline()
+        if waits:
+            child.communicate(b"\n")
+        spent_s = read_cpu_s() - began
+        if not waits:
+            child.communicate(b"\n")
+    assert 0.48 < spent_s < 1.5
+
+
+NONE = [float("nan"), float("inf"), float("-inf"), 0, -1.0, "5", True]
+
+
+@pytest.mark.parametrize("wrong", NONE)
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+def test_a_request_takes_no_numbers_that_are_none(name: str, wrong: Any) -> None:
+    with pytest.raises(UsageError) as error:
+        MeasureRequest(**{name: wrong})
+    assert error.value.field == name
+
+
+@pytest.mark.parametrize("wrong", NONE)
+def test_what_is_estimated_and_derived_takes_no_numbers_that_are_none(wrong: Any) -> None:
+    with pytest.raises(UsageError):
+        estimate_energy(measurement(), wrong)
+    with pytest.raises(UsageError):
+        add_derived(measurement(), intensity=wrong)
+    with pytest.raises(UsageError):
+        add_derived(measurement(), battery_wh=wrong)
+
+
+def test_json_has_no_numbers_that_are_none() -> None:
+    broken = replace(measurement(), latency_s=Quantity(float("nan"), "s", "measured", "clock"))
+    with pytest.raises(ValueError, match="JSON"):
+        broken.to_json()

@@ -12,11 +12,15 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils import benchmark
 
 import inspect_cost
 from inspect_cost import Call, Quantity
 from inspect_cost.calls.function import FunctionModule
+from inspect_cost.measuring.block import Block
 from inspect_cost.measuring.measure import (
+    choose_sensors,
     make_plan,
     measure_call,
     prepare_call,
@@ -25,8 +29,10 @@ from inspect_cost.measuring.measure import (
 from inspect_cost.measuring.measurement import Measurement
 from inspect_cost.measuring.memory.child import REFERENCES
 from inspect_cost.measuring.memory.memory import Memory
+from inspect_cost.measuring.protocol.meter import Meter
 from inspect_cost.measuring.sensors.powercap import find_powercap_sensors
 from inspect_cost.measuring.sensors.protocol import EnergySensor, Sensors, Unavailable
+from inspect_cost.measuring.session import MeasureRequest
 from inspect_cost.values.errors import MeasurementError, UsageError
 from inspect_cost.values.notes import codes
 from tests.measuring.sensors.powercap_tree import PowercapTree, one_socket, two_sockets, wrapping
@@ -325,6 +331,35 @@ def test_a_measurement_is_data() -> None:
     assert pickle.loads(pickle.dumps(result)) == result  # noqa: S301 - our own
 
 
+@pytest.mark.parametrize("device_type", ["cuda", "mps", "xpu"])
+def test_every_device_has_a_plan_of_its_own_time(device_type: str) -> None:
+    plan = make_plan(device_type, None, None, 10, None, Meter([]))
+    assert plan.budget_s == MeasureRequest().budget_on(f"{device_type}:0") == 60
+    assert plan.random_delay_s > 0
+    assert make_plan("cpu", None, None, 10, None, Meter([])).budget_s == 30
+
+
+def test_all_devices_of_a_module_are_synchronised_and_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with FakeTensorMode():
+        values = [torch.empty(2, device=device) for device in ("cuda:1", "cpu", "cuda:0")]
+        model = nn.ParameterList(values)
+    synchronized, asked = list[torch.device](), list[str]()
+    monkeypatch.setattr(torch.cuda, "synchronize", synchronized.append)
+    call = Call.of(model, torch.ones(1, 2))
+    call.synchronize()
+    assert [str(device) for device in synchronized] == ["cuda:1", "cuda:0"]
+
+    def find(*devices: str) -> Sensors:
+        asked.extend(devices)
+        return Sensors()
+
+    monkeypatch.setattr("inspect_cost.measuring.measure.find_sensors", find)
+    choose_sensors(None, *call.devices)
+    assert asked == ["cuda:1", "cpu", "cuda:0"]
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_gpu_has_energy_latency_and_memory() -> None:
@@ -354,6 +389,61 @@ def test_a_block_is_one_window(tmp_path: Path) -> None:
     assert block.energy_j.value == pytest.approx(50 * duration_s, rel=0.05 + late_s / duration_s)
     assert block.energy_j.ci95 is None
     assert note_codes(block.measurement)[-1] == "one-block"
+
+
+class Scripted:
+    """A counter with a script: what it shows, or raises, at each reading."""
+
+    domain = source = "package-0"
+    device = "cpu"
+    period_s, recommended_window_s = 0.001, 0.02
+    range_j: float | None = 262_143.0
+
+    def __init__(self, *shown: float | Exception) -> None:
+        self.shown = list(shown)
+
+    def read_j(self) -> float:
+        """What is next."""
+        next_one = self.shown.pop(0)
+        if isinstance(next_one, Exception):
+            raise next_one
+        return next_one
+
+    def disturbance(self) -> str | None:
+        """Nothing."""
+
+
+@pytest.mark.parametrize(
+    ("shown", "energy_j", "words"),
+    [
+        ((0, 1, 1, 6, 6, 7), 5, None),
+        ((262_140, 262_141, 262_141, 3, 3, 4), 5, "wrapped"),
+        ((200_000, 200_001, 200_001, 4, 4, 5), None, "backwards"),
+        ((0, 1, 1, 90_000, 90_000, 90_001), None, "rose"),
+        ((0, 1, 1, KeyError("mW"), 6, 7), None, "KeyError"),
+        ((200_000, 1, 1, 6, 6, 7), 5, "backwards"),  # the idle time before is spoiled only
+    ],
+)
+def test_a_block_is_protected_as_a_window_is(
+    shown: tuple[float | Exception, ...], energy_j: float | None, words: str | None
+) -> None:
+    foreign = iter([0.0, 0.0])
+    device = torch.device("cpu")
+    with Block(device, Sensors((Scripted(*shown),)), lambda: next(foreign)) as block:
+        time.sleep(0.3)
+    assert (block.energy_j and round(block.energy_j.value, 1)) == energy_j
+    (window,) = block.windows
+    assert [words in text for text in window.disturbances if words] == [True] * bool(words)
+    assert ("disturbed" in codes(block.notes)) is (energy_j == 5 and words is not None)
+    assert ("no-energy" in codes(block.notes)) is (energy_j is None)
+
+
+def test_a_block_beside_other_processes_says_so() -> None:
+    foreign = iter([10.0, 10.5])
+    with Block(torch.device("cpu"), Sensors(), lambda: next(foreign)) as block:
+        time.sleep(0.3)
+    assert "other processes" in block.windows[0].disturbances[0]
+    assert "disturbed" in codes(block.notes)
 
 
 def test_a_block_that_fails_is_partial() -> None:
@@ -427,3 +517,21 @@ def on_counters(sensors: list[Any], window_s: float) -> Measurement:
         make=None,
         foreign=lambda: 0.0,
     )
+
+
+@pytest.mark.alone
+def test_the_latency_is_that_of_torchs_own_benchmark() -> None:
+    """Both are medians of many calls of one model, measured in turn."""
+    model = nn.Sequential(nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 256)).eval()
+    x, ratios = torch.ones(64, 256), []
+    for _ in range(5):
+        ours = inspect_cost.measure(
+            model, x, threads=1, sensors=(), measure_time_s=2, windows=5, peak_memory=False
+        )
+        with torch.no_grad():
+            timer = benchmark.Timer("model(x)", globals={"model": model, "x": x}, num_threads=1)
+            theirs = timer.blocked_autorange(min_run_time=1.0)
+        ratios.append(given(ours.latency_s).value / theirs.median)
+        if abs(ratios[-1] - 1) < 0.05:  # until nothing else disturbed either
+            break
+    assert min(abs(ratio - 1) for ratio in ratios) < 0.05, ratios

@@ -14,7 +14,7 @@ import torch
 from inspect_cost.calls.call import Call
 from inspect_cost.measuring.backends.setup import Setup, SetupTimeoutError, try_call
 from inspect_cost.measuring.measure import without_wrapper
-from inspect_cost.measuring.protocol.time_limit import time_limit
+from inspect_cost.measuring.protocol.time_limit import TimeLimitError, time_limit
 from inspect_cost.values.errors import MeasurementError
 
 CPP_COMPILERS = ("g++", "clang++", "c++", "cl")
@@ -36,7 +36,7 @@ def prepare(call: Call, setup: Setup) -> Call:
         try:
             with ready.inference(setup.threads), time_limit(setup.limit_s):
                 try_call(ready, "torch.compile")
-        except TimeoutError:
+        except TimeLimitError:
             torch.compiler.reset()
             raise SetupTimeoutError("torch.compile", setup.limit_s) from None
     return ready

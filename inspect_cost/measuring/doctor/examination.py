@@ -3,17 +3,25 @@
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 
-from inspect_cost.measuring.sensors.protocol import EnergySensor, SensorError, subtract_j
+from inspect_cost.measuring.doctor.comparison import PowerSensor, Recorder, compare_opinions
+from inspect_cost.measuring.protocol.clock import Clock
+from inspect_cost.measuring.protocol.counter import (
+    Reading,
+    TrackedCounter,
+    name_domains,
+    track_sensors,
+)
+from inspect_cost.measuring.protocol.meter import MOST_FAILURES, Meter
+from inspect_cost.measuring.sensors.protocol import EnergySensor, SensorError
 from inspect_cost.values.errors import one_line
 
 #: Enough changes of a counter for a median of the times between them.
 CHANGES = 20
-#: No domain draws as much: what seems to is a counter that went backwards, taken for a wrap.
-IMPLAUSIBLE_W = 20_000.0
 
 #: (device, seconds): keeps the device busy for that time.
 Load = Callable[[str, float], None]
@@ -56,41 +64,106 @@ def examine_sensors(
     sensors: Sequence[EnergySensor], time_s: float, load: Load, progress: Callable[[float], None]
 ) -> tuple[Examination, ...]:
     """Examine all sensors: a fifth of the time polls them, the rest is half idle, half busy."""
+    names = name_domains([sensor.domain for sensor in sensors])
+    subjects = [Subject(s, Meter([s]), n) for s, n in zip(sensors, names, strict=True)]
     results = []
-    for done, sensor in enumerate(sensors):
-        progress(0.2 * done / len(sensors))
-        results.append(poll_sensor(sensor, time_s / 5 / len(sensors)))
+    for done, subject in enumerate(subjects):
+        progress(0.2 * done / len(subjects))
+        results.append(replace(subject.poll(time_s / 5 / len(subjects)), domain=subject.name))
     progress(0.2)
-    idle_w = measure_powers(sensors, lambda: time.sleep(time_s * 0.4))
-    results = [add_power(r, w, "idle_w") for r, w in zip(results, idle_w, strict=True)]
+    results = measure_idle(subjects, results, time_s * 0.4)
     devices = dict.fromkeys(sensor.device for sensor in sensors)
     for done, device in enumerate(devices):
         progress(0.6 + 0.4 * done / len(devices))
         busy = partial(load, device, time_s * 0.4 / len(devices))
-        results = measure_load(sensors, results, device, busy)
+        results = measure_load(subjects, results, device, busy)
+    for subject in subjects:
+        subject.meter.close()
     return tuple(map(check_load, results))
 
 
+@dataclass(frozen=True)
+class Subject:
+    """A sensor under examination.
+
+    Attributes:
+        sensor: the sensor.
+        meter: reads it, and it alone, so that one that fails costs no other.
+        name: its domain; no other subject has this name.
+    """
+
+    sensor: EnergySensor
+    meter: Meter
+    name: str
+
+    def poll(self, time_s: float) -> Examination:
+        """Read it until it has changed often enough, or the time is up."""
+        return poll_sensor(self.sensor, time_s)
+
+    def record(self) -> Recorder | None:
+        """Return what samples its power beside its counter; None if it reads no power."""
+        if not isinstance(self.sensor, PowerSensor):
+            return None
+        return Recorder(self.sensor, track_sensors([self.sensor], Clock())[0])
+
+
+def measure_idle(
+    subjects: Sequence[Subject], results: Sequence[Examination], time_s: float
+) -> list[Examination]:
+    """Return the results with the power of all sensors while this process slept."""
+    before = [subject.meter.read() for subject in subjects]
+    recorders = run_recorded(subjects, partial(time.sleep, time_s))
+    after = [subject.meter.read() for subject in subjects]
+    results = list(results)
+    for n, subject in enumerate(subjects):
+        consumed = subject.meter.compute_consumption(before[n], after[n])
+        power_w = sum(consumed.power_w.values()) if consumed else None
+        results[n] = add_power(results[n], subject, power_w, "idle_w")
+        results[n] = add_opinions(results[n], recorders[n], "idle")
+    return results
+
+
 def measure_load(
-    sensors: Sequence[EnergySensor],
+    subjects: Sequence[Subject],
     results: Sequence[Examination],
     device: str,
     busy: Callable[[], None],
 ) -> list[Examination]:
     """Return the results with the power of one device's sensors while that device was busy."""
-    own = [result.device == device for result in results]
+    results = list(results)
+    own = [n for n, subject in enumerate(subjects) if subject.sensor.device == device]
+    loaded = [subjects[n] for n in own]
+    before = [subject.meter.read_before_work() for subject in loaded]
+    began_s = time.perf_counter()
     try:
-        load_w = measure_powers(sensors, busy)
+        recorders = run_recorded(loaded, busy)
     except RuntimeError as error:  # what torch raises for a device that it lacks or that is full
         note = f"the known load does not run on {device}: {one_line(error)}"
-        return [
-            replace(r, notes=(*r.notes, note)) if mine else r
-            for r, mine in zip(results, own, strict=True)
-        ]
-    return [
-        add_power(r, w, "load_w") if mine else r
-        for r, w, mine in zip(results, load_w, own, strict=True)
-    ]
+        for n in own:
+            results[n] = replace(results[n], notes=(*results[n].notes, note))
+        return results
+    took_s = time.perf_counter() - began_s
+    after = [subject.meter.read_after_work() for subject in loaded]
+    for place, n in enumerate(own):
+        meter, idle_w = loaded[place].meter, results[n].idle_w
+        consumed = meter.compute_consumption(before[place], after[place])
+        around_w = None if idle_w is None else {loaded[place].sensor.domain: idle_w}
+        energy_j = meter.attribute_to_work(consumed, took_s, around_w)
+        power_w = sum(energy_j.values()) / took_s if energy_j else None
+        results[n] = add_power(results[n], loaded[place], power_w, "load_w")
+        results[n] = add_opinions(results[n], recorders[place], "under load")
+    return results
+
+
+def run_recorded(subjects: Sequence[Subject], work: Callable[[], None]) -> list[Recorder | None]:
+    """Do some work, and return what was sampled of the sensors that read power too."""
+    recorders = [subject.record() for subject in subjects]
+    with ExitStack() as running:
+        for recorder in recorders:
+            if recorder is not None:
+                running.enter_context(recorder)
+        work()
+    return recorders
 
 
 def poll_sensor(sensor: EnergySensor, time_s: float) -> Examination:
@@ -98,79 +171,64 @@ def poll_sensor(sensor: EnergySensor, time_s: float) -> Examination:
     result = Examination(
         sensor.domain, sensor.source, sensor.device, sensor.range_j, sensor.period_s
     )
+    counter = track_sensors([sensor], Clock())[0]
     try:
-        changes, readings, took_s = record_changes(sensor, time_s)
-        result = replace(result, read_s=took_s / readings)
-        steps_j = [subtract_j(sensor, a, b) for (_, a), (_, b) in pairwise(changes)]
+        changes, readings, took_s = record_changes(counter, time_s)
     except SensorError as error:
         return replace(result, fault=str(error))
-    if not steps_j:
+    result = replace(result, read_s=took_s / readings)
+    if counter.fault:
+        return replace(result, fault=counter.fault)
+    if len(changes) == 1:
         return replace(result, fault=f"its counter did not move within {took_s:.2g} s")
-    if max(steps_j) > IMPLAUSIBLE_W * took_s:
-        return replace(result, fault="its counter went backwards")
     # The first step came somewhere within a period, so the time up to it says nothing.
-    gaps_s = [b - a for (a, _), (b, _) in pairwise(changes[1:])]
+    gaps_s = [b.moment_s - a.moment_s for a, b in pairwise(changes[1:])]
+    steps_j = [b.total_j - a.total_j for a, b in pairwise(changes)]
     period_s = statistics.median(gaps_s) if gaps_s else None
     return replace(result, period_s=period_s, resolution_j=min(steps_j))
 
 
-def record_changes(
-    sensor: EnergySensor, time_s: float
-) -> tuple[list[tuple[float, float]], int, float]:
-    """Return the (moment, counter) of each change, the number of readings and their duration."""
-    began = time.perf_counter()
-    end = began + max(time_s, 5 * sensor.period_s)
-    changes, readings, now = [(began, sensor.read_j())], 1, began
-    while now < end and len(changes) < CHANGES:
-        energy_j, now = sensor.read_j(), time.perf_counter()
+def record_changes(counter: TrackedCounter, time_s: float) -> tuple[list[Reading], int, float]:
+    """Return a reading at each change of a counter, the number of readings and their duration."""
+    changes, readings = [read_patiently(counter)], 1
+    latest = changes[0]
+    end_s = latest.moment_s + max(time_s, 5 * counter.period_s)
+    while latest.moment_s < end_s and len(changes) < CHANGES and not counter.fault:
+        latest = read_patiently(counter)
         readings += 1
-        if energy_j != changes[-1][1]:
-            changes.append((now, energy_j))
-    return changes, readings, now - began
+        if latest.total_j != changes[-1].total_j:
+            changes.append(latest)
+    return changes, readings, latest.moment_s - changes[0].moment_s
 
 
-def measure_powers(
-    sensors: Sequence[EnergySensor], work: Callable[[], None]
-) -> list[float | SensorError]:
-    """Measure each sensor's mean power during some work; an error in place of what is unknown."""
-    began, before = time.perf_counter(), [try_reading(sensor) for sensor in sensors]
-    work()
-    took_s, after = time.perf_counter() - began, [try_reading(sensor) for sensor in sensors]
-    return [compute_power(s, a, b, took_s) for s, a, b in zip(sensors, before, after, strict=True)]
+def read_patiently(counter: TrackedCounter) -> Reading:
+    """Read a counter; a few failures in a row are no fault of it.
+
+    Raises:
+        SensorError: it fails again and again.
+    """
+    for _ in range(MOST_FAILURES - 1):
+        with suppress(SensorError):
+            return counter.read()
+    return counter.read()
 
 
-def try_reading(sensor: EnergySensor) -> float | SensorError:
-    """Return the counter, or the error that it raised."""
-    try:
-        return sensor.read_j()
-    except SensorError as error:
-        return error
-
-
-def compute_power(
-    sensor: EnergySensor, before: float | SensorError, after: float | SensorError, took_s: float
-) -> float | SensorError:
-    """Return the mean power between two readings, or the error that makes it unknown."""
-    if isinstance(before, SensorError):
-        return before
-    if isinstance(after, SensorError):
-        return after
-    try:
-        found_w = subtract_j(sensor, before, after) / took_s
-    except SensorError as error:
-        return error
-    if found_w > IMPLAUSIBLE_W:
-        return SensorError("its counter went backwards")
-    return found_w or SensorError(f"its counter did not move within {took_s:.2g} s")
-
-
-def add_power(result: Examination, found: float | SensorError, name: str) -> Examination:
+def add_power(
+    result: Examination, subject: Subject, power_w: float | None, name: str
+) -> Examination:
     """Return the result with a power, or with the fault that prevented it."""
     if result.fault:
         return result
-    if isinstance(found, SensorError):
-        return replace(result, fault=str(found))
-    return replace(result, **{name: found})  # type: ignore[arg-type] # a power's field
+    if power_w is None:
+        return replace(result, fault=subject.meter.reason or subject.meter.fault)
+    return replace(result, **{name: power_w})  # type: ignore[arg-type] # a power's field
+
+
+def add_opinions(result: Examination, recorder: Recorder | None, when: str) -> Examination:
+    """Return the result with a note if the sensor's counter and its power disagree."""
+    opinions = compare_opinions(recorder.samples) if recorder else None
+    note = opinions.describe(when) if opinions else None
+    return replace(result, notes=(*result.notes, note)) if note else result
 
 
 def check_load(result: Examination) -> Examination:

@@ -74,7 +74,7 @@ def main() -> None:
     job, answer = map(Path, sys.argv[1:])
     # Written by the process that started this one, in a folder that only its user can write.
     make, threads = pickle.loads(job.read_bytes())  # noqa: S301
-    answer.write_text(json.dumps(measure_peaks(make(), threads)))
+    answer.write_text(json.dumps(measure_peaks(make(), threads), allow_nan=False))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Load from outside: CPU time of other processes."""
 
+import os
 import time
 from collections.abc import Callable
 
@@ -12,6 +13,8 @@ ForeignLoad = Callable[[], float]
 TOLERATED_CORES = 0.1
 #: The system counts CPU time in ticks of 10 ms; two of them are within its error.
 TICKS_S = 0.02
+#: In a shorter stretch, ticks say nothing of a share.
+SHORTEST_STRETCH_S = 10 * TICKS_S
 
 IDLE_FIELDS = ("idle", "iowait", "guest", "guest_nice")  # guests are in user already
 
@@ -20,22 +23,30 @@ def read_foreign_cpu_s() -> float:
     """Return CPU seconds since boot that were not this process's or its children's."""
     times = psutil.cpu_times()._asdict()
     busy = sum(seconds for name, seconds in times.items() if name not in IDLE_FIELDS)
-    return float(busy - time.process_time() - _read_children_cpu_s())
+    return float(busy - time.process_time() - _read_ended_cpu_s() - _read_children_cpu_s())
+
+
+def _read_ended_cpu_s() -> float:
+    """Return the CPU seconds of children that have ended, with those of theirs."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def _read_children_cpu_s() -> float:
+    """Return the CPU seconds of children that live, with those of theirs that have ended."""
     total = 0.0
     for child in psutil.Process().children(recursive=True):
         try:
             spent = child.cpu_times()
         except psutil.Error:
             continue  # it has ended
-        total += spent.user + spent.system
+        total += spent.user + spent.system + spent.children_user + spent.children_system
     return total
 
 
 def describe_foreign_load(foreign_s: float, duration_s: float) -> str | None:
     """Describe the load of other processes, or return None if a window tolerates it."""
-    if foreign_s <= TOLERATED_CORES * duration_s + TICKS_S:
+    if duration_s < SHORTEST_STRETCH_S or foreign_s <= TOLERATED_CORES * duration_s + TICKS_S:
         return None
-    return f"other processes kept {foreign_s / duration_s:.1f} cores busy"
+    cores = min(foreign_s / duration_s, float(os.cpu_count() or 1))
+    return f"other processes kept {cores:.1f} cores busy"

@@ -1,13 +1,15 @@
-"""The protocol: a first call, a warm-up, then windows until there are enough or time is up."""
+"""The protocol: a cold call, a warm one, a warm-up, then windows until there are enough."""
 
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from math import ceil
-from statistics import median
+from statistics import fmean, median
 
-from inspect_cost.measuring.protocol.statistics import mean_interval, median_interval
-from inspect_cost.measuring.protocol.window import SHORTEST_SAMPLE_S, Bench, Window
+from inspect_cost.measuring.protocol.pace import SHORTEST_CALL_S, WRONG, Pace
+from inspect_cost.measuring.protocol.stopping import Stopping
+from inspect_cost.measuring.protocol.time_limit import TimeLimitError, can_limit, time_limit
+from inspect_cost.measuring.protocol.window import Bench, Window
 from inspect_cost.values.notes import Note
 from inspect_cost.values.progress import Progress, ignore_progress
 
@@ -19,9 +21,20 @@ WHOLE = 1 + 2 * IDLE_SHARE
 STABLE = 0.03
 WARM_UP_SHARE = 0.2  # of the budget, at most
 WARM_UP_STRETCHES = 6
+#: A warm-up makes at least two calls to plan by, and one for each stretch.
+WARM_UP_CALLS = 2 + WARM_UP_STRETCHES
 STRETCH_S = 0.05
-#: A coarse clock may report no time at all; no call is shorter than this.
-SHORTEST_CALL_S = 1e-8
+#: A stretch is timed in so many parts, to notice calls that have become much slower.
+PARTS = 10
+#: A run is stopped this share of the budget late, if a call outlasts it.
+OVERRUN = 0.2
+#: A window is cut when it has lasted this many times as long as planned.
+CUT = 3.0
+#: Plans that are tried until a first window fits its own.
+MOST_PLANS = 5
+#: Windows that are dropped, later, for being far too short.
+MOST_DROPPED = 3
+FEWEST_TO_DROP = 5
 #: This many undisturbed windows are preferred to more that were disturbed.
 FEWEST_UNDISTURBED = 3
 
@@ -57,6 +70,8 @@ class Record:
         interrupted: whether Ctrl-C ended it.
         warmed_up: whether calls preceded the windows.
         per_sample: calls that are timed together.
+        first: the first call, which is cold; None before it is over, and of a block.
+        dropped: windows whose plan proved wrong.
     """
 
     windows: list[Window] = field(default_factory=list)
@@ -64,6 +79,8 @@ class Record:
     interrupted: bool = False
     warmed_up: bool = False
     per_sample: int = 1
+    first: Window | None = None
+    dropped: int = 0
 
     @property
     def kept(self) -> list[Window]:
@@ -97,7 +114,7 @@ def run_protocol(
     try:
         _run(bench, plan, record, progress, after_first)
     except KeyboardInterrupt:
-        if not record.windows:
+        if record.first is None:
             raise
         record.interrupted = True
     _set_aside(record, plan)
@@ -113,24 +130,20 @@ def _run(
 ) -> None:
     now = bench.clock.now
     deadline = now() + plan.budget_s
-    # The first call may be all that the budget allows (or that is done before Ctrl-C), so it is a
-    # window of its own. It is cold, and is dropped as soon as there is a warm one.
-    first = bench.measure_window(1, 1, plan.window_s * IDLE_SHARE)
-    record.windows.append(first)
-    deadline = max(deadline, _run_interlude(after_first, first.duration_s, deadline, plan, now))
-    if now() + first.duration_s > deadline:
+    record.first = bench.measure_window(1, 1, 0.0)
+    first_s = record.first.duration_s
+    deadline = max(deadline, _run_interlude(after_first, first_s, deadline, plan, now))
+    second = _try_second(bench, plan, record, first_s, deadline)
+    if second is None:
         return
-    latency_s = _warm_up(bench, plan, record, first.duration_s)
-    record.per_sample = max(1, ceil(SHORTEST_SAMPLE_S / max(latency_s, SHORTEST_CALL_S)))
-    made: list[Window] = []
-    while window := _measure_next(bench, plan, record, latency_s, deadline, first=not made):
-        made.append(window)
-        record.windows = made
-        if len(made) == 1:
-            # Many calls in a row give a better latency than the warm-up did. Later windows keep
-            # this one, so that all have the same number of calls and weigh the same.
-            latency_s = window.duration_s / window.calls
-        progress(_compute_progress(record, plan, 1 - (deadline - now()) / plan.budget_s))
+    record.windows, record.warmed_up = [second], True
+    deadline = max(deadline, _excuse_cold(first_s - second.duration_s, deadline, plan, now))
+    try:
+        with time_limit(deadline + OVERRUN * plan.budget_s - now()):
+            _run_windows(bench, plan, record, progress, deadline)
+    except TimeLimitError:
+        text = "A call outlasted the time given, and was stopped; windows before it count."
+        record.notes.append(Note("stopped-call", text, "warning"))
 
 
 def _run_interlude(
@@ -146,50 +159,126 @@ def _run_interlude(
     return min(deadline + now() - started, now() + plan.budget_s / 2)
 
 
-def _measure_next(
-    bench: Bench, plan: Plan, record: Record, latency_s: float, deadline: float, *, first: bool
+def _excuse_cold(excess_s: float, deadline: float, plan: Plan, now: Callable[[], float]) -> float:
+    """Return the deadline if windows keep half the budget however much the first call took."""
+    return min(deadline + excess_s, now() + plan.budget_s / 2)
+
+
+def _try_second(
+    bench: Bench, plan: Plan, record: Record, first_s: float, deadline: float
 ) -> Window | None:
-    """Measure one more window, if one is wanted and there is time for it."""
-    if not first and _has_enough(bench, record, plan):
-        return None
+    """Make the second call, which may be as slow as the first; None if it has to be stopped."""
+    now = bench.clock.now
+    limit_s = deadline + OVERRUN * plan.budget_s + first_s - now()
+    fits = now() + first_s <= deadline
+    if limit_s > 0 and (fits or can_limit()):
+        try:
+            with time_limit(limit_s):
+                return bench.measure_window(1, 1, plan.window_s * IDLE_SHARE)
+        except TimeLimitError:
+            pass
+    text = (
+        f"Only the first call was made, in {first_s:.3g} s, and a first call may be slower than "
+        f"others; a second was not over {max(limit_s, 0):.3g} s later."
+    )
+    record.notes.append(Note("first-call-only", text, "warning"))
+    return None
+
+
+def _run_windows(
+    bench: Bench, plan: Plan, record: Record, progress: Progress, deadline: float
+) -> None:
+    """Measure windows; those of a plan that proved wrong are dropped, and the plan is remade."""
+    pace, stopping = _find_pace(bench, plan, record, deadline), Stopping(plan.until)
+    while pace:
+        enough = _has_enough(bench, record, plan, stopping)
+        spent = 1 - (deadline - bench.clock.now()) / plan.budget_s
+        progress(_compute_progress(record, plan, stopping, spent))
+        window = None if enough else _measure_next(bench, plan, record, pace, deadline)
+        if window is None:
+            return
+        wrong = pace.was_wrong_for(window)
+        _add(record, plan, window, wrong=wrong)
+        pace = pace.after(window) if wrong else pace
+
+
+def _add(record: Record, plan: Plan, window: Window, *, wrong: bool) -> None:
+    """Add a window to the record, unless its plan proved wrong and it is far too short."""
+    enough_s = plan.window_s / WRONG
+    if len(record.windows) == 1 and (wrong or record.windows[0].duration_s < enough_s):
+        record.windows = [window]  # the one before had no better plan
+        record.dropped += 1
+        return
+    # Of few calls, all may be fast by chance, and dropping them would favour slow ones.
+    surely = wrong and len(window.latencies_s) >= FEWEST_TO_DROP
+    if surely and window.duration_s < enough_s and record.dropped < MOST_DROPPED:
+        record.dropped += 1
+        return
+    record.windows.append(window)
+
+
+def _find_pace(bench: Bench, plan: Plan, record: Record, deadline: float) -> Pace | None:
+    """Return a plan that a window has kept to, and that window in the record; None without time."""
+    (second,) = record.windows
+    pace, warm = Pace(plan.window_s, second.duration_s), False
+    for _ in range(MOST_PLANS):
+        if not warm and pace.latency_s * WARM_UP_CALLS <= WARM_UP_SHARE * plan.budget_s:
+            pace, warm = Pace(plan.window_s, _warm_up(bench, plan, record, pace.latency_s)), True
+        window = _measure_next(bench, plan, record, pace, deadline, shorter=True)
+        if window is None:
+            return None
+        wrong = pace.was_wrong_for(window)
+        # A second call that is a whole window, and like the next one, is as good as that.
+        alike = pace.calls == 1 and not Pace(plan.window_s, second.duration_s).was_wrong_for(window)
+        record.windows = [second, window] if alike and not wrong else [window]
+        pace = pace.after(window)
+        if not wrong:
+            return pace
+        record.dropped += 1
+    return pace
+
+
+def _measure_next(
+    bench: Bench, plan: Plan, record: Record, pace: Pace, deadline: float, *, shorter: bool = False
+) -> Window | None:
+    """Measure one more window, if there is time for it, or for part of it if ``shorter``."""
     if plan.random_delay_s:
         bench.clock.sleep(random.uniform(0, plan.random_delay_s))  # noqa: S311 - no secret
-    left_s = deadline - bench.clock.now()
+    now = bench.clock.now()
     whole = WHOLE if bench.meter.works else 1.0  # without counters no window needs idle time
-    group = record.per_sample
-    groups = max(1, ceil(plan.window_s / latency_s / group))
-    fitting = int(left_s / (latency_s * group * whole))
+    fitting = int((deadline - now) / (pace.call_s * pace.per_sample * whole))
     # A shorter window would be less precise than the others, and they all weigh the same. Only the
     # first may be shorter: one short window is better than none.
-    if fitting < groups and not first:
+    if fitting < (1 if shorter else pace.groups):
         return None
-    if first:
-        groups = max(1, min(groups, fitting))
-    duration_s = groups * group * latency_s
-    return bench.measure_window(groups * group, group, duration_s * IDLE_SHARE)
+    groups = min(pace.groups, fitting)
+    duration_s = groups * pace.per_sample * pace.call_s
+    record.per_sample = pace.per_sample
+    latest = deadline + OVERRUN * plan.budget_s - now
+    return bench.measure_window(
+        groups * pace.per_sample,
+        pace.per_sample,
+        duration_s * IDLE_SHARE,
+        now + min(CUT * duration_s + duration_s * IDLE_SHARE, latest),
+    )
 
 
-def _warm_up(bench: Bench, plan: Plan, record: Record, first_s: float) -> float:
-    """Call until the latency is stable, and return it."""
-    clock, limit_s = bench.clock, WARM_UP_SHARE * plan.budget_s
-    if first_s > limit_s / WARM_UP_STRETCHES:
-        # There is no time for as many calls as stability needs; a first call that long has warmed
-        # up caches and clocks itself.
-        record.warmed_up = True
-        return first_s
-    ends = clock.now() + limit_s
+def _warm_up(bench: Bench, plan: Plan, record: Record, call_s: float) -> float:
+    """Call until the latency is stable, and return it; the call before took ``call_s``."""
+    now, limit_s = bench.clock.now, WARM_UP_SHARE * plan.budget_s
+    ends = now() + limit_s
     # Stretches of equal length, long enough that one slow call does not decide.
-    calls = ceil(STRETCH_S / max(median(bench.time_calls(3, 1)), SHORTEST_CALL_S))
+    single_s = median([call_s, *bench.time_calls(2, 1, ends)])
+    calls = ceil(STRETCH_S / max(single_s, SHORTEST_CALL_S))
     stretches: list[float] = []
-    while clock.now() < ends:
-        stretches += bench.time_calls(calls, calls)
+    while now() < ends:
+        stretches.append(fmean(bench.time_calls(calls, ceil(calls / PARTS), ends)))
         if is_stable(stretches):
             break
     else:
         text = f"Latency was not yet stable when the warm-up ended, after {limit_s:.3g} s."
         record.notes.append(Note("unstable-latency", text, "warning"))
-    record.warmed_up = True
-    return median(stretches[-3:]) if stretches else first_s
+    return median(stretches[-3:]) if stretches else single_s
 
 
 def is_stable(latencies: list[float]) -> bool:
@@ -201,7 +290,7 @@ def is_stable(latencies: list[float]) -> bool:
     return abs(later - earlier) <= STABLE * earlier
 
 
-def _has_enough(bench: Bench, record: Record, plan: Plan) -> bool:
+def _has_enough(bench: Bench, record: Record, plan: Plan, stopping: Stopping) -> bool:
     """Whether the windows suffice, or too many were disturbed for more to help."""
     if len(record.undisturbed) >= plan.windows:
         windows = record.undisturbed
@@ -210,28 +299,14 @@ def _has_enough(bench: Bench, record: Record, plan: Plan) -> bool:
         windows = record.windows
     else:
         return False
-    if plan.until is None:
-        return True
-    achieved = compute_precision(bench, windows)
-    return achieved is not None and achieved <= plan.until
+    return stopping.is_satisfied(windows, energy=bench.meter.works, ages_s=bench.meter.ages_s)
 
 
-def compute_precision(bench: Bench, windows: list[Window]) -> float | None:
-    """Return the half-width of the 95 % interval as a share of the energy, or of the latency.
-
-    The latency counts only where no energy is measured; None if there is no interval.
-    """
-    if bench.meter.works:
-        value, ends = mean_interval([sum((w.energy_j or {}).values()) / w.calls for w in windows])
-    else:
-        value, ends = median_interval([w.latencies_s for w in windows])
-    return (ends[1] - ends[0]) / 2 / value if ends and value else None
-
-
-def _compute_progress(record: Record, plan: Plan, spent: float) -> float:
+def _compute_progress(record: Record, plan: Plan, stopping: Stopping, spent: float) -> float:
     """Return the share that is done, by windows or by time, whichever ends the run first."""
     # How many windows a precision takes is not known beforehand.
-    made = len(record.undisturbed) / plan.windows if plan.until is None else 0.0
+    endless = stopping.until is not None or stopping.goes_on
+    made = 0.0 if endless else len(record.undisturbed) / plan.windows
     return min(1.0, max(made, spent))
 
 

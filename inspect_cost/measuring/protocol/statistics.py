@@ -1,8 +1,8 @@
-"""Means and medians with their 95 % confidence intervals, from few values."""
+"""Student's t, means with their 95 % confidence intervals, and quantiles of ordered values."""
 
 from collections.abc import Sequence
-from math import comb, exp, log, sqrt
-from statistics import fmean, median, stdev
+from math import atan, cos, pi, sin, sqrt
+from statistics import fmean, stdev
 
 Interval = tuple[float, float]
 
@@ -24,6 +24,8 @@ NORMAL = 1.959964
 #: Of two values the interval would be thirteen standard errors to each side, which says nothing
 #: and, for an energy, reaches below 0.
 FEWEST_FOR_MEAN = 3
+#: More degrees of freedom than this change no digit that anyone reads.
+MOST_FREEDOM = 100
 
 
 def student_t(freedom: int) -> float:
@@ -37,6 +39,19 @@ def student_t(freedom: int) -> float:
         + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
         + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * freedom**3)
     )
+
+
+def student_share(t: float, freedom: int) -> float:
+    """Return the probability that Student's t lies within -t and t (A. & S. 26.7.3 and 26.7.4)."""
+    freedom = min(freedom, MOST_FREEDOM)
+    angle = atan(t / sqrt(freedom))
+    odd = freedom % 2
+    term = cos(angle) if odd else 1.0
+    total = term if freedom > 1 else 0.0
+    for k in range(2 if odd else 1, freedom - 2, 2):
+        term *= k / (k + 1) * cos(angle) ** 2
+        total += term
+    return 2 / pi * (angle + sin(angle) * total) if odd else sin(angle) * total
 
 
 def half_width(values: Sequence[float]) -> float | None:
@@ -58,49 +73,3 @@ def quantile(ordered: Sequence[float], share: float) -> float:
     below = int(place)
     above = min(below + 1, len(ordered) - 1)
     return ordered[below] + (place - below) * (ordered[above] - ordered[below])
-
-
-#: With at least this many values in each group, the groups' medians are nearly normal.
-FEWEST_FOR_MEDIANS = 5
-
-
-def median_interval(groups: Sequence[Sequence[float]]) -> tuple[float, Interval | None]:
-    """Return the median of all values, and its 95 % interval or None.
-
-    Values of one group (a window) resemble each other, so the interval comes from the spread of the
-    groups' medians; in logarithms if all are positive, because durations spread by factors. If the
-    groups are too small for that, all values are taken to be independent.
-    """
-    values = sorted(value for group in groups for value in group)
-    middle = median(values)
-    if min(map(len, groups)) < FEWEST_FOR_MEDIANS:
-        return middle, order_interval(values)
-    medians = [median(group) for group in groups]
-    if min(medians) <= 0:
-        _, ends = mean_interval(medians)
-    else:
-        _, logarithms = mean_interval([log(value) for value in medians])
-        ends = logarithms and (exp(logarithms[0]), exp(logarithms[1]))
-    # Where the windows' medians straddle a gap, the median of all may lie outside theirs.
-    return middle, ends and (min(ends[0], middle), max(ends[1], middle))
-
-
-def order_interval(ordered: Sequence[float]) -> Interval | None:
-    """Return the median's 95 % interval between order statistics (Hettmansperger & Sheather 1986).
-
-    It holds for any distribution; None for fewer than six values, which cannot be 95 % sure.
-    """
-    n = len(ordered)
-    tails = [0]  # tails[k]: of 2^n outcomes, those with fewer than k values below the median
-    for k in range(n // 2 + 1):
-        tails.append(tails[-1] + comb(n, k))
-    confidence = [1 - 2 * tail / 2**n for tail in tails]
-    # The narrowest pair of order statistics that is sure enough, then interpolated inward to 95 %.
-    k = max(k for k, sure in enumerate(confidence) if sure >= CONFIDENCE)
-    if k == 0:
-        return None
-    share = (confidence[k] - CONFIDENCE) / (confidence[k] - confidence[k + 1])
-    inward = (n - k) * share / (k + (n - 2 * k) * share)
-    low = ordered[k - 1] + inward * (ordered[k] - ordered[k - 1])
-    high = ordered[n - k] - inward * (ordered[n - k] - ordered[n - k - 1])
-    return low, high

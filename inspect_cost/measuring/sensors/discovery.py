@@ -1,6 +1,6 @@
 """Finding sensors: the sources in order, and what is left out so that nothing counts twice."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from inspect_cost.measuring.sensors.hwmon import find_hwmon_sensors
@@ -18,22 +18,27 @@ CPU_SOURCES: tuple[tuple[str, Callable[[], Sensors]], ...] = (
 )
 
 
-def find_sensors(device: str = "cpu", *, root: Path | str | None = None) -> Sensors:
-    """Find the sensors that see what a call on a device consumes, the device's own first.
+def find_sensors(*devices: str, root: Path | str | None = None) -> Sensors:
+    """Find the sensors that see what a call on some devices consumes, the devices' own first.
 
     For a GPU, the CPU's are found as well: they are other domains (the host that feeds the GPU),
     and their ``device`` is "cpu".
 
     Args:
-        device: in torch's notation: "cpu", "cuda", "cuda:1", "mps".
+        *devices: in torch's notation: "cpu", "cuda", "cuda:1", "mps"; "cpu" unless given.
         root: a powercap tree, instead of the system's.
     """
-    found = find_cpu_sensors(root) + find_plugin_sensors()
-    if device.startswith("cuda"):
-        found = find_nvml_sensors(device) + found
-    fitting = [sensor for sensor in found.usable if sees(sensor, device)]
+    gpus = [find_nvml_sensors(device) for device in devices if device.startswith("cuda")]
+    found = unite(gpus) + find_cpu_sensors(root) + find_plugin_sensors()
+    fitting = [s for s in found.usable if any(sees(s, device) for device in devices or ("cpu",))]
     fitting.sort(key=lambda sensor: sensor.device == "cpu")
     return Sensors(tuple(fitting), found.unavailable)
+
+
+def unite(found: Iterable[Sensors]) -> Sensors:
+    """Add what searches for several devices found; what several of them lack is named once."""
+    added = sum(found, Sensors())
+    return Sensors(added.usable, tuple(dict.fromkeys(added.unavailable)))
 
 
 def find_every_sensor(*, root: Path | str | None = None) -> Sensors:

@@ -15,10 +15,16 @@ from inspect_cost.measuring.sensors.protocol import SensorError, Sensors, Unavai
 
 DEFAULT_ROOT = Path("/sys/class/hwmon")
 
-#: Labels of counters that are not part of each other -> the domain's name.
+#: Between a label's name and its number: "Package id 0", "Chip 0", "Esocket0".
+BETWEEN = r"[\s_:#-]*(?:id|no\.?)?[\s_:#-]*"
+#: Whole labels of counters that are not part of each other -> the domain's name. A longer label is
+#: a part: "Chip 0 Vdd" is a supply of "Chip 0".
 WHOLE = (
-    (re.compile(r"(?:E?socket|package|pkg|processor|chip)\D*(\d*)", re.IGNORECASE), "package"),
-    (re.compile(r"(?:dram|memory)\D*(\d*)", re.IGNORECASE), "dram"),
+    (
+        re.compile(rf"(?:E?socket|package|pkg|processor|chip){BETWEEN}(\d*)", re.IGNORECASE),
+        "package",
+    ),
+    (re.compile(rf"(?:dram|memory){BETWEEN}(\d*)", re.IGNORECASE), "dram"),
 )
 #: Drivers whose counters belong to a GPU.
 GPU_DRIVERS = {"xe", "i915", "amdgpu"}
@@ -87,7 +93,7 @@ def find_chip_sensors(chip: Path) -> Sensors:
 def find_domain(label: str) -> str | None:
     """Return the domain of a counter that is not part of another; None if the label names none."""
     for pattern, domain in WHOLE:
-        if match := pattern.match(label):
+        if match := pattern.fullmatch(label):
             return f"{domain}-{match[1] or 0}"
     return None
 

@@ -164,6 +164,10 @@ class NvmlSensor:
         """Return joules since the driver was loaded."""
         return self.gpu.read_energy_j()
 
+    def read_power_w(self) -> float:
+        """Return the power now, which the driver does not take from the counter."""
+        return self.gpu.read_power_w()
+
     def disturbance(self) -> str | None:
         """Describe throttled clocks and foreign processes at this moment; None without any."""
         return self.gpu.disturbance()
@@ -235,7 +239,7 @@ def choose_sensor(gpu: NvmlGpu, device: str) -> EnergySensor | Unavailable:
     """Return the GPU's counter; if it has none, the integral of its power."""
     source, domain = f"NVML energy counter of gpu {gpu.index} ({gpu.name})", f"gpu-{gpu.index}"
     if is_partitioned(gpu):
-        reason = "it is is_partitioned (MIG is on), and its counter covers all partitions together"
+        reason = "it is partitioned (MIG is on), and its counter covers all partitions together"
         fix = f"As root, without jobs on it: nvidia-smi --id={gpu.index} --multi-instance-gpu=0."
         return Unavailable(f"nvml gpu {gpu.index} ({gpu.name})", reason, fix, "refused")
     try:

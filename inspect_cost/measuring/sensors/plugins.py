@@ -8,8 +8,15 @@ Each is a callable without arguments that returns `Sensors`. In a plug-in's pypr
 
 from collections.abc import Iterable
 from importlib.metadata import EntryPoint, entry_points
+from math import inf
 
-from inspect_cost.measuring.sensors.protocol import EnergySensor, Sensors, Unavailable
+from inspect_cost.measuring.sensors.protocol import (
+    EnergySensor,
+    SensorError,
+    Sensors,
+    Unavailable,
+    read_raw_j,
+)
 from inspect_cost.values.errors import one_line
 
 GROUP = "inspect_cost.sensors"
@@ -26,19 +33,33 @@ def find_plugin_sensors(plugins: Iterable[EntryPoint] | None = None) -> Sensors:
 
 
 def load_plugin(plugin: EntryPoint) -> Sensors:
-    """Return the sensors that one plug-in finds."""
+    """Return the sensors that one plug-in finds; those that do not work are named one by one."""
     try:
         found = plugin.load()()
-    except Exception as error:  # noqa: BLE001 - a plug-in may raise anything
+        if not isinstance(found, Sensors):
+            return report_failure(plugin, f"it returned {type(found).__name__}, not Sensors")
+        checked = [check_sensor(plugin, sensor) for sensor in found.usable]
+        return sum(checked, Sensors((), tuple(found.unavailable)))
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plug-in may raise anything
         return report_failure(plugin, f"it raised {one_line(error)}")
-    if not isinstance(found, Sensors):
-        return report_failure(plugin, f"it returned {type(found).__name__}, not Sensors")
-    wrong = [sensor for sensor in found.usable if not isinstance(sensor, EnergySensor)]
-    if wrong:
+
+
+def check_sensor(plugin: EntryPoint, sensor: EnergySensor) -> Sensors:
+    """Return a plug-in's sensor if it has all that a sensor has and can be read."""
+    kind = type(sensor).__name__
+    if not isinstance(sensor, EnergySensor):
+        return report_failure(plugin, f"{kind} does not have all that an EnergySensor has")
+    durations = (sensor.period_s, sensor.recommended_window_s)
+    ranges = () if sensor.range_j is None else (sensor.range_j,)
+    if not all(0 < float(number) < inf for number in (*durations, *ranges)):
         return report_failure(
-            plugin, f"{type(wrong[0]).__name__} does not have all that an EnergySensor has"
+            plugin, f"{kind} has a period, a window or a range that is not above 0"
         )
-    return found
+    try:
+        read_raw_j(sensor)
+    except SensorError as error:
+        return report_failure(plugin, str(error))
+    return Sensors((sensor,))
 
 
 def report_failure(plugin: EntryPoint, reason: str) -> Sensors:

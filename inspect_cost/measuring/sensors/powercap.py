@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inspect_cost.measuring.sensors.files import read_count, read_counter_j
+from inspect_cost.measuring.sensors.mirrors import merge_mirrors
 from inspect_cost.measuring.sensors.protocol import SensorError, Sensors, Unavailable
 
 DEFAULT_ROOT = Path("/sys/class/powercap")
@@ -23,6 +24,8 @@ ROOT_VARIABLE = "INSPECT_COST_POWERCAP_ROOT"
 
 #: The control type ("intel-rapl") and its zones ("intel-rapl:0:1"); not "intel-rapl-mmio".
 ZONE_FOLDER = re.compile(r"intel-rapl(:\d+)*")
+#: The control type that shows the package once more.
+MMIO = "intel-rapl-mmio"
 
 PERIOD_S = 0.001
 #: A thousand periods: what is missed at both ends is then below 0.2 %.
@@ -105,7 +108,9 @@ def find_powercap_sensors(root: Path | str | None = None) -> Sensors:
     if not zones:
         return Sensors((), (Unavailable("powercap", explain_absence(folder), ABSENT_FIX),))
     place = "" if folder == DEFAULT_ROOT else f" under {folder}"
-    return sum((find_zone_sensor(zone, place) for zone in zones), Sensors())
+    has_package = any(zone.name.startswith("package") for zone in zones)
+    found = (find_zone_sensor(zone, place, has_package=has_package) for zone in zones)
+    return merge_mirrors(sum(found, Sensors()))
 
 
 def choose_root(root: Path | str | None = None) -> Path:
@@ -120,6 +125,8 @@ def explain_absence(folder: Path) -> str:
         return f"the folder {folder}{named} does not exist"
     if any(entry.is_symlink() and not entry.exists() for entry in folder.iterdir()):
         return f"the entries of {folder}{named} are links to nothing: mount all of /sys"
+    if any(entry.name.startswith(MMIO) for entry in folder.iterdir()):
+        return f"{folder}{named} has no intel-rapl zone, only {MMIO}, which is not read"
     return f"no RAPL zone was found in {folder}{named}"
 
 
@@ -152,12 +159,14 @@ def read_zone_name(path: Path) -> str:
         return ""
 
 
-def find_zone_sensor(zone: Zone, place: str) -> Sensors:
+def find_zone_sensor(zone: Zone, place: str, *, has_package: bool) -> Sensors:
     """Open a zone's sensor, or explain why it is not used."""
     source = f"powercap {zone.key}{place}"
     domain = find_domain(zone)
     if domain is None:
-        found: PowercapSensor | Unavailable = explain_omission(zone, source)
+        found: PowercapSensor | Unavailable = explain_omission(
+            zone, source, has_package=has_package
+        )
     else:
         found = open_sensor(zone, domain, source)
     return Sensors((), (found,)) if isinstance(found, Unavailable) else Sensors((found,))
@@ -170,16 +179,19 @@ def find_domain(zone: Zone) -> str | None:
     return zone.name if zone.name.startswith("package") else None
 
 
-def explain_omission(zone: Zone, source: str) -> Unavailable:
+def explain_omission(zone: Zone, source: str, *, has_package: bool) -> Unavailable:
     """Explain why a zone is not added to the others."""
     if not zone.name:
         return Unavailable(source, f"{zone.path} has no name", "", "refused")
-    reason = (
-        "it contains the packages, which are read one by one"
-        if zone.name == "psys"
-        else f"it is counted in {zone.parent or 'its package'}"
-    )
-    return Unavailable(f"{source} ({zone.name})", reason, "", "contained")
+    named = f"{source} ({zone.name})"
+    if zone.name != "psys":
+        reason = f"it is counted in {zone.parent or 'its package'}"
+    elif has_package:
+        reason = "it covers the whole platform and contains the packages"
+    else:
+        reason = "it covers the whole platform, not the CPU alone, and no package is listed"
+        return Unavailable(named, reason, ABSENT_FIX, "refused")
+    return Unavailable(named, reason, "", "contained")
 
 
 def open_sensor(zone: Zone, domain: str, source: str) -> PowercapSensor | Unavailable:

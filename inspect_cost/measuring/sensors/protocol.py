@@ -5,9 +5,10 @@ until it wraps. It is read at both ends of a *window*; the difference is what th
 """
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Literal, Protocol, runtime_checkable
 
-from inspect_cost.values.errors import InspectCostError
+from inspect_cost.values.errors import InspectCostError, one_line
 
 
 class SensorError(InspectCostError):
@@ -17,6 +18,9 @@ class SensorError(InspectCostError):
 @runtime_checkable
 class EnergySensor(Protocol):
     """One energy counter. A new source of energy figures is a class that has these.
+
+    A sensor of something that may draw more than 2 kW (a meter at the wall of a large machine) says
+    so in one more attribute, ``max_power_w``: steps of the counter beyond it are not believed.
 
     Attributes:
         domain: what it covers: "package-0", "dram-0", "gpu-0".
@@ -90,3 +94,20 @@ def subtract_j(sensor: EnergySensor, before_j: float, after_j: float) -> float:
     if sensor.range_j is None:
         raise SensorError(f"{sensor.source}: its counter went backwards, by {before_j - after_j} J")
     return (after_j - before_j) % sensor.range_j
+
+
+def read_raw_j(sensor: EnergySensor) -> float:
+    """Return what a sensor's counter shows; whatever goes wrong is a fault of the sensor.
+
+    Raises:
+        SensorError: it raises anything, or returns what is no number.
+    """
+    try:
+        raw_j = float(sensor.read_j())
+    except SensorError:
+        raise
+    except Exception as error:
+        raise SensorError(f"{sensor.source}: {one_line(error)}") from error
+    if not isfinite(raw_j):
+        raise SensorError(f"{sensor.source}: it reads {raw_j}")
+    return raw_j

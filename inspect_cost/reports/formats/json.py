@@ -19,7 +19,7 @@ def write_json(data: Mapping[str, Any]) -> str:
     """Return plain data as indented JSON; provenance that it has is left as it is."""
     content = {"provenance": describe_run(), **data}
     content["provenance"] = content.pop("provenance")  # last, however early it came
-    text = json.dumps(content, indent=2, ensure_ascii=False)
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
     text = _NUMBERS.sub(lambda found: _join_lines(found[0]), text)
     return _FLAT.sub(lambda found: _join_row(found[0]), text)
 

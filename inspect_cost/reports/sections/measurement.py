@@ -34,6 +34,8 @@ DERIVED_REMARKS = {
     "battery_continuous_h": "of calls one after another",
     "battery_real_time_h": "of audio made in real time",
 }
+#: Quantiles of slow calls that are shown, where there are enough calls.
+TAILS = ("p90", "p95", "p99")
 #: Units that go without a prefix.
 WITHOUT_PREFIX = ("h", "kWh")
 SMALL = (("", 1.0), ("m", 1e-3), ("µ", 1e-6), ("n", 1e-9))
@@ -67,6 +69,7 @@ def describe_circumstances(measurement: "Measurement") -> str:
 
 def list_facts(measurement: "Measurement") -> Iterator[Fact]:
     """Yield energy, power, latency, memory, what follows; an estimate under its own name."""
+    yield from list_cold_start(measurement)
     if not measurement.windows:
         return
     yield from list_energy(measurement)
@@ -76,6 +79,10 @@ def list_facts(measurement: "Measurement") -> Iterator[Fact]:
     for name, quantity in measurement.derived.items():
         remark = describe_derived(measurement, name, quantity)
         yield Fact(DERIVED[name], show(quantity), remark)
+    if speedup := measurement.speedup:
+        spread = f", 95 % CI {speedup.ci95[0]:.3g} to {speedup.ci95[1]:.3g}" if speedup.ci95 else ""
+        cell = Cell(f"{speedup.value:.3g} x", speedup.value, kind=speedup.kind)
+        yield Fact("Speed-up", cell, f"{speedup.source}{spread}")
     if (difference := measurement.max_relative_difference) is not None:
         cell = Cell(f"{difference:.1e}", difference, kind="measured")
         yield Fact("Outputs", cell, "largest relative difference from the first backend's")
@@ -87,6 +94,16 @@ def describe_derived(measurement: "Measurement", name: str, quantity: Quantity) 
     if name == "gco2e_per_million_calls":
         return f"{remark}; {quantity.source}"
     return f"{remark}; from the estimated energy" if measurement.energy_j is None else remark
+
+
+def list_cold_start(measurement: "Measurement") -> Iterator[Fact]:
+    """Yield what a first call takes, and getting ready for it: neither is in other figures."""
+    if setup := measurement.setup_s:
+        yield Fact("Cold start", show(setup), setup.source)
+    if first := measurement.first_call_s:
+        again = " after that" if setup else ""
+        remark = f"first call{again}, in no other figure"
+        yield Fact("" if setup else "Cold start", show(first), remark)
 
 
 def list_energy(measurement: "Measurement") -> Iterator[Fact]:
@@ -117,15 +134,19 @@ def list_power(measurement: "Measurement") -> Iterator[Fact]:
 
 
 def list_latency(measurement: "Measurement") -> Iterator[Fact]:
-    """Yield median, quartiles, p95; rates if they say something."""
+    """Yield a typical call, quantiles, rates if they say something."""
     latency = measurement.latency_s
     if latency is None:
         return
     yield Fact("Latency", show(latency), "median" + describe_spread(latency))
-    if measurement.latency_quartiles_s and measurement.latency_p95_s:
+    if measurement.latency_quartiles_s:
         low, high = map(write_number, measurement.latency_quartiles_s)
-        p95 = write_number(measurement.latency_p95_s)
-        yield Fact("", Cell(), f"quartiles {low} to {high}, p95 {p95}")
+        tails = [
+            f", {name} {write_number(measurement.latency_percentiles_s[name].value)}"
+            for name in TAILS
+            if name in measurement.latency_percentiles_s
+        ]
+        yield Fact("", Cell(), f"quartiles {low} to {high}{''.join(tails)}")
     if factor := measurement.real_time_factor:
         cell = Cell(f"{factor.value:.3g}", factor.value, factor.unit, factor.kind)
         yield Fact("Real-time factor", cell, "computing for a second of audio, in s")

@@ -108,7 +108,7 @@ def test_a_counter_that_goes_backwards_is_named(tmp_path: Path, moment_s: float)
     with PowercapTree(tmp_path, [zone]) as tree, later(moment_s, tree, -5000.0):
         sensors = find_powercap_sensors(tree.root)
         (sensor,) = diagnose(TIME_S, sensors=sensors, load=sleep).sensors
-    assert sensor.fault == "its counter went backwards"
+    assert "went backwards" in sensor.fault
 
 
 @pytest.mark.alone

@@ -58,12 +58,12 @@ def test_a_warm_up_that_does_not_end_says_so_after_a_fifth_of_the_budget() -> No
     assert record.notes == ["Latency was not yet stable when the warm-up ended, after 1 s."]
 
 
-@pytest.mark.parametrize(("budget_s", "calls"), [(1.5, 1), (2.0, 2), (2.9, 2), (3.1, 3)])
+@pytest.mark.parametrize(("budget_s", "calls"), [(0.1, 2), (1.5, 2), (2.0, 2), (2.9, 2), (3.1, 3)])
 def test_a_budget_of_few_calls(budget_s: float, calls: int) -> None:
     machine = Machine(call_s=1.0)
     record = run(machine, Plan(budget_s, window_s=0.5))
     assert machine.calls == calls
-    assert sum(window.calls for window in record.windows) == max(1, calls - 1)
+    assert sum(window.calls for window in record.windows) == calls - 1  # all but the cold one
 
 
 def test_as_many_windows_as_fit_with_their_idle_time() -> None:
@@ -93,9 +93,7 @@ def test_short_calls_fill_the_windows_and_half_as_much_idle_time() -> None:
     assert machine.calls - sum(window.calls for window in record.windows) == 1 + 3 + 6 * 410
 
 
-@pytest.mark.parametrize(
-    ("interlude_s", "ends_s"), [(10.0, 30.0), (20.0, EIGHTH_S + 0.5 + 20.0 + 15.0)]
-)
+@pytest.mark.parametrize(("interlude_s", "ends_s"), [(10.0, 30.0), (20.0, EIGHTH_S + 20.0 + 15.0)])
 def test_windows_keep_half_of_the_budget_whatever_came_between(
     interlude_s: float, ends_s: float
 ) -> None:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]  # it has no annotations
 import pytest
@@ -51,17 +52,43 @@ def test_own_work_and_that_of_children_is_not_foreign() -> None:
         child.kill()
 
 
+#: A child that has a child of its own, works as long as it, and ends.
+FAMILY = """
+import subprocess, sys, time
+if len(sys.argv) == 1: subprocess.run([sys.executable, "-S", __file__, "last"], check=True)
+while time.process_time() < 0.4: pass
+"""
+
+
+@pytest.mark.alone
+def test_work_of_children_that_have_ended_is_not_foreign(tmp_path: Path) -> None:
+    script = tmp_path / "family.py"
+    script.write_text(FAMILY)
+    early, foreign, late, own = busy_s(), read_foreign_cpu_s(), busy_s(), time.process_time()
+    subprocess.run([sys.executable, "-S", str(script)], check=True)  # noqa: S603 - our own
+    own_s = time.process_time() - own
+    before = busy_s()
+    found = read_foreign_cpu_s() - foreign
+    # Of the machine's time, 0.8 s and what this process took were not foreign.
+    assert found <= busy_s() - early - own_s - 0.8 + 0.15
+    assert found >= before - late - own_s - 1.6 - 0.15
+
+
 @pytest.mark.parametrize(
     ("foreign_s", "duration_s", "words"),
     [
         (1.01, 10.0, None),  # a tenth of a core, and two ticks
         (1.03, 10.0, "other processes kept 0.1 cores busy"),
         (0.02, 0.05, None),  # what the ticks alone may show
-        (0.03, 0.05, "other processes kept 0.6 cores busy"),
+        (0.03, 0.0006, None),  # ticks are no share of so short a stretch
+        (0.19, 0.19, None),
+        (0.21, 0.21, "other processes kept 1.0 cores busy"),
         (5.0, 2.0, "other processes kept 2.5 cores busy"),
+        (9.0, 2.0, "other processes kept 4.0 cores busy"),  # of four
     ],
 )
 def test_a_tenth_of_a_core_is_tolerated(
-    foreign_s: float, duration_s: float, words: str | None
+    monkeypatch: pytest.MonkeyPatch, foreign_s: float, duration_s: float, words: str | None
 ) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
     assert describe_foreign_load(foreign_s, duration_s) == words

@@ -1,17 +1,17 @@
 """Confidence intervals, against definitions that the code does not use."""
 
 import random
-from math import comb, exp, gamma, log, pi, sqrt
+from math import exp, gamma, log, pi, sqrt
 from statistics import fmean, stdev
 
 import pytest
 
+from inspect_cost.measuring.protocol.latency import median_interval
 from inspect_cost.measuring.protocol.run import Plan
 from inspect_cost.measuring.protocol.statistics import (
     mean_interval,
-    median_interval,
-    order_interval,
     quantile,
+    student_share,
     student_t,
 )
 from inspect_cost.values.quantity import Quantity
@@ -30,6 +30,18 @@ def test_students_quantile_leaves_two_and_a_half_percent_above(freedom: int) -> 
     assert 0.5 + sum(density) * width == pytest.approx(0.975, abs=1e-5)
 
 
+@pytest.mark.parametrize("freedom", [1, 2, 3, 4, 9, 30, 99])
+@pytest.mark.parametrize("t", [0.3, 1.0, 2.5, 8.0])
+def test_students_probability_is_the_integral_of_its_density(freedom: int, t: float) -> None:
+    scale = gamma((freedom + 1) / 2) / sqrt(freedom * pi) / gamma(freedom / 2)
+    width = t / 20_000
+    density = [
+        scale * (1 + ((i + 0.5) * width) ** 2 / freedom) ** (-(freedom + 1) / 2)
+        for i in range(20_000)
+    ]
+    assert student_share(t, freedom) == pytest.approx(2 * sum(density) * width, abs=1e-7)
+
+
 def test_a_mean_of_known_values() -> None:
     mean, ends = mean_interval([1, 2, 3, 4])
     assert mean == 2.5
@@ -40,27 +52,12 @@ def test_a_mean_of_known_values() -> None:
     assert mean_interval([7.0, 9.0]) == (8.0, None)
 
 
-def test_the_median_of_few_values_has_an_interval_only_from_six() -> None:
-    assert order_interval(range(5)) is None
-    low, high = order_interval(range(6)) or (0, 0)
-    # The whole range holds the median with 1 - 2/64 = 96.9 %, the next narrower with 78.1 %.
-    assert 1 - 2 * comb(6, 0) / 64 > 0.95 > 1 - 2 * (comb(6, 0) + comb(6, 1)) / 64
-    # A tenth of the way from one confidence to the next, inward by 5 x 0.1 / (1 + 4 x 0.1).
-    assert low == pytest.approx(0.5 / 1.4)
-    assert high == pytest.approx(5 - low)
-
-
 def test_the_median_of_groups_has_the_interval_of_their_medians_in_logarithms() -> None:
     middle, ends = median_interval([[1, 2, 4, 8, 16], [2, 3, 5, 9, 17], [1, 2, 3, 7, 15]])
-    assert middle == 4
     logarithms = [log(median) for median in (4, 5, 3)]
     mean, width = fmean(logarithms), 4.302653 * stdev(logarithms) / sqrt(3)
+    assert middle == pytest.approx(exp(mean))  # the middle of the same interval
     assert ends == pytest.approx((exp(mean - width), exp(mean + width)))
-
-
-def test_four_values_in_a_group_are_too_few_for_its_median() -> None:
-    groups = [[1.0, 2, 4, 8], [2.0, 3, 5, 9]]
-    assert median_interval(groups)[1] == order_interval([1, 2, 2, 3, 4, 5, 8, 9])
 
 
 def test_medians_that_are_not_positive_have_no_logarithms() -> None:
@@ -105,7 +102,7 @@ def test_intervals_cover_the_truth_in_95_percent_of_runs() -> None:
     for seed in range(runs):
         machine = Machine(seed, call_s=call_s, noise_w=1.5)
         result = measured(machine, Counter(machine), plan=Plan(budget_s=30))
-        assert len(result.windows) == 10
+        assert len(result.windows) >= 10
         for name, truth in truths.items():
             covered[name] += covers(getattr(result, name), truth)
     shares = {name: count / runs for name, count in covered.items()}

@@ -89,3 +89,43 @@ class FakeNvml:
 
     def nvmlDeviceGetComputeRunningProcesses(self, gpu: FakeGpu) -> list[SimpleNamespace]:
         return [SimpleNamespace(pid=pid) for pid in gpu.processes]
+
+
+class LateCounter:
+    """An energy counter as NVML has it: late, coarse, and blind for a part of the time.
+
+    Args:
+        energy_j: returns what the GPU had consumed by a moment in the past.
+        now: the moment.
+        period_s: the counter advances this often.
+        lag_s: what it shows then is as old as this.
+        sampled: share of each period in which power is sampled; it stands for the whole period.
+        phase: of the periods, from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        energy_j: Callable[[float], float],
+        now: Callable[[], float],
+        *,
+        period_s: float,
+        lag_s: float = 0.0,
+        sampled: float = 1.0,
+        phase: float = 0.0,
+    ) -> None:
+        self.energy_j, self.now = energy_j, now
+        self.period_s, self.lag_s, self.sampled, self.phase = period_s, lag_s, sampled, phase
+        self.shown_j, self.periods = 0.0, 0
+
+    def energy_mj(self) -> int:
+        """The counter now."""
+        while self._end_of(self.periods + 1) + self.lag_s <= self.now():
+            self.periods += 1
+            end_s = self._end_of(self.periods)
+            start_s = max(0.0, end_s - self.sampled * self.period_s)
+            seen_j = self.energy_j(end_s) - self.energy_j(start_s)
+            self.shown_j += seen_j / self.sampled
+        return round(1000 * self.shown_j)
+
+    def _end_of(self, period: int) -> float:
+        return (period - 1 + self.phase) * self.period_s

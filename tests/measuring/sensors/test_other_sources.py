@@ -14,7 +14,7 @@ import pytest
 
 from inspect_cost.measuring.sensors import discovery
 from inspect_cost.measuring.sensors.discovery import find_sensors
-from inspect_cost.measuring.sensors.hwmon import find_hwmon_sensors
+from inspect_cost.measuring.sensors.hwmon import find_domain, find_hwmon_sensors
 from inspect_cost.measuring.sensors.perf import find_perf_sensors, open_counter
 from inspect_cost.measuring.sensors.plugins import find_plugin_sensors
 from inspect_cost.measuring.sensors.powercap import ROOT_VARIABLE
@@ -117,6 +117,47 @@ def test_hwmon_sockets_without_their_cores(tmp_path: Path) -> None:
     assert [why.status for why in found.unavailable] == ["contained", "contained"]
 
 
+#: Labels of a POWER system's chip, whose counters show 1 J, 2 J, ... in this order.
+POWER = (
+    *("Chip 0", "Chip 0 Vdd", "Chip 0 Vdn", "Chip 8", "Chip 8 Vdd", "Chip 8 Vdn"),
+    *("System", "Memory Cache", "Chip 16 Core 4", "Chip 16"),
+)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("whole", [["Chip 0", "Chip 8", "Chip 16"], ["Chip 8"], []])
+def test_hwmon_of_power_counts_chips_and_not_their_supplies(
+    tmp_path: Path, order: int, whole: list[str]
+) -> None:
+    labels = [label for label in POWER if label in whole or not label.split()[-1].isdigit()]
+    labels = labels[::order]
+    chip(tmp_path / "hwmon0", "ibmpowernv", **dict(zip("abcdefghij", labels, strict=False)))
+    found = find_hwmon_sensors(tmp_path)
+    read = {sensor.domain: sensor.read_j() for sensor in found.usable}
+    assert read == {
+        f"package-{label.split()[1]}": float(labels.index(label) + 1) for label in whole
+    }
+    assert len(found.unavailable) == len(labels) - len(whole)
+
+
+@pytest.mark.parametrize(
+    ("label", "domain"),
+    [
+        ("Esocket1", "package-1"),
+        ("Package id 0", "package-0"),
+        ("socket_3", "package-3"),
+        ("pkg", "package-0"),
+        ("DRAM 1", "dram-1"),
+        ("Chip 0 Vdd Remote Sense", None),
+        ("chip 12 vcs", None),
+        ("Ecore007", None),
+        ("Memory controller", None),
+    ],
+)
+def test_labels_are_matched_as_wholes(label: str, domain: str | None) -> None:
+    assert find_domain(label) == domain
+
+
 def test_hwmon_without_labels_takes_a_counter_that_is_alone(tmp_path: Path) -> None:
     chip(tmp_path / "hwmon0", "board", a="")
     (sensor,) = find_hwmon_sensors(tmp_path).usable
@@ -149,11 +190,22 @@ class PluggedIn:
         return None
 
 
+class Unreadable(PluggedIn):
+    """One that raises what it likes."""
+
+    def read_j(self) -> float:
+        raise KeyError("mW")
+
+
 PLUGINS: dict[str, Callable[[], object]] = {
     "good": lambda: Sensors((PluggedIn(),)),
     "raising": lambda: 1 / 0,
     "wrong": lambda: 3,
     "lacking": lambda: Sensors((SimpleNamespace(domain="x"),)),
+    "leaving": lambda: sys.exit(3),
+    "timeless": lambda: Sensors((PluggedIn(period_s=float("nan")),)),
+    "boundless": lambda: Sensors((PluggedIn(range_j=-1.0),)),
+    "unreadable": lambda: Sensors((Unreadable(), PluggedIn(source="another"))),
 }
 
 
@@ -164,12 +216,16 @@ def test_plugins_that_fail_are_named_and_the_others_go_on(monkeypatch: pytest.Mo
     names = [*PLUGINS, "missing"]
     points = [EntryPoint(n, f"a_plugin:{n}", "inspect_cost.sensors") for n in names]
     found = find_plugin_sensors(points)
-    assert [sensor.source for sensor in found.usable] == ["a meter at the wall"]
+    assert [sensor.source for sensor in found.usable] == ["a meter at the wall", "another"]
     reasons = [why.reason for why in found.unavailable]
     assert reasons[0] == "it raised ZeroDivisionError: division by zero"
     assert reasons[1] == "it returned int, not Sensors"
     assert "SimpleNamespace" in reasons[2]
-    assert "AttributeError" in reasons[3]
+    assert "SystemExit" in reasons[3]
+    assert "period" in reasons[4]
+    assert "range" in reasons[5]
+    assert "KeyError: 'mW'" in reasons[6]
+    assert "AttributeError" in reasons[7]
 
 
 @dataclass
@@ -276,3 +332,16 @@ def test_a_device_has_its_own_sensors_and_the_hosts(
     assert [sensor.domain for sensor in find_sensors(device, root=tree.root).usable] == domains
     monkeypatch.setenv(ROOT_VARIABLE, str(tree.root))
     assert [sensor.domain for sensor in find_sensors(device).usable] == domains
+
+
+def test_several_devices_have_all_their_sensors(monkeypatch: pytest.MonkeyPatch) -> None:
+    def find_gpu(device: str) -> Sensors:
+        absent = Unavailable("nvml", "no GPU 7")
+        return Sensors((PluggedIn(device, f"gpu-{device[-1]}"),), (absent,))
+
+    monkeypatch.setattr(discovery, "find_cpu_sensors", fake("package-0"))
+    monkeypatch.setattr(discovery, "find_plugin_sensors", Sensors)
+    monkeypatch.setattr(discovery, "find_nvml_sensors", find_gpu)
+    found = find_sensors("cuda:1", "cuda:0", "cpu")
+    assert [sensor.domain for sensor in found.usable] == ["gpu-1", "gpu-0", "package-0"]
+    assert len(found.unavailable) == 1

@@ -144,7 +144,15 @@ def test_what_is_part_of_another_says_of_which(tmp_path: Path) -> None:
 def test_the_mmio_interface_alone_is_no_zone(tmp_path: Path) -> None:
     tree = PowercapTree(tmp_path, [FakeZone("intel-rapl-mmio:0", "package-0", 10, 5)])
     (why,) = only_reasons(tree.root)
-    assert "no RAPL zone" in why.reason
+    assert "only intel-rapl-mmio" in why.reason
+
+
+def test_the_platform_alone_says_that_no_package_is_there(tmp_path: Path) -> None:
+    tree = PowercapTree(tmp_path, [FakeZone("intel-rapl:0", "psys", 30, 5)])
+    (why,) = only_reasons(tree.root)
+    assert why.status == "refused"
+    assert "no package is listed" in why.reason
+    assert "contains" not in why.reason
 
 
 def test_the_environment_names_the_tree_and_the_source_tells(
