@@ -48,7 +48,7 @@ class Measurement(Presentable):
         latency_s: of a typical call: the geometric mean of the windows' medians; the median of
             all calls where these are of two kinds.
         latency_quartiles_s: a quarter of the calls are below the first, and above the second.
-        latency_p95_s: 5 % of the calls are above; None if there are fewer than 100.
+        latency_p95_s: 5 % of the calls are above, however few calls there are.
         latency_percentiles_s: "p50", "p90", "p95" and "p99" of all calls, as far as there are
             enough calls; the source of each says of how many.
         latency_histogram: of all calls; None if none was timed.

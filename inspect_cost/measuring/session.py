@@ -46,7 +46,6 @@ MEMORY_SHARE = 0.8
 SETUPS = {
     "compile": "torch.compile with its first call",
     "onnxruntime": "export to ONNX and loading, with a first call",
-    "eager": "making the call",
 }
 
 #: Numbers of a request, and values that would do.
@@ -224,7 +223,8 @@ def _prepare(
     setup = Setup(workload.make, request.threads, request.budget_s or BUDGET_S["cpu"])
     ready = load_backend(backend)(call, setup)
     took_s = perf_counter() - started
-    return ready, Quantity(took_s, "s", "measured", SETUPS[backend])
+    source = SETUPS.get(backend, f"getting {backend} ready")
+    return ready, Quantity(took_s, "s", "measured", source)
 
 
 def _measure_one(

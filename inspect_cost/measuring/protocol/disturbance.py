@@ -1,10 +1,11 @@
 """Load from outside: CPU time of other processes."""
 
 import os
-import time
 from collections.abc import Callable
 
 import psutil  # type: ignore[import-untyped]  # it has no annotations
+
+from inspect_cost.measuring.protocol.cpu_time import read_cpu_s
 
 #: Cumulative CPU seconds of everything but this process and its children.
 ForeignLoad = Callable[[], float]
@@ -23,25 +24,7 @@ def read_foreign_cpu_s() -> float:
     """Return CPU seconds since boot that were not this process's or its children's."""
     times = psutil.cpu_times()._asdict()
     busy = sum(seconds for name, seconds in times.items() if name not in IDLE_FIELDS)
-    return float(busy - time.process_time() - _read_ended_cpu_s() - _read_children_cpu_s())
-
-
-def _read_ended_cpu_s() -> float:
-    """Return the CPU seconds of children that have ended, with those of theirs."""
-    times = os.times()
-    return times.children_user + times.children_system
-
-
-def _read_children_cpu_s() -> float:
-    """Return the CPU seconds of children that live, with those of theirs that have ended."""
-    total = 0.0
-    for child in psutil.Process().children(recursive=True):
-        try:
-            spent = child.cpu_times()
-        except psutil.Error:
-            continue  # it has ended
-        total += spent.user + spent.system + spent.children_user + spent.children_system
-    return total
+    return float(busy - read_cpu_s())
 
 
 def describe_foreign_load(foreign_s: float, duration_s: float) -> str | None:

@@ -12,6 +12,8 @@ from inspect_cost.measuring.protocol.window import Window
 
 #: A precision is looked at again when there are this many times as many windows.
 LOOKS = 1.25
+#: Where neighbours may be alike, this many times as many windows are enough.
+MORE = 5
 #: Intervals narrower than this share of what was asked for are so by more than luck.
 SURE = 0.5
 #: Counters whose age does not matter.
@@ -24,7 +26,7 @@ class Stopping:
 
     Attributes:
         until: half-width of the 95 % interval to reach, as a share of the value; None for none.
-        goes_on: windows are made until the time is up, since neighbours may be alike.
+        goes_on: many more windows are made, since neighbours may be alike.
         next_look: number of windows at which to look again.
         was_precise: whether the precision was reached at the last look.
     """
@@ -47,9 +49,9 @@ class Stopping:
         if self.until is not None:
             return self._is_precise(windows, self.until, energy, ages_s)
         if not self.next_look:  # one look only: more would let a lucky one stop the run
-            self.next_look = len(windows)
+            self.next_look = MORE * len(windows)
             self.goes_on = any(map(_is_suspect, list_series(windows, energy=energy)))
-        return not self.goes_on
+        return not self.goes_on or len(windows) >= self.next_look
 
     def _is_precise(
         self, windows: Sequence[Window], until: float, energy: bool, ages_s: Mapping[str, float]

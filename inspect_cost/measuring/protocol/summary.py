@@ -159,7 +159,7 @@ def add_latency(
         latency_quartiles_s=(
             (quantile(ordered, 0.25), quantile(ordered, 0.75)) if several else None
         ),
-        latency_p95_s=quantiles.get("p95"),
+        latency_p95_s=quantile(ordered, 0.95) if several else None,
         latency_percentiles_s={
             name: Quantity(value, "s", "measured", f"{CLOCK}, of {_describe_sample(windows)}")
             for name, value in quantiles.items()

@@ -141,12 +141,10 @@ def list_latency(measurement: "Measurement") -> Iterator[Fact]:
     yield Fact("Latency", show(latency), "median" + describe_spread(latency))
     if measurement.latency_quartiles_s:
         low, high = map(write_number, measurement.latency_quartiles_s)
-        tails = [
-            f", {name} {write_number(measurement.latency_percentiles_s[name].value)}"
-            for name in TAILS
-            if name in measurement.latency_percentiles_s
-        ]
-        yield Fact("", Cell(), f"quartiles {low} to {high}{''.join(tails)}")
+        tails = "".join(
+            f", {name} {write_number(value)}" for name, value in list_tails(measurement)
+        )
+        yield Fact("", Cell(), f"quartiles {low} to {high}{tails}")
     if factor := measurement.real_time_factor:
         cell = Cell(f"{factor.value:.3g}", factor.value, factor.unit, factor.kind)
         yield Fact("Real-time factor", cell, "computing for a second of audio, in s")
@@ -155,6 +153,14 @@ def list_latency(measurement: "Measurement") -> Iterator[Fact]:
     if measurement.batch > 1 and (rate := measurement.throughput_per_s):
         cell = Cell(f"{rate.value:.4g} /s", rate.value, rate.unit, rate.kind)
         yield Fact("Throughput", cell, f"batch of {measurement.batch:,}")
+
+
+def list_tails(measurement: "Measurement") -> list[tuple[str, float]]:
+    """Return the quantiles of slow calls that there are enough calls for, in seconds."""
+    if measurement.latency_histogram is None and measurement.latency_p95_s is not None:
+        return [("p95", measurement.latency_p95_s)]  # all that older reports have
+    known = measurement.latency_percentiles_s
+    return [(name, known[name].value) for name in TAILS if name in known]
 
 
 def list_memory(measurement: "Measurement") -> Iterator[Fact]:
