@@ -9,6 +9,7 @@ from typing import TextIO
 
 import pytest
 import torch
+from hypothesis import settings
 
 from inspect_cost.measuring.sensors import discovery
 from inspect_cost.measuring.sensors.powercap import ROOT_VARIABLE
@@ -16,6 +17,10 @@ from inspect_cost.measuring.sensors.protocol import Sensors
 
 # As many as CI has: tiny models gain nothing from more, and lose much on a busy machine.
 torch.set_num_threads(2)
+
+# A busy machine may take ten times as long as a quiet one.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 # Assertions in `prove` are explained like those in the tests.
 pytest.register_assert_rewrite("tests.formulas.proof")

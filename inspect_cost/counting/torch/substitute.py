@@ -110,8 +110,8 @@ def _make_parameter(value: Tensor, like: nn.Parameter) -> Tensor:
 def _copy_attributes(parameter: nn.Parameter, copier: Copier) -> None:
     """Copy what a parameter has beside its numbers: scales, tables, remarks of optimizers."""
     attributes, made = vars(parameter), copier.memo[id(parameter)]
-    if not attributes or is_wrapper(parameter):
-        return
+    if not attributes or is_wrapper(parameter) or is_fake(parameter):
+        return  # a fake one refers to its mode, and by that to the caches of the compiler
     for value in attributes.values():
         if isinstance(value, Tensor) and identify(value) == identify(parameter) is not None:
             copier.memo[id(value)] = made.detach()  # another name of the same numbers

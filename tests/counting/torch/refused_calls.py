@@ -199,6 +199,7 @@ ACCEPTED: dict[str, list[Args]] = {
     "aten.polar": TENSORS,
     "aten.complex": TENSORS,
     "aten.__and__.Tensor": [call(b(2, 3), b(2, 3)), call(b(2, 3), b(3)), call(i(2, 3), i(2, 3))],
+    "aten._is_all_true": [call(b(2, 3)), call(b())],
     "aten.logical_and": [call(b(2, 3), b(2, 3)), call(b(2, 3), b(3)), call(f(2, 3), f(2, 3))],
     "aten.pow.Tensor_Scalar": [call(f(2, 3), 2), call(f(2, 3), 0.5)],
     "aten.clamp.default": [

@@ -78,6 +78,8 @@ def mean(
     return None if _options else vector_norm(x, 2, dim or None, keepdim)
 
 
-def passed_check(x: Tensor) -> Tensor:
+def passed_check(x: Tensor) -> Tensor | None:
     """Return that a check of values holds, as those of `torch.distributions` do in a valid call."""
+    if x.dtype is not torch.bool:
+        return None
     return torch.ones((), dtype=x.dtype)
