@@ -1,6 +1,7 @@
 """Whether the idle power stayed constant during a run."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from math import inf, sqrt
 from statistics import fmean
 
@@ -10,6 +11,8 @@ from inspect_cost.measuring.protocol.window import Window
 SURE = 7.0
 #: Smaller changes, as a share of the idle power, are drift that the windows correct for.
 NOTABLE = 0.05
+#: Relative size of what rounding leaves.
+ROUNDING = 1e-12
 #: Among fewer idle stretches, noise may look like a step.
 FEWEST_LEVELS = 8
 
@@ -20,9 +23,11 @@ def describe_idle_step(windows: Sequence[Window]) -> str | None:
     if len(levels) < FEWEST_LEVELS:
         return None
     # The split into two parts whose means are furthest apart, by their common standard error.
-    place = max(range(1, len(levels)), key=lambda k: _measure_distance(levels, k))
-    if _measure_distance(levels, place) < SURE:
+    distances = list(_measure_distances(levels))
+    furthest = max(distances)
+    if furthest < SURE:
         return None
+    place = distances.index(furthest) + 1
     before, after = fmean(levels[:place]), fmean(levels[place:])
     if abs(after - before) < NOTABLE * before:
         return None
@@ -38,10 +43,17 @@ def _list_idle_sides(window: Window) -> list[dict[str, float]]:
     return [dict(side) for side in sides if side is not None]
 
 
-def _measure_distance(levels: Sequence[float], place: int) -> float:
-    """Return by how many standard errors the means on both sides of a place differ."""
-    left, right = levels[:place], levels[place:]
-    squares = sum((level - fmean(side)) ** 2 for side in (left, right) for level in side)
-    error = sqrt(squares / (len(levels) - 2) * (1 / len(left) + 1 / len(right)))
-    distance = abs(fmean(left) - fmean(right))
-    return distance / error if error else (inf if distance else 0.0)
+def _measure_distances(levels: Sequence[float]) -> Iterator[float]:
+    """Yield by how many standard errors the means before and after each place differ."""
+    n, mean = len(levels), fmean(levels)
+    deviations = [level - mean for level in levels]
+    squares = sum(each * each for each in deviations)
+    for place, total in enumerate(accumulate(deviations[:-1]), start=1):
+        # The sum of all deviations is 0: that of the right part is the left one's, negative.
+        left, right = total / place, -total / (n - place)
+        within = max(0.0, squares - place * left**2 - (n - place) * right**2)
+        error = sqrt(within / (n - 2) * (1 / place + 1 / (n - place)))
+        distance = abs(left - right)
+        # What rounding leaves of equal levels is no difference.
+        exact = within <= ROUNDING * squares
+        yield (inf if distance > ROUNDING * abs(mean) else 0.0) if exact else distance / error
