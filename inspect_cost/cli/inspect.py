@@ -16,6 +16,9 @@ from inspect_cost.cli.terminal import (
     warn,
 )
 
+#: Code of notes on differences between a count and a run.
+DIFFERS = "run-differs"
+
 if TYPE_CHECKING:
     from inspect_cost.reports.inspection import Inspection
 
@@ -31,6 +34,7 @@ def inspect(
     counting: CountingOptions = CountingOptions(),
     measuring: MeasuringOptions = MeasuringOptions(),
     strict: Annotated[bool, Flag] = False,
+    verify: Annotated[bool, Flag] = False,
 ) -> int:
     """Count what one inference of a model costs, then measure it.
 
@@ -44,11 +48,14 @@ def inspect(
         Show all digits in the module tree, instead of SI prefixes.
     strict
         Exit with 1 if the cost of an operator is unknown.
+    verify
+        Run an ONNX file once, and exit with 1 if onnxruntime executes other shapes than are
+        counted.
     """
     output.check()
     measuring.check()
     weights = counting.weights
-    target = subject.resolve(model, measuring.batch)
+    target = subject.resolve(model, measuring.batch, verify=verify)
     measuring.check_device()
 
     from inspect_cost.engine.inspecting import InspectOptions, inspect_subject
@@ -82,5 +89,8 @@ def find_exit_code(inspection: "Inspection", options: MeasuringOptions, *, stric
     uncounted = [name for phase in inspection.phases for name in phase.count.uncounted]
     if uncounted and strict:
         warn(f"uncounted under --strict: {', '.join(dict.fromkeys(uncounted))}.")
+        return FAILED
+    if any(note.code == DIFFERS for phase in inspection.phases for note in phase.count.notes):
+        warn("what onnxruntime executed differs from the count; the notes name the nodes.")
         return FAILED
     return OK
