@@ -16,6 +16,8 @@ from inspect_cost.values.quantity import Quantity
 from inspect_cost.values.units import S_PER_H, S_PER_MIN
 
 CLOCK = "monotonic clock"
+#: Calls that an interval of their median takes, however they spread.
+FEWEST_CALLS = 6
 
 
 def summarize(record: Record, meter: Meter, plan: Plan) -> Measurement:
@@ -121,7 +123,11 @@ def list_shortfalls(
     if not record.warmed_up and not record.interrupted:
         notes.append(Note("not-warmed-up", "Not warmed up.", "warning"))
     if len(windows) > 1 and measurement.latency_s and measurement.latency_s.ci95 is None:
-        text = "Latency has no confidence interval: its median needs six calls."
+        measured = sum(len(window.latencies_s) for window in windows)
+        needs = "its median needs six calls"
+        if measured >= FEWEST_CALLS:
+            needs = f"it follows from the medians of windows, and {len(windows)} are too few"
+        text = f"Latency has no confidence interval: {needs}."
         notes.append(Note("no-latency-interval", text))
     net = measurement.energy_net_j
     if net and net.ci95 and net.ci95[0] <= 0:
