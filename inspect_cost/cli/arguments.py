@@ -61,6 +61,23 @@ def parse_length_option(parameter: str, text: str | None) -> int | None:
         ) from None
 
 
+def parse_axis(text: str) -> tuple[str, int]:
+    """Parse NAME=N, with the axis's name as the file has it.
+
+    Raises:
+        UsageError: it is of another form.
+    """
+    from inspect_cost.values.units import parse_length
+
+    name, _, size = text.rpartition("=")
+    try:
+        if name:
+            return name, parse_length(size)
+    except ValueError:
+        pass
+    raise UsageError(f"--axis {text!r} is not NAME=N", "Write, for example, batch=8.")
+
+
 def parse_trip_count(text: str) -> tuple[str, int]:
     """Parse NODE=N, with the node's name as the file has it.
 

@@ -19,6 +19,9 @@ from inspect_cost.cli.terminal import (
 )
 from inspect_cost.values.errors import UsageError
 
+#: Code of notes on differences between a count and a run.
+DIFFERS = "run-differs"
+
 if TYPE_CHECKING:
     from inspect_cost.reports.inspection import Inspection
 
@@ -35,6 +38,7 @@ def inspect(
     measuring: MeasuringOptions = MeasuringOptions(),
     strict: Annotated[bool, Flag] = False,
     plot: Path | None = None,
+    verify: Annotated[bool, Flag] = False,
 ) -> int:
     """Count what one inference of a model costs, then measure it.
 
@@ -51,12 +55,15 @@ def inspect(
     plot
         Figure to write of the latencies, windows in time and their distribution: .svg, .pdf or
         .png.
+    verify
+        Run an ONNX file once, and exit with 1 if onnxruntime executes other shapes than are
+        counted.
     """
     output.check()
     measuring.check()
     check_latency_plot(plot, measuring)
     weights = counting.weights
-    target = subject.resolve(model, measuring.batch)
+    target = subject.resolve(model, measuring.batch, verify=verify)
     measuring.check_device()
 
     from inspect_cost.engine.inspecting import InspectOptions, inspect_subject
@@ -118,5 +125,8 @@ def find_exit_code(inspection: "Inspection", options: MeasuringOptions, *, stric
     uncounted = [name for phase in inspection.phases for name in phase.count.uncounted]
     if uncounted and strict:
         warn(f"uncounted under --strict: {', '.join(dict.fromkeys(uncounted))}.")
+        return FAILED
+    if any(note.code == DIFFERS for phase in inspection.phases for note in phase.count.notes):
+        warn("what onnxruntime executed differs from the count; the notes name the nodes.")
         return FAILED
     return OK

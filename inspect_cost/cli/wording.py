@@ -12,6 +12,7 @@ from inspect_cost.values.units import S_PER_H, S_PER_MIN
 #: Parameter -> option. Messages of the core name parameters in backticks: `` `year` ``.
 OPTIONS: Mapping[str, str] = {
     "attention": "--attention",
+    "axes": "--axis",
     "backend": "--backend",
     "backends": "--backend",
     "backward": "--backward",
@@ -49,6 +50,7 @@ OPTIONS: Mapping[str, str] = {
     "timeout_s": "--timeout",
     "trip_counts": "--trip-count",
     "until_ci": "--until-ci",
+    "verify": "--verify",
     "weights": "--weights",
     "year": "--year",
     "zone": "--zone",
@@ -56,6 +58,7 @@ OPTIONS: Mapping[str, str] = {
 #: Call -> what one types instead of it.
 COMMANDS: Mapping[str, str] = {
     "measure=False": "--no-measure",
+    "verify=True": "--verify",
     "save(path)": "inspect-cost MODEL --format json -o FILE",
 }
 _QUOTED = re.compile(r"`([^`\n]+)`")

@@ -69,7 +69,8 @@ def count(
             ``backward``.
         input_shapes: for ONNX, sizes of axes that the file leaves open; see `count_onnx`.
         trip_counts: for ONNX, iterations of loops; see `count_onnx`.
-        **kwargs: the call's keyword arguments, whatever they are called but for the above.
+        **kwargs: the call's keyword arguments, whatever they are called but for the above. For
+            ONNX, ``inputs`` (values) and ``verify``; see `count_onnx`.
 
     Returns:
         The report; operators without a known cost are in its ``uncounted``.
@@ -89,6 +90,8 @@ def count(
     )
     graph = {"input_shapes": input_shapes, "trip_counts": trip_counts}
     if isinstance(target, (str, Path)) or _is_onnx(target):
+        # A module may have arguments of these names, so that they are no parameters.
+        graph |= {name: kwargs.pop(name) for name in ("inputs", "verify") if name in kwargs}
         _refuse_call_options(args, kwargs, options)
         return _count_graph(target, op_costs, graph)
     for name, value in graph.items():
@@ -133,6 +136,7 @@ def _refuse_call_options(
         what = f"`{unfit[0]}`" if unfit else "positional arguments"
         raise UsageError(
             f"an ONNX model does not take {what}",
-            "Give sizes of its inputs by `input_shapes`, such as {'x': (1, 80, 63)}.",
+            "Give sizes of its inputs by `input_shapes`, such as {'x': (1, 80, 63)}, and values by "
+            "`inputs`.",
             field=unfit[0] if unfit else "",
         )

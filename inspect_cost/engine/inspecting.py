@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from inspect_cost.calls.inputs import InputSpec, parse_input
+from inspect_cost.calls.inputs import InputSpec, parse_inputs
 from inspect_cost.counting.law import CostLaw
 from inspect_cost.counting.options import CountOptions
 from inspect_cost.counting.report import CostReport
@@ -59,10 +59,12 @@ def inspect(
     /,
     *,
     input_len: int | None = None,
-    inputs: Sequence[InputSpec | str] = (),
+    inputs: Sequence[InputSpec | str] | Mapping[str, Any] = (),
+    axes: Mapping[str, int] | None = None,
     settings: Mapping[str, Any] | None = None,
     trip_counts: Mapping[str, int] | None = None,
     batch: int = 1,
+    verify: bool = False,
     policy: Policy | str = DENSE,
     backward: bool = False,
     optimizer: Any = None,
@@ -87,10 +89,13 @@ def inspect(
         target: a preset of the zoo, ``file.py:make_model``, ``package.module:Net``,
             ``model.onnx``, a subject that `resolve` made, or a `Call`.
         input_len: samples to generate, or the L in the shapes of inputs.
-        inputs: inputs of a model of your own or of a file, ``[name=]SHAPE[:dtype]``.
+        inputs: inputs of a model of your own or of a file, ``[name=]SHAPE[:dtype]`` or
+            ``[name=]@VALUE[:dtype]``; or name -> value: a number, a list, an array, a path.
+        axes: name of an axis in those shapes, or one that a file leaves open -> its size.
         settings: values of a preset's configuration that differ from the published ones.
         trip_counts: name of a Loop of an ONNX graph -> how often it runs.
         batch: inferences in one call.
+        verify: compare the count of an ONNX file with what onnxruntime executes; see `count_onnx`.
         policy: as of `inspect_cost.count`.
         backward: as of `inspect_cost.count`; nothing is measured then.
         optimizer: as of `inspect_cost.count`.
@@ -98,7 +103,7 @@ def inspect(
         module_costs: as of `inspect_cost.count`.
         law: also find the cost as a polynomial in the length.
         flop_weights: weights of the classes of FLOPs, for a further total.
-        measure: False only counts, and never runs the model; a `MeasureRequest` has further
+        measure: False only counts; a `MeasureRequest` has further
             options, such as several backends.
         device: to measure on: "cpu", "cuda:1".
         dtype: type of floating parameters and float32 inputs, counted and measured.
@@ -118,10 +123,12 @@ def inspect(
     request = Request(
         name=target if isinstance(target, str) else "",
         input_len=input_len,
-        inputs=tuple(parse_input(i) if isinstance(i, str) else i for i in inputs),
+        inputs=parse_inputs(inputs),
+        axes=axes or {},
         settings=settings or {},
         trip_counts=trip_counts or {},
         batch=batch,
+        verify=verify,
     )
     subject = _find_subject(target, request)
     options = InspectOptions(
@@ -231,6 +238,7 @@ def _inspect_phase(
         from inspect_cost.measuring.session import measure_with_backends  # noqa: PLC0415 - as above
 
         workload = subject.workload(phase, options.conditions)
+        count = replace(count, notes=(*count.notes, *workload.notes))
         measurements = measure_with_backends(workload, options.measure, progress)
     return PhaseResult(phase, count, law, options.weights, measurements)
 

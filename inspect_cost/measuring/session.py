@@ -145,7 +145,8 @@ def _measure_each(
         prediction, call = Prediction(refusal=_note_failure(error)), None
     if prediction.refusal is not None or call is None:
         notes = (prediction.refusal,) if prediction.refusal else ()
-        yield Measurement(notes=notes, device=workload.device)
+        backend = list_backends(workload, request)[0]
+        yield Measurement(notes=notes, backend=backend, device=workload.device)
         return
     if _reports_its_steps(workload, request, prediction) and call.module is not None:
         call.module.progress = throttle(progress)  # type: ignore[assignment]  # any attribute

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from inspect_cost.calls.call import Call
 from inspect_cost.values.identity import Output
+from inspect_cost.values.notes import Note
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Workload:
         stepwise: whether it makes one element after another; other backends would unroll every
             step. The model reports how far a call is if it has an attribute ``progress``.
         pilot: a shorter call to try first; None if the whole is known to be short.
+        notes: in what the call differs from the one that is counted.
     """
 
     make: Callable[[], Call]
@@ -44,6 +46,7 @@ class Workload:
     native_backend: str = "eager"
     stepwise: bool = False
     pilot: Pilot | None = None
+    notes: tuple[Note, ...] = ()
 
     @property
     def audio_s(self) -> float | None:

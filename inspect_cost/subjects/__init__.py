@@ -10,12 +10,14 @@ from difflib import get_close_matches
 from typing import Any
 
 import model_zoo
-from inspect_cost.calls.inputs import InputSpec, parse_input
+from inspect_cost.calls.inputs import InputSpec, parse_inputs
 from inspect_cost.subjects.subject import Conditions, Request, Subject, SubjectKind, load_late
 from inspect_cost.values.errors import UsageError
 
 SETTINGS = "`settings` is for presets of the zoo"
 LOOPS = ("`trip_counts` is for ONNX files", "Other models run their own loops.")
+
+RUNS = ("`verify` is for ONNX files", "Compare with other counters: inspect-cost crosscheck.")
 
 #: Asked in this order; the first that claims a name makes the subject.
 KINDS: tuple[SubjectKind, ...] = (
@@ -23,7 +25,7 @@ KINDS: tuple[SubjectKind, ...] = (
         title="ONNX files",
         written="an ONNX file, model.onnx",
         claims=lambda name: name.lower().endswith(".onnx"),
-        takes=frozenset({"input_len", "inputs", "trip_counts"}),
+        takes=frozenset({"input_len", "inputs", "axes", "trip_counts", "verify"}),
         make=load_late("inspect_cost.subjects.onnx", "OnnxSubject"),
         refusals={
             "settings": (
@@ -37,11 +39,12 @@ KINDS: tuple[SubjectKind, ...] = (
         title="models of your own",
         written="your own code, package.module:Net or file.py:make_model",
         claims=lambda name: ":" in name,
-        takes=frozenset({"input_len", "inputs", "batch"}),
+        takes=frozenset({"input_len", "inputs", "axes", "batch"}),
         make=load_late("inspect_cost.subjects.python", "PythonSubject"),
         refusals={
             "settings": (SETTINGS, "Set it in your factory instead."),
             "trip_counts": LOOPS,
+            "verify": RUNS,
         },
     ),
     SubjectKind(
@@ -56,7 +59,9 @@ KINDS: tuple[SubjectKind, ...] = (
                 "{name} makes its own inputs",
                 "Give `input_len` for its length, and no `inputs`.",
             ),
+            "axes": ("{name} has no axes to size", "Give `input_len` for its length."),
             "trip_counts": LOOPS,
+            "verify": RUNS,
         },
     ),
 )
@@ -77,10 +82,12 @@ def resolve(
     name: str,
     *,
     input_len: int | None = None,
-    inputs: Sequence[InputSpec | str] = (),
+    inputs: Sequence[InputSpec | str] | Mapping[str, Any] = (),
+    axes: Mapping[str, int] | None = None,
     settings: Mapping[str, Any] | None = None,
     trip_counts: Mapping[str, int] | None = None,
     batch: int = 1,
+    verify: bool = False,
     kinds: Sequence[SubjectKind] | None = None,
 ) -> Subject:
     """Find what a name stands for. Nothing is built, run or read yet.
@@ -89,10 +96,13 @@ def resolve(
         name: a preset of the zoo, ``package.module:Net``, ``path/to/file.py:make_model``, or
             ``model.onnx``.
         input_len: samples to generate, or the L in the shapes of inputs.
-        inputs: inputs of a model of your own or of a file, ``[name=]SHAPE[:dtype]``.
+        inputs: inputs of a model of your own or of a file, ``[name=]SHAPE[:dtype]`` or
+            ``[name=]@VALUE[:dtype]``; or name -> value: a number, a list, an array, a path.
+        axes: name of an axis in those shapes, or one that a file leaves open -> its size.
         settings: values of a preset's configuration that differ from the published ones.
         trip_counts: name of a Loop of an ONNX graph -> how often it runs.
         batch: inferences in one call.
+        verify: compare the count of an ONNX file with what onnxruntime executes.
         kinds: the kinds of subject there are; `KINDS` unless given.
 
     Raises:
@@ -101,10 +111,12 @@ def resolve(
     request = Request(
         name=name,
         input_len=input_len,
-        inputs=tuple(parse_input(i) if isinstance(i, str) else i for i in inputs),
+        inputs=parse_inputs(inputs),
+        axes=dict(axes or {}),
         settings=dict(settings or {}),
         trip_counts=dict(trip_counts or {}),
         batch=batch,
+        verify=verify,
     )
     return open_request(request, kinds)
 
@@ -131,6 +143,7 @@ def resolve_all(
     Raises:
         UsageError: as of `resolve`; as `Unsupported`, a parameter makes sense for none of them.
     """
+    request = replace(request, shared=len(names) > 1)
     found = [(name, _kind_of(name, kinds or KINDS)) for name in names]
     for parameter in request.given:
         if found and not any(parameter in kind.takes for _, kind in found):

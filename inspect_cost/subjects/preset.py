@@ -13,11 +13,12 @@ import model_zoo
 from inspect_cost.calls.call import Call
 from inspect_cost.calls.inputs import repeat_batch
 from inspect_cost.counting.law import CostLaw
+from inspect_cost.counting.law_search import VERIFIED_AFTER
 from inspect_cost.counting.options import CountOptions
 from inspect_cost.counting.report import CostReport
 from inspect_cost.counting.torch.building import build_wholly_without_values
 from inspect_cost.counting.torch.count import count_disposable
-from inspect_cost.counting.torch.law_search import VERIFIED_AFTER, cost_law
+from inspect_cost.counting.torch.law_search import cost_law
 from inspect_cost.measuring.workload import Pilot, Workload
 from inspect_cost.subjects.subject import Conditions, Request, describe_batch
 from inspect_cost.values.errors import Unsupported, UsageError

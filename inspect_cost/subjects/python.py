@@ -1,8 +1,8 @@
 """A user's own model: ``package.module:Net`` or ``path/to/file.py:make_model``."""
 
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -41,17 +41,33 @@ class PythonSubject:
         inputs: inputs of its forward.
         input_len: the L in their shapes.
         batch: copies of each input along its first dimension.
+        axes: sizes of other names in their shapes.
     """
 
     name: str
     inputs: tuple[InputSpec, ...] = ()
     input_len: int | None = None
     batch: int = 1
+    axes: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, request: Request) -> Self:
-        """Make the subject that a request names."""
-        return cls(request.name, request.inputs, request.input_len, request.batch)
+        """Make the subject that a request names.
+
+        Raises:
+            UsageError: no shape has an axis that is given a size.
+        """
+        named = {size for spec in request.inputs for size in spec.shape}
+        for axis in request.axes:
+            if axis not in named and not request.shared:
+                raise UsageError(
+                    f"no shape of an input has an axis {axis}",
+                    f"Write its name in a shape, such as ids={axis},L:int64.",
+                    field="axes",
+                )
+        return cls(
+            request.name, request.inputs, request.input_len, request.batch, dict(request.axes)
+        )
 
     @property
     def identity(self) -> Identity:
@@ -64,6 +80,7 @@ class PythonSubject:
         shapes = ", ".join(map(str, self.inputs)) or "no inputs"
         given = self.input_len is not None and self._has_length
         length = f", L = {self.input_len:,}" if given else ""
+        length += "".join(f", {name} = {size:,}" for name, size in self.axes.items())
         return (Phase(description=f"forward of {shapes}{length}{describe_batch(self.batch)}"),)
 
     def count(self, phase: Phase, options: CountOptions) -> CostReport:
@@ -111,8 +128,8 @@ class PythonSubject:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(conditions.seed)
             model = find_factory(self.name)()
-        args, kwargs = make_arguments(self.inputs, self.input_len, self.batch)
-        if any(tensor.is_meta for tensor in (*args, *kwargs.values())):
+        args, kwargs = make_arguments(self.inputs, self.input_len, self.batch, self.axes)
+        if any(getattr(value, "is_meta", False) for value in (*args, *kwargs.values())):
             raise UsageError(
                 "an input is so large that it has a shape only",
                 "Give a smaller one.",
@@ -166,7 +183,7 @@ class PythonSubject:
 
     def _forward(self, model: nn.Module, length: int | None = None) -> Call:
         """Make the call of a model's forward; refuse inputs that it does not take."""
-        args, kwargs = make_arguments(self.inputs, length or self.input_len, self.batch)
+        args, kwargs = make_arguments(self.inputs, length or self.input_len, self.batch, self.axes)
         call = Call.of(set_eval(model), *args, **kwargs)
         _check_inputs(self.name, call)
         return call

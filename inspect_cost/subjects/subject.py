@@ -31,24 +31,30 @@ class Request:
     Attributes:
         name: "flowavenet", "net.py:Net", "model.onnx".
         input_len: samples to generate, or the L in the shapes of inputs; None unless given.
-        inputs: shapes of inputs.
+        inputs: shapes or values of inputs.
+        axes: name of an axis in those shapes, or one that a file leaves open -> its size.
         settings: values of a configuration that differ from the published ones.
         trip_counts: name of a Loop of an ONNX graph -> how often it runs.
         batch: inferences in one call.
+        verify: whether the count of an ONNX file is compared with what onnxruntime executes.
+        shared: whether several subjects are given the same, each of which takes what it has.
     """
 
     name: str
     input_len: int | None = None
     inputs: tuple[InputSpec, ...] = ()
+    axes: Mapping[str, int] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     trip_counts: Mapping[str, int] = field(default_factory=dict)
     batch: int = 1
+    verify: bool = False
+    shared: bool = False
 
     @property
     def given(self) -> tuple[str, ...]:
         """Names of the parameters that were given beside the name."""
         defaults = Request("")
-        names = ("input_len", "inputs", "settings", "trip_counts", "batch")
+        names = ("input_len", "inputs", "axes", "settings", "trip_counts", "batch", "verify")
         return tuple(n for n in names if getattr(self, n) != getattr(defaults, n))
 
     def check(self) -> None:

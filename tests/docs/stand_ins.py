@@ -21,6 +21,11 @@ LOOK_UP = """
 <ir_version: 8, opset_import: ["" : 17]>
 g (int64[1, L] ids, float[9, 4] w) => (float[1, L, 4] y) { y = Gather (w, ids) }
 """
+RATES = """<ir_version: 10, opset_import: ["" : 20]>
+g (float[1,n] x, int64 sr) => (float[1,m] y) <int64 k = {16000}> {
+  c = Equal(sr, k)
+  y = If (c) < then_branch = t () => (float[1,a] p) { p = Relu(x) },
+               else_branch = e () => (float[1,b] q) { q = Sigmoid(x) }> }"""
 FOREIGN = """
 <ir_version: 8, opset_import: ["" : 17, "com.acme" : 1]>
 g (float[2, 3] x) => (float[2, 3] y) { y = com.acme.Scan (x) }
@@ -123,7 +128,12 @@ def make_loop() -> onnx.ModelProto:
 def write_files(folder: Path) -> None:
     """Write the files that snippets read into a folder."""
     (folder / "net.py").write_text(NET)
-    for name, text in (("model", CONVOLUTION), ("encoder", LOOK_UP), ("net", FOREIGN)):
+    for name, text in (
+        ("model", CONVOLUTION),
+        ("encoder", LOOK_UP),
+        ("net", FOREIGN),
+        ("vad", RATES),
+    ):
         onnx.save(parser.parse_model(text), folder / f"{name}.onnx")
 
 

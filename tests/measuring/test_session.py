@@ -136,6 +136,12 @@ def test_a_call_is_made_unless_it_is_predicted_to_take_many_budgets(
         assert "a pilot of 3 samples" in prediction.refusal
 
 
+def test_what_cannot_be_made_has_the_backend_that_would_have_run_it() -> None:
+    (result,) = measure_with_backends(Workload(fail, native_backend="onnxruntime"), QUICK)
+    assert result.backend == "onnxruntime"
+    assert note_codes(result) == ["failed"]
+
+
 def test_what_would_take_too_long_is_not_begun() -> None:
     pilot = Pilot(partial(make_sleep, 0.01), 1e9, "a pilot of 3 samples")
     (result,) = measure_with_backends(Workload(fail, stepwise=True, pilot=pilot), QUICK)

@@ -80,6 +80,10 @@ class NodeCall:
 Rule = Callable[[NodeCall], OpCost | None]
 
 
+class MisfitError(UsageError):
+    """Operands do not fit a node."""
+
+
 @contextmanager
 def refuse_malformed(call: NodeCall, advice: str) -> Iterator[None]:
     """Report errors of a rule inside the block as those of a node that violates its definition.
@@ -92,7 +96,7 @@ def refuse_malformed(call: NodeCall, advice: str) -> Iterator[None]:
     except UsageError:
         raise
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        raise UsageError(
+        raise MisfitError(
             f"{call.label} ({call.operator}) does not match its definition: {one_line(error, 200)}",
             advice,
         ) from error
@@ -102,6 +106,11 @@ def get_operator_name(node: NodeProto) -> str:
     """Return an operator's full name, such as onnx.Conv or com.microsoft.FusedConv."""
     domain = "onnx" if node.domain in STANDARD else node.domain
     return f"{domain}.{node.op_type}"
+
+
+def get_key(node: NodeProto) -> str:
+    """Return the name by which a caller refers to a node: its own, or that of its first result."""
+    return node.name or next((name for name in node.output if name), "")
 
 
 def get_label(node: NodeProto) -> str:

@@ -11,11 +11,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx import GraphProto, TensorProto
 
-from inspect_cost.counting.onnx.call import NodeCall
+from inspect_cost.counting.onnx.branching import branch
+from inspect_cost.counting.onnx.call import NodeCall, get_key
 from inspect_cost.counting.onnx.ledger import Ledger
+from inspect_cost.counting.onnx.marking import get_mark
+from inspect_cost.counting.onnx.outcomes import (
+    NeedsValuesError,
+    UnknownTripsError,
+    Values,
+    drop_contents,
+    find_executed,
+)
 from inspect_cost.counting.onnx.value import UnknownShapeError, Value, make_known
 from inspect_cost.values.errors import UsageError
-from inspect_cost.values.notes import Note
 
 if TYPE_CHECKING:
     from inspect_cost.counting.onnx.graph import Walk
@@ -26,50 +34,39 @@ MOST_STEPS = 10_000
 #: First version in which Scan has no batch axis of its own.
 BATCHLESS_SCAN = 9
 
-Values = list[Value | None]
-
-
-class NeedsValuesError(Exception):
-    """What a body does depends on values that change between iterations."""
-
-
-def branch(walk: "Walk", call: NodeCall, module: str) -> Values:
-    """Follow If: the branch that a known condition takes, else the costlier one, with a note."""
-    condition = call.x.scalar
-    taken, other = call.get("then_branch"), call.get("else_branch")
-    if condition is not None:
-        return walk.follow_graph(taken if condition else other, [], module)
-    if walk.in_every_iteration:
-        raise NeedsValuesError(call.label)
-    ledgers, returned = [], []
-    for graph in (taken, other):
-        ledger = Ledger()
-        returned.append(walk.with_ledger(ledger).follow_graph(graph, [], module))
-        ledgers.append(ledger)
-    costlier = 0 if ledgers[0].flops >= ledgers[1].flops else 1
-    walk.ledger.add(ledgers[costlier])
-    name = ("then", "else")[costlier]
-    text = f"{call.label} (If) depends on values: its costlier branch, {name}, was counted."
-    walk.ledger.notes[Note("costlier-branch", text, "warning")] = None
-    # The other branch may return other contents, so that none are known.
-    return _drop_contents(returned[costlier])
-
-
-def _drop_contents(values: Sequence[Value | None]) -> Values:
-    """Return the values with their types and shapes only."""
-    return [replace(value, data=None) if value else None for value in values]
-
 
 def loop(walk: "Walk", call: NodeCall, module: str) -> Values:
     """Follow Loop; operands: trip count, condition, then the values carried between iterations."""
+    try:
+        return _follow_loop(walk, call, find_trip_count(walk, call), module)
+    except UnknownTripsError as unknown:
+        if unknown.call is not call:
+            raise
+        walk.settings.find_unsettled(call, unknown.depends_on)
+        trips = find_executed(walk, call, unknown.depends_on)
+        if trips is None:
+            raise
+        return _follow_loop(walk, call, trips, module)
+
+
+def _follow_loop(walk: "Walk", call: NodeCall, trips: int | None, module: str) -> Values:
+    """Follow a loop of so many iterations, or until its condition is false."""
+    ledger = Ledger()  # of its own, as following it may fail half-way
+    returned, trips = _count_loop(walk.with_ledger(ledger), call, trips, module)
+    walk.ledger.add(ledger)
+    walk.ledger.trace(get_mark(call.node), call, trips)
+    return returned
+
+
+def _count_loop(walk: "Walk", call: NodeCall, trips: int | None, module: str) -> tuple[Values, int]:
+    """Follow a loop, and return its outputs and how often it ran."""
     body: GraphProto = call.get("body")
-    carried: Values = list(call.inputs[2:])
-    trips = find_trip_count(walk, call)
+    carried: Values = [value and replace(value, constant=False) for value in call.inputs[2:]]
     if trips is None:
         return _follow_each_iteration(walk, call, carried, None, module)
     if not trips:
         stacked = _make_empty_outputs(body, len(carried))
-        return [*carried, *(_stack(v, 0) for v in stacked)]
+        return [*carried, *(_stack(v, 0) for v in stacked)], 0
     try:
         every, returned = _follow_any_iteration(walk, body, carried, module)
     except (NeedsValuesError, UnknownShapeError, UsageError):
@@ -77,18 +74,19 @@ def loop(walk: "Walk", call: NodeCall, module: str) -> Values:
     walk.ledger.add(every, trips)
     # A body returns its condition, the carried values, and outputs that are stacked.
     kept, scanned = returned[1 : len(carried) + 1], returned[len(carried) + 1 :]
-    return [*kept, *(_stack(v, trips) for v in scanned)]
+    return [*kept, *(_stack(v, trips) for v in scanned)], trips
 
 
 def find_trip_count(walk: "Walk", call: NodeCall) -> int | None:
     """Return the number of iterations; None if it follows from conditions of the body.
 
     Raises:
-        UsageError: neither the caller nor the graph gives it.
+        UnknownTripsError: neither the caller nor the graph gives it.
     """
-    stated = walk.settings.trip_counts.get(call.node.name)
+    stated = walk.settings.trip_counts.get(get_key(call.node))
     most, condition = call.optional(0), call.optional(1)
     if stated is not None:
+        walk.settings.choose(call, stated, most)
         return stated
     if condition is not None and condition.scalar is not None and not condition.scalar:
         return 0
@@ -97,16 +95,8 @@ def find_trip_count(walk: "Walk", call: NodeCall) -> int | None:
         if not limit or _always_continues(walk, call):
             return limit
     if condition is None or condition.scalar is None or (most and most.scalar is None):
-        raise _make_unknown_trips_error(call)
+        raise UnknownTripsError(call, *(v for v in call.inputs[:2] if v))
     return None
-
-
-def _make_unknown_trips_error(call: NodeCall) -> UsageError:
-    return UsageError(
-        f"the number of iterations of {call.label} (Loop) depends on values",
-        f"Give {call.node.name!r} a number in `trip_counts`.",
-        field="trip_counts",
-    )
 
 
 def _always_continues(walk: "Walk", call: NodeCall) -> bool:
@@ -128,20 +118,20 @@ def _follow_any_iteration(
 ) -> tuple[Ledger, Values]:
     """Follow an iteration that stands for all; return its ledger and its outputs."""
     ledger = Ledger()
-    shapes = _drop_contents(carried)
+    shapes = drop_contents(carried)
     counter, condition = Value(TensorProto.INT64, ()), make_known(np.array(True))
     body_walk = walk.with_ledger(ledger, in_every_iteration=True)
     returned = body_walk.follow_graph(body, [counter, condition, *shapes], module)
     for before, after in zip(carried, returned[1:], strict=False):
         if before and after and before.shape != after.shape:
             raise NeedsValuesError(body.name)
-    return ledger, _drop_contents(returned)
+    return ledger, drop_contents(returned)
 
 
 def _follow_each_iteration(
     walk: "Walk", call: NodeCall, carried: Values, trips: int | None, module: str
-) -> Values:
-    """Follow every iteration, `trips` of them or until the condition is false; return outputs."""
+) -> tuple[Values, int]:
+    """Follow every iteration, `trips` of them or until the condition is false."""
     if trips is not None and trips > MOST_STEPS:
         raise UsageError(
             f"the {trips:,} iterations of {call.label} (Loop) differ in cost",
@@ -156,7 +146,7 @@ def _follow_each_iteration(
         scanned.append(returned[len(carried) + 1 :])
         if trips is None and _ends(call, returned[0], len(scanned)):
             break
-    return [*carried, *(_stack(v, len(scanned)) for v in scanned[-1])]
+    return [*carried, *(_stack(v, len(scanned)) for v in scanned[-1])], len(scanned)
 
 
 def _ends(call: NodeCall, condition: Value | None, done: int) -> bool:
@@ -165,7 +155,7 @@ def _ends(call: NodeCall, condition: Value | None, done: int) -> bool:
     if most is not None and done == most.scalar:
         return True
     if condition is None or condition.scalar is None or done == MOST_STEPS:
-        raise _make_unknown_trips_error(call)
+        raise UnknownTripsError(call, *([condition] if condition else []))
     return not condition.scalar
 
 
@@ -194,15 +184,17 @@ def scan(walk: "Walk", call: NodeCall, module: str) -> Values:
     entries = [_drop_axis(s, axis) for s, axis in zip(sequences, axes, strict=True)]
     ledger = Ledger()
     body_walk = walk.with_ledger(ledger, in_every_iteration=False)
-    blank = _drop_contents(states)
+    blank = drop_contents(states)
     returned = body_walk.follow_graph(call.get("body"), [*blank, *entries], module)
     walk.ledger.add(ledger, trips)
     kept, stacked = returned[: len(states)], returned[len(states) :]
     out_axes = call.get("scan_output_axes") or [0] * len(stacked)
-    return [
-        *_drop_contents(kept),
+    results = [
+        *drop_contents(kept),
         *(_insert_axis(v, axis, trips) for v, axis in zip(stacked, out_axes, strict=True)),
     ]
+    walk.ledger.trace(get_mark(call.node), call, tuple(value.shape for value in results if value))
+    return results
 
 
 def _get_length(sequence: Value | None, axis: int) -> int:

@@ -1,46 +1,47 @@
 """Count what one run of an ONNX graph costs."""
 
-from collections import ChainMap
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from onnx import ModelProto
 
-from inspect_cost.counting.onnx.binding import InputShapes, bind_inputs
-from inspect_cost.counting.onnx.call import NodeCall, Rule
-from inspect_cost.counting.onnx.graph import Settings, Walk
-from inspect_cost.counting.onnx.ledger import Ledger
-from inspect_cost.counting.onnx.loading import iterate_nodes, load_model, read_opsets
-from inspect_cost.counting.onnx.storage import collect_storage
-from inspect_cost.counting.onnx.table import ONNX_RULES
-from inspect_cost.counting.options import check_cost, check_costs, make_unused_error
+from inspect_cost.counting.onnx.binding import InputShapes
+from inspect_cost.counting.onnx.call import Rule
+from inspect_cost.counting.onnx.graph_count import count_graph
+from inspect_cost.counting.onnx.settling import find_feed
 from inspect_cost.counting.report import CostReport
-from inspect_cost.counting.tally import Storage, ancestry
 from inspect_cost.values.cost import OpCost
-from inspect_cost.values.errors import UsageError
-from inspect_cost.values.notes import Note
-
-MOST_NAMED = 5
 
 
 def count_onnx(
     source: str | Path | ModelProto,
     *,
     input_shapes: InputShapes | None = None,
+    inputs: Mapping[str, Any] | None = None,
     op_costs: Mapping[str, Rule | OpCost] | None = None,
     trip_counts: Mapping[str, int] | None = None,
+    verify: bool = False,
 ) -> CostReport:
-    """Count parameters, MACs, FLOPs and bytes of one run of an ONNX graph, without running it.
+    """Count parameters, MACs, FLOPs and bytes of one run of an ONNX graph.
+
+    The graph is not run unless sizes, branches or numbers of iterations depend on values: then
+    onnxruntime runs it once, if it can, and the report's note says so.
 
     Args:
         source: an .onnx file, or a model loaded from one. Weights in other files are not read.
         input_shapes: sizes for axes that the file leaves open: an input's name -> its whole shape,
             or an open axis's name -> its size, such as ``{"x": (1, 80, 63)}`` or ``{"L": 512}``.
+        inputs: values of inputs, which sizes, branches and numbers of iterations follow from:
+            an input's name -> a number, nested lists, an array, or the path of a file that
+            `numpy.save` wrote. One number fills an input with axes. They give shapes, too.
         op_costs: costs of operators for this count, which take precedence over the table's: name,
             such as ``"com.acme.Scan"`` or ``"onnx.Conv"`` -> an OpCost per call, or a function from
             an `inspect_cost.counting.onnx.call.NodeCall` to one.
-        trip_counts: name of a Loop's node -> number of its iterations, for loops whose number
-            depends on values.
+        trip_counts: name of a Loop's node, or of its first result if it has none -> number of its
+            iterations, for loops whose number depends on values.
+        verify: run the graph, and compare what onnxruntime executed with the count: differences
+            are notes with the code "run-differs", agreement is one with "run-agrees".
 
     Returns:
         The report. Its operators are named onnx.Conv, com.microsoft.FusedConv and so on; those
@@ -48,89 +49,17 @@ def count_onnx(
 
     Raises:
         UsageError: the file cannot be read or is malformed, an axis has no size, a shape cannot
-            be inferred, a loop's number of iterations is not known, or a name in ``op_costs``
-            matches no operator that ran.
+            be inferred, a loop's number of iterations is not known, a value does not fit its
+            input, or a name in ``op_costs`` matches no operator that ran.
+        MeasurementError: the graph is to be verified, and cannot be run.
     """
-    model = load_model(source)
-    _check_trip_counts(model, trip_counts or {})
-    check_costs("op_costs", op_costs or {}, (str,))
-    applied: set[str] = set()
-    own = {name: _make_rule(name, cost, applied) for name, cost in (op_costs or {}).items()}
-    settings = Settings(
-        rules={**ONNX_RULES, **own},
-        functions={(f.domain, f.name, f.overload): f for f in model.functions},
-        trip_counts=trip_counts or {},
-    )
-    ledger = Ledger()
-    inputs = bind_inputs(model.graph, input_shapes or {})
-    walk = Walk(settings, ledger, read_opsets(model), ChainMap(dict(inputs)))
-    walk.follow_graph(model.graph, [inputs.get(entry.name) for entry in model.graph.input], "")
-    for name in own:
-        if name not in applied:
-            ran = dict.fromkeys(tally.operator for tally in ledger.tallies())
-            raise make_unused_error("op_costs", name, ran, "operators")
-    storages = collect_storage(model, settings.class_names)
-    return CostReport(
-        model=model.graph.name or "graph",
-        modules=_list_modules(ledger, storages, settings.class_names, model.graph.name or "graph"),
-        tallies=ledger.tallies(),
-        notes=(*_describe_uncounted(ledger), *ledger.notes),
-    )
-
-
-def _check_trip_counts(model: ModelProto, trip_counts: Mapping[str, int]) -> None:
-    loops = [node.name for node in iterate_nodes(model) if node.op_type == "Loop"]
-    for name, trips in trip_counts.items():
-        if name not in loops:
-            known = ", ".join(filter(None, loops)) or "none with a name"
-            raise UsageError(
-                f"the graph has no Loop {name!r}", f"Its loops are: {known}.", field="trip_counts"
-            )
-        if trips < 0:
-            raise UsageError(
-                f"{name}: {trips} is not a number of iterations",
-                "Give 0 or more.",
-                field="trip_counts",
-            )
-
-
-def _make_rule(name: str, cost: Rule | OpCost, applied: set[str]) -> Rule:
-    """Return a user's cost as a rule that checks what it yields, and adds its name to a set."""
-
-    def rule(call: NodeCall) -> OpCost | None:
-        applied.add(name)
-        return check_cost("op_costs", name, cost if isinstance(cost, OpCost) else cost(call))
-
-    return rule
-
-
-def _list_modules(
-    ledger: Ledger, storages: Mapping[str, Storage], class_names: Mapping[str, str], name: str
-) -> tuple[tuple[str, str, Storage], ...]:
-    """List each module with an operator or a parameter, and its ancestors, parents first."""
-    paths = ["", *(tally.module for tally in ledger.tallies()), *storages]
-    tree = _sort_parents_first(paths)
-    return tuple(
-        (path, class_names.get(path, "" if path else name), storages.get(path, Storage()))
-        for path in tree
-    )
-
-
-def _sort_parents_first(paths: Iterable[str]) -> list[str]:
-    """Return all paths and their ancestors, depth first, siblings in the order they first occur."""
-    rank: dict[str, int] = {}
-    for path in paths:
-        for place in reversed(ancestry(path)):
-            rank.setdefault(place, len(rank))
-    return sorted(rank, key=lambda path: [rank[p] for p in reversed(ancestry(path))])
-
-
-def _describe_uncounted(ledger: Ledger) -> list[Note]:
-    """Return a note per operator without a known cost, with the names of its nodes."""
-    notes = []
-    for operator, nodes in ledger.uncounted.items():
-        named = list(dict.fromkeys(nodes))
-        more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
-        text = f"{operator} has no known cost: {', '.join(named[:MOST_NAMED])}{more}."
-        notes.append(Note("uncounted", text, "warning"))
-    return notes
+    given: dict[str, Any] = {
+        "input_shapes": input_shapes,
+        "inputs": inputs,
+        "trip_counts": trip_counts,
+    }
+    counted = count_graph(source, op_costs=op_costs, **given)
+    if not verify:
+        return counted.report
+    fed = find_feed(source, counted, **given)
+    return count_graph(source, op_costs=op_costs, verify=True, fed=fed, **given).report

@@ -17,11 +17,14 @@ from inspect_cost.counting.onnx.call import (
     refuse_malformed,
 )
 from inspect_cost.counting.onnx.control import CONTROL
+from inspect_cost.counting.onnx.executed import Executed, VaryingError
 from inspect_cost.counting.onnx.functions import find_function_body
 from inspect_cost.counting.onnx.ledger import Ledger
 from inspect_cost.counting.onnx.loading import read_opsets
+from inspect_cost.counting.onnx.marking import get_mark
 from inspect_cost.counting.onnx.modules import find_module
 from inspect_cost.counting.onnx.order import check_order
+from inspect_cost.counting.onnx.outcomes import NeedsValuesError
 from inspect_cost.counting.onnx.sequences import SEQUENCES
 from inspect_cost.counting.onnx.value import UnknownShapeError, Value, make_known, read_tensor
 from inspect_cost.values.cost import OpCost
@@ -40,13 +43,38 @@ class Settings:
         rules: operator -> its rule; the caller's rules take precedence over the table's.
         functions: (domain, name, overload) -> function that the file defines.
         trip_counts: name of a Loop's node -> number of its iterations.
+        executed: a run that completes what the graph alone does not tell; None for none.
         class_names: path of a module -> its class, filled in from the nodes' metadata.
+        unsettled: labels of the nodes whose results or outcomes depend on values -> whether a run
+            would settle them, filled in.
+        from_run: label of each node that the run settled -> inputs that were made up for it and
+            decide, filled in.
+        unset: inputs of a few whole numbers or flags without values: nobody can guess settings.
+        choices: input of the graph -> the value that what was counted needs, filled in.
+        undecided: label of each node whose outcome was chosen or stated -> the inputs that decide,
+            filled in.
     """
 
     rules: Mapping[str, Rule]
     functions: Mapping[tuple[str, str, str], FunctionProto]
     trip_counts: Mapping[str, int] = field(default_factory=dict)
+    executed: Executed | None = None
     class_names: dict[str, str] = field(default_factory=dict)
+    unsettled: dict[str, bool] = field(default_factory=dict)
+    from_run: dict[str, frozenset[str]] = field(default_factory=dict)
+    unset: frozenset[str] = frozenset()
+    choices: dict[str, Any] = field(default_factory=dict)
+    undecided: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def find_unsettled(self, call: NodeCall, made_up: frozenset[str]) -> None:
+        """Note a node that depends on values; a run tells nothing if it makes those up."""
+        self.unsettled[call.label] = not made_up
+
+    def choose(self, call: NodeCall, outcome: Any, deciding: Value | None) -> None:
+        """Note the outcome of an If or a Loop that nothing decides, and the input that would."""
+        self.undecided[call.label] = deciding.depends_on if deciding else frozenset()
+        if deciding is not None and deciding.depends_on == {call.node.input[0]}:
+            self.choices.setdefault(call.node.input[0], outcome)
 
 
 @dataclass(frozen=True)
@@ -82,10 +110,10 @@ class Walk:
         """Follow a graph that sees the enclosing graphs' values, and return its outputs."""
         walk = replace(self, scope=self.scope.new_child())
         for tensor in graph.initializer:
-            walk.scope[tensor.name] = read_tensor(tensor)
+            walk.scope[tensor.name] = replace(read_tensor(tensor), constant=True)
         for sparse in graph.sparse_initializer:
             values = sparse.values
-            walk.scope[values.name] = Value(values.data_type, tuple(sparse.dims))
+            walk.scope[values.name] = Value(values.data_type, tuple(sparse.dims), constant=True)
         names = [entry.name for entry in graph.input]
         walk.scope.update(zip(names, inputs, strict=False))
         check_order(graph.node, walk.scope)
@@ -100,9 +128,23 @@ class Walk:
         for node in nodes:
             own = find_module(node, self.settings.class_names)
             results = self._run(node, own or module, declared)
+            traced = self._trace_dependence(node, results)
             self.scope.update(
-                (name, value) for name, value in zip(node.output, results, strict=False) if name
+                (name, value) for name, value in zip(node.output, traced, strict=False) if name
             )
+
+    def _trace_dependence(
+        self, node: NodeProto, results: Sequence[Value | None]
+    ) -> list[Value | None]:
+        """Return results with the inputs that their contents depend on, unless these are known."""
+        operands = [self.scope.get(name) for name in node.input]
+        inputs = frozenset().union(*(value.depends_on for value in operands if value))
+        return [
+            replace(v, depends_on=frozenset() if v.data is not None else v.depends_on | inputs)
+            if v
+            else None
+            for v in results
+        ]
 
     def look_up(self, name: str) -> Value | None:
         """Return the value of that name; None for an omitted operand."""
@@ -154,8 +196,8 @@ class Walk:
         rule = self.settings.rules.get(call.operator)
         body = None if rule else find_function_body(call, self.settings.functions, self.versions)
         if body is not None:
-            return self._follow_function(body, call, module)
-        outputs = self._infer_results(call, declared)
+            return self._follow_body(body, call, module)
+        outputs = self._complete(call, self._infer_results(call, declared))
         call = replace(call, outputs=outputs)
         if rule is None:
             self.ledger.enter(module, call, None, moved=_sum_known_bytes(call))
@@ -163,11 +205,37 @@ class Walk:
             self.ledger.enter(module, call, _apply_rule(rule, call))
         return outputs
 
+    def _complete(self, call: NodeCall, outputs: Sequence[Value | None]) -> Sequence[Value | None]:
+        """Return results whose shapes are known, from a run if need be and if there was one.
+
+        Raises:
+            NeedsValuesError: the run's shapes differ between the iterations that this stands for.
+        """
+        if all(v is None or v.shape is not None or v.items is not None for v in outputs):
+            return outputs
+        decide = frozenset().union(*(value.depends_on for value in call.inputs if value))
+        unset = decide & self.settings.unset
+        self.settings.find_unsettled(call, unset)
+        if unset:
+            return [v and _advise_values(v, unset) for v in outputs]
+        if self.settings.executed is None:
+            return outputs
+        try:
+            completed = self.settings.executed.complete(
+                call.node, outputs, every=self.in_every_iteration
+            )
+        except VaryingError as error:
+            raise NeedsValuesError(call.label) from error
+        if completed != outputs:
+            self.settings.from_run[call.label] = decide
+        return completed
+
     def _infer_results(
         self, call: NodeCall, declared: Mapping[str, TypeProto]
     ) -> Sequence[Value | None]:
         if call.operator == "onnx.Constant":
-            return [self._read_constant(call.attributes)]
+            constant = self._read_constant(call.attributes)
+            return [constant and replace(constant, constant=True)]
         return inference.infer_results(call, self.versions, declared)
 
     def _read_constant(self, attributes: Mapping[str, Any]) -> Value | None:
@@ -179,6 +247,19 @@ class Walk:
         return next(
             (make_known(inference.read_constant(k, v)) for k, v in attributes.items()), None
         )
+
+    def _follow_body(
+        self, function: FunctionProto, call: NodeCall, module: str
+    ) -> list[Value | None]:
+        """Follow a function; one that ONNX defines may be executed as a single node."""
+        ledger = Ledger()
+        results = self.with_ledger(ledger)._follow_function(function, call, module)
+        self.ledger.add(ledger)
+        mark = get_mark(call.node)
+        if not any(get_mark(node) for node in function.node):
+            shapes = tuple(value.shape for value in results if value and value.items is None)
+            self.ledger.trace(mark, call, shapes, ledger.macs)
+        return results
 
     def _follow_function(
         self, function: FunctionProto, call: NodeCall, module: str
@@ -234,6 +315,14 @@ def _apply_rule(rule: Rule, call: NodeCall) -> OpCost | None:
     advice = "Check the file with onnx.checker.check_model, or the cost given in `op_costs`."
     with refuse_malformed(call, advice):
         return rule(call)
+
+
+def _advise_values(value: Value, unset: frozenset[str]) -> Value:
+    """Return a value whose shape is unknown with the advice to give the inputs that decide it."""
+    if value.shape is not None or value.items is not None:
+        return value
+    names = " and ".join(sorted(unset))
+    return replace(value, because=f"{value.because}, and `inputs` does not give those of {names}")
 
 
 def _read_attributes(node: NodeProto) -> dict[str, Any]:

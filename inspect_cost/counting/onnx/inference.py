@@ -10,10 +10,10 @@ from onnx import NodeProto, TypeProto, helper, numpy_helper, shape_inference
 from onnx.defs import OpSchema, SchemaError
 from onnx.reference import ReferenceEvaluator
 
-from inspect_cost.counting.onnx.call import STANDARD, NodeCall, refuse_malformed
+from inspect_cost.counting.onnx.call import STANDARD, MisfitError, NodeCall, refuse_malformed
 from inspect_cost.counting.onnx.fused_shapes import AS_STANDARD, FUSED_SHAPES
 from inspect_cost.counting.onnx.value import MOST_INTEGERS, Array, Value, make_known, read_type
-from inspect_cost.values.errors import UsageError, one_line
+from inspect_cost.values.errors import one_line
 
 #: Operators whose results have sizes that depend on contents but do not exceed their operands.
 _BOUNDED = frozenset({"NonZero", "Compress", "Unique"})
@@ -59,7 +59,7 @@ def infer_results(
         if name and value is None:
             value = Value(onnx.TensorProto.UNDEFINED, None, because=_explain_unknown(call))
         if value and value.shape and min(value.shape) < 0:
-            raise UsageError(f"{call.label} ({call.operator}) returns a negative size", _CHECK)
+            raise MisfitError(f"{call.label} ({call.operator}) returns a negative size", _CHECK)
         values.append(value if name else None)
     return evaluate_contents(call, values, opsets)
 
@@ -99,7 +99,7 @@ def infer_by_schema(call: NodeCall, opsets: Mapping[str, int]) -> Sequence[Value
             schema, node, types, data, opset_imports=imports
         )
     except _DOES_NOT_FIT as error:
-        raise UsageError(
+        raise MisfitError(
             f"{call.label} ({call.operator}) does not fit its operands: {one_line(error, 200)}",
             _CHECK,
         ) from error

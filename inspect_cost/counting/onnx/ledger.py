@@ -1,10 +1,40 @@
 """The ledger of a count: the cost so far of each operator in each module."""
 
+from collections import Counter
+from dataclasses import dataclass, field
+
 from inspect_cost.counting.onnx.call import NodeCall
+from inspect_cost.counting.onnx.marking import get_mark
 from inspect_cost.counting.onnx.table import count_bytes_moved
 from inspect_cost.counting.tally import Tally
 from inspect_cost.values.cost import FREE, OpCost
 from inspect_cost.values.notes import Note
+
+
+@dataclass
+class Traced:
+    """What a marked node did in the count.
+
+    Attributes:
+        call: its first call.
+        done: the shapes that it returned, or the outcome that it had -> how often.
+        macs: MACs of all its calls.
+    """
+
+    call: NodeCall
+    done: Counter[object] = field(default_factory=Counter)
+    macs: int = 0
+
+    def add(self, did: object, macs: int) -> None:
+        """Add one call."""
+        self.done[did] += 1
+        self.macs += macs
+
+    def merge(self, other: "Traced", times: int) -> None:
+        """Add all that another one did, `times` times over."""
+        for did, calls in other.done.items():
+            self.done[did] += calls * times
+        self.macs += other.macs * times
 
 
 class Ledger:
@@ -13,12 +43,14 @@ class Ledger:
     Attributes:
         uncounted: operator without a known cost -> labels of its nodes.
         notes: decisions that the graph alone does not settle, each once, as keys in order.
+        traced: what each marked node did, for a comparison with a run.
     """
 
     def __init__(self) -> None:
         self._tallies: dict[tuple[str, str], Tally] = {}
         self.uncounted: dict[str, list[str]] = {}
         self.notes: dict[Note, None] = {}
+        self.traced: dict[str, Traced] = {}
 
     def enter(
         self, module: str, call: NodeCall, cost: OpCost | None, *, moved: int | None = None
@@ -28,6 +60,13 @@ class Ledger:
             self.uncounted.setdefault(call.operator, []).append(call.label)
         moved = count_bytes_moved(call) if moved is None else moved
         self._add(Tally(call.operator, module, 1, cost or FREE, moved, cost is not None))
+        shapes = tuple(value.shape for value in call.outputs if value and value.items is None)
+        self.trace(get_mark(call.node), call, shapes, cost.macs if cost else 0)
+
+    def trace(self, mark: str, call: NodeCall, did: object, macs: int = 0) -> None:
+        """Note what a node did, if it is marked: the shapes that it returned, or its outcome."""
+        if mark:
+            self.traced.setdefault(mark, Traced(call)).add(did, macs)
 
     def _add(self, tally: Tally) -> None:
         key = (tally.module, tally.operator)
@@ -42,11 +81,18 @@ class Ledger:
         for operator, nodes in other.uncounted.items() if times else ():
             self.uncounted.setdefault(operator, []).extend(nodes)
         self.notes.update(other.notes)
+        for mark, traced in other.traced.items() if times else ():
+            self.traced.setdefault(mark, Traced(traced.call)).merge(traced, times)
 
     @property
     def flops(self) -> int:
         """Total FLOPs of all entries."""
         return sum(tally.cost.flops for tally in self._tallies.values())
+
+    @property
+    def macs(self) -> int:
+        """Total MACs of all entries."""
+        return sum(tally.cost.macs for tally in self._tallies.values())
 
     def tallies(self) -> tuple[Tally, ...]:
         """Return all entries."""

@@ -39,6 +39,8 @@ class Value:
         data: its contents; None if unknown or large.
         items: the tensors of a sequence; None for a tensor.
         because: reason why the shape is unknown.
+        depends_on: inputs of the graph without values, which unknown contents depend on.
+        constant: whether it is stored in the file.
     """
 
     dtype: int
@@ -46,6 +48,8 @@ class Value:
     data: Array | None = None
     items: "tuple[Value, ...] | None" = None
     because: str = ""
+    depends_on: frozenset[str] = frozenset()
+    constant: bool = False
 
     @property
     def size(self) -> int:

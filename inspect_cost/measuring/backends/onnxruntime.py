@@ -46,13 +46,13 @@ def _export(setup: Setup, path: Path, names: list[str]) -> None:
 
 
 def make_onnx_call(
-    path: Path, feed: Mapping[str, Tensor], device: torch.device, threads: int | None
+    path: Path, feed: Mapping[str, Any], device: torch.device, threads: int | None
 ) -> Call:
     """Return a call of an ONNX file through onnxruntime, tried once.
 
     Args:
         path: the file.
-        feed: its inputs by name; those that the graph does not have are left out.
+        feed: its inputs by name, tensors or arrays; those that the graph lacks are left out.
         device: where it runs.
         threads: CPU threads; torch's number unless given, so that backends compare.
 
@@ -75,6 +75,10 @@ def make_onnx_call(
     return call
 
 
-def _select_inputs(session: Any, feed: Mapping[str, Tensor]) -> dict[str, Any]:
+def _select_inputs(session: Any, feed: Mapping[str, Any]) -> dict[str, Any]:
     wanted = {entry.name for entry in session.get_inputs()}
-    return {name: tensor.cpu().numpy() for name, tensor in feed.items() if name in wanted}
+    return {name: _as_array(value) for name, value in feed.items() if name in wanted}
+
+
+def _as_array(value: Any) -> Any:
+    return value.cpu().numpy() if isinstance(value, Tensor) else value

@@ -11,7 +11,7 @@ from onnx import ModelProto, numpy_helper
 
 from inspect_cost import CostReport, count_onnx
 from inspect_cost.counting.onnx.value import MOST_INTEGERS
-from inspect_cost.values.errors import UsageError
+from inspect_cost.values.errors import MeasurementError, UsageError
 
 #: Operators of ONNX's newest opset whose cost depends on values or is in no textbook.
 WITHOUT_A_COST = {"onnx.ImageDecoder", "onnx.NonMaxSuppression", "onnx.TfIdfVectorizer"}
@@ -78,3 +78,33 @@ def test_an_operator_has_the_macs_of_what_it_is_defined_by() -> None:
     both = {name: plain for name, plain in pairs.items() if plain in reports()}
     assert len(both) > 350
     assert {n: reports()[n].macs for n in both} == {n: reports()[p].macs for n, p in both.items()}
+
+
+#: Operators with MACs, of whose cases every result that onnxruntime executes is compared.
+MULTIPLYING = ("conv", "matmul", "gemm", "einsum", "lstm", "gru", "simple_rnn", "attention", "loop")
+
+
+def with_inputs(case: Any) -> tuple[ModelProto, dict[str, Any]] | None:
+    """Return a case's model and its tensors; None if it has other inputs, too."""
+    given, entries = case.data_sets[0][0], case.model.graph.input
+    arrays = {e.name: x for e, x in zip(entries, given, strict=False) if hasattr(x, "dtype")}
+    return (case.model, arrays) if len(arrays) == len(given) == len(entries) else None
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("operator", MULTIPLYING)
+def test_what_onnxruntime_executes_is_what_is_counted(operator: str) -> None:
+    pytest.importorskip("onnxruntime")
+    agreed = 0
+    for name, case in cases().items():
+        found = with_inputs(case) if name.startswith(f"test_{operator}") else None
+        if found is None:
+            continue
+        try:
+            report = count_onnx(found[0], inputs=found[1], verify=True)
+        except MeasurementError:
+            continue  # onnxruntime lacks a kernel
+        codes = [note.code for note in report.notes]
+        assert "run-differs" not in codes, (name, report.notes)
+        agreed += "run-agrees" in codes
+    assert agreed
