@@ -534,4 +534,7 @@ def test_the_latency_is_that_of_torchs_own_benchmark() -> None:
         ratios.append(given(ours.latency_s).value / theirs.median)
         if abs(ratios[-1] - 1) < 0.05:  # until nothing else disturbed either
             break
+    else:
+        if os.getloadavg()[0] > 1.5:  # of which one is this test itself
+            pytest.skip("other processes compute on this machine")
     assert min(abs(ratio - 1) for ratio in ratios) < 0.05, ratios
