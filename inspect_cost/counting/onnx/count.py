@@ -62,7 +62,7 @@ def count_onnx(
         trip_counts=trip_counts or {},
     )
     ledger = Ledger()
-    inputs = bind_inputs(model.graph, input_shapes or {})
+    inputs = bind_inputs(model.graph, input_shapes or {}, unread_too=False)
     walk = Walk(settings, ledger, read_opsets(model), ChainMap(dict(inputs)))
     walk.follow_graph(model.graph, [inputs.get(entry.name) for entry in model.graph.input], "")
     for name in own:
