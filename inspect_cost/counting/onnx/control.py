@@ -173,10 +173,7 @@ def _stack(value: Value | None, trips: int) -> Value | None:
 def scan(walk: "Walk", call: NodeCall, module: str) -> Values:
     """Follow Scan; operands: states, then sequences, of which each iteration sees one entry."""
     if call.version < BATCHLESS_SCAN:
-        raise UsageError(
-            f"{call.label} is a Scan of opset {call.version}, whose operands are not supported",
-            f"Convert the file to opset {BATCHLESS_SCAN} or later with onnx.version_converter.",
-        )
+        return _scan_batch(walk, call, module)
     count = call.get("num_scan_inputs")
     states, sequences = list(call.inputs[:-count]), list(call.inputs[-count:])
     axes = call.get("scan_input_axes") or [0] * count
@@ -195,6 +192,30 @@ def scan(walk: "Walk", call: NodeCall, module: str) -> Values:
     ]
     walk.ledger.trace(get_mark(call.node), call, tuple(value.shape for value in results if value))
     return results
+
+
+def _scan_batch(walk: "Walk", call: NodeCall, module: str) -> Values:
+    """Follow the Scan of opset 8, whose body runs once for each entry of each sequence in a batch.
+
+    Operands: lengths of the sequences, states (B, ...), then sequences (B, T, ...).
+    """
+    count = call.get("num_scan_inputs")
+    states, sequences = list(call.inputs[1:-count]), list(call.inputs[-count:])
+    B, T = _get_length(sequences[0], 0), _get_length(sequences[0], 1)
+    lengths = call.optional(0)
+    steps = B * T if lengths is None or lengths.data is None else sum(lengths.data.tolist())
+    inputs = [_drop_axis(state, 0) for state in states]
+    inputs += [_drop_axis(_drop_axis(sequence, 0), 0) for sequence in sequences]
+    ledger = Ledger()
+    returned = walk.with_ledger(ledger, in_every_iteration=False).follow_graph(
+        call.get("body"), inputs, module
+    )
+    walk.ledger.add(ledger, steps)
+    kept, stacked = returned[: len(states)], returned[len(states) :]
+    return [
+        *(_stack(value, B) for value in drop_contents(kept)),
+        *(_stack(_stack(value, T), B) for value in stacked),
+    ]
 
 
 def _get_length(sequence: Value | None, axis: int) -> int:

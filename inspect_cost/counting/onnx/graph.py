@@ -1,7 +1,7 @@
 """Follow a graph node by node: results by inference, costs by rules, subgraphs by recursion."""
 
 from collections import ChainMap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from inspect_cost.counting.onnx.ledger import Ledger
 from inspect_cost.counting.onnx.loading import read_opsets
 from inspect_cost.counting.onnx.marking import get_mark
 from inspect_cost.counting.onnx.modules import find_module
-from inspect_cost.counting.onnx.order import check_order
+from inspect_cost.counting.onnx.order import sort_nodes
 from inspect_cost.counting.onnx.outcomes import NeedsValuesError
 from inspect_cost.counting.onnx.sequences import SEQUENCES
 from inspect_cost.counting.onnx.value import UnknownShapeError, Value, make_known, read_tensor
@@ -109,16 +109,14 @@ class Walk:
     ) -> list[Value | None]:
         """Follow a graph that sees the enclosing graphs' values, and return its outputs."""
         walk = replace(self, scope=self.scope.new_child())
-        for tensor in graph.initializer:
-            walk.scope[tensor.name] = replace(read_tensor(tensor), constant=True)
-        for sparse in graph.sparse_initializer:
-            values = sparse.values
-            walk.scope[values.name] = Value(values.data_type, tuple(sparse.dims), constant=True)
         names = [entry.name for entry in graph.input]
         walk.scope.update(zip(names, inputs, strict=False))
-        check_order(graph.node, walk.scope)
+        # A stored tensor among the inputs, as IR version 3 demands, is that input's default.
+        for name, value in _read_stored_tensors(graph):
+            if walk.scope.maps[0].get(name) is None:
+                walk.scope[name] = replace(value, constant=True)
         declared = {entry.name: entry.type for entry in (*graph.value_info, *graph.output)}
-        walk.follow(graph.node, module, declared)
+        walk.follow(sort_nodes(graph.node, walk.scope), module, declared)
         return [walk.look_up(entry.name) for entry in graph.output]
 
     def follow(
@@ -278,9 +276,8 @@ class Walk:
         )
         for name in function.input[len(call.inputs) :]:
             walk.scope[name] = None
-        check_order(function.node, walk.scope)
         declared = {entry.name: entry.type for entry in function.value_info}
-        walk.follow(function.node, module, declared)
+        walk.follow(sort_nodes(function.node, walk.scope), module, declared)
         wanted = zip(function.output, call.node.output, strict=False)  # the last may be left out
         return [walk.look_up(name) if outside else None for name, outside in wanted]
 
@@ -302,6 +299,14 @@ class Walk:
                 filled.attribute.add().CopyFrom(given)
                 filled.attribute[-1].name = attribute.name
         return filled
+
+
+def _read_stored_tensors(graph: GraphProto) -> Iterator[tuple[str, Value]]:
+    """Iterate over the name and value of each tensor that a graph stores."""
+    for tensor in graph.initializer:
+        yield tensor.name, read_tensor(tensor)
+    for sparse in graph.sparse_initializer:
+        yield sparse.values.name, Value(sparse.values.data_type, tuple(sparse.dims))
 
 
 def _apply_sequence_rule(call: NodeCall) -> Value | None:

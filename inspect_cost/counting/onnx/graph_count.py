@@ -78,7 +78,7 @@ def count_graph(
     applied: set[str] = set()
     own = {name: _make_rule(name, cost, applied) for name, cost in (op_costs or {}).items()}
     arrays = read_arrays(model.graph, inputs or {})
-    values = bind_values(model.graph, input_shapes or {}, arrays)
+    values = bind_values(model.graph, input_shapes or {}, arrays, unread_too=False)
     job = Job(
         model,
         values,

@@ -11,6 +11,7 @@ from onnx.defs import OpSchema, SchemaError
 from onnx.reference import ReferenceEvaluator
 
 from inspect_cost.counting.onnx.call import STANDARD, MisfitError, NodeCall, refuse_malformed
+from inspect_cost.counting.onnx.early import infer_early_form, modernise
 from inspect_cost.counting.onnx.fused_shapes import AS_STANDARD, FUSED_SHAPES
 from inspect_cost.counting.onnx.value import MOST_INTEGERS, Array, Value, make_known, read_type
 from inspect_cost.values.errors import one_line
@@ -87,6 +88,11 @@ def infer_by_schema(call: NodeCall, opsets: Mapping[str, int]) -> Sequence[Value
     schema = get_schema(node, version)
     if schema is None or any(value and value.shape is None for value in call.inputs):
         return []
+    early = infer_early_form(call)
+    if early is not None:
+        return early
+    node, version, schema = modernise(node, version, schema)
+    opsets = {**opsets, "": version} if node.domain in STANDARD else opsets
     types = {n: v.type for n, v in zip(node.input, call.inputs, strict=False) if n and v}
     data = {
         n: numpy_helper.from_array(np.ascontiguousarray(v.data).reshape(v.data.shape))

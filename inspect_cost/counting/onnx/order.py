@@ -1,7 +1,8 @@
-"""Check that a graph's nodes stand in an order in which they can run."""
+"""Put a graph's nodes into an order in which they can run."""
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
+from heapq import heappop, heappush
 
 from onnx import AttributeProto, GraphProto, NodeProto
 
@@ -9,24 +10,62 @@ from inspect_cost.counting.onnx.call import get_label
 from inspect_cost.values.errors import UsageError
 
 
-def check_order(nodes: Sequence[NodeProto], given: Container[str]) -> None:
-    """Refuse nodes that read a value before it is made, or one that is never made.
+def sort_nodes(nodes: Sequence[NodeProto], given: Container[str]) -> list[NodeProto]:
+    """Return the nodes so that each follows those whose results it reads, else as they stand.
+
+    ONNX demands that order of files; onnxruntime sorts those that lack it, as its own quantiser
+    writes some.
 
     Raises:
-        UsageError: a node does; the message says whether there is a cycle.
+        UsageError: a node reads what none makes, two make the same, or there is a cycle.
     """
-    made: set[str] = set()
-    for node in nodes:
-        for name in iterate_reads(node):
-            if name not in made and name not in given:
-                _refuse(nodes, node, name)
-        twice = next((name for name in node.output if name and name in made), None)
-        if twice:
-            raise UsageError(
-                f"{get_label(node)} ({node.op_type}) makes {twice!r}, which another node has made",
-                "Export the model again.",
-            )
-        made.update(node.output)
+    makers = _find_makers(nodes)
+    needed: dict[int, set[int]] = {}
+    for index, node in enumerate(nodes):
+        reads = list(iterate_reads(node))
+        for name in reads:
+            if name not in makers and name not in given:
+                raise UsageError(
+                    f"{get_label(node)} ({node.op_type}) reads {name!r}, which no node makes",
+                    "Export the model again.",
+                )
+        needed[index] = {makers[name] for name in reads if name in makers}
+    if all(maker < index for index, before in needed.items() for maker in before):
+        return list(nodes)
+    return [nodes[index] for index in _iterate_in_order(nodes, needed)]
+
+
+def _find_makers(nodes: Sequence[NodeProto]) -> dict[str, int]:
+    """Return name -> position of the node that makes it."""
+    makers: dict[str, int] = {}
+    for index, node in enumerate(nodes):
+        for name in filter(None, node.output):
+            if makers.setdefault(name, index) != index:
+                raise UsageError(
+                    f"{get_label(node)} ({node.op_type}) makes {name!r}, "
+                    "which another node has made",
+                    "Export the model again.",
+                )
+    return makers
+
+
+def _iterate_in_order(nodes: Sequence[NodeProto], needed: Mapping[int, set[int]]) -> Iterator[int]:
+    """Iterate over the nodes' positions; of those that can run, the first in the file is next."""
+    sorter = TopologicalSorter(needed)
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        around = ", ".join(get_label(nodes[i]) for i in dict.fromkeys(error.args[1]))
+        raise UsageError(
+            f"the graph has a cycle: {around}", "Export the model again; loops are Loop and Scan."
+        ) from None
+    ready: list[int] = []
+    while sorter.is_active():
+        for index in sorter.get_ready():
+            heappush(ready, index)
+        index = heappop(ready)
+        yield index
+        sorter.done(index)
 
 
 def iterate_reads(node: NodeProto) -> Iterator[str]:
@@ -45,26 +84,3 @@ def _iterate_outer_reads(graph: GraphProto) -> Iterator[str]:
     inner = [name for node in graph.node for name in iterate_reads(node)]
     yield from (name for name in inner if name not in own)
     yield from (entry.name for entry in graph.output if entry.name not in own)
-
-
-def _refuse(nodes: Sequence[NodeProto], node: NodeProto, name: str) -> None:
-    makers = {output: i for i, maker in enumerate(nodes) for output in maker.output if output}
-    if name not in makers:
-        raise UsageError(
-            f"{get_label(node)} ({node.op_type}) reads {name!r}, which no node makes",
-            "Export the model again.",
-        )
-    needed = {
-        i: {makers[n] for n in iterate_reads(n_) if n in makers} for i, n_ in enumerate(nodes)
-    }
-    try:
-        TopologicalSorter(needed).prepare()
-    except CycleError as error:
-        around = ", ".join(get_label(nodes[i]) for i in dict.fromkeys(error.args[1]))
-        raise UsageError(
-            f"the graph has a cycle: {around}", "Export the model again; loops are Loop and Scan."
-        ) from None
-    raise UsageError(
-        f"{get_label(node)} ({node.op_type}) reads {name!r}, which a later node makes",
-        "Export the model again: nodes must stand in the order in which they run.",
-    )

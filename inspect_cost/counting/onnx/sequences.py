@@ -4,12 +4,19 @@ An optional value is represented by the value that it holds, or by None.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from onnx import TensorProto
 
 from inspect_cost.counting.onnx.call import NodeCall
-from inspect_cost.counting.onnx.value import UnknownShapeError, Value, make_known
+from inspect_cost.counting.onnx.value import (
+    UnknownShapeError,
+    Value,
+    make_known,
+    make_like,
+    make_partial,
+)
 
 
 def make_sequence(items: Sequence[Value]) -> Value:
@@ -45,8 +52,14 @@ def make_empty(call: NodeCall) -> Value:
 
 
 def get_item(call: NodeCall) -> Value:
-    """Return one item."""
-    return _get_items(call)[_read_position(call, 1, -1)]
+    """Return one item; which one does not matter where all have one shape."""
+    if call.x.item is not None and call.x.items is None:
+        return call.x.item
+    items, position = _get_items(call), call.optional(1)
+    alike = len({(item.dtype, item.shape) for item in items}) == 1
+    if alike and position is not None and position.scalar is None:
+        return make_like(items[0], items[0].sizes)
+    return items[_read_position(call, 1, -1)]
 
 
 def insert(call: NodeCall) -> Value:
@@ -73,16 +86,20 @@ def split(call: NodeCall) -> Value:
     axis, sizes = call.get("axis", 0), list(call.x.sizes)
     pieces = _list_pieces(call, sizes[axis])
     keep = call.has(1) or call.get("keepdims", 1)
-    shapes = [[*sizes[:axis], *([n] if keep else []), *sizes[axis:][1:]] for n in pieces]
-    return make_sequence([Value(call.x.dtype, tuple(shape)) for shape in shapes])
+    shapes = [(*sizes[:axis], *([n] if keep else []), *sizes[axis:][1:]) for n in pieces]
+    because = f"the pieces of {call.label} depend on values"
+    return make_sequence([make_partial(call.x.dtype, shape, because) for shape in shapes])
 
 
-def _list_pieces(call: NodeCall, size: int) -> list[int]:
+def _list_pieces(call: NodeCall, size: int) -> Sequence[int | None]:
+    """Return the length of each piece, None where it depends on values."""
     lengths = call.optional(1)
     if lengths is None:
         return [1] * size
     if lengths.data is None:
-        raise UnknownShapeError(f"the pieces of {call.label} depend on values")
+        if not lengths.sizes:
+            raise UnknownShapeError(f"the number of pieces of {call.label} depends on values")
+        return [None] * lengths.size
     if lengths.data.ndim:
         return [int(n) for n in lengths.data]
     step = int(lengths.data)
@@ -102,11 +119,15 @@ def concatenate(call: NodeCall) -> Value:
 
 def unwrap(call: NodeCall) -> Value | None:
     """Return what an optional value holds."""
-    return call.optional(0)
+    held = call.optional(0)
+    return replace(held, maybe=False) if held and call.node.op_type != "Optional" else held
 
 
 def has_value(call: NodeCall) -> Value:
-    """Return whether an optional value holds anything."""
+    """Return whether an optional value holds anything, which an input does not tell."""
+    held = call.optional(0)
+    if held is not None and held.maybe:
+        return Value(TensorProto.BOOL, ())
     return make_known(np.array(call.has(0)))
 
 

@@ -54,11 +54,14 @@ _LOOKUPS = frozenset(f"onnx.{name}" for name in "Gather GatherElements GatherND 
 
 
 def count_bytes_moved(call: NodeCall) -> int:
-    """Return the bytes that a call reads and writes: operands and results once; views are free."""
+    """Return the bytes that a call reads and writes: operands and results once; views are free.
+
+    Tensors of unknown size count 0.
+    """
     if call.operator in _VIEWS:
         return 0
-    written = sum(value.bytes for value in call.outputs if value)
+    written = sum(value.known_bytes for value in call.outputs if value)
     operands = [value for value in call.inputs if value]
     if call.operator in _LOOKUPS:
-        return written + written + sum(value.bytes for value in operands[1:])
-    return written + sum(value.bytes for value in operands)
+        return written + written + sum(value.known_bytes for value in operands[1:])
+    return written + sum(value.known_bytes for value in operands)

@@ -1,11 +1,12 @@
 """What is known about a value in a graph: its type and shape, and small contents."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import TensorProto, TypeProto, helper, numpy_helper
+from onnx import TensorProto, TensorShapeProto, TypeProto, helper, numpy_helper
 
 from inspect_cost.values.errors import UsageError
 
@@ -41,6 +42,10 @@ class Value:
         because: reason why the shape is unknown.
         depends_on: inputs of the graph without values, which unknown contents depend on.
         constant: whether it is stored in the file.
+        axes: the sizes that are known of a shape that is not, None for each other one; None if not
+            even their number is known.
+        item: what is known of each tensor of a sequence of unknown length; else None.
+        maybe: whether it is an optional value that may be empty, with the type that it has if not.
     """
 
     dtype: int
@@ -50,6 +55,9 @@ class Value:
     because: str = ""
     depends_on: frozenset[str] = frozenset()
     constant: bool = False
+    axes: tuple[int | None, ...] | None = None
+    item: "Value | None" = None
+    maybe: bool = False
 
     @property
     def size(self) -> int:
@@ -80,9 +88,17 @@ class Value:
         return count_stored_bytes(self.dtype, self.size)
 
     @property
+    def known_bytes(self) -> int:
+        """Size in memory; 0 if it is unknown."""
+        if self.items is not None:
+            return sum(item.known_bytes for item in self.items)
+        return 0 if self.shape is None else self.bytes
+
+    @property
     def type(self) -> TypeProto:
         """Type and shape as ONNX's inference takes them."""
-        return helper.make_tensor_type_proto(self.dtype, self.shape)
+        sizes = self.axes if self.shape is None else self.shape
+        return helper.make_tensor_type_proto(self.dtype, sizes)
 
     @property
     def scalar(self) -> float | None:
@@ -134,11 +150,53 @@ def read_tensor(tensor: TensorProto) -> Value:
         ) from error
 
 
-def read_type(proto: TypeProto, because: str) -> Value:
-    """Return the value that a type describes, with a shape if every size in it is a number."""
-    if not proto.HasField("tensor_type"):
+#: What exporters write for "open" where a name belongs: it says nothing about other axes.
+_NAMELESS = frozenset({"", "?", "-1", "None"})
+#: What they write for it where a size belongs.
+_OPEN = -1
+
+
+def read_fixed_size(dim: TensorShapeProto.Dimension) -> int | None:
+    """Return the size that a file fixes, or None for an open axis."""
+    return dim.dim_value if dim.HasField("dim_value") and dim.dim_value != _OPEN else None
+
+
+def read_axis_name(dim: TensorShapeProto.Dimension) -> str:
+    """Return the name of an open axis, "" if it has none."""
+    return "" if dim.dim_param in _NAMELESS else dim.dim_param
+
+
+def read_type(proto: TypeProto, because: str, axis_sizes: Mapping[str, int] | None = None) -> Value:
+    """Return the value that a type describes.
+
+    Args:
+        proto: the type of a tensor, a sequence of tensors, or an optional one of these.
+        because: reason why sizes that it leaves open are unknown.
+        axis_sizes: sizes of open axes by name.
+    """
+    kind = proto.WhichOneof("value")
+    if kind == "optional_type":
+        held = read_type(proto.optional_type.elem_type, because, axis_sizes)
+        return replace(held, maybe=True)
+    if kind == "sequence_type":
+        item = read_type(proto.sequence_type.elem_type, because, axis_sizes)
+        return Value(item.dtype, None, because=because, item=item)
+    if kind not in {"tensor_type", "sparse_tensor_type"}:
         return Value(_T.UNDEFINED, None, because=because)
-    tensor = proto.tensor_type
-    sized = tensor.HasField("shape") and all(d.HasField("dim_value") for d in tensor.shape.dim)
-    shape = tuple(d.dim_value for d in tensor.shape.dim) if sized else None
-    return Value(tensor.elem_type, shape, because=because)
+    tensor = getattr(proto, kind)
+    if not tensor.HasField("shape"):
+        return Value(tensor.elem_type, None, because=because)
+    axes = tuple(_find_size(dim, axis_sizes or {}) for dim in tensor.shape.dim)
+    return make_partial(tensor.elem_type, axes, because)
+
+
+def _find_size(dim: TensorShapeProto.Dimension, axis_sizes: Mapping[str, int]) -> int | None:
+    fixed = read_fixed_size(dim)
+    return axis_sizes.get(read_axis_name(dim)) if fixed is None else fixed
+
+
+def make_partial(dtype: int, axes: tuple[int | None, ...] | None, because: str) -> Value:
+    """Return a value of which some sizes may be known."""
+    known = tuple(size for size in axes or () if size is not None)
+    whole = axes is not None and len(known) == len(axes)
+    return Value(dtype, known if whole else None, because=because, axes=axes)

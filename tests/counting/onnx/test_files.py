@@ -1,6 +1,7 @@
 """Files that are damaged, incomplete or malicious are refused, and nothing else is opened."""
 
 import os
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,18 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from inspect_cost import count_onnx
+from inspect_cost import OpCost, count_onnx
 from inspect_cost.counting.options import CountOptions
 from inspect_cost.subjects import resolve
 from inspect_cost.values.errors import UsageError
 from tests.counting.onnx.graphs import graph
 
+#: The branch reads h, made outside.
+BRANCHED = """g (float[2,3] x, float[3,2] w) => (float[m,n] y) <bool one = {1}> {
+  h = Relu(x)
+  p = If <then_branch = t () => (float[2,3] a) { a = Tanh(h) },
+          else_branch = e () => (float[2,3] b) { b = Identity(h) }> (one)
+  q = MatMul(p, w)  y = Exp(q) }"""
 GOOD = "g (float[2,3] x) => (float[m,n] y) { [a] h = Relu(x)  [b] y = Tanh(h) }"
 
 
@@ -80,11 +87,14 @@ def test_a_cycle() -> None:
         count_onnx(model)
 
 
-def test_nodes_out_of_order() -> None:
-    model = graph(GOOD)
-    model.graph.node.reverse()
-    with pytest.raises(UsageError, match=r"b \(Tanh\) reads 'h', .* later"):
-        count_onnx(model)
+def test_nodes_out_of_order_are_sorted() -> None:
+    model = graph(BRANCHED)
+    expected = count_onnx(model)
+    for order in permutations(list(model.graph.node)):
+        del model.graph.node[:]
+        model.graph.node.extend(order)
+        report = count_onnx(model)
+        assert report.cost == expected.cost == OpCost(macs=12, compare=6, special=6 + 4)
 
 
 def test_a_value_that_no_node_makes() -> None:

@@ -147,13 +147,15 @@ def test_a_loop_that_never_ends_is_no_count(monkeypatch: pytest.MonkeyPatch) -> 
         count_onnx(graph(endless))
 
 
-def test_an_older_scan_is_refused_by_name() -> None:
-    body = """g (float[1,2,3] h, float[1,7,2,3] xs) => (float[p,q,r] last) {
-      last = Scan <num_scan_inputs = 1, body = b (float[2,3] s, float[2,3] x)
-        => (float[2,3] t) { t = Add(s, x) }> ("", h, xs)
-    }"""
-    with pytest.raises(UsageError, match="is a Scan of opset 8"):
-        count_onnx(graph(body, opset=8))
+@pytest.mark.parametrize(("lengths", "steps"), [("", 3 * 7), ("lengths", 2 + 7 + 5)])
+def test_an_older_scan_runs_once_for_each_entry_of_each_sequence(lengths: str, steps: int) -> None:
+    body = f"""g (float[3,2] h, float[3,7,2] xs) => (float[p,q] last, float[p,q,r] all)
+      <int64[3] lengths = {{2, 7, 5}}> {{
+      last, ys = Scan <num_scan_inputs = 1, body = b (float[2] s, float[2] x)
+        => (float[2] t, float[2] y) {{ t = Add(s, x)  y = Tanh(t) }}> ({lengths or '""'}, h, xs)
+      all = Exp(ys) }}"""
+    cost = OpCost(add=2, special=2) * steps + OpCost(special=3 * 7 * 2)
+    assert count_onnx(graph(body, opset=8)).cost == cost
 
 
 SEQUENCES = [
