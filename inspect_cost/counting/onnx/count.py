@@ -1,12 +1,17 @@
 """Count what one run of an ONNX graph costs."""
 
 from collections import ChainMap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from onnx import ModelProto
 
-from inspect_cost.counting.onnx.binding import InputShapes, bind_inputs
+from inspect_cost.counting.onnx.binding import (
+    InputShapes,
+    bind_axes,
+    bind_inputs,
+    find_given_results,
+)
 from inspect_cost.counting.onnx.call import NodeCall, Rule
 from inspect_cost.counting.onnx.graph import Settings, Walk
 from inspect_cost.counting.onnx.ledger import Ledger
@@ -36,6 +41,8 @@ def count_onnx(
         source: an .onnx file, or a model loaded from one. Weights in other files are not read.
         input_shapes: sizes for axes that the file leaves open: an input's name -> its whole shape,
             or an open axis's name -> its size, such as ``{"x": (1, 80, 63)}`` or ``{"L": 512}``.
+            The shape of a sequence is that of each of its tensors, or a list of all their shapes.
+            Shapes of other tensors, by name, complete what does not follow from the inputs.
         op_costs: costs of operators for this count, which take precedence over the table's: name,
             such as ``"com.acme.Scan"`` or ``"onnx.Conv"`` -> an OpCost per call, or a function from
             an `inspect_cost.counting.onnx.call.NodeCall` to one.
@@ -44,12 +51,13 @@ def count_onnx(
 
     Returns:
         The report. Its operators are named onnx.Conv, com.microsoft.FusedConv and so on; those
-        without a known cost are in its ``uncounted``, and their nodes in its ``notes``.
+        without a known cost, or behind a size that is unknown, are in its ``uncounted``, and their
+        nodes in its ``notes``.
 
     Raises:
-        UsageError: the file cannot be read or is malformed, an axis has no size, a shape cannot
-            be inferred, a loop's number of iterations is not known, or a name in ``op_costs``
-            matches no operator that ran.
+        UsageError: the file cannot be read or is malformed, an input's axis has no size, a loop's
+            number of iterations is not known, or a name in ``op_costs`` matches no operator that
+            ran.
     """
     model = load_model(source)
     _check_trip_counts(model, trip_counts or {})
@@ -60,10 +68,12 @@ def count_onnx(
         rules={**ONNX_RULES, **own},
         functions={(f.domain, f.name, f.overload): f for f in model.functions},
         trip_counts=trip_counts or {},
+        axis_sizes=bind_axes(model.graph, input_shapes or {}),
     )
     ledger = Ledger()
     inputs = bind_inputs(model.graph, input_shapes or {}, unread_too=False)
-    walk = Walk(settings, ledger, read_opsets(model), ChainMap(dict(inputs)))
+    given = find_given_results(model.graph, input_shapes or {})
+    walk = Walk(settings, ledger, read_opsets(model), ChainMap(dict(inputs)), given)
     walk.follow_graph(model.graph, [inputs.get(entry.name) for entry in model.graph.input], "")
     for name in own:
         if name not in applied:
@@ -126,11 +136,18 @@ def _sort_parents_first(paths: Iterable[str]) -> list[str]:
 
 
 def _describe_uncounted(ledger: Ledger) -> list[Note]:
-    """Return a note per operator without a known cost, with the names of its nodes."""
+    """Return a note per operator and reason for which a cost is unknown, with the nodes' names."""
     notes = []
-    for operator, nodes in ledger.uncounted.items():
-        named = list(dict.fromkeys(nodes))
-        more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
-        text = f"{operator} has no known cost: {', '.join(named[:MOST_NAMED])}{more}."
-        notes.append(Note("uncounted", text, "warning"))
+    for (operator, reason), nodes in ledger.uncounted.items():
+        what = f"has no known cost, as {reason}" if reason else "has no known cost"
+        notes.append(Note("uncounted", f"{operator} {what}: {_name_nodes(nodes)}.", "warning"))
+    for reason, nodes in ledger.unsized.items():
+        text = f"Bytes are in part unknown, as {reason}: {_name_nodes(nodes)}."
+        notes.append(Note("unsized", text, "warning"))
     return notes
+
+
+def _name_nodes(nodes: Sequence[str]) -> str:
+    named = list(dict.fromkeys(nodes))
+    more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
+    return f"{', '.join(named[:MOST_NAMED])}{more}"

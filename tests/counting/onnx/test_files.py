@@ -74,12 +74,6 @@ def test_an_input_without_a_shape() -> None:
     assert count_onnx(model, input_shapes={"x": (5,)}).flops == 10
 
 
-def test_a_shape_that_depends_on_values() -> None:
-    body = "g (float[4] x) => (float[a,b] y) { i = NonZero(x)  f = Cast <to = 1> (i)  y = Relu(f) }"
-    with pytest.raises(UsageError, match=r"onnx\.NonZero\) .* depends on values"):
-        count_onnx(graph(body))
-
-
 def test_a_cycle() -> None:
     model = graph(GOOD)
     model.graph.node[0].input[0] = "y"
