@@ -147,5 +147,6 @@ CONTRACTIONS: dict[str, Rule] = {
     "com.microsoft.NhwcFusedConv": fused_conv,
     "com.microsoft.NhwcConv": fused_conv,
     "com.microsoft.nchwc.Conv": fused_conv,
+    "com.microsoft.MatMulBnb4": matmul_n_bits,
     "com.microsoft.MatMulNBits": matmul_n_bits,
 }

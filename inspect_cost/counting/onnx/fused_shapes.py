@@ -57,6 +57,15 @@ def matmul_n_bits(call: NodeCall) -> Results:
     return [make_like(call.x, (*call.x.sizes[:-1], call.get("N")))]
 
 
+def gather_blocks(call: NodeCall) -> Results:
+    """Return the rows at some indices of a table of few bits, as floats; bytes hold several."""
+    table, indices = call.x, call.operand(1).sizes
+    per_element = 8 // call.get("bits", 4) if table.dtype == TensorProto.UINT8 else 1
+    sizes = [*table.sizes[:-1], table.sizes[-1] * per_element]
+    axis = call.get("gather_axis", 0) % len(sizes)
+    return [Value(call.operand(2).dtype, (*sizes[:axis], *indices, *sizes[axis + 1 :]))]
+
+
 def quantized_gemm(call: NodeCall) -> Results:
     """Return (m, k) @ (k, n), as integers if the result has a scale, else as floats."""
     a, b = call.x.sizes, call.operand(3).sizes
@@ -247,6 +256,8 @@ FUSED_SHAPES: dict[str, Callable[[NodeCall], Results]] = {
     "com.microsoft.TransposeMatMul": matmul,
     "com.microsoft.MatMulIntegerToFloat": float_matmul,
     "com.microsoft.DynamicQuantizeMatMul": float_matmul,
+    "com.microsoft.GatherBlockQuantized": gather_blocks,
+    "com.microsoft.MatMulBnb4": matmul_n_bits,
     "com.microsoft.MatMulNBits": matmul_n_bits,
     "com.microsoft.QGemm": quantized_gemm,
     "com.microsoft.QLinearAdd": quantized_pointwise,
