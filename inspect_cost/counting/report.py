@@ -1,6 +1,6 @@
 """The result of a count: everything follows from its tallies. Torch is not needed."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -148,9 +148,15 @@ class CostReport(CostFigures, StorageFigures, Presentable):
 
     @cached_property
     def uncounted(self) -> Mapping[str, int]:
-        """Operators that nothing gives a cost -> their calls. Empty means that all are counted."""
-        names = {tally.operator for tally in self.tallies if not tally.counted}
-        return MappingProxyType({name: self.by_operator[name].calls for name in sorted(names)})
+        """Operators that nothing gives a cost -> their calls. Empty means that all are counted.
+
+        Where the cost of some calls of an operator is known, the others are named.
+        """
+        calls: Counter[str] = Counter()
+        for tally in self.tallies:
+            if not tally.counted:
+                calls[tally.operator] += tally.calls
+        return MappingProxyType(dict(sorted(calls.items())))
 
     @property
     def complete(self) -> bool:

@@ -108,6 +108,17 @@ def bind_inputs(
     return values
 
 
+def find_given_results(graph: GraphProto, shapes: InputShapes) -> dict[str, tuple[int, ...]]:
+    """Return the given shapes of tensors other than inputs."""
+    inputs = {entry.name for entry in graph.input}
+    return {
+        name: tuple(shape)
+        for name, given in shapes.items()
+        if name not in inputs
+        for shape in _list_shapes(given)
+    }
+
+
 def _check_names(graph: GraphProto, entries: Sequence[ValueInfoProto], shapes: InputShapes) -> None:
     tensors = {entry.name for entry in entries} | set(_list_results(graph))
     axes = _list_stated_axes(graph)

@@ -93,6 +93,11 @@ def fused_matmul(call: NodeCall) -> OpCost | None:
     return formula.dot_products(call.out.size, k) + MUL * scaled
 
 
+def fused_matmul_activation(call: NodeCall) -> OpCost | None:
+    """Count FusedMatMul followed by an activation."""
+    return _add_activation(call, fused_matmul(call))
+
+
 def fused_gemm(call: NodeCall) -> OpCost | None:
     """Count Gemm followed by an activation."""
     return _add_activation(call, gemm(call))
@@ -134,6 +139,7 @@ CONTRACTIONS: dict[str, Rule] = {
     "onnx.CausalConvWithState": causal_conv_with_state,
     "onnx.AffineGrid": affine_grid,
     "com.microsoft.FusedMatMul": fused_matmul,
+    "com.microsoft.FusedMatMulActivation": fused_matmul_activation,
     "com.microsoft.TransposeMatMul": fused_matmul,
     "com.microsoft.FusedGemm": fused_gemm,
     "com.microsoft.GemmFloat8": gemm,
@@ -141,5 +147,6 @@ CONTRACTIONS: dict[str, Rule] = {
     "com.microsoft.NhwcFusedConv": fused_conv,
     "com.microsoft.NhwcConv": fused_conv,
     "com.microsoft.nchwc.Conv": fused_conv,
+    "com.microsoft.MatMulBnb4": matmul_n_bits,
     "com.microsoft.MatMulNBits": matmul_n_bits,
 }

@@ -65,11 +65,15 @@ def _count_loop(walk: "Walk", call: NodeCall, trips: int | None, module: str) ->
     if trips is None:
         return _follow_each_iteration(walk, call, carried, None, module)
     if not trips:
-        stacked = _make_empty_outputs(body, len(carried))
+        stacked = _find_scan_outputs(walk, body, carried, module)
         return [*carried, *(_stack(v, 0) for v in stacked)], 0
     try:
         every, returned = _follow_any_iteration(walk, body, carried, module)
-    except (NeedsValuesError, UnknownShapeError, UsageError):
+    except UnknownShapeError:
+        if trips <= MOST_STEPS:
+            return _follow_each_iteration(walk, call, carried, trips, module)
+        every, returned = _follow_any_iteration(walk, body, carried, module, strictly=False)
+    except (NeedsValuesError, UsageError):
         return _follow_each_iteration(walk, call, carried, trips, module)
     walk.ledger.add(every, trips)
     # A body returns its condition, the carried values, and outputs that are stacked.
@@ -114,16 +118,21 @@ def _always_continues(walk: "Walk", call: NodeCall) -> bool:
 
 
 def _follow_any_iteration(
-    walk: "Walk", body: GraphProto, carried: Values, module: str
+    walk: "Walk", body: GraphProto, carried: Values, module: str, *, strictly: bool = True
 ) -> tuple[Ledger, Values]:
-    """Follow an iteration that stands for all; return its ledger and its outputs."""
+    """Follow an iteration that stands for all; return its ledger and its outputs.
+
+    Raises:
+        NeedsValuesError: what it does may depend on the iteration; only if `strictly`.
+        UnknownShapeError: the same, of a size.
+    """
     ledger = Ledger()
     shapes = drop_contents(carried)
     counter, condition = Value(TensorProto.INT64, ()), make_known(np.array(True))
-    body_walk = walk.with_ledger(ledger, in_every_iteration=True)
+    body_walk = walk.with_ledger(ledger, in_every_iteration=strictly)
     returned = body_walk.follow_graph(body, [counter, condition, *shapes], module)
     for before, after in zip(carried, returned[1:], strict=False):
-        if before and after and before.shape != after.shape:
+        if strictly and before and after and before.shape != after.shape:
             raise NeedsValuesError(body.name)
     return ledger, drop_contents(returned)
 
@@ -159,8 +168,10 @@ def _ends(call: NodeCall, condition: Value | None, done: int) -> bool:
     return not condition.scalar
 
 
-def _make_empty_outputs(body: GraphProto, carried: int) -> Values:
-    return [None] * (len(body.output) - 1 - carried)
+def _find_scan_outputs(walk: "Walk", body: GraphProto, carried: Values, module: str) -> Values:
+    """Return what an iteration adds to the stacked outputs, of a loop that has no iterations."""
+    _unused, returned = _follow_any_iteration(walk, body, carried, module, strictly=False)
+    return returned[len(carried) + 1 :]
 
 
 def _stack(value: Value | None, trips: int) -> Value | None:

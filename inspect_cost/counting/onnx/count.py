@@ -45,7 +45,8 @@ def count_onnx(
 
     Returns:
         The report. Its operators are named onnx.Conv, com.microsoft.FusedConv and so on; those
-        without a known cost are in its ``uncounted``, and their nodes in its ``notes``.
+        without a known cost, or behind a size that is unknown, are in its ``uncounted``, and their
+        nodes in its ``notes``.
 
     Raises:
         UsageError: the file cannot be read or is malformed, an axis has no size, a shape cannot

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from onnx import ModelProto, TensorProto
 
+from inspect_cost.counting.onnx.binding import InputShapes, bind_axes, find_given_results
 from inspect_cost.counting.onnx.call import Rule
 from inspect_cost.counting.onnx.executed import Executed
 from inspect_cost.counting.onnx.given import make_feed
@@ -52,6 +53,7 @@ class Job:
         values: its inputs.
         arrays: contents of those that are given.
         rules: operator -> its rule.
+        shapes: sizes of axes and shapes of results that the caller gives.
         trip_counts: name of a Loop -> number of its iterations.
         folder: where its weights in other files are; None if nobody knows.
         fed: contents that only a run is fed.
@@ -61,6 +63,7 @@ class Job:
     values: Mapping[str, Value]
     arrays: Mapping[str, Array]
     rules: Mapping[str, Rule]
+    shapes: InputShapes = field(default_factory=dict)
     trip_counts: Mapping[str, int] = field(default_factory=dict)
     folder: Path | None = None
     fed: Mapping[str, Array] = field(default_factory=dict)
@@ -88,9 +91,11 @@ class Job:
             trip_counts=self.trip_counts,
             executed=executed,
             unset=self._find_unset(),
+            axis_sizes=bind_axes(model.graph, self.shapes),
         )
         ledger = Ledger()
-        walk = Walk(settings, ledger, read_opsets(model), ChainMap(dict(self.values)))
+        given = find_given_results(model.graph, self.shapes)
+        walk = Walk(settings, ledger, read_opsets(model), ChainMap(dict(self.values)), given)
         inputs = [self.values.get(entry.name) for entry in model.graph.input]
         try:
             walk.follow_graph(model.graph, inputs, "")

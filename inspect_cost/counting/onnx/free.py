@@ -23,7 +23,7 @@ _CONTAINERS = """
     SequenceErase SequenceInsert SequenceLength SplitToSequence
 """
 _TEXT = "RegexFullMatch StringConcat StringNormalizer StringSplit"
-_MICROSOFT = "ExpandDims Trilu nchwc.ReorderInput nchwc.ReorderOutput"
+_MICROSOFT = "ExpandDims GatherND Range Trilu nchwc.ReorderInput nchwc.ReorderOutput"
 
 
 def free(_call: NodeCall) -> OpCost | None:

@@ -9,7 +9,7 @@ from onnx import NodeProto, TensorProto, helper
 
 from inspect_cost.counting.onnx.call import NodeCall
 from inspect_cost.counting.onnx.fused_layouts import LAYOUT_SHAPES
-from inspect_cost.counting.onnx.value import Value, make_like
+from inspect_cost.counting.onnx.value import UnknownShapeError, Value, make_like
 
 Results = Sequence[Value | None]
 _FLOAT = TensorProto.FLOAT
@@ -55,6 +55,15 @@ def broadcast(a: Sequence[int], b: Sequence[int]) -> list[int]:
 def matmul_n_bits(call: NodeCall) -> Results:
     """Return (..., N) for (..., K)."""
     return [make_like(call.x, (*call.x.sizes[:-1], call.get("N")))]
+
+
+def gather_blocks(call: NodeCall) -> Results:
+    """Return the rows at some indices of a table of few bits, as floats; bytes hold several."""
+    table, indices = call.x, call.operand(1).sizes
+    per_element = 8 // call.get("bits", 4) if table.dtype == TensorProto.UINT8 else 1
+    sizes = [*table.sizes[:-1], table.sizes[-1] * per_element]
+    axis = call.get("gather_axis", 0) % len(sizes)
+    return [Value(call.operand(2).dtype, (*sizes[:axis], *indices, *sizes[axis + 1 :]))]
 
 
 def quantized_gemm(call: NodeCall) -> Results:
@@ -159,7 +168,7 @@ def multi_head_attention(call: NodeCall) -> Results:
 
 
 def grouped_query_attention(call: NodeCall) -> Results:
-    """Return (B, L, heads x size), and keys and values that are at least as long as the past."""
+    """Return (B, L, heads x size), keys and values at least as long as the past, and scores."""
     B, L, width = call.x.sizes
     heads, kv_heads = call.get("num_heads"), call.get("kv_num_heads")
     E = width // heads if call.has(1) else width // (heads + 2 * kv_heads)
@@ -168,7 +177,22 @@ def grouped_query_attention(call: NodeCall) -> Results:
     stated = total.scalar if total else None
     S = max(before, int(stated)) if stated else before + L
     present = make_like(call.x, (B, kv_heads, S, E))
-    return [make_like(call.x, (B, L, heads * E)), present, present]
+    scores = make_like(call.x, (B, heads, L, int(stated) if stated else S))
+    return [make_like(call.x, (B, L, heads * E)), present, present, scores]
+
+
+def expand_dims(call: NodeCall) -> Results:
+    """Return the first operand with an axis of size 1 at a position."""
+    position, sizes = call.operand(1).scalar, list(call.x.sizes)
+    if position is None:
+        raise UnknownShapeError(f"the axis that {call.label} adds depends on values")
+    sizes.insert(int(position) % (len(sizes) + 1), 1)
+    return [make_like(call.x, tuple(sizes))]
+
+
+def first_like_first(call: NodeCall) -> Results:
+    """Return the first operand's type and shape for the first result only."""
+    return [make_like(call.x, call.x.sizes)]
 
 
 def halve(call: NodeCall) -> Results:
@@ -185,7 +209,7 @@ def _rename_to(op_type: str, inputs: int | None = None) -> Callable[[NodeProto],
         plain.domain, plain.op_type = "", op_type
         if inputs is not None:
             del plain.input[inputs:]
-        kept = [a for a in node.attribute if not a.name.startswith("activation")]
+        kept = [a for a in node.attribute if not a.name.startswith(("activation", "dtype"))]
         del plain.attribute[:]
         plain.attribute.extend(kept)
         return plain
@@ -209,7 +233,10 @@ AS_STANDARD: dict[str, Callable[[NodeProto], NodeProto]] = {
     "onnx.STFT": _state_onesided,
     "com.microsoft.FusedConv": _rename_to("Conv", 3),
     "com.microsoft.FusedGemm": _rename_to("Gemm"),
+    "com.microsoft.GatherND": _rename_to("GatherND"),
+    "com.microsoft.GemmFloat8": _rename_to("Gemm", 3),
     "com.microsoft.GridSample": _rename_to("GridSample"),
+    "com.microsoft.Range": _rename_to("Range"),
     "com.microsoft.Trilu": _rename_to("Trilu"),
     "com.microsoft.nchwc.Conv": _rename_to("Conv", 3),
     "com.microsoft.nchwc.MaxPool": _rename_to("MaxPool"),
@@ -223,10 +250,14 @@ FUSED_SHAPES: dict[str, Callable[[NodeCall], Results]] = {
     "onnx.LayerNormalization": layer_norm,  # onnxruntime writes it into older opsets too
     "onnx.MeanVarianceNormalization": like_first,
     "onnx.SimplifiedLayerNormalization": skip_norm,
+    "com.microsoft.ExpandDims": expand_dims,
     "com.microsoft.FusedMatMul": matmul,
+    "com.microsoft.FusedMatMulActivation": matmul,
     "com.microsoft.TransposeMatMul": matmul,
     "com.microsoft.MatMulIntegerToFloat": float_matmul,
     "com.microsoft.DynamicQuantizeMatMul": float_matmul,
+    "com.microsoft.GatherBlockQuantized": gather_blocks,
+    "com.microsoft.MatMulBnb4": matmul_n_bits,
     "com.microsoft.MatMulNBits": matmul_n_bits,
     "com.microsoft.QGemm": quantized_gemm,
     "com.microsoft.QLinearAdd": quantized_pointwise,
@@ -251,5 +282,12 @@ _LIKE_FIRST = """
     Gelu BiasGelu FastGelu QuickGelu BiasAdd RotaryEmbedding GroupNorm QLinearSigmoid
     QLinearLeakyRelu QLinearSoftmax
 """
+#: Operators without a rule whose first result is like their first operand.
+_KEEPING_SHAPE = """
+    BiasDropout BiasSoftmax BitmaskBiasDropout BitmaskDropout BranchwiseRMSNorm GatedAdd
+    GatedRMSNorm Inverse LongformerAttention MoE MoEPacked MRotaryEmbedding QMoE QOrderedGelu
+    QOrderedLayerNormalization QOrderedLongformerAttention ScaledSiLU SkipGroupNorm SwiGLU
+"""
 FUSED_SHAPES |= LAYOUT_SHAPES
+FUSED_SHAPES |= {f"com.microsoft.{name}": first_like_first for name in _KEEPING_SHAPE.split()}
 FUSED_SHAPES |= {f"com.microsoft.{name}": like_first for name in _LIKE_FIRST.split()}

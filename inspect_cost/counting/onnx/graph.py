@@ -1,24 +1,27 @@
 """Follow a graph node by node: results by inference, costs by rules, subgraphs by recursion."""
 
 from collections import ChainMap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from onnx import AttributeProto, FunctionProto, GraphProto, NodeProto, TypeProto, helper
+from onnx import AttributeProto, FunctionProto, GraphProto, NodeProto, ValueInfoProto, helper
 
-from inspect_cost.counting.onnx import inference
 from inspect_cost.counting.onnx.call import (
     STANDARD,
     NodeCall,
     Rule,
-    get_label,
-    get_operator_name,
     refuse_malformed,
 )
 from inspect_cost.counting.onnx.control import CONTROL
 from inspect_cost.counting.onnx.executed import Executed, VaryingError
 from inspect_cost.counting.onnx.functions import find_function_body
+from inspect_cost.counting.onnx.inference import (
+    Statements,
+    complete_results,
+    infer_results,
+    read_constant,
+)
 from inspect_cost.counting.onnx.ledger import Ledger
 from inspect_cost.counting.onnx.loading import read_opsets
 from inspect_cost.counting.onnx.marking import get_mark
@@ -26,10 +29,18 @@ from inspect_cost.counting.onnx.modules import find_module
 from inspect_cost.counting.onnx.order import sort_nodes
 from inspect_cost.counting.onnx.outcomes import NeedsValuesError
 from inspect_cost.counting.onnx.sequences import SEQUENCES
-from inspect_cost.counting.onnx.value import UnknownShapeError, Value, make_known, read_tensor
+from inspect_cost.counting.onnx.value import (
+    UnknownShapeError,
+    Value,
+    make_known,
+    read_tensor,
+    read_type,
+)
 from inspect_cost.values.cost import OpCost
 from inspect_cost.values.errors import UsageError
 
+#: Operators that are followed by functions of their own.
+SPECIAL = CONTROL.keys() | SEQUENCES.keys()
 Scope = ChainMap[str, Value | None]
 #: Maximum depth of functions that call functions; ONNX allows no recursion.
 DEEPEST = 64
@@ -53,6 +64,7 @@ class Settings:
         choices: input of the graph -> the value that what was counted needs, filled in.
         undecided: label of each node whose outcome was chosen or stated -> the inputs that decide,
             filled in.
+        axis_sizes: name of an open axis -> its size.
     """
 
     rules: Mapping[str, Rule]
@@ -60,6 +72,7 @@ class Settings:
     trip_counts: Mapping[str, int] = field(default_factory=dict)
     executed: Executed | None = None
     class_names: dict[str, str] = field(default_factory=dict)
+    axis_sizes: Mapping[str, int] = field(default_factory=dict)
     unsettled: dict[str, bool] = field(default_factory=dict)
     from_run: dict[str, frozenset[str]] = field(default_factory=dict)
     unset: frozenset[str] = frozenset()
@@ -86,6 +99,7 @@ class Walk:
         ledger: ledger that costs are entered in.
         versions: domain -> opset version in the graph or function.
         scope: values so far, by name, over those of the enclosing graphs.
+        given: shapes that the caller gives to results, by name; those inside functions have none.
         attributes: attributes that the function being followed was called with.
         in_every_iteration: whether this pass stands for all iterations of a loop.
         depth: number of functions around this pass.
@@ -95,6 +109,7 @@ class Walk:
     ledger: Ledger
     versions: Mapping[str, int]
     scope: Scope
+    given: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     attributes: Mapping[str, AttributeProto] = field(default_factory=dict)
     in_every_iteration: bool = False
     depth: int = 0
@@ -115,17 +130,18 @@ class Walk:
         for name, value in _read_stored_tensors(graph):
             if walk.scope.maps[0].get(name) is None:
                 walk.scope[name] = replace(value, constant=True)
-        declared = {entry.name: entry.type for entry in (*graph.value_info, *graph.output)}
+        declared = walk._read_declared((*graph.value_info, *graph.output))
         walk.follow(sort_nodes(graph.node, walk.scope), module, declared)
         return [walk.look_up(entry.name) for entry in graph.output]
 
     def follow(
-        self, nodes: Sequence[NodeProto], module: str, declared: Mapping[str, TypeProto]
+        self, nodes: Sequence[NodeProto], module: str, declared: Mapping[str, Value]
     ) -> None:
-        """Follow the nodes in order."""
+        """Follow the nodes in order; `declared` completes results that do not follow."""
+        statements = Statements(declared, self.given)
         for node in nodes:
             own = find_module(node, self.settings.class_names)
-            results = self._run(node, own or module, declared)
+            results = self._run(node, own or module, statements)
             traced = self._trace_dependence(node, results)
             self.scope.update(
                 (name, value) for name, value in zip(node.output, traced, strict=False) if name
@@ -164,44 +180,27 @@ class Walk:
         value = self.scope.get(name)
         return value.scalar if value else None
 
-    def _run(
-        self, node: NodeProto, module: str, declared: Mapping[str, TypeProto]
-    ) -> Sequence[Value | None]:
+    def _read_declared(self, entries: Iterable[ValueInfoProto]) -> dict[str, Value]:
+        """Return what a file declares of results, with the open axes that have sizes by now."""
+        sizes = self.settings.axis_sizes
+        return {entry.name: read_type(entry.type, "", sizes) for entry in entries}
+
+    def _run(self, node: NodeProto, module: str, statements: Statements) -> Sequence[Value | None]:
         domain = "" if node.domain in STANDARD else node.domain
         version = self.versions.get(domain, 1)
         inputs = [self.look_up(name) for name in node.input]
         node = self._fill_in_attributes(node)
         call = NodeCall(node, version, _read_attributes(node), inputs)
-        name = get_operator_name(node)
-        try:
-            if name in CONTROL:
-                return CONTROL[name](self, call, module)
-            if name in SEQUENCES:
-                call = replace(call, outputs=[_apply_sequence_rule(call)])
-                self.ledger.enter(module, call, OpCost())
-                return call.outputs
-            return self._count(call, module, declared)
-        except UnknownShapeError as unknown:
-            raise UsageError(
-                f"{get_label(node)} ({name}) needs a shape that is unknown: {unknown}",
-                "State shapes in the file (value_info), or give the inputs' in `input_shapes`.",
-                field="input_shapes",
-            ) from unknown
-
-    def _count(
-        self, call: NodeCall, module: str, declared: Mapping[str, TypeProto]
-    ) -> Sequence[Value | None]:
+        if call.operator in SPECIAL:
+            return self._follow_special(call, module, statements)
         rule = self.settings.rules.get(call.operator)
         body = None if rule else find_function_body(call, self.settings.functions, self.versions)
         if body is not None:
             return self._follow_body(body, call, module)
-        outputs = self._complete(call, self._infer_results(call, declared))
+        outputs = self._complete(call, self._infer_results(call, statements))
         call = replace(call, outputs=outputs)
-        if rule is None:
-            self.ledger.enter(module, call, None, moved=_sum_known_bytes(call))
-        else:
-            self.ledger.enter(module, call, _apply_rule(rule, call))
-        return outputs
+        self._enter(call, module, rule)
+        return call.outputs
 
     def _complete(self, call: NodeCall, outputs: Sequence[Value | None]) -> Sequence[Value | None]:
         """Return results whose shapes are known, from a run if need be and if there was one.
@@ -228,13 +227,49 @@ class Walk:
             self.settings.from_run[call.label] = decide
         return completed
 
-    def _infer_results(
-        self, call: NodeCall, declared: Mapping[str, TypeProto]
+    def _follow_special(
+        self, call: NodeCall, module: str, statements: Statements
     ) -> Sequence[Value | None]:
+        """Follow an operator that runs subgraphs or handles sequences."""
+        try:
+            if call.operator in CONTROL:
+                return CONTROL[call.operator](self, call, module)
+            results = [_apply_sequence_rule(call)]
+            call = replace(call, outputs=results)
+            self.ledger.enter(module, call, OpCost())
+        except UnknownShapeError as unknown:
+            call = replace(call, outputs=complete_results(call, [], statements))
+            self._enter_unknown(call, module, str(unknown))
+        return call.outputs
+
+    def _enter(self, call: NodeCall, module: str, rule: Rule | None) -> None:
+        """Enter the cost that a rule gives, or that it is unknown."""
+        if rule is None:
+            self.ledger.enter(module, call, None)
+            return
+        try:
+            cost = _apply_rule(rule, call)
+            if self.in_every_iteration:
+                _check_sized(call)
+            self.ledger.enter(module, call, cost)
+        except UnknownShapeError as unknown:
+            self._enter_unknown(call, module, str(unknown))
+
+    def _enter_unknown(self, call: NodeCall, module: str, because: str) -> None:
+        """Enter a call whose cost is unknown because of a size.
+
+        Raises:
+            UnknownShapeError: the size may be known in each iteration of a loop by itself.
+        """
+        if self.in_every_iteration:
+            raise UnknownShapeError(because)
+        self.ledger.enter(module, call, None, because=because)
+
+    def _infer_results(self, call: NodeCall, statements: Statements) -> Sequence[Value | None]:
         if call.operator == "onnx.Constant":
             constant = self._read_constant(call.attributes)
             return [constant and replace(constant, constant=True)]
-        return inference.infer_results(call, self.versions, declared)
+        return infer_results(call, self.versions, statements)
 
     def _read_constant(self, attributes: Mapping[str, Any]) -> Value | None:
         if "value" in attributes:
@@ -242,9 +277,7 @@ class Walk:
         if "sparse_value" in attributes:
             sparse = attributes["sparse_value"]
             return Value(sparse.values.data_type, tuple(sparse.dims))
-        return next(
-            (make_known(inference.read_constant(k, v)) for k, v in attributes.items()), None
-        )
+        return next((make_known(read_constant(k, v)) for k, v in attributes.items()), None)
 
     def _follow_body(
         self, function: FunctionProto, call: NodeCall, module: str
@@ -270,13 +303,14 @@ class Walk:
             self.ledger,
             {**self.versions, **read_opsets(function)},
             ChainMap(dict(zip(function.input, call.inputs, strict=False))),
+            {},
             {a.name: a for a in (*function.attribute_proto, *call.node.attribute)},
             self.in_every_iteration,
             self.depth + 1,
         )
         for name in function.input[len(call.inputs) :]:
             walk.scope[name] = None
-        declared = {entry.name: entry.type for entry in function.value_info}
+        declared = walk._read_declared(function.value_info)
         walk.follow(sort_nodes(function.node, walk.scope), module, declared)
         wanted = zip(function.output, call.node.output, strict=False)  # the last may be left out
         return [walk.look_up(name) if outside else None for name, outside in wanted]
@@ -334,7 +368,12 @@ def _read_attributes(node: NodeProto) -> dict[str, Any]:
     return {a.name: helper.get_attribute_value(a) for a in node.attribute}
 
 
-def _sum_known_bytes(call: NodeCall) -> int:
-    """Return the bytes of the operands and results whose shapes are known."""
-    values = [v for v in (*call.inputs, *call.outputs) if v and v.shape is not None]
-    return sum(value.bytes for value in values)
+def _check_sized(call: NodeCall) -> None:
+    """Refuse a result of unknown size.
+
+    Raises:
+        UnknownShapeError: there is one.
+    """
+    for value in call.outputs:
+        if value is not None and not value.sized:
+            raise UnknownShapeError(value.because)

@@ -84,6 +84,7 @@ def count_graph(
         values,
         arrays,
         {**ONNX_RULES, **own},
+        input_shapes or {},
         trip_counts or {},
         _find_folder(source),
         read_arrays(model.graph, fed or {}),
@@ -169,11 +170,18 @@ def _sort_parents_first(paths: Iterable[str]) -> list[str]:
 
 
 def _describe_uncounted(ledger: Ledger) -> list[Note]:
-    """Return a note per operator without a known cost, with the names of its nodes."""
+    """Return a note per operator and reason for which a cost is unknown, with the nodes' names."""
     notes = []
-    for operator, nodes in ledger.uncounted.items():
-        named = list(dict.fromkeys(nodes))
-        more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
-        text = f"{operator} has no known cost: {', '.join(named[:MOST_NAMED])}{more}."
-        notes.append(Note("uncounted", text, "warning"))
+    for (operator, reason), nodes in ledger.uncounted.items():
+        what = f"has no known cost, as {reason}" if reason else "has no known cost"
+        notes.append(Note("uncounted", f"{operator} {what}: {_name_nodes(nodes)}.", "warning"))
+    for reason, nodes in ledger.unsized.items():
+        text = f"Bytes are in part unknown, as {reason}: {_name_nodes(nodes)}."
+        notes.append(Note("unsized", text, "warning"))
     return notes
+
+
+def _name_nodes(nodes: Sequence[str]) -> str:
+    named = list(dict.fromkeys(nodes))
+    more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
+    return f"{', '.join(named[:MOST_NAMED])}{more}"

@@ -1,6 +1,7 @@
 """Infer an operator's results: shapes by ONNX's inference, small contents by its reference."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
@@ -13,8 +14,16 @@ from onnx.reference import ReferenceEvaluator
 from inspect_cost.counting.onnx.call import STANDARD, MisfitError, NodeCall, refuse_malformed
 from inspect_cost.counting.onnx.early import infer_early_form, modernise
 from inspect_cost.counting.onnx.fused_shapes import AS_STANDARD, FUSED_SHAPES
-from inspect_cost.counting.onnx.value import MOST_INTEGERS, Array, Value, make_known, read_type
-from inspect_cost.values.errors import one_line
+from inspect_cost.counting.onnx.value import (
+    MOST_INTEGERS,
+    Array,
+    UnknownShapeError,
+    Value,
+    complete_value,
+    make_known,
+    read_type,
+)
+from inspect_cost.values.errors import UsageError, one_line
 
 #: Operators whose results have sizes that depend on contents but do not exceed their operands.
 _BOUNDED = frozenset({"NonZero", "Compress", "Unique"})
@@ -26,6 +35,8 @@ _DOES_NOT_FIT = (
     ValueError,
 )
 _CHECK = "Check the shapes in `input_shapes`, or the file with onnx.checker.check_model."
+#: Element types to try for operands whose type is an assumption.
+_TYPES_TO_TRY = (None, onnx.TensorProto.INT64, onnx.TensorProto.BOOL, onnx.TensorProto.INT32)
 _RANDOM = ("Random", "Bernoulli", "Multinomial")
 
 
@@ -38,42 +49,95 @@ def get_schema(node: NodeProto, version: int) -> OpSchema | None:
         return None
 
 
+@dataclass(frozen=True)
+class Statements:
+    """What is said about results besides what follows from operands.
+
+    Attributes:
+        declared: name -> value that the file declares, with the sizes that are known.
+        given: name -> shape that the caller gives.
+    """
+
+    declared: Mapping[str, Value] = field(default_factory=dict)
+    given: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+
 def infer_results(
-    call: NodeCall, opsets: Mapping[str, int], declared: Mapping[str, TypeProto]
+    call: NodeCall, opsets: Mapping[str, int], statements: Statements
 ) -> list[Value | None]:
     """Infer the results of one call.
 
     Args:
         call: the call, with operands but no results yet.
         opsets: domain -> version that the file uses.
-        declared: types that the file states, used if nothing else gives them.
+        statements: what completes results that do not follow from the operands.
 
     Raises:
-        UsageError: the operands do not fit the operator.
+        UsageError: the operands do not fit the operator, or a given shape not its result.
     """
-    inferred = _apply_shape_function(call, opsets)
-    values = []
-    for position, name in enumerate(call.node.output):
-        value = inferred[position] if position < len(inferred) else None
-        if name and (value is None or value.shape is None) and name in declared:
-            value = read_type(declared[name], _explain_unknown(call))
-        if name and value is None:
-            value = Value(onnx.TensorProto.UNDEFINED, None, because=_explain_unknown(call))
-        if value and value.shape and min(value.shape) < 0:
-            raise MisfitError(f"{call.label} ({call.operator}) returns a negative size", _CHECK)
-        values.append(value if name else None)
+    values = complete_results(call, _apply_shape_function(call, opsets), statements)
     return evaluate_contents(call, values, opsets)
 
 
+def complete_results(
+    call: NodeCall, inferred: Sequence[Value | None], statements: Statements
+) -> list[Value | None]:
+    """Return all results of a call, with the sizes that only the file or the caller states."""
+    values: list[Value | None] = []
+    for position, name in enumerate(call.node.output):
+        value = inferred[position] if position < len(inferred) else None
+        values.append(_complete_result(call, name, value, statements) if name else None)
+    return values
+
+
+def _complete_result(
+    call: NodeCall, name: str, inferred: Value | None, statements: Statements
+) -> Value:
+    value = inferred or Value(
+        _assume_type(call), None, because=_explain_unknown(call), assumed=True
+    )
+    if name in statements.declared:
+        value = complete_value(value, statements.declared[name])
+    if name in statements.given:
+        value = _apply_given_shape(call, name, value, statements.given[name])
+    if value.shape and min(value.shape) < 0:
+        raise MisfitError(f"{call.label} ({call.operator}) returns a negative size", _CHECK)
+    return value
+
+
+def _apply_given_shape(call: NodeCall, name: str, value: Value, shape: tuple[int, ...]) -> Value:
+    known = value.shape if value.shape is not None else value.axes
+    fits = known is None or (
+        len(known) == len(shape)
+        and all(n in {None, size} for n, size in zip(known, shape, strict=True))
+    )
+    if not fits:
+        raise UsageError(
+            f"{name}, which {call.label} ({call.operator}) returns, has the shape {known}, "
+            f"but {shape} was given",
+            "Give only shapes that the graph leaves open.",
+            field="input_shapes",
+        )
+    return value if value.shape is not None else replace(value, shape=shape, axes=shape)
+
+
+def _assume_type(call: NodeCall) -> int:
+    """Return the type of the first operand of floating-point numbers, or else float32."""
+    return next((v.dtype for v in call.inputs if v and v.floating), onnx.TensorProto.FLOAT)
+
+
 def _apply_shape_function(call: NodeCall, opsets: Mapping[str, int]) -> Sequence[Value | None]:
-    with refuse_malformed(call, _CHECK):
-        fused = FUSED_SHAPES.get(call.operator)
-        return infer_by_schema(call, opsets) if fused is None else fused(call)
+    fused = FUSED_SHAPES.get(call.operator)
+    try:
+        with refuse_malformed(call, _CHECK):
+            return infer_by_schema(call, opsets) if fused is None else fused(call)
+    except UnknownShapeError:
+        return []
 
 
 def _explain_unknown(call: NodeCall) -> str:
     for value in call.inputs:
-        if value and value.shape is None and value.because:
+        if value and not value.sized and value.because:
             return value.because  # the first shape that is unknown is the one to report
     if get_schema(call.node, call.version) is None:
         return f"the shape that {call.label} ({call.operator}) returns is not known"
@@ -81,38 +145,53 @@ def _explain_unknown(call: NodeCall) -> str:
 
 
 def infer_by_schema(call: NodeCall, opsets: Mapping[str, int]) -> Sequence[Value | None]:
-    """Infer results as ONNX does, from the operands' shapes and small contents."""
+    """Infer results as ONNX does, from what is known of the operands' shapes and contents."""
     node, version = call.node, call.version
     if call.operator in AS_STANDARD:
         node, version = AS_STANDARD[call.operator](call.node), opsets.get("", 1)
     schema = get_schema(node, version)
-    if schema is None or any(value and value.shape is None for value in call.inputs):
+    if schema is None or any(value and not value.is_tensor for value in call.inputs):
         return []
     early = infer_early_form(call)
     if early is not None:
         return early
     node, version, schema = modernise(node, version, schema)
     opsets = {**opsets, "": version} if node.domain in STANDARD else opsets
-    types = {n: v.type for n, v in zip(node.input, call.inputs, strict=False) if n and v}
+    operands = list(zip(node.input, call.inputs, strict=False))
     data = {
         n: numpy_helper.from_array(np.ascontiguousarray(v.data).reshape(v.data.shape))
-        for n, v in zip(node.input, call.inputs, strict=False)
+        for n, v in operands
         if n and v and v.data is not None
     }
     imports = [helper.make_operatorsetid(domain, v) for domain, v in opsets.items()]
-    try:
-        inferred = shape_inference.infer_node_outputs(
-            schema, node, types, data, opset_imports=imports
-        )
-    except _DOES_NOT_FIT as error:
-        raise MisfitError(
-            f"{call.label} ({call.operator}) does not fit its operands: {one_line(error, 200)}",
-            _CHECK,
-        ) from error
-    return [
-        read_type(inferred[n], _explain_unknown(call)) if n in inferred else None
-        for n in node.output
-    ]
+    assumed = any(v.assumed for v in call.inputs if v)
+    for assumption in _TYPES_TO_TRY if assumed else (None,):
+        types = {n: _get_type(v, assumption) for n, v in operands if n and v}
+        try:
+            inferred = shape_inference.infer_node_outputs(
+                schema, node, types, data, opset_imports=imports
+            )
+        except _DOES_NOT_FIT as error:
+            mismatch = error
+        else:
+            return [_read_inferred(call, inferred.get(name), assumed) for name in node.output]
+    raise MisfitError(
+        f"{call.label} ({call.operator}) does not fit its operands: {one_line(mismatch, 200)}",
+        _CHECK,
+    ) from mismatch
+
+
+def _get_type(value: Value, assumption: int | None) -> TypeProto:
+    """Return a value's type, with another element type if its own is an assumption."""
+    substituted = value.assumed and assumption is not None
+    return (replace(value, dtype=assumption) if substituted and assumption else value).type
+
+
+def _read_inferred(call: NodeCall, inferred: TypeProto | None, assumed: bool) -> Value | None:
+    if inferred is None:
+        return None
+    value = read_type(inferred, _explain_unknown(call))
+    return replace(value, assumed=assumed) if assumed else value
 
 
 def evaluate_contents(
@@ -138,12 +217,14 @@ def evaluate_contents(
 
 def _answer_from_shape(call: NodeCall) -> Value | None:
     """Return the result of Shape or Size, which need no contents; None for other operators."""
-    if call.operator not in {"onnx.Shape", "onnx.Size"} or call.x.shape is None:
+    sizes = call.x.shape if call.inputs and call.inputs[0] else None
+    if call.operator == "onnx.Size" and sizes is not None:
+        return make_known(np.array(prod(sizes), np.int64))
+    axes = sizes if sizes is not None else call.x.axes
+    if call.operator != "onnx.Shape" or axes is None:
         return None
-    if call.node.op_type == "Size":
-        return make_known(np.array(call.x.size, np.int64))
-    start, end = call.get("start", 0), call.get("end")
-    return make_known(np.array(call.x.shape[start:end], np.int64))
+    asked = axes[call.get("start", 0) : call.get("end")]
+    return None if None in asked else make_known(np.array(asked, np.int64))
 
 
 def _is_small(call: NodeCall, values: Sequence[Value | None]) -> bool:

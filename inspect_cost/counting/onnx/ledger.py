@@ -41,24 +41,28 @@ class Ledger:
     """Tallies by module and operator, in the order of their first calls.
 
     Attributes:
-        uncounted: operator without a known cost -> labels of its nodes.
+        uncounted: (operator, reason) -> labels of its nodes whose cost is unknown. The reason is
+            that for an unknown size, or "" if no rule gives the operator's cost.
+        unsized: reason for an unknown size -> labels of nodes of known cost that read or return it.
         notes: decisions that the graph alone does not settle, each once, as keys in order.
         traced: what each marked node did, for a comparison with a run.
     """
 
     def __init__(self) -> None:
-        self._tallies: dict[tuple[str, str], Tally] = {}
-        self.uncounted: dict[str, list[str]] = {}
+        self._tallies: dict[tuple[str, str, bool], Tally] = {}
+        self.uncounted: dict[tuple[str, str], list[str]] = {}
+        self.unsized: dict[str, list[str]] = {}
         self.notes: dict[Note, None] = {}
         self.traced: dict[str, Traced] = {}
 
-    def enter(
-        self, module: str, call: NodeCall, cost: OpCost | None, *, moved: int | None = None
-    ) -> None:
-        """Add one call; a cost of None means that no rule gives it."""
+    def enter(self, module: str, call: NodeCall, cost: OpCost | None, *, because: str = "") -> None:
+        """Add one call; a cost of None is unknown because of a size or, by default, a rule."""
         if cost is None:
-            self.uncounted.setdefault(call.operator, []).append(call.label)
-        moved = count_bytes_moved(call) if moved is None else moved
+            self.uncounted.setdefault((call.operator, because), []).append(call.label)
+        unsized = next((v for v in (*call.inputs, *call.outputs) if v and not v.sized), None)
+        if unsized is not None and cost is not None:
+            self.unsized.setdefault(unsized.because, []).append(call.label)
+        moved = count_bytes_moved(call)
         self._add(Tally(call.operator, module, 1, cost or FREE, moved, cost is not None))
         shapes = tuple(value.shape for value in call.outputs if value and value.items is None)
         self.trace(get_mark(call.node), call, shapes, cost.macs if cost else 0)
@@ -69,7 +73,7 @@ class Ledger:
             self.traced.setdefault(mark, Traced(call)).add(did, macs)
 
     def _add(self, tally: Tally) -> None:
-        key = (tally.module, tally.operator)
+        key = (tally.module, tally.operator, tally.counted)
         known = self._tallies.get(key)
         self._tallies[key] = tally if known is None else known + tally
 
@@ -78,8 +82,10 @@ class Ledger:
         for t in other.tallies() if times else ():
             cost, moved = t.cost * times, t.bytes_moved * times
             self._add(Tally(t.operator, t.module, t.calls * times, cost, moved, t.counted))
-        for operator, nodes in other.uncounted.items() if times else ():
-            self.uncounted.setdefault(operator, []).extend(nodes)
+        for place, nodes in other.uncounted.items() if times else ():
+            self.uncounted.setdefault(place, []).extend(nodes)
+        for reason, nodes in other.unsized.items() if times else ():
+            self.unsized.setdefault(reason, []).extend(nodes)
         self.notes.update(other.notes)
         for mark, traced in other.traced.items() if times else ():
             self.traced.setdefault(mark, Traced(traced.call)).merge(traced, times)

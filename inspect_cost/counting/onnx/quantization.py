@@ -29,6 +29,11 @@ def dequantize(call: NodeCall) -> OpCost | None:
     return DEQUANTIZE * call.out.size
 
 
+def dequantize_blocks(call: NodeCall) -> OpCost | None:
+    """Count `(q - zero) * scale` of weights of few bits, whose zero points are integers."""
+    return MUL * call.out.size
+
+
 def dynamic_quantize(call: NodeCall) -> OpCost | None:
     """Count finding both extremes of x, then quantising it."""
     return dynamic_quantization(call.x.size)
@@ -97,6 +102,7 @@ QUANTIZATION: dict[str, Rule] = {
     "onnx.QLinearMatMul": matmul,
     "com.microsoft.QuantizeLinear": quantize,
     "com.microsoft.DequantizeLinear": dequantize,
+    "com.microsoft.GatherBlockQuantized": dequantize_blocks,
     "com.microsoft.QLinearConv": conv,
     "com.microsoft.QGemm": gemm,
     "com.microsoft.MatMulIntegerToFloat": scaled_matmul(6),

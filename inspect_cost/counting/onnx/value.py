@@ -46,6 +46,7 @@ class Value:
             even their number is known.
         item: what is known of each tensor of a sequence of unknown length; else None.
         maybe: whether it is an optional value that may be empty, with the type that it has if not.
+        assumed: whether its element type is an assumption.
     """
 
     dtype: int
@@ -58,6 +59,7 @@ class Value:
     axes: tuple[int | None, ...] | None = None
     item: "Value | None" = None
     maybe: bool = False
+    assumed: bool = False
 
     @property
     def size(self) -> int:
@@ -74,6 +76,18 @@ class Value:
         if self.shape is None:
             raise UnknownShapeError(self.because)
         return self.shape
+
+    @property
+    def is_tensor(self) -> bool:
+        """Whether it is known to be a tensor rather than a sequence or a map."""
+        return self.items is None and self.item is None and self.dtype != _T.UNDEFINED
+
+    @property
+    def sized(self) -> bool:
+        """Whether its shape is known, or that of each tensor of a sequence."""
+        if self.items is not None:
+            return all(item.sized for item in self.items)
+        return self.shape is not None
 
     @property
     def floating(self) -> bool:
@@ -108,7 +122,7 @@ class Value:
 
 def make_like(value: Value, shape: tuple[int, ...] | None) -> Value:
     """Return a value of the same type, about which only the shape is known."""
-    return Value(value.dtype, shape, because=value.because)
+    return Value(value.dtype, shape, because=value.because, assumed=value.assumed)
 
 
 class UnknownShapeError(Exception):
@@ -200,3 +214,16 @@ def make_partial(dtype: int, axes: tuple[int | None, ...] | None, because: str) 
     known = tuple(size for size in axes or () if size is not None)
     whole = axes is not None and len(known) == len(axes)
     return Value(dtype, known if whole else None, because=because, axes=axes)
+
+
+def complete_value(value: Value, stated: Value) -> Value:
+    """Return a value with the sizes that it lacks and another states, if both have as many axes."""
+    if value.shape is not None or value.items is not None:
+        return value
+    own = value.axes or (None,) * len(stated.axes or ())
+    if stated.axes is None or len(own) != len(stated.axes):
+        return value if stated.item is None else replace(stated, because=value.because)
+    axes = tuple(s if n is None else n for n, s in zip(own, stated.axes, strict=True))
+    type_from = stated if value.assumed and stated.dtype != _T.UNDEFINED else value
+    completed = make_partial(type_from.dtype, axes, value.because)
+    return replace(completed, assumed=type_from.assumed)

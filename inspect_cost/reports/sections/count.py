@@ -178,7 +178,7 @@ def write_costs(operator: str, *, of_node: bool) -> str:
 def describe_uncounted(count: CostReport) -> Iterator[Cell]:
     """Yield each operator without a cost, with its calls and the first modules that make them."""
     for name, calls in count.uncounted.items():
-        callers = [t.module for t in count.tallies if t.operator == name]
+        callers = [t.module for t in count.tallies if t.operator == name and not t.counted]
         modules = list(dict.fromkeys(map(count.find_path, callers)))
         where = ", ".join(path or count.model for path in modules[:NAMED_MODULES])
         more = len(modules) - NAMED_MODULES
