@@ -46,9 +46,11 @@ def float_matmul(call: NodeCall) -> Results:
 
 
 def broadcast(a: Sequence[int], b: Sequence[int]) -> list[int]:
-    """Return the shape that two compatible shapes broadcast to."""
+    """Return the shape that two shapes broadcast to; a ValueError if they do not."""
     longest = max(len(a), len(b))
     padded = [[1] * (longest - len(s)) + list(s) for s in (a, b)]
+    if any(m != n and 1 not in {m, n} for m, n in zip(*padded, strict=True)):
+        raise ValueError(f"{tuple(a)} and {tuple(b)} do not broadcast")
     return [n if m == 1 else m for m, n in zip(*padded, strict=True)]
 
 

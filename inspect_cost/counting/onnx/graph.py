@@ -13,6 +13,7 @@ from inspect_cost.counting.onnx.call import (
     Rule,
     refuse_malformed,
 )
+from inspect_cost.counting.onnx.checks import check_operands
 from inspect_cost.counting.onnx.control import CONTROL
 from inspect_cost.counting.onnx.functions import find_function_body
 from inspect_cost.counting.onnx.inference import (
@@ -154,8 +155,10 @@ class Walk:
         rule = self.settings.rules.get(call.operator)
         body = None if rule else find_function_body(call, self.settings.functions, self.versions)
         if body is not None:
+            _check(call)
             return self._follow_function(body, call, module)
         call = replace(call, outputs=self._infer_results(call, statements))
+        _check(call)
         self._enter(call, module, rule)
         return call.outputs
 
@@ -276,6 +279,12 @@ def _apply_rule(rule: Rule, call: NodeCall) -> OpCost | None:
 
 def _read_attributes(node: NodeProto) -> dict[str, Any]:
     return {a.name: helper.get_attribute_value(a) for a in node.attribute}
+
+
+def _check(call: NodeCall) -> None:
+    """Refuse operands that do not fit each other."""
+    with refuse_malformed(call, "Check the shapes in `input_shapes`, or export the file again."):
+        check_operands(call)
 
 
 def _check_sized(call: NodeCall) -> None:
