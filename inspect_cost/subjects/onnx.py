@@ -64,7 +64,7 @@ class OnnxSubject:
 
     @property
     def identity(self) -> Identity:
-        """Its path; its title is the graph's name."""
+        """Its path; its title is the file's name."""
         return Identity(self.name, "")
 
     @property
@@ -92,6 +92,7 @@ class OnnxSubject:
             input_shapes=self._shapes(model.graph),
             op_costs=options.op_costs,
             trip_counts=self.trip_counts,
+            title=Path(self.name).stem,
         )
 
     def law(self, phase: Phase, options: CountOptions, period: int | None = None) -> CostLaw:

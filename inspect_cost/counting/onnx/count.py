@@ -24,6 +24,7 @@ from inspect_cost.counting.tally import Storage, ancestry
 from inspect_cost.values.cost import OpCost
 from inspect_cost.values.errors import UsageError
 from inspect_cost.values.notes import Note
+from inspect_cost.values.units import exact
 
 MOST_NAMED = 5
 
@@ -34,6 +35,7 @@ def count_onnx(
     input_shapes: InputShapes | None = None,
     op_costs: Mapping[str, Rule | OpCost] | None = None,
     trip_counts: Mapping[str, int] | None = None,
+    title: str | None = None,
 ) -> CostReport:
     """Count parameters, MACs, FLOPs and bytes of one run of an ONNX graph, without running it.
 
@@ -48,6 +50,7 @@ def count_onnx(
             an `inspect_cost.counting.onnx.call.NodeCall` to one.
         trip_counts: name of a Loop's node -> number of its iterations, for loops whose number
             depends on values.
+        title: name of the model in the report; by default the file's, or else the graph's.
 
     Returns:
         The report. Its operators are named onnx.Conv, com.microsoft.FusedConv and so on; those
@@ -75,16 +78,18 @@ def count_onnx(
     given = find_given_results(model.graph, input_shapes or {})
     walk = Walk(settings, ledger, read_opsets(model), ChainMap(dict(inputs)), given)
     walk.follow_graph(model.graph, [inputs.get(entry.name) for entry in model.graph.input], "")
-    for name in own:
-        if name not in applied:
+    for operator in own:
+        if operator not in applied:
             ran = dict.fromkeys(tally.operator for tally in ledger.tallies())
-            raise make_unused_error("op_costs", name, ran, "operators")
+            raise make_unused_error("op_costs", operator, ran, "operators")
     storages = collect_storage(model, settings.class_names)
+    stem = "" if isinstance(source, ModelProto) else Path(source).stem
+    name = title or stem or model.graph.name or "graph"
     return CostReport(
-        model=model.graph.name or "graph",
-        modules=_list_modules(ledger, storages, settings.class_names, model.graph.name or "graph"),
+        model=name,
+        modules=_list_modules(ledger, storages, settings.class_names, name),
         tallies=ledger.tallies(),
-        notes=(*_describe_uncounted(ledger), *ledger.notes),
+        notes=(*_describe_uncounted(ledger), *_describe_padding(ledger), *ledger.notes),
     )
 
 
@@ -145,6 +150,17 @@ def _describe_uncounted(ledger: Ledger) -> list[Note]:
         text = f"Bytes are in part unknown, as {reason}: {_name_nodes(nodes)}."
         notes.append(Note("unsized", text, "warning"))
     return notes
+
+
+def _describe_padding(ledger: Ledger) -> list[Note]:
+    """Return a note on MACs that a blocked layout adds, if it does."""
+    if not ledger.padding_macs:
+        return []
+    text = (
+        f"The file's blocked layout pads channels: {exact(ledger.padding_macs)} MACs more are "
+        "executed, by the CPU that it was optimised on, and are in no total."
+    )
+    return [Note("padding", text, "info")]
 
 
 def _name_nodes(nodes: Sequence[str]) -> str:

@@ -26,6 +26,12 @@ from inspect_cost.counting.onnx.ledger import Ledger
 from inspect_cost.counting.onnx.loading import read_opsets
 from inspect_cost.counting.onnx.modules import find_module
 from inspect_cost.counting.onnx.order import sort_nodes
+from inspect_cost.counting.onnx.padding import (
+    count_own_filters,
+    drop_padding,
+    is_padded,
+    pass_on_channels,
+)
 from inspect_cost.counting.onnx.sequences import SEQUENCES
 from inspect_cost.counting.onnx.value import (
     UnknownShapeError,
@@ -157,7 +163,7 @@ class Walk:
         if body is not None:
             _check(call)
             return self._follow_function(body, call, module)
-        call = replace(call, outputs=self._infer_results(call, statements))
+        call = pass_on_channels(replace(call, outputs=self._infer_results(call, statements)))
         _check(call)
         self._enter(call, module, rule)
         return call.outputs
@@ -183,12 +189,20 @@ class Walk:
             self.ledger.enter(module, call, None)
             return
         try:
-            cost = _apply_rule(rule, call)
             if self.in_every_iteration:
                 _check_sized(call)
-            self.ledger.enter(module, call, cost)
+            own = drop_padding(call) if is_padded(call) else call
+            cost = _apply_rule(rule, own)
+            if own is not call:
+                self._note_padding(_apply_rule(rule, call), cost)
+            self.ledger.enter(module, own, cost)
         except UnknownShapeError as unknown:
             self._enter_unknown(call, module, str(unknown))
+
+    def _note_padding(self, executed: OpCost | None, own: OpCost | None) -> None:
+        """Add what is executed on padding."""
+        if executed is not None and own is not None:
+            self.ledger.padding_macs += executed.macs - own.macs
 
     def _enter_unknown(self, call: NodeCall, module: str, because: str) -> None:
         """Enter a call whose cost is unknown because of a size.
@@ -258,8 +272,11 @@ class Walk:
 
 def _read_stored_tensors(graph: GraphProto) -> Iterator[tuple[str, Value]]:
     """Iterate over the name and value of each tensor that a graph stores."""
+    own_filters = count_own_filters(graph)
     for tensor in graph.initializer:
-        yield tensor.name, read_tensor(tensor)
+        value = read_tensor(tensor)
+        filters = own_filters.get(tensor.name)
+        yield tensor.name, replace(value, channels=filters) if filters is not None else value
     for sparse in graph.sparse_initializer:
         yield sparse.values.name, Value(sparse.values.data_type, tuple(sparse.dims))
 

@@ -14,6 +14,7 @@ class Ledger:
         uncounted: (operator, reason) -> labels of its nodes whose cost is unknown. The reason is
             that for an unknown size, or "" if no rule gives the operator's cost.
         unsized: reason for an unknown size -> labels of nodes of known cost that read or return it.
+        padding_macs: MACs that are executed on padding besides those entered.
         notes: decisions that the graph alone does not settle, each once, as keys in order.
     """
 
@@ -21,6 +22,7 @@ class Ledger:
         self._tallies: dict[tuple[str, str, bool], Tally] = {}
         self.uncounted: dict[tuple[str, str], list[str]] = {}
         self.unsized: dict[str, list[str]] = {}
+        self.padding_macs = 0
         self.notes: dict[Note, None] = {}
 
     def enter(self, module: str, call: NodeCall, cost: OpCost | None, *, because: str = "") -> None:
@@ -47,6 +49,7 @@ class Ledger:
             self.uncounted.setdefault(place, []).extend(nodes)
         for reason, nodes in other.unsized.items() if times else ():
             self.unsized.setdefault(reason, []).extend(nodes)
+        self.padding_macs += other.padding_macs * times
         self.notes.update(other.notes)
 
     @property

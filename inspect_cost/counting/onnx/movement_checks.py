@@ -119,3 +119,6 @@ def loss(call: NodeCall) -> None:
     """Check scores of (B, C, T...) and labels of (B, T...)."""
     x, labels = call.x.sizes, call.operand(1).sizes
     demand((x[0], *x[2:]) == labels, f"{labels} labels do not fit {x}")
+    weights = call.optional(2) if call.node.op_type == "NegativeLogLikelihoodLoss" else None
+    fits = weights is None or weights.sizes == (x[1],)
+    demand(fits, f"its weights are not of {x[1]} classes")
