@@ -89,6 +89,8 @@ def count_onnx(
         model=name,
         modules=_list_modules(ledger, storages, settings.class_names, name),
         tallies=ledger.tallies(),
+        peak_activation_bytes=ledger.peak_bytes if ledger.sized else None,
+        input_bytes=sum(value.known_bytes for value in inputs.values()),
         notes=(*_describe_uncounted(ledger), *_describe_padding(ledger), *ledger.notes),
     )
 

@@ -24,6 +24,7 @@ from inspect_cost.counting.onnx.inference import (
 )
 from inspect_cost.counting.onnx.ledger import Ledger
 from inspect_cost.counting.onnx.loading import read_opsets
+from inspect_cost.counting.onnx.memory import Memory
 from inspect_cost.counting.onnx.modules import find_module
 from inspect_cost.counting.onnx.order import sort_nodes
 from inspect_cost.counting.onnx.padding import (
@@ -110,20 +111,36 @@ class Walk:
             if walk.scope.maps[0].get(name) is None:
                 walk.scope[name] = value
         declared = walk._read_declared((*graph.value_info, *graph.output))
-        walk.follow(sort_nodes(graph.node, walk.scope), module, declared)
-        return [walk.look_up(entry.name) for entry in graph.output]
+        returned = [entry.name for entry in graph.output]
+        walk.follow(sort_nodes(graph.node, walk.scope), module, declared, returned)
+        return [walk.look_up(name) for name in returned]
 
     def follow(
-        self, nodes: Sequence[NodeProto], module: str, declared: Mapping[str, Value]
+        self,
+        nodes: Sequence[NodeProto],
+        module: str,
+        declared: Mapping[str, Value],
+        returned: Sequence[str],
     ) -> None:
-        """Follow the nodes in order; `declared` completes results that do not follow."""
+        """Follow the nodes in order.
+
+        Args:
+            nodes: the nodes.
+            module: path of the module that runs them, unless they name their own.
+            declared: what completes results that do not follow.
+            returned: names of the values that outlive the nodes.
+        """
         statements = Statements(declared, self.given)
-        for node in nodes:
+        memory, before = Memory(nodes, returned), self.ledger.peak_bytes
+        for index, node in enumerate(nodes):
             own = find_module(node, self.settings.class_names)
+            self.ledger.peak_bytes = 0
             results = self._run(node, own or module, statements)
+            memory.make(index, node, results, self.ledger.peak_bytes)
             self.scope.update(
                 (name, value) for name, value in zip(node.output, results, strict=False) if name
             )
+        self.ledger.peak_bytes = max(before, memory.peak)
 
     def look_up(self, name: str) -> Value | None:
         """Return the value of that name; None for an omitted operand."""
@@ -246,7 +263,8 @@ class Walk:
         for name in function.input[len(call.inputs) :]:
             walk.scope[name] = None
         declared = walk._read_declared(function.value_info)
-        walk.follow(sort_nodes(function.node, walk.scope), module, declared)
+        nodes = sort_nodes(function.node, walk.scope)
+        walk.follow(nodes, module, declared, function.output)
         wanted = zip(function.output, call.node.output, strict=False)  # the last may be left out
         return [walk.look_up(name) if outside else None for name, outside in wanted]
 

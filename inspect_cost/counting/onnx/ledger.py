@@ -15,6 +15,8 @@ class Ledger:
             that for an unknown size, or "" if no rule gives the operator's cost.
         unsized: reason for an unknown size -> labels of nodes of known cost that read or return it.
         padding_macs: MACs that are executed on padding besides those entered.
+        peak_bytes: most bytes that results in a graph, or in those inside it, occupy at once.
+        sized: whether the sizes of all results are known.
         notes: decisions that the graph alone does not settle, each once, as keys in order.
     """
 
@@ -23,6 +25,8 @@ class Ledger:
         self.uncounted: dict[tuple[str, str], list[str]] = {}
         self.unsized: dict[str, list[str]] = {}
         self.padding_macs = 0
+        self.peak_bytes = 0
+        self.sized = True
         self.notes: dict[Note, None] = {}
 
     def enter(self, module: str, call: NodeCall, cost: OpCost | None, *, because: str = "") -> None:
@@ -32,6 +36,7 @@ class Ledger:
         unsized = next((v for v in (*call.inputs, *call.outputs) if v and not v.sized), None)
         if unsized is not None and cost is not None:
             self.unsized.setdefault(unsized.because, []).append(call.label)
+        self.sized = self.sized and all(v.sized for v in call.outputs if v)
         moved = count_bytes_moved(call)
         self._add(Tally(call.operator, module, 1, cost or FREE, moved, cost is not None))
 
@@ -50,6 +55,9 @@ class Ledger:
         for reason, nodes in other.unsized.items() if times else ():
             self.unsized.setdefault(reason, []).extend(nodes)
         self.padding_macs += other.padding_macs * times
+        if times:
+            self.peak_bytes = max(self.peak_bytes, other.peak_bytes)
+            self.sized = self.sized and other.sized
         self.notes.update(other.notes)
 
     @property
