@@ -61,7 +61,7 @@ MISTAKES = [
     ("none.onnx", "there is no file none.onnx"),
     ("torn.onnx", "torn.onnx is not an ONNX file"),
     ("open.onnx", "axis 1 of the input x (1, L, 8) is open"),
-    ("open.onnx --input y=1,2,8", "no input 'y'"),
+    ("open.onnx --input z=1,2,8", "no input 'z'"),
     ("open.onnx --input 1,2,8 --input 8,4 --input 3", "3 inputs are given, and the graph has 2"),
     ("open.onnx --input x=1,L,8", "there is no --input-len"),
     ("open.onnx --set a=1", "--set is for presets"),

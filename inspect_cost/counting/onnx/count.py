@@ -74,7 +74,7 @@ def count_onnx(
         axis_sizes=bind_axes(model.graph, input_shapes or {}),
     )
     ledger = Ledger()
-    inputs = bind_inputs(model.graph, input_shapes or {}, unread_too=False)
+    inputs = bind_inputs(model.graph, input_shapes or {}, fed=False)
     given = find_given_results(model.graph, input_shapes or {})
     walk = Walk(settings, ledger, read_opsets(model), ChainMap(dict(inputs)), given)
     walk.follow_graph(model.graph, [inputs.get(entry.name) for entry in model.graph.input], "")
