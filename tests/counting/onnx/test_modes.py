@@ -42,6 +42,14 @@ def test_filters_against_aliasing_cost_what_they_do_in_torch(
     assert count_onnx(model).cost == count(run, torch.ones(1, 3, 64, 48)).cost
 
 
+def test_filters_against_aliasing_by_hand() -> None:
+    # Shrunk to a quarter, a result spans 8 numbers, 6 at the edges; the width comes first.
+    across, down = ((2 * 6 + (n - 2) * 8) for n in (12, 16))
+    mul = 3 * (across * 64 + down * 12)
+    model = resize("1, 3, 16, 12", 'mode = "linear", antialias = 1')
+    assert count_onnx(model).cost == OpCost(mul=mul, add=mul - 3 * 12 * (64 + 16))
+
+
 def test_filters_with_aligned_corners_are_listed() -> None:
     attributes = 'mode = "linear", antialias = 1, coordinate_transformation_mode = "align_corners"'
     assert count_onnx(resize("1, 3, 16, 16", attributes)).uncounted == {"onnx.Resize": 1}
