@@ -133,9 +133,11 @@ def antialiased_windows(size: int, out: int, reach: int) -> list[int]:
 def antialiased_interpolation(
     planes: int, sizes: Sequence[int], outs: Sequence[int], reach: int
 ) -> OpCost:
-    """Weighted sums along the width, then along the height; their weights are free."""
-    (height, width), (out_height, out_width) = sizes, outs
-    across = sum(antialiased_windows(width, out_width, reach)) * height
-    along = sum(antialiased_windows(height, out_height, reach)) * out_width
-    outputs = out_width * (height + out_height)
-    return OpCost(mul=across + along, add=max(0, across + along - outputs)) * planes
+    """Weighted sums along each dimension, the last one first; their weights are free."""
+    current, taps, outputs = list(sizes), 0, 0
+    for axis in reversed(range(len(current))):
+        rows = prod(current) // max(1, current[axis])
+        taps += sum(antialiased_windows(current[axis], outs[axis], reach)) * rows
+        outputs += outs[axis] * rows
+        current[axis] = outs[axis]
+    return OpCost(mul=taps, add=max(0, taps - outputs)) * planes

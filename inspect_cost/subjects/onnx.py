@@ -76,7 +76,7 @@ class OnnxSubject:
 
     @property
     def identity(self) -> Identity:
-        """Its path; its title is the graph's name."""
+        """Its path; its title is the file's name."""
         return Identity(self.name, "")
 
     @property
@@ -112,6 +112,7 @@ class OnnxSubject:
             op_costs=options.op_costs,
             trip_counts=self._list_trip_counts(model),
             verify=verify,
+            title=Path(self.name).stem,
         )
 
     def law(self, phase: Phase, options: CountOptions, period: int | None = None) -> CostLaw:

@@ -83,15 +83,14 @@ def _is_list_of_shapes(given: Shape) -> bool:
     return any(not isinstance(part, int) for part in given)
 
 
-def bind_inputs(
-    graph: GraphProto, shapes: InputShapes, *, unread_too: bool = True
-) -> dict[str, Value]:
+def bind_inputs(graph: GraphProto, shapes: InputShapes, *, fed: bool = True) -> dict[str, Value]:
     """Return each input's value, with the given sizes for axes that the file leaves open.
 
     Args:
         graph: the file's graph.
         shapes: what the caller gives; see `InputShapes`.
-        unread_too: whether inputs that no node reads need sizes as well.
+        fed: whether a runtime is to be given the inputs: then those that no node reads need sizes
+            as well, and all have to be tensors.
 
     Raises:
         UsageError: an axis has no size, or a given shape does not fit the file.
@@ -102,8 +101,13 @@ def bind_inputs(
     values = {}
     for entry in find_free_inputs(graph):
         value = _bind_input(entry, shapes.get(entry.name), sizes)
-        if entry.name in read or unread_too:
+        if entry.name in read or fed:
             _check_known(entry, value)
+        if fed and not value.is_tensor:
+            raise UsageError(
+                f"the input {entry.name} is no tensor, and only tensors can be made up",
+                "Count the file without measuring it.",
+            )
         values[entry.name] = value
     return values
 

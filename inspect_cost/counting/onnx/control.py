@@ -189,6 +189,10 @@ def scan(walk: "Walk", call: NodeCall, module: str) -> Values:
     states, sequences = list(call.inputs[:-count]), list(call.inputs[-count:])
     axes = call.get("scan_input_axes") or [0] * count
     trips = _get_length(sequences[0], axes[0])
+    if any(_get_length(s, a) != trips for s, a in zip(sequences, axes, strict=True)):
+        raise UsageError(
+            f"the sequences of {call.label} (Scan) are of different lengths", "Export it again."
+        )
     entries = [_drop_axis(s, axis) for s, axis in zip(sequences, axes, strict=True)]
     ledger = Ledger()
     body_walk = walk.with_ledger(ledger, in_every_iteration=False)

@@ -22,6 +22,7 @@ def count_onnx(
     op_costs: Mapping[str, Rule | OpCost] | None = None,
     trip_counts: Mapping[str, int] | None = None,
     verify: bool = False,
+    title: str | None = None,
 ) -> CostReport:
     """Count parameters, MACs, FLOPs and bytes of one run of an ONNX graph.
 
@@ -42,6 +43,7 @@ def count_onnx(
             iterations, for loops whose number depends on values.
         verify: run the graph, and compare what onnxruntime executed with the count: differences
             are notes with the code "run-differs", agreement is one with "run-agrees".
+        title: name of the model in the report; by default the file's, or else the graph's.
 
     Returns:
         The report. Its operators are named onnx.Conv, com.microsoft.FusedConv and so on; those
@@ -59,8 +61,9 @@ def count_onnx(
         "inputs": inputs,
         "trip_counts": trip_counts,
     }
-    counted = count_graph(source, op_costs=op_costs, **given)
+    counted = count_graph(source, op_costs=op_costs, title=title, **given)
     if not verify:
         return counted.report
     fed = find_feed(source, counted, **given)
-    return count_graph(source, op_costs=op_costs, verify=True, fed=fed, **given).report
+    again = count_graph(source, op_costs=op_costs, title=title, verify=True, fed=fed, **given)
+    return again.report

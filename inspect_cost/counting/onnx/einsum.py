@@ -21,7 +21,11 @@ def einsum(call: NodeCall) -> OpCost | None:
     sizes: Sizes = {}
     for position, term in enumerate(terms):
         for index, size in zip(term, call.operand(position).sizes, strict=True):
-            sizes[index] = max(size, sizes.get(index, 1))
+            before = sizes.setdefault(index, size)
+            if before != size and 1 not in {before, size}:
+                raise ValueError(f"the index {index} is both {before} and {size}")
+            sizes[index] = max(size, before)
+        _check_diagonals(term, call.operand(position).sizes)
     terms = [list(dict.fromkeys(term)) for term in terms]
     cost, left = FREE, terms[0]
     for position, right in enumerate(terms[1:], 1):
@@ -35,6 +39,13 @@ def einsum(call: NodeCall) -> OpCost | None:
         cost += left_cost + right_cost + dot_products(outputs, every // max(outputs, 1))
         left = kept
     return cost + _sum_out(left, set(result), sizes)[1]
+
+
+def _check_diagonals(term: list[str], sizes: tuple[int, ...]) -> None:
+    """Refuse an index that stands for different sizes of one operand."""
+    pairs = set(zip(term, sizes, strict=True))
+    if len(pairs) != len(set(term)):
+        raise ValueError(f"an operand of {sizes} has no such diagonal: {''.join(term)}")
 
 
 def parse_equation(call: NodeCall) -> tuple[list[list[str]], list[str]]:

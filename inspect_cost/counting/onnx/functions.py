@@ -28,8 +28,11 @@ def find_function_body(
         newest = versions.get("", onnx.defs.onnx_opset_version())
         fitting = [v for v in schema.context_dependent_function_opset_versions if v <= newest]
         version = max(fitting, default=newest)
-        body = schema.get_context_dependent_function_with_opset_version(
-            version, node.SerializeToString(), types
-        )
+        try:
+            body = schema.get_context_dependent_function_with_opset_version(
+                version, node.SerializeToString(), types
+            )
+        except ValueError:  # it needs a type that is unknown
+            return None
         return FunctionProto.FromString(body) if body else None
     return schema.function_body if schema.has_function else None

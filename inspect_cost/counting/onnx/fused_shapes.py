@@ -46,9 +46,11 @@ def float_matmul(call: NodeCall) -> Results:
 
 
 def broadcast(a: Sequence[int], b: Sequence[int]) -> list[int]:
-    """Return the shape that two compatible shapes broadcast to."""
+    """Return the shape that two shapes broadcast to; a ValueError if they do not."""
     longest = max(len(a), len(b))
     padded = [[1] * (longest - len(s)) + list(s) for s in (a, b)]
+    if any(m != n and 1 not in {m, n} for m, n in zip(*padded, strict=True)):
+        raise ValueError(f"{tuple(a)} and {tuple(b)} do not broadcast")
     return [n if m == 1 else m for m, n in zip(*padded, strict=True)]
 
 
@@ -226,8 +228,27 @@ def _state_onesided(node: NodeProto) -> NodeProto:
     return stated
 
 
+def _drop_output_padding(node: NodeProto) -> NodeProto:
+    """Return a ConvTranspose without output padding if its padding makes inputs x stride of it.
+
+    ONNX's inference adds it, against the operator's definition.
+    """
+    attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    same = attributes.get("auto_pad", b"NOTSET") in {b"SAME_UPPER", b"SAME_LOWER"}
+    if not same or "output_shape" in attributes:
+        return node
+    plain = NodeProto()
+    plain.CopyFrom(node)
+    del plain.attribute[:]
+    plain.attribute.extend(a for a in node.attribute if a.name != "output_padding")
+    return plain
+
+
+#: Version of ONNX's operators that onnxruntime's fused ones take after, whatever the file's opset.
+MODEL_VERSION = 17
 #: Operator -> function to a node of ONNX whose result has the same shape.
 AS_STANDARD: dict[str, Callable[[NodeProto], NodeProto]] = {
+    "onnx.ConvTranspose": _drop_output_padding,
     "onnx.GreaterOrEqual": _rename_to("Greater"),  # ONNX infers nothing before version 16
     "onnx.LessOrEqual": _rename_to("Less"),
     "onnx.STFT": _state_onesided,

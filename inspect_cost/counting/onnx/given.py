@@ -24,7 +24,7 @@ def bind_values(
     shapes: InputShapes,
     arrays: Mapping[str, Array],
     *,
-    unread_too: bool = True,
+    fed: bool = True,
 ) -> dict[str, Value]:
     """Return each input's value: sizes as of `bind_inputs`, and contents where they are given.
 
@@ -32,7 +32,7 @@ def bind_values(
         graph: the graph.
         shapes: sizes, as of `bind_inputs`.
         arrays: contents by the inputs' names, as `read_arrays` gives them.
-        unread_too: as of `bind_inputs`.
+        fed: as of `bind_inputs`.
 
     Raises:
         UsageError: as of `bind_inputs`, or contents are of another shape than is given.
@@ -45,7 +45,7 @@ def bind_values(
                 "Give one of them.",
                 field=FIELD,
             )
-    values = bind_inputs(graph, {**shapes, **own}, unread_too=unread_too)
+    values = bind_inputs(graph, {**shapes, **own}, fed=fed)
     return {name: _fill_in(name, value, arrays.get(name)) for name, value in values.items()}
 
 

@@ -13,6 +13,7 @@ from inspect_cost.counting.onnx.call import (
     Rule,
     refuse_malformed,
 )
+from inspect_cost.counting.onnx.checks import check_operands
 from inspect_cost.counting.onnx.control import CONTROL
 from inspect_cost.counting.onnx.executed import Executed, VaryingError
 from inspect_cost.counting.onnx.functions import find_function_body
@@ -25,9 +26,16 @@ from inspect_cost.counting.onnx.inference import (
 from inspect_cost.counting.onnx.ledger import Ledger
 from inspect_cost.counting.onnx.loading import read_opsets
 from inspect_cost.counting.onnx.marking import get_mark
+from inspect_cost.counting.onnx.memory import Memory
 from inspect_cost.counting.onnx.modules import find_module
 from inspect_cost.counting.onnx.order import sort_nodes
 from inspect_cost.counting.onnx.outcomes import NeedsValuesError
+from inspect_cost.counting.onnx.padding import (
+    count_own_filters,
+    drop_padding,
+    is_padded,
+    pass_on_channels,
+)
 from inspect_cost.counting.onnx.sequences import SEQUENCES
 from inspect_cost.counting.onnx.value import (
     UnknownShapeError,
@@ -131,21 +139,37 @@ class Walk:
             if walk.scope.maps[0].get(name) is None:
                 walk.scope[name] = replace(value, constant=True)
         declared = walk._read_declared((*graph.value_info, *graph.output))
-        walk.follow(sort_nodes(graph.node, walk.scope), module, declared)
-        return [walk.look_up(entry.name) for entry in graph.output]
+        returned = [entry.name for entry in graph.output]
+        walk.follow(sort_nodes(graph.node, walk.scope), module, declared, returned)
+        return [walk.look_up(name) for name in returned]
 
     def follow(
-        self, nodes: Sequence[NodeProto], module: str, declared: Mapping[str, Value]
+        self,
+        nodes: Sequence[NodeProto],
+        module: str,
+        declared: Mapping[str, Value],
+        returned: Sequence[str],
     ) -> None:
-        """Follow the nodes in order; `declared` completes results that do not follow."""
+        """Follow the nodes in order.
+
+        Args:
+            nodes: the nodes.
+            module: path of the module that runs them, unless they name their own.
+            declared: what completes results that do not follow.
+            returned: names of the values that outlive the nodes.
+        """
         statements = Statements(declared, self.given)
-        for node in nodes:
+        memory, before = Memory(nodes, returned), self.ledger.peak_bytes
+        for index, node in enumerate(nodes):
             own = find_module(node, self.settings.class_names)
+            self.ledger.peak_bytes = 0
             results = self._run(node, own or module, statements)
             traced = self._trace_dependence(node, results)
+            memory.make(index, node, traced, self.ledger.peak_bytes)
             self.scope.update(
                 (name, value) for name, value in zip(node.output, traced, strict=False) if name
             )
+        self.ledger.peak_bytes = max(before, memory.peak)
 
     def _trace_dependence(
         self, node: NodeProto, results: Sequence[Value | None]
@@ -196,9 +220,11 @@ class Walk:
         rule = self.settings.rules.get(call.operator)
         body = None if rule else find_function_body(call, self.settings.functions, self.versions)
         if body is not None:
+            _check(call)
             return self._follow_body(body, call, module)
         outputs = self._complete(call, self._infer_results(call, statements))
-        call = replace(call, outputs=outputs)
+        call = pass_on_channels(replace(call, outputs=outputs))
+        _check(call)
         self._enter(call, module, rule)
         return call.outputs
 
@@ -248,12 +274,20 @@ class Walk:
             self.ledger.enter(module, call, None)
             return
         try:
-            cost = _apply_rule(rule, call)
             if self.in_every_iteration:
                 _check_sized(call)
-            self.ledger.enter(module, call, cost)
+            own = drop_padding(call) if is_padded(call) else call
+            cost = _apply_rule(rule, own)
+            if own is not call:
+                self._note_padding(_apply_rule(rule, call), cost)
+            self.ledger.enter(module, own, cost)
         except UnknownShapeError as unknown:
             self._enter_unknown(call, module, str(unknown))
+
+    def _note_padding(self, executed: OpCost | None, own: OpCost | None) -> None:
+        """Add what is executed on padding."""
+        if executed is not None and own is not None:
+            self.ledger.padding_macs += executed.macs - own.macs
 
     def _enter_unknown(self, call: NodeCall, module: str, because: str) -> None:
         """Enter a call whose cost is unknown because of a size.
@@ -311,7 +345,8 @@ class Walk:
         for name in function.input[len(call.inputs) :]:
             walk.scope[name] = None
         declared = walk._read_declared(function.value_info)
-        walk.follow(sort_nodes(function.node, walk.scope), module, declared)
+        nodes = sort_nodes(function.node, walk.scope)
+        walk.follow(nodes, module, declared, function.output)
         wanted = zip(function.output, call.node.output, strict=False)  # the last may be left out
         return [walk.look_up(name) if outside else None for name, outside in wanted]
 
@@ -337,8 +372,11 @@ class Walk:
 
 def _read_stored_tensors(graph: GraphProto) -> Iterator[tuple[str, Value]]:
     """Iterate over the name and value of each tensor that a graph stores."""
+    own_filters = count_own_filters(graph)
     for tensor in graph.initializer:
-        yield tensor.name, read_tensor(tensor)
+        value = read_tensor(tensor)
+        filters = own_filters.get(tensor.name)
+        yield tensor.name, replace(value, channels=filters) if filters is not None else value
     for sparse in graph.sparse_initializer:
         yield sparse.values.name, Value(sparse.values.data_type, tuple(sparse.dims))
 
@@ -366,6 +404,12 @@ def _advise_values(value: Value, unset: frozenset[str]) -> Value:
 
 def _read_attributes(node: NodeProto) -> dict[str, Any]:
     return {a.name: helper.get_attribute_value(a) for a in node.attribute}
+
+
+def _check(call: NodeCall) -> None:
+    """Refuse operands that do not fit each other."""
+    with refuse_malformed(call, "Check the shapes in `input_shapes`, or export the file again."):
+        check_operands(call)
 
 
 def _check_sized(call: NodeCall) -> None:

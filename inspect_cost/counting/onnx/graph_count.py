@@ -22,6 +22,7 @@ from inspect_cost.counting.tally import Storage, ancestry
 from inspect_cost.values.cost import OpCost
 from inspect_cost.values.errors import UsageError
 from inspect_cost.values.notes import Note
+from inspect_cost.values.units import exact
 
 MOST_NAMED = 5
 
@@ -56,6 +57,7 @@ def count_graph(
     trip_counts: Mapping[str, int] | None = None,
     verify: bool = False,
     fed: Mapping[str, Any] | None = None,
+    title: str | None = None,
 ) -> Counted:
     """Count as `count_onnx` does, and return what a run needs to know, too.
 
@@ -67,6 +69,7 @@ def count_graph(
         trip_counts: as there.
         verify: as there.
         fed: values of inputs that only the run is fed.
+        title: as of `count_onnx`.
 
     Raises:
         UsageError: as of `count_onnx`.
@@ -78,7 +81,7 @@ def count_graph(
     applied: set[str] = set()
     own = {name: _make_rule(name, cost, applied) for name, cost in (op_costs or {}).items()}
     arrays = read_arrays(model.graph, inputs or {})
-    values = bind_values(model.graph, input_shapes or {}, arrays, unread_too=False)
+    values = bind_values(model.graph, input_shapes or {}, arrays, fed=False)
     job = Job(
         model,
         values,
@@ -95,7 +98,9 @@ def count_graph(
             ran = dict.fromkeys(tally.operator for tally in followed.ledger.tallies())
             raise make_unused_error("op_costs", name, ran, "operators")
     settings = followed.settings
-    report = _make_report(model, followed, notes)
+    stem = "" if isinstance(source, ModelProto) else Path(source).stem
+    name = title or stem or model.graph.name or "graph"
+    report = _make_report(model, name, job, followed, notes)
     feed = {**_as_arrays(model, settings.choices), **arrays}
     return Counted(report, feed, settings.undecided)
 
@@ -110,15 +115,23 @@ def _as_arrays(model: ModelProto, choices: Mapping[str, Any]) -> dict[str, Array
     return read_arrays(model.graph, {name: v for name, v in choices.items() if name in names})
 
 
-def _make_report(model: ModelProto, followed: Followed, notes: Sequence[Note]) -> CostReport:
+def _make_report(
+    model: ModelProto, name: str, job: Job, followed: Followed, notes: Sequence[Note]
+) -> CostReport:
     ledger, class_names = followed.ledger, followed.settings.class_names
     storages = collect_storage(model, class_names)
-    name = model.graph.name or "graph"
     return CostReport(
         model=name,
         modules=_list_modules(ledger, storages, class_names, name),
         tallies=ledger.tallies(),
-        notes=(*_describe_uncounted(ledger), *ledger.notes, *notes),
+        peak_activation_bytes=ledger.peak_bytes if ledger.sized else None,
+        input_bytes=sum(value.known_bytes for value in job.values.values()),
+        notes=(
+            *_describe_uncounted(ledger),
+            *_describe_padding(ledger),
+            *ledger.notes,
+            *notes,
+        ),
     )
 
 
@@ -179,6 +192,17 @@ def _describe_uncounted(ledger: Ledger) -> list[Note]:
         text = f"Bytes are in part unknown, as {reason}: {_name_nodes(nodes)}."
         notes.append(Note("unsized", text, "warning"))
     return notes
+
+
+def _describe_padding(ledger: Ledger) -> list[Note]:
+    """Return a note on MACs that a blocked layout adds, if it does."""
+    if not ledger.padding_macs:
+        return []
+    text = (
+        f"The file's blocked layout pads channels: {exact(ledger.padding_macs)} MACs more are "
+        "executed, by the CPU that it was optimised on, and are in no total."
+    )
+    return [Note("padding", text, "info")]
 
 
 def _name_nodes(nodes: Sequence[str]) -> str:

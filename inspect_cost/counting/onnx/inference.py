@@ -13,7 +13,7 @@ from onnx.reference import ReferenceEvaluator
 
 from inspect_cost.counting.onnx.call import STANDARD, MisfitError, NodeCall, refuse_malformed
 from inspect_cost.counting.onnx.early import infer_early_form, modernise
-from inspect_cost.counting.onnx.fused_shapes import AS_STANDARD, FUSED_SHAPES
+from inspect_cost.counting.onnx.fused_shapes import AS_STANDARD, FUSED_SHAPES, MODEL_VERSION
 from inspect_cost.counting.onnx.value import (
     MOST_INTEGERS,
     Array,
@@ -148,7 +148,9 @@ def infer_by_schema(call: NodeCall, opsets: Mapping[str, int]) -> Sequence[Value
     """Infer results as ONNX does, from what is known of the operands' shapes and contents."""
     node, version = call.node, call.version
     if call.operator in AS_STANDARD:
-        node, version = AS_STANDARD[call.operator](call.node), opsets.get("", 1)
+        own = call.node.domain in STANDARD
+        node = AS_STANDARD[call.operator](call.node)
+        version = opsets.get("", 1) if own else MODEL_VERSION
     schema = get_schema(node, version)
     if schema is None or any(value and not value.is_tensor for value in call.inputs):
         return []
@@ -175,6 +177,8 @@ def infer_by_schema(call: NodeCall, opsets: Mapping[str, int]) -> Sequence[Value
             mismatch = error
         else:
             return [_read_inferred(call, inferred.get(name), assumed) for name in node.output]
+    if assumed:
+        return []
     raise MisfitError(
         f"{call.label} ({call.operator}) does not fit its operands: {one_line(mismatch, 200)}",
         _CHECK,

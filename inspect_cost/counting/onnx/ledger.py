@@ -44,6 +44,9 @@ class Ledger:
         uncounted: (operator, reason) -> labels of its nodes whose cost is unknown. The reason is
             that for an unknown size, or "" if no rule gives the operator's cost.
         unsized: reason for an unknown size -> labels of nodes of known cost that read or return it.
+        padding_macs: MACs that are executed on padding besides those entered.
+        peak_bytes: most bytes that results in a graph, or in those inside it, occupy at once.
+        sized: whether the sizes of all results are known.
         notes: decisions that the graph alone does not settle, each once, as keys in order.
         traced: what each marked node did, for a comparison with a run.
     """
@@ -52,6 +55,9 @@ class Ledger:
         self._tallies: dict[tuple[str, str, bool], Tally] = {}
         self.uncounted: dict[tuple[str, str], list[str]] = {}
         self.unsized: dict[str, list[str]] = {}
+        self.padding_macs = 0
+        self.peak_bytes = 0
+        self.sized = True
         self.notes: dict[Note, None] = {}
         self.traced: dict[str, Traced] = {}
 
@@ -62,6 +68,7 @@ class Ledger:
         unsized = next((v for v in (*call.inputs, *call.outputs) if v and not v.sized), None)
         if unsized is not None and cost is not None:
             self.unsized.setdefault(unsized.because, []).append(call.label)
+        self.sized = self.sized and all(v.sized for v in call.outputs if v)
         moved = count_bytes_moved(call)
         self._add(Tally(call.operator, module, 1, cost or FREE, moved, cost is not None))
         shapes = tuple(value.shape for value in call.outputs if value and value.items is None)
@@ -86,6 +93,10 @@ class Ledger:
             self.uncounted.setdefault(place, []).extend(nodes)
         for reason, nodes in other.unsized.items() if times else ():
             self.unsized.setdefault(reason, []).extend(nodes)
+        self.padding_macs += other.padding_macs * times
+        if times:
+            self.peak_bytes = max(self.peak_bytes, other.peak_bytes)
+            self.sized = self.sized and other.sized
         self.notes.update(other.notes)
         for mark, traced in other.traced.items() if times else ():
             self.traced.setdefault(mark, Traced(traced.call)).merge(traced, times)

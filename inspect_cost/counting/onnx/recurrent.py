@@ -4,23 +4,34 @@ Padded steps count too, whatever lengths are given. The bias is one tensor that 
 torch's.
 """
 
+from dataclasses import replace
+
 from inspect_cost.counting.onnx.call import NodeCall, Rule
-from inspect_cost.formulas.pointwise import ADD, MUL
+from inspect_cost.formulas import pointwise
+from inspect_cost.formulas.pointwise import ADD, COMPARE, MUL, SPECIAL
 from inspect_cost.formulas.quantization import RESCALE, dynamic_quantization
 from inspect_cost.formulas.recurrent import elman_step, gru_step, lstm_step
-from inspect_cost.values.cost import FREE, OpCost
+from inspect_cost.values.cost import FREE, OpCost, total
 
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
-USUAL = {
-    "LSTM": [b"Sigmoid", b"Tanh", b"Tanh"],
-    "GRU": [b"Sigmoid", b"Tanh"],
+#: Activations by default, and of how many of H numbers each is taken in a step.
+USUAL = {"LSTM": ("sigmoid", "tanh", "tanh"), "GRU": ("sigmoid", "tanh"), "RNN": ("tanh",)}
+TAKEN = {"LSTM": (3, 1, 1), "GRU": (2, 1), "RNN": (1,)}
+#: Activation -> its cost; names are matched without case, as onnxruntime's LSTM does.
+ACTIVATIONS = {
+    "affine": MUL + ADD,
+    "elu": pointwise.ELU,
+    "hardsigmoid": pointwise.HARD_SIGMOID,
+    "leakyrelu": pointwise.LEAKY_RELU,
+    "relu": pointwise.RELU,
+    "scaledtanh": 2 * MUL + SPECIAL,
+    "sigmoid": SPECIAL,
+    "softplus": pointwise.SOFTPLUS,
+    "softsign": pointwise.SOFT_SIGN,
+    "tanh": SPECIAL,
+    "thresholdedrelu": COMPARE,
 }
 PEEPHOLES = 3
-
-
-def count_steps(call: NodeCall) -> int:
-    """Return directions x T x B; x may be (T, B, I) or (B, T, I)."""
-    return call.operand(1).sizes[0] * call.x.sizes[0] * call.x.sizes[1]
 
 
 def read_sizes(call: NodeCall) -> tuple[int, int, bool]:
@@ -29,13 +40,41 @@ def read_sizes(call: NodeCall) -> tuple[int, int, bool]:
     return rows // GATES[call.node.op_type], inputs, call.has(3)
 
 
-def is_unusual(call: NodeCall) -> bool:
-    """Return whether the gates use other activations than the textbook's."""
-    usual = USUAL[call.node.op_type.removeprefix("DynamicQuantize")]
-    activations = call.get("activations") or usual
-    return list(activations) != usual * (len(activations) // len(usual)) or bool(
-        call.get("input_forget", 0)
-    )
+def count_activations(call: NodeCall, H: int) -> list[OpCost]:
+    """Return the cost of a step's activations in each direction.
+
+    Raises:
+        ValueError: there are too few of them, or one is none of ONNX's.
+    """
+    kind = call.node.op_type.removeprefix("DynamicQuantize")
+    directions, each = call.operand(1).sizes[0], len(USUAL[kind])
+    given = [name.decode().lower() for name in call.get("activations") or ()]
+    names = given or [*USUAL[kind]] * directions
+    if len(names) != each * directions:
+        raise ValueError(f"{len(names)} activations are not {each} in {directions} directions")
+    unknown = [name for name in names if name not in ACTIVATIONS]
+    if unknown:
+        raise ValueError(f"{unknown[0]} is no activation")
+    taken = list(TAKEN[kind])
+    taken[0] -= bool(call.get("input_forget", 0))  # the forget gate is 1 - the input gate
+    return [
+        total(ACTIVATIONS[name] * (n * H) for name, n in zip(names[i:], taken, strict=False))
+        for i in range(0, len(names), each)
+    ]
+
+
+def count_layer(call: NodeCall, H: int, step: OpCost) -> OpCost:
+    """Count all steps in all directions.
+
+    Args:
+        call: the layer.
+        H: hidden units.
+        step: one step with the textbook's activations, its only special functions.
+    """
+    steps = call.x.sizes[0] * call.x.sizes[1]
+    coupled = ADD * (H * bool(call.get("input_forget", 0)))
+    plain = replace(step, special=0) + coupled
+    return total((plain + taken) * steps for taken in count_activations(call, H))
 
 
 def count_clipping(call: NodeCall, preactivations: int) -> OpCost:
@@ -44,13 +83,16 @@ def count_clipping(call: NodeCall, preactivations: int) -> OpCost:
 
 
 def lstm(call: NodeCall) -> OpCost | None:
-    """Count LSTM; peepholes add a product and a sum to three gates. None for other activations."""
-    if is_unusual(call):
-        return None
+    """Count LSTM; peepholes add a product and a sum to three gates."""
     H, I, biased = read_sizes(call)
-    peepholes = (MUL + ADD) * (PEEPHOLES * H) if call.has(7) else FREE
-    step = lstm_step(H, I, biased=biased) + peepholes + count_clipping(call, 4 * H)
-    return step * count_steps(call)
+    step = lstm_step(H, I, biased=biased) + _peepholes(call, H) + count_clipping(call, 4 * H)
+    return count_layer(call, H, step)
+
+
+def _peepholes(call: NodeCall, H: int) -> OpCost:
+    """Count products of three gates with the cell state, of two without a forget gate."""
+    gates = PEEPHOLES - bool(call.get("input_forget", 0))
+    return (MUL + ADD) * (gates * H) if call.has(7) else FREE
 
 
 def quantized_lstm(call: NodeCall) -> OpCost | None:
@@ -58,32 +100,25 @@ def quantized_lstm(call: NodeCall) -> OpCost | None:
 
     W is (directions, I, 4 x H).
     """
-    if is_unusual(call):
-        return None
     _directions, I, gates = call.operand(1).sizes
     H = gates // GATES["LSTM"]
     quantisation = dynamic_quantization(I) + dynamic_quantization(H) + RESCALE * (2 * gates)
-    peepholes = (MUL + ADD) * (PEEPHOLES * H) if call.has(7) else FREE
-    step = lstm_step(H, I, biased=call.has(3)) + peepholes + count_clipping(call, gates)
-    return (step + quantisation) * count_steps(call)
+    step = lstm_step(H, I, biased=call.has(3)) + _peepholes(call, H) + count_clipping(call, gates)
+    layer = count_layer(call, H, step)
+    steps = call.operand(1).sizes[0] * call.x.sizes[0] * call.x.sizes[1]
+    return layer + quantisation * steps
 
 
 def gru(call: NodeCall) -> OpCost | None:
     """Count GRU, which costs the same if the reset gate is applied before or after the product."""
-    if is_unusual(call):
-        return None
     H, I, biased = read_sizes(call)
-    return (gru_step(H, I, biased=biased) + count_clipping(call, 3 * H)) * count_steps(call)
+    return count_layer(call, H, gru_step(H, I, biased=biased) + count_clipping(call, 3 * H))
 
 
 def rnn(call: NodeCall) -> OpCost | None:
-    """Count Elman's network, by tanh or relu; None for other activations."""
-    names = set(call.get("activations") or [b"Tanh"])
-    if len(names) != 1 or not names <= {b"Tanh", b"Relu"}:
-        return None
+    """Count Elman's network."""
     H, I, biased = read_sizes(call)
-    step = elman_step(H, I, biased=biased, relu=names == {b"Relu"})
-    return (step + count_clipping(call, H)) * count_steps(call)
+    return count_layer(call, H, elman_step(H, I, biased=biased) + count_clipping(call, H))
 
 
 RECURRENT: dict[str, Rule] = {

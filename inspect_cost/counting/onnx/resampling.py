@@ -10,6 +10,9 @@ from inspect_cost.formulas.reduction import extremum, mean
 from inspect_cost.formulas.regions import aligned_bins
 from inspect_cost.values.cost import FREE, OpCost
 
+#: Numbers that a filter spans where it does not shrink an image.
+_REACH = {b"linear": 2, b"cubic": 4}
+
 
 def max_pool(call: NodeCall) -> OpCost | None:
     """Count the maximum of each window."""
@@ -29,15 +32,32 @@ def lp_pool(call: NodeCall) -> OpCost | None:
 
 
 def resize(call: NodeCall) -> OpCost | None:
-    """Count interpolation along the axes whose size changes; taking the nearest is free."""
+    """Count interpolation along the axes whose size changes; taking the nearest is free.
+
+    None for filters against aliasing with aligned corners, as for torch's.
+    """
     pairs = zip(call.x.sizes, call.out.sizes, strict=True)
     dimensions = sum(before != after for before, after in pairs)
     mode = call.get("mode", b"nearest")
+    if call.get("antialias", 0) and mode in _REACH:
+        return _antialiased(call, _REACH[mode])
     if mode == b"cubic":
         return formula.cubic_interpolation(call.out.size, dimensions)
     if mode in {b"linear", b"bilinear"}:
         return formula.linear_interpolation(call.out.size, dimensions)
     return FREE if mode == b"nearest" else None
+
+
+def _antialiased(call: NodeCall, reach: int) -> OpCost | None:
+    """Count filters that widen as the image shrinks, along all axes but batch and channels."""
+    if call.get("coordinate_transformation_mode") == b"align_corners":
+        return None
+    axes = {axis % len(call.x.sizes) for axis in call.get("axes") or range(2, len(call.x.sizes))}
+    rest = prod(n for axis, n in enumerate(call.x.sizes) if axis not in axes)
+    before, after = (
+        [side[axis] for axis in sorted(axes)] for side in (call.x.sizes, call.out.sizes)
+    )
+    return formula.antialiased_interpolation(rest, before, after, reach)
 
 
 def grid_sample(call: NodeCall) -> OpCost | None:

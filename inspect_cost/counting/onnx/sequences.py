@@ -101,7 +101,10 @@ def _list_pieces(call: NodeCall, size: int) -> Sequence[int | None]:
             raise UnknownShapeError(f"the number of pieces of {call.label} depends on values")
         return [None] * lengths.size
     if lengths.data.ndim:
-        return [int(n) for n in lengths.data]
+        pieces = [int(n) for n in lengths.data]
+        if sum(pieces) != size:
+            raise ValueError(f"pieces of {pieces} do not make up {size}")
+        return pieces
     step = int(lengths.data)
     return [min(step, size - start) for start in range(0, size, step)]
 

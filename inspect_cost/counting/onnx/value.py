@@ -47,6 +47,7 @@ class Value:
         item: what is known of each tensor of a sequence of unknown length; else None.
         maybe: whether it is an optional value that may be empty, with the type that it has if not.
         assumed: whether its element type is an assumption.
+        channels: the model's own channels, or filters, where padding fills them up to a block.
     """
 
     dtype: int
@@ -60,6 +61,7 @@ class Value:
     item: "Value | None" = None
     maybe: bool = False
     assumed: bool = False
+    channels: int | None = None
 
     @property
     def size(self) -> int:

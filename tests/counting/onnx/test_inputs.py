@@ -7,7 +7,7 @@ import pytest
 from onnx import ModelProto, TensorProto, ValueInfoProto, helper
 
 from inspect_cost import OpCost, count_onnx
-from inspect_cost.counting.onnx.binding import find_open_axes
+from inspect_cost.counting.onnx.binding import bind_inputs, find_open_axes
 from inspect_cost.values.errors import UsageError
 from tests.counting.onnx.graphs import graph
 
@@ -82,6 +82,12 @@ def test_a_sequence_may_be_given_by_its_tensors() -> None:
       x = ConcatFromSequence <axis = 0> (xs)  y = MatMul(x, w) }"""
     model = with_input(body, helper.make_sequence_type_proto, None, 3)
     assert count_onnx(model, input_shapes={"xs": [(2, 3), (5, 3)]}).macs == 7 * 12
+
+
+def test_a_sequence_is_counted_but_not_fed() -> None:
+    model = with_input(ITEM, helper.make_sequence_type_proto, 2, 3)
+    with pytest.raises(UsageError, match="the input xs is no tensor"):
+        bind_inputs(model.graph, {})
 
 
 def test_an_optional_holds_what_its_type_says() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from onnx import ModelProto, numpy_helper
+from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from inspect_cost import CostReport, count_onnx
 from inspect_cost.counting.onnx.value import MOST_INTEGERS
@@ -70,6 +70,35 @@ def test_every_standard_operator_is_counted_or_listed() -> None:
     standard = {name for name in uncounted if name.startswith("onnx.")}
     assert len(reports()) > 1700
     assert standard == WITHOUT_A_COST | SOMETIMES
+
+
+def hide_inputs(model: ModelProto) -> ModelProto:
+    """Return the model with every input made by an operator that nobody knows."""
+    hidden = ModelProto()
+    hidden.CopyFrom(model)
+    makers = [
+        helper.make_node("Make", ["source"], [e.name], domain="own") for e in model.graph.input
+    ]
+    del hidden.graph.input[:]
+    del hidden.graph.node[:]
+    hidden.graph.node.extend([*makers, *model.graph.node])
+    hidden.graph.input.append(helper.make_tensor_value_info("source", TensorProto.FLOAT, [2]))
+    hidden.opset_import.append(helper.make_operatorsetid("own", 1))
+    return hidden
+
+
+@pytest.mark.slow
+def test_no_operator_refuses_a_file_whose_sizes_are_unknown() -> None:
+    refused, uncounted = [], 0
+    for name, case in cases().items():
+        model = hide_inputs(case.model)
+        try:
+            uncounted += not count_onnx(model).complete
+        except UsageError as error:
+            if "in `trip_counts`" not in error.advice:
+                refused.append(f"{name}: {error}")
+    assert refused == []
+    assert uncounted > 1700
 
 
 @pytest.mark.slow
