@@ -103,13 +103,3 @@ def test_quartiles_need_two_latencies_and_an_interval_six() -> None:
     assert add_latency(Measurement(), two).latency_quartiles_s == (1.0, 1.0)
     assert [note.code for note in notes(Plan(30, windows=2), two)] == ["no-latency-interval"]
     assert notes(Plan(30, windows=1), windows(1, 1.0, 1)) == []
-
-
-@pytest.mark.parametrize(("calls", "lacking"), [(2, "six calls"), (50, "2 are too few")])
-def test_a_missing_interval_has_its_own_reason(calls: int, lacking: str) -> None:
-    two = windows(2, 1.0, calls)
-    measurement = add_latency(Measurement(), two)
-    assert measurement.latency_s
-    assert measurement.latency_s.ci95 is None
-    said = list_shortfalls(Record(two, warmed_up=True), Plan(30, windows=2), two, measurement)
-    assert any(lacking in note for note in said if note.code == "no-latency-interval")
