@@ -12,11 +12,11 @@ from torch._ops import OpOverload
 from torch.nn.modules.module import register_module_parameter_registration_hook
 from torch.nn.parameter import is_lazy
 from torch.utils._mode_utils import no_dispatch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from inspect_cost.calls.call import is_fake
 from inspect_cost.counting.torch.aten import Operator, Operators
 from inspect_cost.counting.torch.contents import PLAIN_TENSORS, is_wrapper
+from inspect_cost.counting.torch.dispatch import DispatchMode
 from inspect_cost.counting.torch.failures import find_lacking_values
 from inspect_cost.counting.torch.placement import META, Placement, drop_values, run_without_values
 from inspect_cost.values.errors import InspectCostError, UsageError
@@ -73,18 +73,13 @@ def build_wholly_without_values(make: Callable[[], T]) -> T:
         return make()
 
 
-class _Building(TorchDispatchMode):
+class _Building(DispatchMode):
     """A mode that follows a factory: what is computed from parameters has no values."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch has no types here
+        super().__init__()
         self._operators = Operators(rules={})
         self._placement = Placement(CPU, largest=LARGEST_CONSTANT)
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """Keep torch from importing its compiler, as in `CountingMode`."""
-        return False
 
     def __torch_dispatch__(
         self,
@@ -146,17 +141,12 @@ def drop_parameter(parameter: nn.Parameter) -> nn.Parameter:
     return parameter
 
 
-class _NoInitialisation(TorchDispatchMode):
+class _NoInitialisation(DispatchMode):
     """A mode that makes all tensors without values, and skips their initialisation in place."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch has no types here
+        super().__init__()
         self._operators = Operators(rules={})
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """Keep torch from importing its compiler, as in `CountingMode`."""
-        return False
 
     def __torch_dispatch__(
         self,

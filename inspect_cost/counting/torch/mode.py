@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 from torch._ops import HigherOrderOperator, OpOverload
 from torch.nn import Parameter
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from inspect_cost.counting.torch.aten import Operator, Operators, Rule
 from inspect_cost.counting.torch.choices import Choices
 from inspect_cost.counting.torch.contents import PLAIN_TENSORS
 from inspect_cost.counting.torch.dataflow import Follower
+from inspect_cost.counting.torch.dispatch import DispatchMode
 from inspect_cost.counting.torch.distributed import refuse_collective
 from inspect_cost.counting.torch.flex_attention import Masks
 from inspect_cost.counting.torch.guard import Guard
@@ -27,7 +27,7 @@ from inspect_cost.values.cost import OpCost
 from inspect_cost.values.errors import CountError
 
 
-class CountingMode(TorchDispatchMode):
+class CountingMode(DispatchMode):
     """A mode that counts while it is active, on the thread that entered it.
 
     In inference it is used below autograd, which takes composite operators (`linear`, `lstm`,
@@ -74,7 +74,7 @@ class CountingMode(TorchDispatchMode):
         recording: bool = False,
         choices: Choices | None = None,
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch has no types here
+        super().__init__()
         self._ledger = ledger
         self._placement = Placement(home, keeps_numbers=keeps_numbers)
         self._operators = Operators(rules)
@@ -87,11 +87,6 @@ class CountingMode(TorchDispatchMode):
         self.strangers: dict[int, Tensor] = {}
         self.met_jagged = self.met_gradients = False
         self.context = CountingContext(self, ledger, rules, flow, masks or Masks(triangular=False))
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """Keep torch from importing its compiler, which takes seconds, just to disable it here."""
-        return False
 
     def __torch_dispatch__(
         self,

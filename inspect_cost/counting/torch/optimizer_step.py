@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 from torch._ops import OpOverload
 from torch.optim import Optimizer
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from inspect_cost.counting.tally import OPTIMIZER, Storage
 from inspect_cost.counting.torch.contents import count_bytes
 from inspect_cost.counting.torch.dataflow import DataFlow
+from inspect_cost.counting.torch.dispatch import DispatchMode
 from inspect_cost.counting.torch.ledger import Ledger
 from inspect_cost.counting.torch.memories import walk_tensors
 from inspect_cost.counting.torch.mode import CountingMode
@@ -31,7 +31,7 @@ AGE = 100
 READING = {torch.ops.aten.item.default, torch.ops.aten._local_scalar_dense.default}
 
 
-class OnShapes(TorchDispatchMode):
+class OnShapes(DispatchMode):
     """A mode that keeps state without values where the parameters have none.
 
     Elsewhere in a count, zeros in the shape of an unknown tensor are known, and take memory.
@@ -43,14 +43,9 @@ class OnShapes(TorchDispatchMode):
     """
 
     def __init__(self, flow: DataFlow, *, scales: bool) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch has no types here
+        super().__init__()
         self._flow = flow
         self._scales = scales
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """Keep torch from importing its compiler, as in `CountingMode`."""
-        return False
 
     def __torch_dispatch__(
         self,
