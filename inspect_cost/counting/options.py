@@ -7,6 +7,7 @@ from typing import Any
 
 from inspect_cost.values.cost import OpCost
 from inspect_cost.values.errors import CountError, UsageError
+from inspect_cost.values.naming import name_some
 from inspect_cost.values.policy import DENSE, Policy, named_policy
 
 #: A cost for each call, or a function that works it out; None from it says that it is unknown.
@@ -208,10 +209,9 @@ def suggest_names(key: str, known: Iterable[str], kind: str) -> str:
     names = [name for name in known if name]
     near = get_close_matches(key, names, MOST_SUGGESTIONS, SIMILARITY)
     ranked = list(dict.fromkeys([*near, *names]))
-    listed = ", ".join(ranked[:MOST_SUGGESTIONS]) or "none"
-    more = f" and {len(ranked) - MOST_SUGGESTIONS} more" if len(ranked) > MOST_SUGGESTIONS else ""
+    listed = name_some(ranked, MOST_SUGGESTIONS) or "none"
     question = f"Did you mean {near[0]}? " if near else ""
-    return f"{question}The {kind} of this call are {listed}{more}."
+    return f"{question}The {kind} of this call are {listed}."
 
 
 def _dotted(name: Any) -> Any:

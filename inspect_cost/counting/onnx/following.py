@@ -19,6 +19,7 @@ from inspect_cost.counting.onnx.running import RUN_LIMIT_S, has_foreign_operator
 from inspect_cost.counting.onnx.value import Array, Value
 from inspect_cost.counting.onnx.verifying import compare_with_run
 from inspect_cost.values.errors import InspectCostError, MeasurementError, UsageError
+from inspect_cost.values.naming import name_some
 from inspect_cost.values.notes import Note
 
 #: Nodes that a note names.
@@ -145,10 +146,8 @@ class Job:
     def _note_run(self, followed: Followed) -> Note:
         made_up = sorted(frozenset().union(*followed.settings.from_run.values()))
         on = f", with made-up values for {' and '.join(made_up)}" if made_up else ""
-        text = (
-            f"Values decide what {_name_some(list(followed.settings.from_run))} did: that is as "
-            f"onnxruntime ran it once{on}."
-        )
+        named = name_some(list(followed.settings.from_run), MOST_NAMED)
+        text = f"Values decide what {named} did: that is as onnxruntime ran it once{on}."
         return Note("as-executed", text, "warning" if made_up else "info")
 
 
@@ -161,10 +160,6 @@ def _is_setting(value: Value) -> bool:
 
 def _note_no_run(before: Followed, error: InspectCostError) -> Note:
     nodes = [label for label, tells in before.settings.unsettled.items() if tells]
-    text = f"Values decide what {_name_some(nodes)} did, and a run that would tell failed: {error}."
+    named = name_some(nodes, MOST_NAMED)
+    text = f"Values decide what {named} did, and a run that would tell failed: {error}."
     return Note("not-run", text, "warning")
-
-
-def _name_some(labels: list[str]) -> str:
-    more = f" and {len(labels) - MOST_NAMED} more" if len(labels) > MOST_NAMED else ""
-    return f"{', '.join(labels[:MOST_NAMED])}{more}"

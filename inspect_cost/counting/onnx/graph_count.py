@@ -21,6 +21,7 @@ from inspect_cost.counting.report import CostReport
 from inspect_cost.counting.tally import Storage, ancestry
 from inspect_cost.values.cost import OpCost
 from inspect_cost.values.errors import UsageError
+from inspect_cost.values.naming import name_some
 from inspect_cost.values.notes import Note
 from inspect_cost.values.units import exact
 
@@ -206,6 +207,4 @@ def _describe_padding(ledger: Ledger) -> list[Note]:
 
 
 def _name_nodes(nodes: Sequence[str]) -> str:
-    named = list(dict.fromkeys(nodes))
-    more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
-    return f"{', '.join(named[:MOST_NAMED])}{more}"
+    return name_some(list(dict.fromkeys(nodes)), MOST_NAMED)
