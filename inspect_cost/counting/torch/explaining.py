@@ -42,8 +42,10 @@ def explain_call(call: Call, path: str, options: CountOptions) -> CostExplanatio
     recorder = Recorder(path)
     report = count_call(call, options, watcher=recorder)
     kind = _find_type(report, recorder, path)
-    valid = Recorder(path, with_formulas=False)
-    count_call(call, replace(options, policy=VALID), watcher=valid)
+    valid = recorder
+    if options.policy != VALID:
+        valid = Recorder(path, with_formulas=False)
+        count_call(call, replace(options, policy=VALID), watcher=valid)
     valid_costs = {each.key: each.cost for each in valid.calls}
     return CostExplanation(
         model=report.model,

@@ -208,7 +208,7 @@ class Run:
         """Make the mode that counts the call."""
         return CountingMode(
             stage.ledger,
-            self._rules(),
+            self.rules,
             self.home,
             stage.flow,
             stage.guard,
@@ -257,7 +257,7 @@ class Run:
         make_mode = partial(
             CountingMode,
             stage.ledger,
-            self._rules(),
+            self.rules,
             self.home,
             guard=stage.guard,
             stored=stage.stored,
@@ -313,12 +313,13 @@ class Run:
     def _set_mode(self, model: nn.Module, guard: Guard) -> None:
         """Set the stand-in's mode, in which a model may do more: merge weights, fill tables."""
         ledger = Ledger(Places(model))
-        mode = CountingMode(ledger, self._rules(), self.home, DataFlow(), guard, recording=True)
+        mode = CountingMode(ledger, self.rules, self.home, DataFlow(), guard, recording=True)
         with record(Recording.NOTHING), mode:
             set_mode(model, training=self.options.backward)
 
-    def _rules(self) -> Mapping[str, Rule]:
-        """Return what operators cost, the user's costs before those of the tables."""
+    @cached_property
+    def rules(self) -> Mapping[str, Rule]:
+        """What operators cost, the user's costs before those of the tables."""
         own = {
             name: as_rule("op_costs", name, cost, self.applied)
             for name, cost in self.options.op_costs.items()

@@ -25,8 +25,6 @@ from inspect_cost.values.quantity import Quantity
 from inspect_cost.values.units import S_PER_H, S_PER_MIN
 
 CLOCK = "monotonic clock"
-#: Calls that an interval of their median takes, however they spread.
-FEWEST_CALLS = 6
 
 
 def summarize(record: Record, meter: Meter, plan: Plan) -> Measurement:
