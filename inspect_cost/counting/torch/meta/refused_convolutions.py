@@ -13,11 +13,9 @@ def find_convolution_fault(
 ) -> Fault:
     """Say that the weight takes other channels, or which bias or option torch refuses."""
     groups = options[3] if len(options) > 3 else 1  # noqa: PLR2004
-    if x.dim() not in {weight.dim(), weight.dim() - 1} or weight.dim() < 3:  # noqa: PLR2004
-        return f"its input has {x.dim()} dimensions, its weight {weight.dim()}"
-    if not all(weight.shape[2:]):
-        return f"its kernel {show(weight)} is empty"
-    fault = _find_option_fault(stride=options[:1], padding=options[1:2], dilation=options[2:3])
+    fault = _find_kernel_fault(x, weight) or _find_option_fault(
+        stride=options[:1], padding=options[1:2], dilation=options[2:3]
+    )
     if fault:
         return fault
     channels, taken = x.shape[1 - weight.dim()], weight.shape[1] * groups
@@ -33,13 +31,16 @@ def find_transposed_fault(
 ) -> Fault:
     """Say that the weight takes other channels, or which bias or option torch refuses."""
     groups = options[3] if len(options) > 3 else 1  # noqa: PLR2004
-    if x.dim() not in {weight.dim(), weight.dim() - 1} or weight.dim() < 3:  # noqa: PLR2004
-        return f"its input has {x.dim()} dimensions, its weight {weight.dim()}"
-    if not all(weight.shape[2:]):
-        return f"its kernel {show(weight)} is empty"
-    fault = _find_option_fault(
-        stride=options[:1], padding=options[1:2], output_padding=options[2:3], dilation=options[4:]
-    ) or find_output_fault(*options)
+    fault = (
+        _find_kernel_fault(x, weight)
+        or _find_option_fault(
+            stride=options[:1],
+            padding=options[1:2],
+            output_padding=options[2:3],
+            dilation=options[4:],
+        )
+        or find_output_fault(*options)
+    )
     if fault:
         return fault
     channels = x.shape[1 - weight.dim()]
@@ -76,6 +77,15 @@ def with_weight_of(rank: int, find: Callable[..., Fault]) -> Callable[..., Fault
         return find(x, weight, *rest, **named)
 
     return find_fault
+
+
+def _find_kernel_fault(x: Tensor, weight: Tensor) -> Fault:
+    """Say that a kernel has other dimensions than its input, or is empty."""
+    if x.dim() not in {weight.dim(), weight.dim() - 1} or weight.dim() < 3:  # noqa: PLR2004
+        return f"its input has {x.dim()} dimensions, its weight {weight.dim()}"
+    if not all(weight.shape[2:]):
+        return f"its kernel {show(weight)} is empty"
+    return None
 
 
 def _find_option_fault(**options: Sequence[Any]) -> Fault:
